@@ -1,0 +1,86 @@
+"""Checks of what the user gives: ids, and the fields of request bodies.
+
+All of them raise UsageError at once, so that nothing wrong ever reaches a URL or the wire.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from ..errors import UsageError, one_line
+
+T = TypeVar("T")
+
+# RingCentral's ids are 64-bit integers, hence at most 19 digits.
+_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
+
+
+def as_id(value: object, name: str, *, tilde: bool = False) -> str:
+    """Check an id (a str or int of digits) and give it as str.
+
+    Args:
+        value: the id.
+        name: the argument's name, for the message.
+        tilde: also take "~", which stands for the caller's own.
+
+    Raises:
+        UsageError: anything else.
+    """
+    text = str(value) if type(value) is int else value
+    if isinstance(text, str) and (_ID.fullmatch(text) or (tilde and text == "~")):
+        return str(text)
+    allowed = "digits or '~'" if tilde else "digits"
+    raise UsageError(f"{name} must be {allowed}, as str or int, not {one_line(repr(value), 60)}")
+
+
+def member_id(value: str | int) -> str:
+    """Check an id inside a request body and give it as str; UsageError if it is none."""
+    return as_id(value, "id")
+
+
+def as_record(cls: type[T], value: object) -> T:
+    """Take a record as it is, or make it of a plain mapping.
+
+    Raises:
+        UsageError: it is neither, or the mapping lacks a field or has a key that is none.
+    """
+    if isinstance(value, cls):
+        return value
+    if not isinstance(value, Mapping):
+        raise UsageError(f"expected {cls.__name__} or a mapping, not {type(value).__name__}")
+    fields = attrs.fields_dict(cls)  # type: ignore[arg-type]
+    for key in value:
+        if key not in fields:
+            raise UsageError(
+                f"{cls.__name__} has no field {one_line(repr(key), 60)};"
+                f" its fields are {', '.join(fields)}"
+            )
+    for name, field in fields.items():
+        if field.default is attrs.NOTHING and name not in value:
+            raise UsageError(f"{cls.__name__} needs {name!r}")
+    return cls(**value)
+
+
+def as_records(cls: type[T], values: object) -> tuple[T, ...]:
+    """Take records, or plain mappings, from any iterable; UsageError as `as_record`."""
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise UsageError(f"expected a list of {cls.__name__}, not {type(values).__name__}")
+    return tuple(as_record(cls, value) for value in values)
+
+
+def flag(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate a field that is True, False, or None for absent."""
+    if value is not None and type(value) is not bool:
+        raise UsageError(f"{attribute.name} must be True or False, not {type(value).__name__}")
+
+
+def status_message(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate a custom status message: at most 75 characters, or None for absent."""
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise UsageError(f"{attribute.name} must be a str, not {type(value).__name__}")
+    if len(value) > 75:
+        raise UsageError(f"{attribute.name} takes 75 characters at most, not {len(value)}")

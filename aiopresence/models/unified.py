@@ -1,0 +1,143 @@
+"""Unified presence: Glip, telephony and meetings in one record.
+
+Source of names and meanings: RingCentral API reference, "Presence", unified presence operations.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from attrs.converters import optional
+
+from .enums import (
+    GlipAvailability,
+    GlipStatus,
+    TelephonyAvailability,
+    TelephonyStatus,
+    UnifiedMeetingStatus,
+    UnifiedStatus,
+    Visibility,
+)
+from .inputs import as_record
+
+
+@attrs.frozen
+class UnifiedPresenceGlip:
+    """Presence in Glip, RingCentral's messaging.
+
+    Attributes:
+        status: whether connected.
+        visibility: whether others see it; told for oneself only.
+        availability: whether notifications are received.
+    """
+
+    status: GlipStatus | None = None
+    visibility: Visibility | None = None
+    availability: GlipAvailability | None = None
+
+
+@attrs.frozen
+class UnifiedPresenceTelephony:
+    """Presence on the phone.
+
+    Attributes:
+        status: what the phone does.
+        visibility: whether others see it; told for oneself only.
+        availability: which calls are taken.
+    """
+
+    status: TelephonyStatus | None = None
+    visibility: Visibility | None = None
+    availability: TelephonyAvailability | None = None
+
+
+@attrs.frozen
+class UnifiedPresenceMeeting:
+    """Presence in meetings.
+
+    Attributes:
+        status: whether in a meeting.
+    """
+
+    status: UnifiedMeetingStatus | None = None
+
+
+@attrs.frozen
+class UnifiedPresence:
+    """The presence of one user in Glip, on the phone and in meetings.
+
+    Attributes:
+        status: the aggregate of the three.
+        glip: messaging.
+        telephony: the phone.
+        meeting: meetings.
+    """
+
+    status: UnifiedStatus | None = None
+    glip: UnifiedPresenceGlip | None = None
+    telephony: UnifiedPresenceTelephony | None = None
+    meeting: UnifiedPresenceMeeting | None = None
+
+
+@attrs.frozen
+class UpdateUnifiedPresenceGlip:
+    """What to change in Glip; None leaves a field as it is.
+
+    Attributes:
+        visibility: a Visibility or its text.
+        availability: a GlipAvailability or its text.
+
+    Raises:
+        UsageError: a field has the wrong type.
+    """
+
+    visibility: Visibility | None = attrs.field(default=None, converter=optional(Visibility))
+    availability: GlipAvailability | None = attrs.field(
+        default=None, converter=optional(GlipAvailability)
+    )
+
+
+@attrs.frozen
+class UpdateUnifiedPresenceTelephony:
+    """What to change on the phone; None leaves a field as it is.
+
+    Attributes:
+        availability: a TelephonyAvailability or its text.
+
+    Raises:
+        UsageError: a field has the wrong type.
+    """
+
+    availability: TelephonyAvailability | None = attrs.field(
+        default=None, converter=optional(TelephonyAvailability)
+    )
+
+
+def _glip(
+    value: UpdateUnifiedPresenceGlip | Mapping[str, Any],
+) -> UpdateUnifiedPresenceGlip:
+    return as_record(UpdateUnifiedPresenceGlip, value)
+
+
+def _telephony(
+    value: UpdateUnifiedPresenceTelephony | Mapping[str, Any],
+) -> UpdateUnifiedPresenceTelephony:
+    return as_record(UpdateUnifiedPresenceTelephony, value)
+
+
+@attrs.frozen
+class UpdateUnifiedPresence:
+    """What to change in a user's unified presence; None leaves a part as it is.
+
+    Attributes:
+        glip: messaging; also a plain mapping.
+        telephony: the phone; also a plain mapping.
+
+    Raises:
+        UsageError: a field has the wrong type, or a mapping an unknown key.
+    """
+
+    glip: UpdateUnifiedPresenceGlip | None = attrs.field(default=None, converter=optional(_glip))
+    telephony: UpdateUnifiedPresenceTelephony | None = attrs.field(
+        default=None, converter=optional(_telephony)
+    )

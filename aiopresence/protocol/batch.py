@@ -1,0 +1,106 @@
+"""Batches: many ids in one request, and one outcome per id out of its answer.
+
+An answer is never short and never guessed at: an id whose part is missing, broken, or not proven
+to be its own gets a DecodeError, and the other ids keep their values.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ..errors import ApiError, DecodeError
+from . import convert
+from .envelope import Answer, answers
+from .outcome import Outcome, failed
+from .wire import Response, refusal
+
+T = TypeVar("T")
+
+_log = logging.getLogger("aiopresence")
+
+# Extensions in one request at most. Source: RingCentral API reference, "Get User Presence Status".
+MAX_IDS = 30
+
+_TOO_LARGE = frozenset({"CMN-106", "InvalidMultipartRequest"})
+_DUPLICATE = "CMN-406"
+
+
+def plan(ids: Sequence[str]) -> list[tuple[str, ...]]:
+    """Split what was asked for into requests: no id twice, and `~`, the caller, by itself."""
+    unique = dict.fromkeys(ids)
+    rest = tuple(id_ for id_ in unique if id_ != "~")
+    return [request for request in (rest, ("~",) if "~" in unique else ()) if request]
+
+
+def too_large(error: ApiError) -> bool:
+    """Tell whether a request was refused for having too many ids."""
+    return error.error_code in _TOO_LARGE
+
+
+def divisible(ids: Sequence[str], error: ApiError) -> bool:
+    """Tell whether some of the ids may be answered when they are asked for without the others."""
+    about_an_id = error.parameter_name == "extensionId" or error.parameter_name in ids
+    return len(ids) > 1 and (
+        too_large(error)
+        or error.error_code == _DUPLICATE
+        or (error.http_status in (400, 404) and about_an_id)
+    )
+
+
+def read(ids: Sequence[str], response: Response, model: type[T]) -> list[Outcome[T]]:
+    """Give one outcome for each id asked for, in that order, whatever the answer looks like.
+
+    Args:
+        ids: the ids of the request, each once.
+        response: its answer, which is no refusal of the whole request.
+        model: the record expected for each id.
+    """
+    try:
+        received, complete = answers(ids, response)
+    except DecodeError as error:
+        return failed(ids, error, response.status)
+    found: dict[str, Outcome[T]] = {}
+    for id_, answer in _matched(ids, received, complete=complete):
+        outcome = _outcome(id_, answer, response, model)
+        if found.setdefault(id_, outcome) != outcome:
+            found[id_] = Outcome(id_, error=DecodeError("two answers that contradict each other"))
+    missing = DecodeError("no answer for this id, or none that is certain to be for it")
+    return [found.get(id_) or Outcome(id_, error=missing) for id_ in ids]
+
+
+def _matched(
+    ids: Sequence[str], received: Sequence[Answer], *, complete: bool
+) -> list[tuple[str, Answer]]:
+    """Say which answer is for which id.
+
+    A record's own id decides, then the id its envelope names. Position decides only when there
+    are as many answers as ids and none of them says that it is out of place.
+    """
+    if ids == ("~",):
+        # Whatever id the caller turns out to have.
+        return [("~", answer) for answer in received]
+    proven = [answer.own_id or answer.claim for answer in received]
+    in_order = complete and all(p in (None, i) for p, i in zip(proven, ids, strict=True))
+    names = ids if in_order else proven
+    if strangers := sum(name is not None and name not in ids for name in names):
+        _log.warning("dropped %d answers for ids that were not asked for", strangers)
+    return [(n, answer) for n, answer in zip(names, received, strict=True) if n in ids and n]
+
+
+def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Outcome[T]:
+    """Read one answer; its status decides, and a body that says otherwise is a contradiction."""
+    status, body = answer.status, answer.body
+    broken = isinstance(body, DecodeError)
+    refuses = isinstance(body, dict) and ("errorCode" in body or "error" in body)
+    if status is not None and status >= 400 and (broken or refuses or not body):
+        text = b"" if broken else convert.dump(body)
+        return Outcome(id_, status, error=refusal(Response(status, response.headers, text)))
+    if broken:
+        return Outcome(id_, status, error=body)
+    if refuses or status not in (None, 200):
+        error = DecodeError(f"status {status} contradicts its body")
+        return Outcome(id_, status, error=error)
+    try:
+        return Outcome(id_, 200, convert.structure(body, model))
+    except DecodeError as error:
+        return Outcome(id_, status, error=error)

@@ -1,0 +1,201 @@
+"""The one converter between JSON and models.
+
+Strict where cattrs by default is not: a wrong type is never coerced (null is not "None", "false"
+is not True), it is a DecodeError that names the place on the wire and never quotes the value.
+Open where RingCentral grows: unknown fields are ignored and unknown enum values kept.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from types import GenericAlias
+from typing import Any, NoReturn, TypeVar, get_args, get_origin
+
+import attrs
+import orjson
+from cattrs import BaseValidationError, Converter
+from cattrs.errors import AttributeValidationNote, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from ..errors import DecodeError, UsageError
+from ..models.enums import OpenStrEnum
+from ..models.ids import Id
+
+T = TypeVar("T")
+Hook = Callable[[object, object], Any]
+
+# A page of an account has 1,000 records at most and an extension 7 calls. Ten times the larger is
+# a guess at what no honest answer exceeds, so that a hostile one cannot hold up the event loop.
+MAX_ITEMS = 10_000
+
+
+class _WrongType(TypeError):
+    """What our hooks raise. Its text is safe to show, unlike that of other exceptions."""
+
+
+def _wrong(expected: str, value: object) -> NoReturn:
+    raise _WrongType(f"expected {expected}, not {_json_name(value)}")
+
+
+def _json_name(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    return "null" if value is None else names.get(type(value), "a number")
+
+
+def camel(name: str) -> str:
+    """Give the wire's name of a field: `start_time` is `startTime`, `from_` is `from`."""
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if type(value) is dict else _wrong("an object", value)
+
+
+def _list(value: object) -> list[Any]:
+    if type(value) is not list:
+        _wrong("a list", value)
+    if len(value) > MAX_ITEMS:
+        raise _WrongType(f"more than {MAX_ITEMS} items")
+    return value
+
+
+def _text(value: object, _: object) -> str:
+    return value if isinstance(value, str) else _wrong("a string", value)
+
+
+def _id(value: object, _: object) -> str:
+    if type(value) is int:
+        return str(value)
+    return value if isinstance(value, str) else _wrong("an id", value)
+
+
+def _integer(value: object, _: object) -> int:
+    return value if type(value) is int else _wrong("an integer", value)
+
+
+def _boolean(value: object, _: object) -> bool:
+    return value if isinstance(value, bool) else _wrong("true or false", value)
+
+
+def _moment(value: object, _: object) -> datetime:
+    text = _text(value, str)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise _WrongType("expected a date and time with a UTC offset")
+    return moment
+
+
+def _enum(value: object, cls: type[OpenStrEnum]) -> OpenStrEnum:
+    return cls(_text(value, str))
+
+
+def _is_tuple(cls: object) -> bool:
+    return get_origin(cls) is tuple
+
+
+def _wire_names(cls: type) -> dict[str, Any]:
+    return {field.name: override(rename=camel(field.name)) for field in attrs.fields(cls)}
+
+
+def _make_converter(*, detailed: bool) -> Converter:
+    converter = Converter(detailed_validation=detailed)
+
+    def record_in(cls: type) -> Hook:
+        build: Any = make_dict_structure_fn(cls, converter, **_wire_names(cls))
+        return lambda value, _: build(_object(value), cls)
+
+    def record_out(cls: type) -> Callable[[Any], dict[str, Any]]:
+        return make_dict_unstructure_fn(
+            cls, converter, _cattrs_omit_if_default=True, **_wire_names(cls)
+        )
+
+    def list_in(cls: Any) -> Hook:
+        as_list = GenericAlias(list, get_args(cls)[:1])
+        build = converter.get_structure_hook(as_list)
+        return lambda value, _: tuple(build(_list(value), as_list))
+
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, _integer)
+    converter.register_structure_hook(bool, _boolean)
+    converter.register_structure_hook(datetime, _moment)
+    # By base class: cattrs asks the hook of str first, and would leave a StrEnum a plain str.
+    converter.register_structure_hook(OpenStrEnum, _enum)
+    converter.register_structure_hook_func(lambda cls: cls == Id, _id)
+    converter.register_structure_hook_factory(_is_tuple, list_in)
+    converter.register_structure_hook_factory(attrs.has, record_in)
+    converter.register_unstructure_hook_factory(attrs.has, record_out)
+    return converter
+
+
+_fast = _make_converter(detailed=False)
+_slow = _make_converter(detailed=True)
+
+
+def parse(data: bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        DecodeError: it is not JSON. NaN, Infinity, a byte order mark, any encoding but UTF-8 and
+            nesting deeper than 1,024 are not JSON either. Of duplicate keys the last one counts.
+    """
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(data)
+    raise DecodeError("not JSON")
+
+
+def structure(value: Any, cls: type[T]) -> T:
+    """Make a model of parsed JSON.
+
+    Raises:
+        DecodeError: something in it has the wrong type; `path` names the place on the wire.
+    """
+    with suppress(Exception):
+        return _fast.structure(value, cls)
+    try:
+        return _slow.structure(value, cls)
+    except Exception as error:
+        fault = _first_fault(error)
+    raise DecodeError(*fault)
+
+
+def load(data: bytes, cls: type[T]) -> T:
+    """Make a model of JSON bytes; DecodeError as `parse` and `structure`."""
+    return structure(parse(data), cls)
+
+
+def unstructure(record: Any) -> Any:
+    """Turn a model into what JSON can hold, under the wire's names, without absent fields."""
+    return _fast.unstructure(record)
+
+
+def dump(value: Any) -> bytes:
+    """Write JSON, from a model or from plain data.
+
+    Raises:
+        UsageError: something in it is neither.
+    """
+    try:
+        return orjson.dumps(unstructure(value))
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    raise UsageError(f"cannot be sent as JSON: {reason}")
+
+
+def _first_fault(error: Exception) -> tuple[str, str]:
+    """Follow the notes that cattrs left, down to the first thing that is wrong.
+
+    Only our own hooks' words are repeated: other messages may quote the value.
+    """
+    path = "$"
+    while isinstance(error, BaseValidationError):
+        error = error.exceptions[0]
+        for note in getattr(error, "__notes__", ()):
+            if isinstance(note, AttributeValidationNote):
+                path += f".{camel(note.name)}"
+            elif isinstance(note, IterableValidationNote):
+                path += f"[{note.index}]"
+    return (str(error) if isinstance(error, _WrongType) else "cannot be read"), path

@@ -1,0 +1,143 @@
+"""The two envelopes of a batch answer, opened: a list of answers, not yet matched to ids.
+
+Source: RingCentral guide, "Batch requests"; what was only seen in traces is tolerated, not relied
+upon: missing hrefs, hrefs with or without "/restapi/v1.0", one object instead of a list.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from ..errors import DecodeError
+from . import convert, multipart
+from .wire import JSON, Response
+
+MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
+
+_HREF = re.compile(r"/extension/([0-9]{1,19})(?:[/?]|$)", re.ASCII)
+
+
+@attrs.frozen
+class Answer:
+    """One answer out of a batch.
+
+    Attributes:
+        claim: the id that the envelope says it is for, or None when it does not say.
+        status: the status that the envelope gives it, 0 when that is no integer; None when it is
+            not known which status belongs to it.
+        body: its JSON, or the DecodeError that tells why there is none.
+    """
+
+    claim: str | None
+    status: int | None
+    body: Any
+
+    @property
+    def own_id(self) -> str | None:
+        """The id that the record itself says it is about, or None when it does not say."""
+        extension = self.body.get("extension") if isinstance(self.body, dict) else None
+        return _id(extension.get("id")) if isinstance(extension, dict) else None
+
+
+def answers(ids: Sequence[str], response: Response) -> tuple[list[Answer], bool]:
+    """Take the answers out of their envelope, and tell whether each id has exactly one.
+
+    Raises:
+        DecodeError: the envelope cannot be opened, so that nothing is known of any id.
+    """
+    if response.status == 200 and len(ids) == 1:
+        return [Answer(None, 200, response.json())], True
+    if response.status != 207:
+        raise DecodeError(f"HTTP {response.status} is no answer to {len(ids)} ids")
+    header = response.headers.get("content-type", "")
+    if multipart.content_type(header)[0] in (MULTIPART_JSON, JSON):
+        return _from_array(ids, response.json())
+    return _from_parts(ids, header, response.body)
+
+
+def _id(value: object) -> str | None:
+    text = str(value) if type(value) is int else value
+    return text if isinstance(text, str) else None
+
+
+def _most(ids: Sequence[str]) -> int:
+    # A surplus answer is a fault to find and report; a flood of them is not worth reading.
+    return 2 * len(ids) + 2
+
+
+def _status(item: dict[str, Any]) -> int:
+    status = item.get("status")
+    return status if type(status) is int else 0
+
+
+def _from_array(ids: Sequence[str], array: Any) -> tuple[list[Answer], bool]:
+    items = [array] if isinstance(array, dict) else array
+    if not isinstance(items, list) or len(items) > _most(ids):
+        raise DecodeError(f"not a list of answers to {len(ids)} ids")
+    found = [
+        Answer(_id(item.get("resourceId")), _status(item), item.get("body"))
+        if isinstance(item, dict)
+        else Answer(None, None, DecodeError("expected an object"))
+        for item in items
+    ]
+    return found, len(found) == len(ids)
+
+
+def _from_parts(ids: Sequence[str], header: str, body: bytes) -> tuple[list[Answer], bool]:
+    split = multipart.split(body, multipart.boundary_of(header), 1 + _most(ids))
+    if not split.parts:
+        raise DecodeError("a multipart answer without parts")
+    lines = _summary(split.parts[0])
+    bodies = [_part(part) for part in split.parts[1:]]
+    counts_agree = len(bodies) == len(lines) or (not split.closed and len(bodies) < len(lines))
+    pairs = [attrs.evolve(line, body=b) for line, b in zip(lines, bodies, strict=False)]
+    if counts_agree and len(lines) <= _most(ids) and not _crossed(ids, lines, pairs):
+        return pairs, split.closed and len(pairs) == len(ids)
+    return _unpaired(lines, bodies), False
+
+
+def _summary(part: bytes) -> list[Answer]:
+    summary = convert.parse(multipart.payload(part))
+    lines = summary.get("response") if isinstance(summary, dict) else None
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        raise DecodeError("a multipart answer without its summary", "$.response")
+    return [Answer(_href_id(line.get("href")), _status(line), {}) for line in lines]
+
+
+def _href_id(href: object) -> str | None:
+    found = _HREF.search(href) if isinstance(href, str) else None
+    return found[1] if found else None
+
+
+def _part(part: bytes) -> Any:
+    try:
+        return convert.parse(multipart.payload(part))
+    except DecodeError as error:
+        return error
+
+
+def _crossed(ids: Sequence[str], lines: Sequence[Answer], pairs: Sequence[Answer]) -> bool:
+    """Tell whether a record says it is about another id than its line of the summary.
+
+    A line without an href speaks of the id at its position, provided there are as many.
+    """
+    positions = ids if len(lines) == len(ids) else [""] * len(lines)
+    expected = [line.claim or id_ for line, id_ in zip(lines, positions, strict=True)]
+    return any(
+        pair.own_id not in (None, id_)
+        for pair, id_ in zip(pairs, expected, strict=False)
+        if id_ not in ("", "~")
+    )
+
+
+def _unpaired(lines: Sequence[Answer], bodies: Sequence[Any]) -> list[Answer]:
+    """Keep what proves itself when it is not known which line of the summary is whose.
+
+    A record that names its id is an answer without a status; a line of the summary that refuses
+    an id by its href is one without a body.
+    """
+    records = [answer for body in bodies if (answer := Answer(None, None, body)).own_id]
+    refusals = [line for line in lines if line.claim and (line.status or 0) >= 400]
+    return records + refusals

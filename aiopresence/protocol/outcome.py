@@ -1,0 +1,94 @@
+"""What a bulk call gives back: one outcome for every id it was asked for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, TypeVar, overload
+
+import attrs
+
+from ..errors import BatchError, PresenceError
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Outcome(Generic[T]):
+    """One id's answer: a value or an error, never both.
+
+    Attributes:
+        id: the id as it was asked for, as str.
+        status: the HTTP status of this id's answer; None when none was received.
+        value: the record, or None when there is an error.
+        error: what went wrong, or None when there is a value.
+    """
+
+    id: str
+    status: int | None = None
+    value: T | None = None
+    error: PresenceError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return self.error is None
+
+    def unwrap(self) -> T:
+        """Give the value.
+
+        Raises:
+            PresenceError: the error, when there is one instead.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value] # no error, so there is a value
+
+
+class BatchResult(Sequence[Outcome[T]]):
+    """The outcomes of a bulk call: one per id asked for, in that order, duplicates included."""
+
+    __slots__ = ("_outcomes",)
+
+    def __init__(self, outcomes: Iterable[Outcome[T]]) -> None:
+        self._outcomes = tuple(outcomes)
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome[T]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "BatchResult[T]": ...
+    def __getitem__(self, index: int | slice) -> "Outcome[T] | BatchResult[T]":
+        if isinstance(index, slice):
+            return BatchResult(self._outcomes[index])
+        return self._outcomes[index]
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __iter__(self) -> Iterator[Outcome[T]]:
+        return iter(self._outcomes)
+
+    def __repr__(self) -> str:
+        return f"<BatchResult: {len(self.values)} values, {len(self.errors)} errors>"
+
+    @property
+    def values(self) -> dict[str, T]:
+        """The records of the ids that have one, by id."""
+        return {outcome.id: outcome.unwrap() for outcome in self if outcome.ok}
+
+    @property
+    def errors(self) -> dict[str, PresenceError]:
+        """The errors of the ids that have one, by id."""
+        return {outcome.id: outcome.error for outcome in self if outcome.error is not None}
+
+    def raise_for_errors(self) -> None:
+        """Do nothing when every id has a value.
+
+        Raises:
+            BatchError: otherwise, with one error per failed id in `.exceptions`.
+        """
+        if errors := self.errors:
+            message = f"{len(errors)} of {len({o.id for o in self})} ids failed"
+            raise BatchError(message, list(errors.values()))
+
+
+def failed(ids: Iterable[str], error: PresenceError, status: int | None) -> list[Outcome[T]]:
+    """Give every id the same error."""
+    return [Outcome(id_, status, error=error) for id_ in ids]

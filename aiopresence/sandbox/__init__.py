@@ -1,0 +1,42 @@
+"""RingCentral on loopback: a server to test against, without an account and without a network.
+
+It answers the nine presence calls and the token endpoint as RingCentral does, over one state that
+tests can change, and makes faults to order. It shares no code with the client.
+"""
+
+from .exchange import Exchange, Received
+from .faults import Fault, FaultRule, Faults
+from .kinds import (
+    Answer,
+    Change,
+    Delay,
+    Drip,
+    Gzip,
+    Hang,
+    Raw,
+    Redirect,
+    Reset,
+    Slice,
+    Truncate,
+)
+from .server import Sandbox
+
+__all__ = [
+    "Answer",
+    "Change",
+    "Delay",
+    "Drip",
+    "Exchange",
+    "Fault",
+    "FaultRule",
+    "Faults",
+    "Gzip",
+    "Hang",
+    "Raw",
+    "Received",
+    "Redirect",
+    "Reset",
+    "Sandbox",
+    "Slice",
+    "Truncate",
+]

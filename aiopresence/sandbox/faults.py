@@ -1,0 +1,106 @@
+"""Faults to order: for which requests, how often, and whether they happened."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from .answers import Reply
+from .exchange import Exchange, Received
+
+
+class Fault(Protocol):
+    """A kind of fault. Yours works too, if it has this one method."""
+
+    async def apply(self, exchange: Exchange) -> Reply | None:
+        """Deal with a request.
+
+        Args:
+            exchange: the request and its connection.
+
+        Returns:
+            The answer to send, or None to send nothing more and end the connection.
+        """
+
+
+@attrs.define(eq=False)
+class FaultRule:
+    """A fault, the requests it is for, and how often it has fired.
+
+    Attributes:
+        fault: what goes wrong.
+        path: a part of the path and query, as on the wire; "" for any.
+        method: the HTTP method; None for any.
+        times: how often it may fire; None for ever.
+        skip: how many requests that match are let through before it fires.
+        when: one more condition, or None.
+        fired: how often it has fired.
+    """
+
+    fault: Fault
+    path: str
+    method: str | None
+    times: int | None
+    skip: int
+    when: Callable[[Received], bool] | None
+    fired: int = 0
+
+    def takes(self, received: Received) -> bool:
+        """Decide on one request, and count it."""
+        if (self.times is not None and self.fired >= self.times) or not self._matches(received):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.fired += 1
+        return True
+
+    def _matches(self, received: Received) -> bool:
+        target = f"{received.path}?{received.query}" if received.query else received.path
+        return (
+            self.path in target
+            and self.method in (None, received.method)
+            and (self.when is None or self.when(received))
+        )
+
+
+class Faults:
+    """The faults that a sandbox has been told to make."""
+
+    def __init__(self) -> None:
+        self._rules: list[FaultRule] = []
+
+    def add(
+        self,
+        fault: Fault,
+        *,
+        path: str = "",
+        method: str | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        when: Callable[[Received], bool] | None = None,
+    ) -> FaultRule:
+        """Order a fault. Of several rules for one request the one added first has it.
+
+        Args:
+            fault: what goes wrong, such as `Answer(503)`.
+            path: a part of the path and query, as on the wire; "" for any.
+            method: the HTTP method; None for any.
+            times: how often it fires; None for ever.
+            skip: how many requests that match are let through first.
+            when: one more condition on the request; it sees the body too.
+
+        Returns:
+            The rule, whose `fired` tells how often the fault has happened.
+        """
+        rule = FaultRule(fault, path, method, times, skip, when)
+        self._rules.append(rule)
+        return rule
+
+    def clear(self) -> None:
+        """Forget all rules."""
+        self._rules.clear()
+
+    def find(self, received: Received) -> Fault | None:
+        """Find the fault for a request, and count it as fired."""
+        return next((rule.fault for rule in self._rules if rule.takes(received)), None)

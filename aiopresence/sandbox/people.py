@@ -1,0 +1,82 @@
+"""Names, numbers and ids for the account: invented, varied, and the same for the same seed."""
+
+import random
+
+_FIRST_NAMES = (
+    "Ada Amir Anna Bela Björn Carla Chen Dana Diego Elif Emma Farid Fatima Georg Grace Hana Hugo "
+    "Ines Ivan Jana João Kai Kofi Lars Leila Luca Maeve Mateo Mei Nadia Noah Olga Omar Paulo "
+    "Priya Rosa Samir Sofia Tariq Uma Viktor Wanda Yuki Zoë"
+)
+_LAST_NAMES = (
+    "Abbott Almeida Bauer Berg Brandt Castillo Chaudhary Costa Dahl Diaz Evans Farkas Fischer "
+    "Garcia Haddad Hansen Ito Jensen Kapoor Keller Kowalski Lang Lindqvist Martin Mensah Meyer "
+    "Moreau Nakamura Novak O'Brien Okafor Park Petrov Quinn Rossi Santos Schäfer Silva Tanaka "
+    "Torres Vargas Weber Yilmaz Zhang"
+)
+_FIRST = _FIRST_NAMES.split()
+_LAST = _LAST_NAMES.split()
+# 555-0100 to 555-0199 are set aside for fiction in every area code.
+_AREAS = ("202", "212", "303", "312", "415", "503", "617", "650", "702", "808")
+_TOPICS = ("Sales", "Support", "Billing", "Claims", "Dispatch", "Returns", "Press", "Warehouse")
+_SUFFIX = {
+    "Department": "Queue",
+    "IVR Menu": "Menu",
+    "Voicemail": "Mailbox",
+    "Announcement Only": "Announcement",
+    "Fax User": "Fax",
+    "Paging Only": "Paging",
+    "Shared Lines": "Lines",
+    "Park Location": "Parking",
+    "Application": "App",
+}
+# Among the extensions that are no persons, every third or so is a call queue.
+_OTHERS = (
+    "Department",
+    "IVR Menu",
+    "Voicemail",
+    "Department",
+    "Announcement Only",
+    "Fax User",
+    "Department",
+    "Paging Only",
+    "Shared Lines",
+    "Park Location",
+    "Application",
+)
+_BASE62 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def kind(index: int) -> str:
+    """Tell the type of the extension at an index: every 20th is not a User."""
+    if index % 20 != 19:
+        return "User"
+    return _OTHERS[index // 20 % len(_OTHERS)]
+
+
+def person(rng: random.Random) -> str:
+    """Invent a person's name."""
+    return f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
+
+
+def name(rng: random.Random, kind: str) -> str:
+    """Invent the name of an extension of a type."""
+    return person(rng) if kind == "User" else f"{rng.choice(_TOPICS)} {_SUFFIX[kind]}"
+
+
+def phone_number(rng: random.Random) -> str:
+    """Invent a phone number that cannot be anybody's."""
+    return f"+1{rng.choice(_AREAS)}55501{rng.randrange(100):02}"
+
+
+def ids(rng: random.Random, count: int) -> list[str]:
+    """Invent internal ids: 9 to 12 digits, unique, and in no order that sorting would keep."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        low = 10 ** rng.randrange(8, 12)
+        found[str(rng.randrange(low, 10 * low))] = None
+    return list(found)
+
+
+def token(rng: random.Random, prefix: str, length: int) -> str:
+    """Invent a credential that says in its first letters that it opens nothing."""
+    return prefix + "".join(rng.choices(_BASE62, k=length - len(prefix)))

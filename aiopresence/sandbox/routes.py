@@ -1,0 +1,77 @@
+"""Which path and method is which call, and in which usage-plan group it counts."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from . import calls
+from .answers import Reply
+from .ask import Ask
+
+TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, not a credential
+
+Call = Callable[[Ask], Reply]
+
+
+@attrs.frozen
+class Route:
+    """One path: for each method that it takes, the group and the call."""
+
+    pattern: re.Pattern[str]
+    methods: Mapping[str, tuple[str, Call]]
+
+
+def _route(tail: str, methods: Mapping[str, tuple[str, Call]]) -> Route:
+    return Route(re.compile(rf"/restapi/v1\.0/account/(?P<account>[^/]*)/{tail}"), methods)
+
+
+_ROUTES = (
+    _route(
+        "extension/(?P<ids>[^/]*)/presence",
+        {"GET": ("Light", calls.read_presence), "PUT": ("Medium", calls.update_presence)},
+    ),
+    _route("presence", {"GET": ("Heavy", calls.read_account_presence)}),
+    _route(
+        "call-queues/(?P<queue>[^/]*)/presence",
+        {
+            "GET": ("Light", calls.read_queue_presence),
+            "PUT": ("Medium", calls.update_queue_presence),
+        },
+    ),
+    _route(
+        "extension/(?P<ids>[^/]*)/call-queue-presence",
+        {"GET": ("Light", calls.read_own_queues), "PUT": ("Medium", calls.update_own_queues)},
+    ),
+    _route(
+        "extension/(?P<ids>[^/]*)/unified-presence",
+        {"GET": ("Medium", calls.read_unified), "PATCH": ("Medium", calls.update_unified)},
+    ),
+)
+
+
+@attrs.frozen
+class Found:
+    """What a path means.
+
+    Attributes:
+        methods: as in Route.
+        account_id: the account id in the path.
+        ids: the extension ids in the path, as written, or None where it has none.
+        target: the extension ids or the queue id, as written.
+    """
+
+    methods: Mapping[str, tuple[str, Call]]
+    account_id: str
+    ids: str | None
+    target: str
+
+
+def find(path: str) -> Found | None:
+    """Find the calls of a raw path; None when there are none."""
+    for route in _ROUTES:
+        if match := route.pattern.fullmatch(path):
+            parts = match.groupdict()
+            ids = parts.get("ids")
+            return Found(route.methods, parts["account"], ids, ids or parts.get("queue") or "")
+    return None

@@ -1,0 +1,117 @@
+"""From a request to its real answer: tokens, routes, and the account behind them."""
+
+import random
+import re
+import uuid
+from urllib.parse import parse_qsl
+
+from . import account, oauth, people, routes
+from .answers import RefusedError, Reply, bad, json_reply, missing
+from .ask import Ask, Options
+from .exchange import Received
+from .quota import Quota, Standing
+
+
+class Service:
+    """RingCentral without the network.
+
+    Args:
+        extensions: how many extensions the account has.
+        seed: the same seed makes the same account and credentials.
+        options: how to answer.
+    """
+
+    def __init__(self, extensions: int, seed: int, options: Options) -> None:
+        # Two sources, so that what is asked of the sandbox does not change what it is.
+        self.rng = random.Random(seed)  # noqa: S311 - invents people, protects nothing
+        self._ids = random.Random(seed)  # noqa: S311 - makes request ids and boundaries
+        self._options = options
+        self._quota = Quota()
+        self.account = account.build(self.rng, extensions)
+        self.authority = oauth.Authority(self.rng, self.account.caller.id)
+
+    def group(self, method: str, path: str) -> str:
+        """Tell the usage-plan group of a request; "" for one to no known call."""
+        if path == routes.TOKEN_PATH:
+            return "Auth" if method == "POST" else ""
+        found = routes.find(path)
+        return found.methods[method][0] if found and method in found.methods else ""
+
+    def charge(self, received: Received) -> Standing | None:
+        """Count a request against its group; None when it counts nowhere.
+
+        RingCentral counts per user and app, of which the sandbox has one each, so a new token
+        brings no new quota.
+        """
+        if not received.group or (received.group != "Auth" and self._stranger(received)):
+            return None
+        return self._quota.charge(received.arrival, self.authority.grant.client_id, received.group)
+
+    def _stranger(self, received: Received) -> bool:
+        try:
+            self.authority.check(received.token, received.arrival)
+        except RefusedError:
+            return True
+        return False
+
+    def dress(self, reply: Reply, standing: Standing | None) -> None:
+        """Add the headers that every answer carries, where they are not there yet."""
+        request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+        for name, value in {
+            "RCRequestId": request_id,
+            **(standing.headers if standing else {}),
+        }.items():
+            reply.headers.setdefault(name, value)
+
+    def answer(self, received: Received, base: str) -> Reply:
+        """Handle a request, so that it takes effect, and answer it.
+
+        Args:
+            received: the request.
+            base: scheme, host and port of the server, for links.
+        """
+        try:
+            return self._answer(received, base)
+        except RefusedError as error:
+            reply = json_reply(error.body, error.status)
+            if error.status == 401:
+                challenge = 'Bearer realm="RingCentral REST API", error="invalid_token"'
+                reply.headers["WWW-Authenticate"] = challenge
+            return reply
+
+    def _answer(self, received: Received, base: str) -> Reply:
+        if received.path == routes.TOKEN_PATH:
+            return self._token(received)
+        found = routes.find(received.path)
+        if found is None:
+            raise RefusedError(404, "CMN-102", "There is no such resource.")
+        if received.method not in found.methods:
+            return Reply(405, headers={"Allow": ", ".join(found.methods)})
+        self.authority.check(received.token, received.arrival)
+        self._check_account(found.account_id)
+        _, call = found.methods[received.method]
+        return call(self._ask(received, base, found.target))
+
+    def _token(self, received: Received) -> Reply:
+        if received.method != "POST":
+            return Reply(405, headers={"Allow": "POST"})
+        authorization = received.headers.get("authorization", "")
+        return self.authority.answer(authorization, received.body, received.arrival)
+
+    def _check_account(self, account_id: str) -> None:
+        if not re.fullmatch("~|[0-9]+", account_id):
+            raise bad("accountId")
+        if account_id not in ("~", self.account.id):
+            raise missing("accountId")
+
+    def _ask(self, received: Received, base: str, target: str) -> Ask:
+        return Ask(
+            account=self.account,
+            options=self._options,
+            base=base,
+            target=target,
+            query=dict(parse_qsl(received.query, keep_blank_values=True)),
+            accept=received.headers.get("accept", ""),
+            body=received.body,
+            new_boundary=lambda: people.token(self._ids, "Boundary_", 45),
+        )

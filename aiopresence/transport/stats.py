@@ -1,0 +1,20 @@
+"""What a session has done so far."""
+
+import attrs
+
+
+@attrs.define
+class Stats:
+    """Counters of a session since it was made. Read them at any time; they only grow.
+
+    Attributes:
+        requests: requests put on the wire, repeated ones included, token requests not.
+        items: ids answered by bulk calls, with a value or an error.
+        rate_limited: answers with status 429.
+        token_requests: requests for a token.
+    """
+
+    requests: int = 0
+    items: int = 0
+    rate_limited: int = 0
+    token_requests: int = 0
