@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, Literal, Self
 
 import aiohttp
@@ -12,7 +12,7 @@ import attrs
 
 from .bulk import BulkCalls
 from .calls import Id
-from .errors import UsageError, one_line
+from .errors import UsageError
 from .grants import AccessToken, JwtGrant
 from .models.inputs import as_id
 from .protocol import convert
@@ -58,6 +58,8 @@ class PresenceSession(BulkCalls):
         grant = AccessToken(auth) if isinstance(auth, str) else auth
         if not isinstance(grant, (AccessToken, JwtGrant)):
             raise UsageError("auth must be a JwtGrant, an AccessToken, or an access token as str")
+        if not isinstance(http, (aiohttp.ClientSession, NoneType)):
+            raise UsageError("http must be an aiohttp.ClientSession or None")
         if type(concurrency) is not int or concurrency < 1:
             raise UsageError("concurrency must be a positive int")
         super().__init__(
@@ -151,7 +153,7 @@ class PresenceSession(BulkCalls):
             raise UsageError("path must begin with /restapi/, percent-encoded and without a query")
         if not (isinstance(method, str) and method.isascii() and method.isalpha()):
             raise UsageError("method must be an HTTP method, such as GET")
-        query = tuple((k, _param(k, v)) for k, v in (params or {}).items() if v is not None)
+        query = _query({} if params is None else params)
         body = None if json is None else convert.dump(json)
         headers = {} if json is None else {"content-type": JSON}
         # The group is not known beforehand; the answer tells.
@@ -180,12 +182,16 @@ def _seconds(timeout: float | timedelta) -> float:
     return float(seconds)
 
 
-def _param(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (str, int)):
-        return str(value)
-    raise UsageError(f"params[{one_line(repr(name), 60)}] must be a str, int, bool or None")
+def _query(params: object) -> tuple[tuple[str, str], ...]:
+    given = params.items() if isinstance(params, Mapping) else [("", object())]
+    for name, value in given:
+        if not isinstance(name, str) or not isinstance(value, (str, int, NoneType)):
+            raise UsageError("params must map names to str, int, bool or None")
+    return tuple(
+        (name, str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in given
+        if value is not None
+    )
 
 
 def _from_env(*names: str) -> str | None:

@@ -21,7 +21,8 @@ class OpenStrEnum(StrEnum):
         if not isinstance(value, str):
             raise UsageError(f"{cls.__name__} takes a str, one of: {', '.join(cls)}")
         unknown = str.__new__(cls, value)
-        unknown._name_ = unknown._value_ = value
+        unknown._value_ = value
+        unknown._name_ = repr(value)[1:-1]  # The name goes into reprs, so into logs: on one line.
         return unknown
 
 

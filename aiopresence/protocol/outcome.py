@@ -66,7 +66,7 @@ class BatchResult(Sequence[Outcome[T]]):
         return iter(self._outcomes)
 
     def __repr__(self) -> str:
-        return f"<BatchResult: {len(self.values)} values, {len(self.errors)} errors>"
+        return f"<BatchResult: {len(self)} ids, {sum(not o.ok for o in self)} errors>"
 
     @property
     def values(self) -> dict[str, T]:

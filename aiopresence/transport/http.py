@@ -5,6 +5,7 @@ aiohttp's own errors are never raised, nor chained: some of them print the Autho
 
 import asyncio
 import ipaddress
+import re
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -30,32 +31,31 @@ MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+_SERVER = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(?::(?P<port>[0-9]{1,5}))?"
+)
+
+
 def check_server(server: object) -> str:
     """Check the address of a server and give it without a trailing slash.
 
     Raises:
         UsageError: it is not https with a host and nothing else. Plain http is for loopback only.
     """
-    wrong = UsageError(
-        "server must be https://host[:port], as in https://platform.ringcentral.com"
-        " (http only for localhost)"
-    )
-    if not isinstance(server, str) or not server.isascii():
-        raise wrong
-    try:
-        url = urlsplit(server.rstrip("/"))
-        bare = f"{url.scheme}://{url.netloc}" == server.rstrip("/") and url.port != 0
-    except ValueError:
-        raise wrong from None
-    safe = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))
-    if not (bare and safe and url.hostname and url.username is None and url.netloc.isprintable()):
-        raise wrong
-    return server.rstrip("/")
+    text = server.rstrip("/") if isinstance(server, str) else ""
+    found = _SERVER.fullmatch(text)
+    safe = found and (found["scheme"] == "https" or _is_loopback(found["host"].strip("[]")))
+    if not (found and safe and 0 < int(found["port"] or 443) < 65536):
+        raise UsageError(
+            "server must be https://host[:port], as in https://platform.ringcentral.com"
+            " (http only for localhost)"
+        )
+    return text
 
 
-def _is_loopback(host: str | None) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
