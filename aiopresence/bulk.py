@@ -23,6 +23,9 @@ from .transport.stats import Stats
 
 T = TypeVar("T")
 BatchCall = Callable[[tuple[str, ...]], Request[T]]
+Body = PresenceInfoRequest | Plain
+# Three, because a Mapping is invariant in its key.
+Changes = Mapping[str, Body] | Mapping[int, Body] | Mapping[str | int, Body]
 PageRequest = Request[AccountPresenceInfo]
 
 _ACCEPT = {"multipart": f"multipart/mixed, {JSON}", "json": f"{MULTIPART_JSON}, {JSON}"}
@@ -123,7 +126,7 @@ class BulkCalls(PresenceCalls):
 
     async def update_user_presence_statuses(
         self,
-        request_bodies: Mapping[Id, PresenceInfoRequest | Plain],
+        request_bodies: Changes,
         *,
         account_id: Id | None = None,
     ) -> BatchResult[PresenceInfoResponse]:

@@ -232,7 +232,7 @@ def test_of_duplicate_keys_the_last_counts_js03() -> None:
 
 def test_lists_have_a_bound_js07() -> None:
     with pytest.raises(DecodeError, match="more than 10000 items") as caught:
-        read({"activeCalls": [{}] * 1_000_000})
+        read({"activeCalls": [{}] * 100_000})
     assert caught.value.path == "$.activeCalls"
 
 

@@ -1,0 +1,493 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from aiopresence import (
+    AuthError,
+    ConnectionFailed,
+    DecodeError,
+    DndStatus,
+    NotFound,
+    Outcome,
+    PermissionDenied,
+    PresenceInfoRequest,
+    PresenceSession,
+    ServerError,
+    UsageError,
+)
+from aiopresence.sandbox import Answer, Change, Hang, Received, Reset, Sandbox
+
+UNKNOWN = "999999999999"
+
+
+def batches(sandbox: Sandbox) -> list[tuple[str, ...]]:
+    return [r.ids for r in sandbox.requests if r.ids]
+
+
+def refuse(error: Answer, sandbox: Sandbox, when: Callable[[Received], bool]) -> Any:
+    return sandbox.faults.add(error, times=None, when=when)
+
+
+async def test_a_thousand_extensions_take_34_requests() -> None:
+    async with Sandbox(1000) as sandbox, PresenceSession(
+        sandbox.grant, server=sandbox.url
+    ) as session:  # fmt: skip
+        result = await session.read_user_presence_statuses(sandbox.extension_ids)
+        assert [o.id for o in result] == list(sandbox.extension_ids)
+        assert len(result.values) == 1000
+        assert sorted(map(len, batches(sandbox))) == [10] + [30] * 33
+        assert session.stats.requests == 34
+        assert session.stats.items == 1000
+
+
+async def test_every_value_is_its_own_extensions(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    result = await session.read_user_presence_statuses(sandbox.extension_ids)
+    for outcome in result:
+        truth = sandbox.presence(outcome.id)
+        value = outcome.unwrap()
+        assert value.extension is not None
+        assert value.extension.id == outcome.id
+        assert value.presence_status == truth["presenceStatus"]
+        assert value.message == truth.get("message")
+
+
+@pytest.mark.parametrize("batch_format", ["multipart", "json"])
+@pytest.mark.parametrize(("line_ending", "hrefs"), [("\r\n", True), ("\n", True), ("\n", False)])
+async def test_95_ids_with_duplicates_unknown_ids_and_the_caller(
+    batch_format: Any, line_ending: str, hrefs: bool
+) -> None:
+    async with (
+        Sandbox(line_ending=line_ending, hrefs=hrefs) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url, batch_format=batch_format) as session,
+    ):
+        ids: list[str | int] = list(sandbox.extension_ids[:80])
+        ids[7:7] = [UNKNOWN, "~", int(ids[0]), 5]
+        ids[50:50] = ["~", UNKNOWN, *ids[:9]]
+        assert len(ids) == 95
+        result = await session.read_user_presence_statuses(ids)
+        assert [o.id for o in result] == [str(id_) for id_ in ids]
+        assert {o.id for o in result if not o.ok} == {UNKNOWN, "5"}
+        assert all(isinstance(e, NotFound) for e in result.errors.values())
+        caller = result[8].unwrap()
+        assert caller.extension is not None
+        assert caller.extension.id == sandbox.extension_ids[0]
+        sent = [id_ for ids in batches(sandbox) for id_ in ids]
+        assert len(sent) == len(set(sent)) == 83
+        assert len(batches(sandbox)) == 4
+
+
+async def test_parameters_reach_every_batch(sandbox: Sandbox, session: PresenceSession) -> None:
+    await session.read_user_presence_statuses(
+        [*sandbox.extension_ids[:40], "~"],
+        account_id=sandbox.account_id,
+        detailed_telephony_state=True,
+        sip_data=False,
+    )
+    sent = sandbox.requests[1:]
+    assert {r.query for r in sent} == {"detailedTelephonyState=true&sipData=false"}
+    assert all(f"/account/{sandbox.account_id}/" in r.path for r in sent)
+    assert len(sent) == 3
+
+
+async def test_the_sessions_account_is_the_default(sandbox: Sandbox) -> None:
+    async with PresenceSession(
+        sandbox.grant, server=sandbox.url, account_id=int(sandbox.account_id)
+    ) as session:
+        await session.read_user_presence_statuses(sandbox.extension_ids[:2])
+        assert f"/account/{sandbox.account_id}/" in sandbox.requests[-1].path
+        await session.read_user_presence_statuses(sandbox.extension_ids[:2], account_id="~")
+        assert "/account/~/" in sandbox.requests[-1].path
+
+
+async def test_no_ids_no_requests(sandbox: Sandbox, session: PresenceSession) -> None:
+    assert list(await session.read_user_presence_statuses([])) == []
+    assert list(await session.update_user_presence_statuses({})) == []
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    "ids", ["101", b"101", 101, None, ["1", "x"], ["1,2"], [True], [1.0], [-1], [["1"]], ["1/../2"]]
+)
+async def test_wrong_ids_are_refused_before_anything_is_sent(
+    sandbox: Sandbox, session: PresenceSession, ids: Any
+) -> None:
+    with pytest.raises(UsageError):
+        await session.read_user_presence_statuses(ids)
+    with pytest.raises(UsageError):
+        await session.read_unified_presences(ids)
+    assert sandbox.requests == []
+
+
+async def test_an_async_iterable_goes_to_iter(session: PresenceSession) -> None:
+    async def ids() -> AsyncIterator[str]:
+        yield "1"
+
+    with pytest.raises(UsageError, match="iter_"):
+        await session.read_user_presence_statuses(ids())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arguments", [{"sip_data": "yes"}, {"account_id": "x"}])
+def test_wrong_arguments_of_a_stream_are_refused_at_once(arguments: dict[str, Any]) -> None:
+    session = PresenceSession("token")
+    with pytest.raises(UsageError):
+        session.iter_user_presence_statuses(["1"], **arguments)
+    with pytest.raises(UsageError):
+        session.iter_user_presence_statuses("101")
+    with pytest.raises(UsageError):
+        session.iter_unified_presences(["1"], account_id="x")
+    with pytest.raises(UsageError):
+        session.iter_account_presence(per_page=0)
+
+
+# Whole requests refused.
+
+
+async def test_one_bad_id_never_costs_the_others_their_answers(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    bad = sandbox.extension_ids[17]
+    error = Answer.error(404, "CMN-102", "Gone", "extensionId")
+    rule = refuse(error, sandbox, lambda r: bad in r.ids)
+    result = await session.read_user_presence_statuses(sandbox.extension_ids[:60])
+    assert set(result.errors) == {bad}
+    assert isinstance(result.errors[bad], NotFound)
+    assert rule.fired == 6  # 30, 15, 8, 4, 2, 1
+    assert len(batches(sandbox)) == 2 + 2 * 5
+
+
+async def test_a_refusal_as_a_duplicate_is_split(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    two = set(sandbox.extension_ids[:2])
+    rule = refuse(Answer.error(400, "CMN-406", "Twice"), sandbox, lambda r: two <= set(r.ids))
+    result = await session.read_user_presence_statuses(sandbox.extension_ids[:30])
+    assert result.errors == {}
+    assert rule.fired == 5
+
+
+@pytest.mark.parametrize("code", ["InvalidMultipartRequest", "CMN-106"])
+async def test_a_smaller_limit_is_learned_and_remembered_hs03(
+    sandbox: Sandbox, session: PresenceSession, code: str
+) -> None:
+    rule = refuse(Answer.error(400, code, "Too many"), sandbox, lambda r: len(r.ids) > 10)
+    assert (await session.read_user_presence_statuses(sandbox.extension_ids)).errors == {}
+    fired = rule.fired
+    assert fired > 0
+    before = len(batches(sandbox))
+    assert (await session.read_user_presence_statuses(sandbox.extension_ids)).errors == {}
+    assert rule.fired == fired
+    assert max(map(len, batches(sandbox)[before:])) == 8
+    assert len(batches(sandbox)) - before == 13
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Answer.error(404, "CMN-102", "No such account", "accountId"),  # HS-04
+        Answer.error(403, "CMN-404", "Not allowed"),
+        Answer.error(400, "CMN-101", "Bad flag", "sipData"),
+        Answer.error(429, "CMN-301", "Slow down"),
+        Answer(503, b"<html>", {"Content-Type": "text/html"}),
+        Answer(418),
+    ],
+)
+async def test_any_other_refusal_is_the_answer_for_all_at_the_price_of_one_request(
+    sandbox: Sandbox, session: PresenceSession, error: Answer
+) -> None:
+    first, second = sandbox.extension_ids[:30], sandbox.extension_ids[30:60]
+    rule = sandbox.faults.add(error, when=lambda r: first[0] in r.ids)
+    result = await session.read_user_presence_statuses([*first, *second])
+    assert rule.fired == 1
+    assert set(result.errors) == set(first)
+    assert {o.status for o in result[:30]} == {error.status}
+    assert len(batches(sandbox)) == 2
+
+
+async def test_a_broken_connection_costs_only_its_batch(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    first = sandbox.extension_ids[:30]
+    rule = sandbox.faults.add(Reset(), when=lambda r: first[0] in r.ids, times=None)
+    result = await session.read_user_presence_statuses(sandbox.extension_ids)
+    assert rule.fired >= 1
+    assert set(result.errors) == set(first)
+    assert all(isinstance(e, ConnectionFailed) for e in result.errors.values())
+    assert {o.status for o in result[:30]} == {None}
+
+
+async def test_a_refused_token_is_raised(sandbox: Sandbox, session: PresenceSession) -> None:
+    await session.read_user_presence_status()
+    sandbox.expire_tokens()
+    with pytest.raises(AuthError, match="OAU-128"):
+        await session.read_user_presence_statuses(sandbox.extension_ids)
+    with pytest.raises(AuthError):
+        await session.update_user_presence_statuses({"~": {"message": "x"}})
+
+
+async def test_a_permission_missing_for_one_id_concerns_only_it(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    hidden = sandbox.extension_ids[1]
+
+    def forbid(body: bytes) -> bytes:
+        items = json.loads(body)
+        items[1].update(status=403, body={"errorCode": "CMN-404", "message": "No"})
+        return json.dumps(items).encode()
+
+    rule = sandbox.faults.add(Change(forbid), path="unified")
+    result = await session.read_unified_presences(sandbox.extension_ids[:3])
+    assert rule.fired == 1
+    assert isinstance(result.errors[hidden], PermissionDenied)
+    assert isinstance(result[1].error, PermissionDenied)
+
+
+# Streams.
+
+
+async def test_a_stream_gives_outcomes_in_the_order_of_the_ids(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    async def ids() -> AsyncIterator[str | int]:
+        for id_ in [*sandbox.extension_ids[:40], "~", UNKNOWN, sandbox.extension_ids[0]]:
+            await asyncio.sleep(0)
+            yield id_
+
+    got = [o async for o in session.iter_user_presence_statuses(ids())]
+    assert [o.id for o in got] == [
+        *sandbox.extension_ids[:40],
+        "~",
+        UNKNOWN,
+        sandbox.extension_ids[0],
+    ]
+    assert [o.id for o in got if not o.ok] == [UNKNOWN]
+    unified = [o async for o in session.iter_unified_presences(sandbox.user_ids[:3])]
+    assert all(o.ok for o in unified)
+
+
+async def test_a_wrong_id_in_a_stream_loses_nothing_before_it(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    ids = [*sandbox.extension_ids[:35], "x", *sandbox.extension_ids[35:]]
+    got: list[Outcome[Any]] = []
+
+    async def collect() -> None:
+        async for outcome in session.iter_user_presence_statuses(ids):
+            got.append(outcome)  # noqa: PERF401 - what comes before the error counts
+
+    with pytest.raises(UsageError, match="not 'x'"):
+        await collect()
+    assert [o.id for o in got] == list(sandbox.extension_ids[:35])
+    assert all(o.ok for o in got)
+
+
+async def test_a_stream_reads_ahead_only_so_far_bp04(sandbox: Sandbox) -> None:
+    taken = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield sandbox.extension_ids[taken % 100]
+
+    async with (
+        PresenceSession(sandbox.grant, server=sandbox.url, concurrency=2) as session,
+        aclosing(session.iter_user_presence_statuses(endless())) as outcomes,
+    ):
+        for _ in range(300):
+            assert (await anext(outcomes)).ok
+    assert taken <= 300 + 30 * 6
+
+
+async def test_breaking_out_of_a_stream_leaves_nothing_behind_ct11(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    rule = sandbox.faults.add(Hang(), times=None, when=lambda r: sandbox.extension_ids[95] in r.ids)
+    async for outcome in session.iter_user_presence_statuses(sandbox.extension_ids):
+        assert outcome.ok
+        if rule.fired:
+            break
+    await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    sandbox.faults.clear()
+    assert (await session.read_user_presence_statuses(sandbox.extension_ids)).errors == {}
+
+
+Call = Callable[[PresenceSession, Sandbox], Coroutine[Any, Any, object]]
+
+
+async def read_all_pages(session: PresenceSession, _: Sandbox) -> object:
+    return [r async for r in session.iter_account_presence(per_page=30)]
+
+
+CALLS: dict[str, Call] = {
+    "bulk": lambda s, b: s.read_user_presence_statuses([*b.extension_ids, "~"]),
+    "write": lambda s, b: s.update_user_presence_statuses({i: {} for i in b.user_ids[:5]}),
+    "account": read_all_pages,
+    "one": lambda s, b: s.read_user_presence_status(),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_cancelling_at_any_step_leaves_the_session_usable_ct01(
+    sandbox: Sandbox, name: str
+) -> None:
+    async with PresenceSession(sandbox.grant, server=sandbox.url, concurrency=2) as session:
+        baseline = asyncio.all_tasks()
+        cancelled = 0
+        for steps in range(1, 10_000):
+            task = asyncio.create_task(CALLS[name](session, sandbox))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if task.done():
+                break
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            cancelled += 1
+            assert session._slots._value == 2
+        assert cancelled > 10
+        assert not [t for t in asyncio.all_tasks() - baseline if "RequestHandler" not in repr(t)]
+        assert await CALLS[name](session, sandbox)
+
+
+# Many writes.
+
+
+async def test_many_writes(sandbox: Sandbox, session: PresenceSession) -> None:
+    users = sandbox.user_ids[:12]
+    change = PresenceInfoRequest(dnd_status="DoNotAcceptAnyCalls")
+    bodies: dict[str | int, Any] = {int(users[0]): {"message": "hi"}, UNKNOWN: change}
+    bodies |= dict.fromkeys(users[1:], change)
+    result = await session.update_user_presence_statuses(bodies)
+    assert [o.id for o in result] == [str(id_) for id_ in bodies]
+    assert set(result.errors) == {UNKNOWN}
+    assert result[0].unwrap().message == "hi"
+    read = await session.read_user_presence_statuses(users[1:])
+    assert {r.dnd_status for r in read.values.values()} == {DndStatus.DO_NOT_ACCEPT_ANY_CALLS}
+
+
+async def test_failed_writes_are_in_the_outcomes(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    one, two, three, four = sandbox.user_ids[:4]
+    rules = [
+        sandbox.faults.add(Answer(503), method="PUT", path=one),
+        sandbox.faults.add(Reset(), method="PUT", path=two),
+        sandbox.faults.add(Answer(200, b"?"), method="PUT", path=three),
+    ]
+    bodies = {id_: {"message": "x"} for id_ in (one, two, three, four)}
+    result = await session.update_user_presence_statuses(bodies)
+    assert [rule.fired for rule in rules] == [1, 1, 1]
+    kinds = [type(o.error) for o in result]
+    assert kinds == [ServerError, ConnectionFailed, DecodeError, type(None)]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [None, ["1"], {"x": {}}, {"1": {"mesage": ""}}, {"1": 5}, {"1": {"message": "x" * 76}}],
+)
+async def test_wrong_writes_are_refused_before_anything_is_sent(
+    sandbox: Sandbox, session: PresenceSession, bodies: Any
+) -> None:
+    with pytest.raises(UsageError):
+        await session.update_user_presence_statuses(bodies)
+    assert sandbox.requests == []
+
+
+# Accounts.
+
+
+async def ids_of_account(session: PresenceSession, **arguments: Any) -> list[str | None]:
+    pages = session.iter_account_presence(**arguments)
+    return [r.extension.id if r.extension else None async for r in pages]
+
+
+@pytest.mark.parametrize("totals", [True, False])
+@pytest.mark.parametrize("per_page", [7, 100, 1000])
+async def test_a_whole_account(totals: bool, per_page: int) -> None:
+    async with (
+        Sandbox(paging_totals=totals, page_limit=50) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url) as session,
+    ):
+        assert await ids_of_account(session, per_page=per_page) == list(sandbox.extension_ids)
+        pages = [r for r in sandbox.requests if r.group == "Heavy"]
+        assert len(pages) == {7: 15, 100: 2, 1000: 2}[per_page]
+
+
+async def test_pages_are_read_at_once_when_their_number_is_known(sandbox: Sandbox) -> None:
+    async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
+        rule = sandbox.faults.add(Hang(), path="page=2")
+        records = session.iter_account_presence(per_page=20)
+        for _ in range(20):
+            await anext(records)
+        reading = asyncio.ensure_future(anext(records))
+        for _ in range(100_000):
+            if sum(r.group == "Heavy" for r in sandbox.requests) == 5:
+                break
+            await asyncio.sleep(0)
+        assert rule.fired == 1
+        assert sum(r.group == "Heavy" for r in sandbox.requests) == 5
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await records.aclose()
+
+
+def edit(**changes: Any) -> Change:
+    def change(body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), **changes}).encode()
+
+    return Change(change)
+
+
+async def test_a_page_that_comes_again_ends_the_reading(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    link = f"{sandbox.url}/restapi/v1.0/account/~/presence?perPage=30&page=1"
+    again = edit(navigation={"nextPage": {"uri": link}}, paging={})
+    rule = sandbox.faults.add(again, path="/presence", times=None)
+    assert await ids_of_account(session, per_page=30) == list(sandbox.extension_ids[:30])
+    assert rule.fired == 2
+
+
+async def test_an_extension_that_moves_between_pages_is_given_once(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    first = sandbox.presence(sandbox.extension_ids[0])
+    rule = sandbox.faults.add(
+        edit(records=[first, sandbox.presence(sandbox.extension_ids[99])]), path="page=2"
+    )
+    ids = await ids_of_account(session, per_page=50)
+    assert ids == [*sandbox.extension_ids[:50], sandbox.extension_ids[99]]
+    assert rule.fired == 1
+
+
+async def test_a_next_page_elsewhere_is_not_followed_s4(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    async with Sandbox() as other:
+        link = f"{other.url}/restapi/v1.0/account/~/presence?page=2"
+        rule = sandbox.faults.add(
+            edit(navigation={"nextPage": {"uri": link}}, paging={}), path="/presence"
+        )
+        records = session.iter_account_presence(per_page=30)
+        for _ in range(30):
+            await anext(records)
+        with pytest.raises(DecodeError) as caught:
+            await anext(records)
+        assert caught.value.path == "$.navigation.nextPage.uri"
+        assert rule.fired == 1
+        assert other.requests == []
+
+
+async def test_a_page_that_fails_is_raised(sandbox: Sandbox, session: PresenceSession) -> None:
+    rule = sandbox.faults.add(Answer(503), path="page=3")
+    with pytest.raises(ServerError):
+        await ids_of_account(session, per_page=20)
+    assert rule.fired == 1

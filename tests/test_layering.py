@@ -1,0 +1,91 @@
+"""The rooms and who may import whom: see `aiopresence/__init__.py` and the rooms' docstrings."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import aiopresence
+
+PACKAGE = Path(aiopresence.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+# For each room, the rooms of ours it may import, besides itself.
+VALUES = {"errors", "grants", "models"}
+CORE = VALUES | {"protocol"}
+ROOMS = {
+    "errors": set[str](),
+    "models": {"errors"},
+    "grants": {"errors"},
+    "protocol": VALUES,
+    "transport": CORE,
+    "calls": CORE,
+    "bulk": CORE | {"transport", "calls"},
+    "session": CORE | {"transport", "calls", "bulk"},
+    "sandbox": {"errors", "grants"},
+    "cli": {"", "sandbox"},
+    "__init__": CORE | {"transport", "session"},
+}
+# What pure rooms may not touch.
+IMPURE = {"asyncio", "aiohttp", "socket", "ssl", "time", "random", "os", "secrets", "threading"}
+THIRD_PARTY = {
+    "models": {"attrs"},
+    "grants": {"attrs"},
+    "protocol": {"attrs", "cattrs", "orjson"},
+    "sandbox": {"attrs", "aiohttp", "multidict"},
+    "cli": {"typer"},
+}
+
+
+def imported(name: str) -> Iterator[str]:
+    """Give the absolute names of all modules that a module of ours imports."""
+    package = ("aiopresence." + name).split(".")[:-1]
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            if module == "aiopresence" and node.level:
+                names = [alias.name for alias in node.names]
+                yield from (f"{module}.{n}" if n in ROOMS else module for n in names)
+            else:
+                yield module
+
+
+def room(name: str) -> str:
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_room_imports_only_what_it_may(name: str) -> None:
+    for module in imported(name):
+        if module.split(".")[0] == "aiopresence":
+            target = room(module.removeprefix("aiopresence").removeprefix("."))
+            assert target == room(name) or target in ROOMS[room(name)], (name, module)
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if room(n) in {*VALUES, "protocol"}])
+def test_the_core_is_pure(name: str) -> None:
+    assert not {module.split(".")[0] for module in imported(name)} & IMPURE
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if room(n) in THIRD_PARTY])
+def test_a_room_uses_only_its_libraries(name: str) -> None:
+    outside = {module.split(".")[0] for module in imported(name)}
+    known = {"aiohttp", "attrs", "cattrs", "orjson", "rich", "typer", "yarl", "multidict"}
+    assert outside & known <= THIRD_PARTY[room(name)]
+
+
+def test_every_room_has_its_rule() -> None:
+    assert {room(name) for name in MODULES} == set(ROOMS)
+
+
+def test_the_walk_sees_imports() -> None:
+    assert "aiopresence.errors" in set(imported("protocol.wire"))
+    assert "aiopresence.grants" in set(imported("sandbox.server"))
+    assert "aiohttp" in set(imported("transport.http"))
