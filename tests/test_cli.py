@@ -1,0 +1,105 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from aiopresence.sandbox import Sandbox
+
+ENVIRONMENT = {
+    k: v for k, v in os.environ.items() if not k.startswith(("RC_", "RINGCENTRAL_", "COLUMNS"))
+}
+
+
+def run(*arguments: str, environment: Mapping[str, str] = ENVIRONMENT) -> tuple[int, str, str]:
+    code = "from aiopresence.cli import main; main()"
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**environment, "NO_COLOR": "1"},
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_thousand_extensions_take_34_requests_and_it_says_so() -> None:
+    code, out, err = run("read", "--sandbox", "1000")
+    assert code == 0
+    assert len(out.splitlines()) == 1001
+    assert err.startswith("Read 1,000 extensions in 34 requests, ")
+
+
+def test_chosen_ids() -> None:
+    code, out, _ = run("read", "--sandbox", "30", "~", "999")
+    header, caller, unknown = out.splitlines()
+    assert code == 0
+    assert header.split() == ["ID", "EXTENSION", "PRESENCE", "TELEPHONY", "USER", "DND"]
+    assert caller.split()[:2] == ["~", "101"]
+    assert unknown.split()[:4] == ["999", "HTTP", "404:", "CMN-102"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("read", "1"), "aiopresence: set RC_APP_CLIENT_ID or RINGCENTRAL_CLIENT_ID"),
+        (("read", "--sandbox", "5", "x"), "aiopresence: extension_id must be digits or '~'"),
+    ],
+)
+def test_errors_take_one_line(arguments: tuple[str, ...], message: str) -> None:
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+
+
+async def test_credentials_from_the_environment() -> None:
+    async with Sandbox() as sandbox:
+        environment = {
+            **ENVIRONMENT,
+            "RC_SERVER_URL": sandbox.url,
+            "RC_APP_CLIENT_ID": sandbox.client_id,
+            "RC_APP_CLIENT_SECRET": sandbox.client_secret,
+            "RC_USER_JWT": sandbox.jwt,
+        }
+        code, out, _ = await asyncio.to_thread(run, "read", "~", environment=environment)
+        assert code == 0
+        assert out.splitlines()[1].startswith("~ ")
+        code, _, err = await asyncio.to_thread(run, "read", environment=environment)
+        assert (code, err) == (
+            1,
+            "aiopresence: name the extension ids to read, or ~ for your own\n",
+        )
+
+
+async def test_the_sandbox_runs_until_ctrl_c() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from aiopresence.cli import main; main()", "sandbox",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={**ENVIRONMENT, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    lines = [(await process.stdout.readline()).decode() for _ in range(4)]
+    await process.stderr.readline()
+    names = ["RC_SERVER_URL", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"]
+    values = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
+    assert list(values) == names
+    code, out, _ = await asyncio.to_thread(run, "read", "~", environment={**ENVIRONMENT, **values})
+    assert (code, len(out.splitlines())) == (0, 2)
+    process.send_signal(signal.SIGINT)
+    _, rest = await process.communicate()
+    assert (process.returncode, rest) == (130, b"")
+
+
+def test_without_its_libraries_the_command_says_what_to_install() -> None:
+    code = "import sys; sys.modules['typer'] = None; from aiopresence.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603
+    assert done.returncode == 1
+    assert done.stderr == (
+        "The aiopresence command needs: python -m pip install 'aiopresence[cli]'\n"
+    )

@@ -1,0 +1,73 @@
+"""README's examples run, and what it says of them is what happens."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aiopresence import PresenceSession, errors
+from aiopresence.bulk import BulkCalls
+from aiopresence.calls import PresenceCalls
+from aiopresence.sandbox import Sandbox
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+FROM_ENV = [example for example in EXAMPLES if "from_env" in example]
+
+
+def run(code: str, **environment: str) -> list[str]:
+    done = subprocess.run(  # noqa: S603 - our own examples
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("number", [n for n, e in enumerate(EXAMPLES) if e not in FROM_ENV])
+def test_an_example_runs_without_an_account(number: int) -> None:
+    assert run(EXAMPLES[number])
+
+
+def test_the_first_example_does_what_is_said_of_it() -> None:
+    assert "prints 97 lines" in README
+    assert "Five requests were sent: four batches and one for `~`" in README
+    lines = run(EXAMPLES[0] + "\n")
+    assert len(lines) == 97
+    assert lines[95].startswith("999 HTTP 404: CMN-102")
+    counted = run(
+        EXAMPLES[0].replace(
+            "for outcome in", "print(session.stats.requests)\n        for outcome in"
+        )
+    )
+    assert counted[0] == "5"
+
+
+async def test_your_own_account_takes_four_environment_variables() -> None:
+    names = re.findall(r"^export (\w+)=", README, re.MULTILINE)
+    async with Sandbox() as sandbox:
+        values = (sandbox.url, sandbox.client_id, sandbox.client_secret, sandbox.jwt)
+        environment = dict(zip(names, values, strict=True))
+        [line] = await asyncio.to_thread(run, FROM_ENV[0], **environment)
+        assert line.split()[0] == sandbox.presence("~")["presenceStatus"]
+
+
+NOT_FOR_THE_TABLE = {"PresenceError", "TransportError", "SessionLost"}
+
+
+def test_every_error_and_every_way_to_ask_is_in_the_readme() -> None:
+    kinds = {n for n, e in vars(errors).items() if isinstance(e, type) and n[0].isupper()}
+    assert {name for name in kinds - NOT_FOR_THE_TABLE if f"`{name}`" not in README} == {"ApiError"}
+    calls = {n for n in vars(PresenceCalls) if n.startswith("read_")}
+    names = {*calls, *vars(PresenceSession), *vars(BulkCalls)} - {"close"}
+    spelled_short = {"iter_user_presence_statuses", "iter_unified_presences"}
+    assert {
+        name for name in names - spelled_short if not name.startswith("_") and name not in README
+    } == set()
