@@ -352,7 +352,7 @@ async def test_cancelling_at_any_step_leaves_the_session_usable_ct01(
                 await task
             cancelled += 1
             assert session._slots._value == 2
-        assert cancelled > 10
+        assert cancelled >= 5
         assert not [t for t in asyncio.all_tasks() - baseline if "RequestHandler" not in repr(t)]
         assert await CALLS[name](session, sandbox)
 
