@@ -22,7 +22,7 @@ from .errors import (
     TransportError,
     UsageError,
 )
-from .grants import AccessToken, JwtGrant
+from .grants import AccessToken, AuthorizationCodeGrant, JwtGrant, RefreshTokenGrant
 from .models import (
     AccountPresenceInfo,
     ActiveCallInfo,
@@ -76,10 +76,12 @@ from .models import (
     Visibility,
 )
 from .protocol.limits import GroupLimits
+from .protocol.oauth import authorize_url
 from .protocol.outcome import BatchResult, Outcome
 from .protocol.wire import Response
 from .session import PresenceSession
 from .transport.stats import Stats
+from .transport.store import FileTokenStore, MemoryTokenStore, TokenStore
 
 __all__ = [
     "AccessToken",
@@ -89,6 +91,7 @@ __all__ = [
     "ApiError",
     "AppearanceInfo",
     "AuthError",
+    "AuthorizationCodeGrant",
     "BatchError",
     "BatchResult",
     "CallDirection",
@@ -110,6 +113,7 @@ __all__ = [
     "ExtensionCallQueuePresenceList",
     "ExtensionCallQueueUpdatePresence",
     "ExtensionCallQueueUpdatePresenceList",
+    "FileTokenStore",
     "GetPresenceExtensionInfo",
     "GetPresenceInfo",
     "GlipAvailability",
@@ -118,6 +122,7 @@ __all__ = [
     "InvalidRequest",
     "JwtGrant",
     "MeetingStatus",
+    "MemoryTokenStore",
     "NotFound",
     "OpenStrEnum",
     "Outcome",
@@ -133,6 +138,7 @@ __all__ = [
     "PresenceStatus",
     "PrimaryCQInfo",
     "RateLimited",
+    "RefreshTokenGrant",
     "Response",
     "ServerError",
     "SessionLost",
@@ -142,6 +148,7 @@ __all__ = [
     "TelephonyStatus",
     "TerminationType",
     "Timeout",
+    "TokenStore",
     "TransportError",
     "UnifiedMeetingStatus",
     "UnifiedPresence",
@@ -155,6 +162,7 @@ __all__ = [
     "UsageError",
     "UserStatus",
     "Visibility",
+    "authorize_url",
 ]
 
 

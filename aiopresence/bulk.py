@@ -1,23 +1,32 @@
 """Any number of ids in, one typed outcome per id out, in order."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from abc import abstractmethod
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from .calls import Id, Plain, PresenceCalls
-from .errors import ApiError, AuthError, PresenceError, UsageError
+from .account import AccountCalls
+from .calls import Id, Plain
+from .errors import ApiError, AuthError, PresenceError, RateLimited, UsageError
 from .models import (
-    AccountPresenceInfo,
     GetPresenceInfo,
     PresenceInfoRequest,
     PresenceInfoResponse,
     UnifiedPresence,
 )
-from .models.inputs import as_id
-from .protocol import batch, calls, pages
+from .models.inputs import as_id, as_record
+from .protocol import batch, calls
 from .protocol.envelope import MULTIPART_JSON
 from .protocol.outcome import BatchResult, Outcome, failed
-from .protocol.wire import JSON, Request
+from .protocol.wire import JSON, Request, Response
 from .transport.pipeline import Ids, check_ids, chunks, each, stream
 from .transport.stats import Stats
 
@@ -26,29 +35,31 @@ BatchCall = Callable[[tuple[str, ...]], Request[T]]
 Body = PresenceInfoRequest | Plain
 # Three, because a Mapping is invariant in its key.
 Changes = Mapping[str, Body] | Mapping[int, Body] | Mapping[str | int, Body]
-PageRequest = Request[AccountPresenceInfo]
+Errors = dict[str, PresenceError]
 
 _ACCEPT = {"multipart": f"multipart/mixed, {JSON}", "json": f"{MULTIPART_JSON}, {JSON}"}
 
-# A stream works ahead of the oldest request that is still under way, so that one slow answer does
-# not idle the others: this many times what may be under way at once. A guess.
-_AHEAD = 2
 
-
-class BulkCalls(PresenceCalls):
+class BulkCalls(AccountCalls):
     """The bulk calls of a session."""
 
     def __init__(
         self, account_id: str, server: str, batch_format: str, concurrency: int, stats: Stats
     ) -> None:
-        if batch_format not in _ACCEPT:
+        if not isinstance(batch_format, str) or batch_format not in _ACCEPT:
             raise UsageError(f"batch_format must be one of: {', '.join(_ACCEPT)}")
-        self.account_id = account_id
-        self._server = server
+        super().__init__(account_id, server, concurrency)
         self._accept = _ACCEPT[batch_format]
-        self._ahead = _AHEAD * concurrency
         self._stats = stats
         self._batch_size = batch.MAX_IDS
+
+    @abstractmethod
+    async def _again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
+        """Wait until some ids may be asked for again, and give them."""
+
+    @abstractmethod
+    def _penalise(self, request: Request[Any], response: Response) -> None:
+        """Shut a request's group because a part of its answer was a 429."""
 
     async def read_user_presence_statuses(
         self,
@@ -63,9 +74,9 @@ class BulkCalls(PresenceCalls):
         Args:
             extension_ids: whose; duplicates are asked for once and answered each time. "~" is the
                 caller, and takes a request of its own.
-            account_id: of which account.
-            detailed_telephony_state: also give `active_calls`.
-            sip_data: also give their `sip_data`, and with it `active_calls`.
+            account_id: of which account; None means the session's.
+            detailed_telephony_state: also give `active_calls`; None and False do not.
+            sip_data: also give their `sip_data`, and with it `active_calls`; None and False do not.
 
         Returns:
             One outcome per id, in the order of the ids.
@@ -134,7 +145,7 @@ class BulkCalls(PresenceCalls):
 
         Args:
             request_bodies: what to change, by extension id.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
 
         Returns:
             One outcome per id, in the order of the mapping.
@@ -149,50 +160,15 @@ class BulkCalls(PresenceCalls):
         """
         if not isinstance(request_bodies, Mapping):
             raise UsageError("request_bodies must be a mapping of extension ids to changes")
-        account = self._account(account_id)
-        writes = [
-            (str(id_), calls.update_user_presence_status(account, id_, body))
-            for id_, body in request_bodies.items()
-        ]
-        async with aclosing(stream(each(writes), self._write, ahead=self._ahead)) as outcomes:
+        writes: dict[str, Request[PresenceInfoResponse]] = {}
+        for id_, body in request_bodies.items():
+            if str(id_) in writes:
+                raise UsageError(f"request_bodies has the id {id_} twice, as str and as int")
+            writes[str(id_)] = self._change(id_, body, account_id)
+        async with aclosing(
+            stream(each(writes.items()), self._write, ahead=self._ahead)
+        ) as outcomes:
             return BatchResult([outcome async for outcome in outcomes])
-
-    def iter_account_presence(
-        self,
-        *,
-        per_page: int = 1000,
-        account_id: Id | None = None,
-        detailed_telephony_state: bool | None = None,
-        sip_data: bool | None = None,
-    ) -> AsyncGenerator[GetPresenceInfo, None]:
-        """Read the presence of every extension of an account, page by page.
-
-        The first page tells how many there are; the others are then read at once. When the account
-        changes meanwhile, an extension may be missed, but none is given twice.
-
-        Args:
-            per_page: records on a page; RingCentral gives 1,000 at most.
-            account_id: of which account.
-            detailed_telephony_state: also give `active_calls`.
-            sip_data: also give their `sip_data`, and with it `active_calls`.
-
-        Yields:
-            The presence of each extension, once.
-
-        Raises:
-            UsageError: an argument is wrong; nothing was sent.
-            PresenceError: a page could not be read. What came before it was yielded.
-
-        Source: RingCentral API reference, "Get User Presence Status List"; group Heavy, permission
-        ReadPresence.
-        """
-        first = calls.read_account_presence(
-            self._account(account_id),
-            detailed_telephony_state=detailed_telephony_state,
-            sip_data=sip_data,
-            per_page=per_page,
-        )
-        return self._iter_account(first)
 
     def _presence_call(
         self, account_id: Id | None, detailed: bool | None, sip_data: bool | None
@@ -217,91 +193,121 @@ class BulkCalls(PresenceCalls):
         check_ids(extension_ids)
         if not isinstance(extension_ids, Iterable):
             raise UsageError("an async iterable of ids goes to iter_…, not read_…")
-        asked = [as_id(id_, "extension_id", tilde=True) for id_ in extension_ids]
+        asked = [
+            as_id(id_, f"extension_ids[{n}]", tilde=True) for n, id_ in enumerate(extension_ids)
+        ]
         unique = [id_ for request in batch.plan(asked) for id_ in request]
-        async with aclosing(self._iter_all(unique, call)) as outcomes:
-            found = {outcome.id: outcome async for outcome in outcomes}
+
+        async def ask(ids: Sequence[str], partial: Errors) -> list[Outcome[T]]:
+            async def work(chunk: tuple[str, ...]) -> list[Outcome[T]]:
+                return await self._read_chunk(chunk, call, partial)
+
+            async with aclosing(self._stream(ids, work)) as outcomes:
+                return [outcome async for outcome in outcomes]
+
+        found = await self._until_answered(unique, ask)
         return BatchResult([found[id_] for id_ in asked])
 
     def _iter_all(self, extension_ids: Ids, call: BatchCall[T]) -> AsyncGenerator[Outcome[T], None]:
         check_ids(extension_ids)
 
         async def work(chunk: tuple[str, ...]) -> list[Outcome[T]]:
-            return await self._read_chunk(chunk, call)
+            found = await self._until_answered(
+                chunk, lambda ids, partial: self._read_chunk(ids, call, partial)
+            )
+            return [found[id_] for id_ in chunk]
 
-        async def outcomes() -> AsyncGenerator[Outcome[T], None]:
-            groups = chunks(extension_ids, lambda: self._batch_size)
-            async with aclosing(stream(groups, work, ahead=self._ahead)) as results:
-                async for result in results:
-                    for outcome in result:
-                        yield outcome
+        return self._stream(extension_ids, work)
 
-        return outcomes()
+    async def _stream(
+        self, ids: Ids, work: Callable[[tuple[str, ...]], Coroutine[Any, Any, list[Outcome[T]]]]
+    ) -> AsyncGenerator[Outcome[T], None]:
+        groups = chunks(ids, lambda: self._batch_size)
+        async with aclosing(stream(groups, work, ahead=self._ahead)) as results:
+            async for result in results:
+                for outcome in result:
+                    self._stats.items += 1
+                    yield outcome
 
-    async def _read_chunk(self, ids: tuple[str, ...], call: BatchCall[T]) -> list[Outcome[T]]:
+    async def _until_answered(
+        self,
+        ids: Sequence[str],
+        ask: Callable[[Sequence[str], Errors], Awaitable[list[Outcome[T]]]],
+    ) -> dict[str, Outcome[T]]:
+        """Ask for ids, and again for those whose own part of an answer failed and may yet come."""
         found: dict[str, Outcome[T]] = {}
-        for request_ids in batch.plan(ids):
-            for outcome in await self._read_batch(request_ids, call):
-                found[outcome.id] = outcome
-        self._stats.items += len(ids)
-        return [found[id_] for id_ in ids]
+        attempt = 0
+        while ids:
+            attempt += 1
+            partial: Errors = {}
+            found |= {outcome.id: outcome for outcome in await ask(ids, partial)}
+            ids = await self._again(partial, attempt)
+        return found
 
-    async def _read_batch(self, ids: tuple[str, ...], call: BatchCall[T]) -> list[Outcome[T]]:
+    async def _read_chunk(
+        self, ids: Sequence[str], call: BatchCall[T], partial: Errors
+    ) -> list[Outcome[T]]:
+        return [
+            outcome
+            for request_ids in batch.plan(ids)
+            for outcome in await self._read_batch(request_ids, call, partial)
+        ]
+
+    async def _read_batch(
+        self, ids: tuple[str, ...], call: BatchCall[T], partial: Errors, *, halved: bool = False
+    ) -> list[Outcome[T]]:
         request = call(ids)
+        full = len(ids) == self._batch_size
         try:
             response = await self._send(request)
         except (AuthError, UsageError):
             raise
         except ApiError as error:
             if not batch.divisible(ids, error):
+                if batch.too_large(error):
+                    self._batch_size = batch.MAX_IDS  # Refused alone, so it is not the size.
                 return failed(ids, error, error.http_status)
-            half = (len(ids) + 1) // 2
-            if batch.too_large(error):
-                self._batch_size = min(self._batch_size, half)
+            halving = batch.too_large(error) and (full or halved)
         except PresenceError as error:
             return failed(ids, error, None)
         else:
-            return batch.read(ids, response, request.answer)
-        return [o for part in (ids[:half], ids[half:]) for o in await self._read_batch(part, call)]
+            if halved:
+                self._batch_size = min(self._batch_size, len(ids))
+            return self._read(ids, request, response, partial)
+        half = (len(ids) + 1) // 2
+        return [
+            *await self._read_batch(ids[:half], call, partial, halved=halving),
+            *await self._read_batch(ids[half:], call, partial),
+        ]
+
+    def _read(
+        self, ids: tuple[str, ...], request: Request[T], response: Response, partial: Errors
+    ) -> list[Outcome[T]]:
+        outcomes = batch.read(ids, response, request.answer)
+        partial |= {o.id: o.error for o in outcomes if o.error is not None}
+        if any(isinstance(o.error, RateLimited) for o in outcomes):
+            self._penalise(request, response)
+        return outcomes
+
+    def _change(self, id_: Id, body: Body, account_id: Id | None) -> Request[PresenceInfoResponse]:
+        try:
+            change = as_record(PresenceInfoRequest, body)
+        except UsageError as error:
+            raise UsageError(f"request_bodies[{id_!r}]: {error}") from None
+        return calls.update_user_presence_status(self._account(account_id), id_, change)
 
     async def _write(
         self, write: tuple[str, Request[PresenceInfoResponse]]
     ) -> Outcome[PresenceInfoResponse]:
         id_, request = write
-        self._stats.items += 1
+        outcomes: list[Outcome[PresenceInfoResponse]]
         try:
-            return Outcome(id_, 200, await self._call(request))
+            response = await self._send(request)
         except (AuthError, UsageError):
             raise
         except PresenceError as error:
-            return Outcome(id_, getattr(error, "http_status", None), error=error)
-
-    async def _iter_account(self, first: PageRequest) -> AsyncGenerator[GetPresenceInfo, None]:
-        seen: set[str] = set()
-        async with aclosing(self._account_pages(first)) as account_pages:
-            async for page in account_pages:
-                before = len(seen)
-                for record in page.records or ():
-                    id_ = record.extension.id if record.extension else None
-                    if id_ is None or id_ not in seen:
-                        yield record
-                    if id_ is not None:
-                        seen.add(id_)
-                if len(seen) == before:
-                    # The same page again, or an empty one: a server that ignores page numbers
-                    # would go on for ever.
-                    return
-
-    async def _account_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
-        last = first, await self._call(first)
-        yield last[1]
-        known = each(pages.known(*last))
-        async with aclosing(stream(known, self._page, ahead=self._ahead)) as rest:
-            async for last in rest:
-                yield last[1]
-        while request := pages.following(*last, self._server):
-            last = await self._page(request)
-            yield last[1]
-
-    async def _page(self, request: PageRequest) -> tuple[PageRequest, AccountPresenceInfo]:
-        return request, await self._call(request)
+            outcomes = failed([id_], error, getattr(error, "http_status", None))
+        else:
+            outcomes = batch.read((id_,), response, request.answer)
+        self._stats.items += 1
+        return outcomes[0]

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from .errors import DecodeError
 from .models import (
     AccountPresenceInfo,
     CallQueuePresence,
@@ -16,6 +17,7 @@ from .models import (
     UnifiedPresence,
     UpdateUnifiedPresence,
 )
+from .models.inputs import as_id
 from .protocol import batch, calls, convert
 from .protocol.wire import Request, Response
 
@@ -33,8 +35,9 @@ class PresenceCalls(ABC):
 
     Raises, all of them:
         UsageError: an argument is wrong; nothing was sent.
-        AuthError, PermissionDenied, NotFound, InvalidRequest, RateLimited, ServerError:
-            RingCentral refused; nothing was changed.
+        AuthError, PermissionDenied, NotFound, InvalidRequest, RateLimited: RingCentral refused;
+            nothing was changed. RateLimited also when `max_wait` is too short.
+        ServerError: RingCentral failed. A write may have been applied.
         ConnectionFailed, Timeout: the request or its answer was lost. A write may have been
             applied: read before writing again.
         DecodeError: the answer makes no sense. A write has been applied.
@@ -53,12 +56,16 @@ class PresenceCalls(ABC):
 
     async def _call(self, request: Request[T]) -> T:
         response = await self._send(request)
+        if response.status != 200:
+            raise DecodeError(f"HTTP {response.status} is no answer to this call")
         return convert.load(response.body, request.answer)
 
     async def _call_one(self, extension_id: Id, request: Request[T]) -> T:
         # A batch of one, so that the record is checked to be that extension's.
         response = await self._send(request)
-        return batch.read((str(extension_id),), response, request.answer)[0].unwrap()
+        return batch.read(
+            (as_id(extension_id, "extension_id", tilde=True),), response, request.answer
+        )[0].unwrap()
 
     async def read_user_presence_status(
         self,
@@ -72,9 +79,12 @@ class PresenceCalls(ABC):
 
         Args:
             extension_id: whose presence.
-            account_id: of which account.
-            detailed_telephony_state: also give `active_calls`.
-            sip_data: also give their `sip_data`, and with it `active_calls`.
+            account_id: of which account; None means the session's.
+            detailed_telephony_state: also give `active_calls`; None and False do not.
+            sip_data: also give their `sip_data`, and with it `active_calls`; None and False do not.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Get User Presence Status"; group Light, permission
         ReadPresence.
@@ -99,15 +109,17 @@ class PresenceCalls(ABC):
         Args:
             request_body: what to change; None changes nothing.
             extension_id: whose presence.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Update User Presence Status"; group Medium, permission
         EditPresence.
         """
         account = self._account(account_id)
-        return await self._call(
-            calls.update_user_presence_status(account, extension_id, request_body)
-        )
+        request = calls.update_user_presence_status(account, extension_id, request_body)
+        return await self._call_one(extension_id, request)
 
     async def read_account_presence(
         self,
@@ -121,11 +133,14 @@ class PresenceCalls(ABC):
         """Read one page of the presence of an account. For all, see `iter_account_presence`.
 
         Args:
-            account_id: of which account.
-            detailed_telephony_state: also give `active_calls`.
-            sip_data: also give their `sip_data`, and with it `active_calls`.
+            account_id: of which account; None means the session's.
+            detailed_telephony_state: also give `active_calls`; None and False do not.
+            sip_data: also give their `sip_data`, and with it `active_calls`; None and False do not.
             page: which page, from 1; None is the first.
             per_page: records on a page; None is 100, and RingCentral gives 1,000 at most.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Get User Presence Status List"; group Heavy, permission
         ReadPresence.
@@ -147,7 +162,10 @@ class PresenceCalls(ABC):
 
         Args:
             group_id: the internal id of the queue's extension.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Get Call Queue Presence"; group Light, permission
         ReadPresence.
@@ -166,7 +184,10 @@ class PresenceCalls(ABC):
         Args:
             request_body: the members to change; others stay as they are.
             group_id: the internal id of the queue's extension.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Update Call Queue Presence"; group Medium, permission
         EditPresence.
@@ -185,8 +206,11 @@ class PresenceCalls(ABC):
 
         Args:
             extension_id: whose queues.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
             editable_member_status: only the queues whose members may change this by themselves.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Get Agent's Call Queue Presence"; group Light,
         permission ReadPresence.
@@ -211,7 +235,10 @@ class PresenceCalls(ABC):
         Args:
             request_body: the queues to change; others stay as they are.
             extension_id: whose queues.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Update Call Queue Presence" of an agent; group Medium,
         permission EditPresence.
@@ -228,7 +255,10 @@ class PresenceCalls(ABC):
 
         Args:
             extension_id: whose presence.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Get Unified Presence"; group Medium, permission
         ReadPresence.
@@ -249,7 +279,10 @@ class PresenceCalls(ABC):
         Args:
             request_body: what to change.
             extension_id: whose presence.
-            account_id: of which account.
+            account_id: of which account; None means the session's.
+
+        Raises:
+            PresenceError: see PresenceCalls.
 
         Source: RingCentral API reference, "Update Unified Presence"; group Medium, permission
         EditPresence.

@@ -14,7 +14,7 @@ PresenceError
 │   └── ServerError           5xx
 ├── DecodeError               RingCentral answered, and we cannot make sense of it
 ├── SessionLost               an event stream cannot be continued
-├── UsageError                the call itself is wrong; nothing was sent (also a ValueError)
+├── UsageError                the call itself is wrong (also a ValueError)
 └── BatchError                several of the above at once (also an ExceptionGroup)
 ```
 
@@ -30,6 +30,14 @@ def one_line(text: str, limit: int = 256) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def shown(value: object) -> str:
+    """Show what the user gave, in a message: short, on one line, and whatever it is."""
+    try:
+        return one_line(repr(value), 60)
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
 class PresenceError(Exception):
     """The base of all errors of this library."""
 
@@ -39,7 +47,17 @@ class TransportError(PresenceError):
 
 
 class ConnectionFailed(TransportError):
-    """No connection could be made, or it broke before the whole answer had arrived."""
+    """No connection could be made, or it broke before the whole answer had arrived.
+
+    Attributes:
+        sent: False when no connection was made, so that nothing can have been applied.
+        final: True when trying again will not help, as with a certificate that is not trusted.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True, final: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.final = final
 
 
 class Timeout(TransportError):
@@ -61,8 +79,6 @@ class ApiError(PresenceError):
 
     Source: RingCentral API reference, "Error handling".
     """
-
-    hint = ""
 
     def __init__(
         self,
@@ -87,19 +103,24 @@ class ApiError(PresenceError):
         said = " ".join(filter(None, (self.error_code, self.message))) or "no reason given"
         about = f" (parameter {self.parameter_name})" if self.parameter_name else ""
         request = f" [request {self.request_id}]" if self.request_id else ""
-        return one_line(f"HTTP {self.http_status}: {said}{about}{request}", 512) + self.hint
+        return one_line(f"HTTP {self.http_status}: {said}{about}{request}", 512) + self._advice()
+
+    def _advice(self) -> str:
+        return ""
 
 
 class AuthError(ApiError):
-    """The credentials or the token were refused. Every call of the session will fail the same."""
+    """The credentials or the token were refused, and there is no other token to be had."""
 
-    hint = "; check the credentials, and that they belong to this server"
+    def _advice(self) -> str:
+        return "; check the credentials, and that they belong to this server"
 
 
 class PermissionDenied(ApiError):
     """The app or the user may not do this. Reads need ReadPresence, writes EditPresence."""
 
-    hint = "; check the app's permissions and the user's role"
+    def _advice(self) -> str:
+        return "; check the app's permissions and the user's role"
 
 
 class NotFound(ApiError):
@@ -111,14 +132,21 @@ class InvalidRequest(ApiError):
 
 
 class RateLimited(ApiError):
-    """Too many requests. `group` is the usage-plan group that is used up, None when not known.
+    """Too many requests, or more waiting for the limits than `max_wait` allows.
 
-    `retry_after` is RingCentral's own wait in seconds. Sending anything of that group sooner
-    starts the wait afresh.
+    Attributes:
+        group: the usage-plan group that is used up; None when not known.
+        sent: False when the session refused by itself, because of `max_wait`.
+        retry_after: seconds until it may be tried again; None when RingCentral did not say.
     """
 
     group: str | None = None
-    hint = "; wait, every earlier request restarts the wait"
+    sent: bool = True
+
+    def _advice(self) -> str:
+        if self.retry_after is None:
+            return ""
+        return f"; try again in {self.retry_after:.0f} s, sooner makes it longer"
 
 
 class ServerError(ApiError):
@@ -147,7 +175,10 @@ class SessionLost(PresenceError):
 
 
 class UsageError(PresenceError, ValueError):
-    """The call is wrong, and nothing was sent. The message says what would be right."""
+    """The call is wrong. The message says what would be right.
+
+    Nothing was sent, unless it comes from a stream of ids: then what came before the wrong one was.
+    """
 
 
 class BatchError(ExceptionGroup[PresenceError], PresenceError):

@@ -1,67 +1,80 @@
 """The session: a token, a connection pool, and every way to ask for presence."""
 
-import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from types import NoneType, TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import aiohttp
 import attrs
 
 from .bulk import BulkCalls
 from .calls import Id
-from .errors import UsageError
-from .grants import AccessToken, JwtGrant
+from .errors import PresenceError, UsageError
+from .grants import AccessToken, Grant, JwtGrant
 from .models.inputs import as_id
 from .protocol import convert
-from .protocol.limits import Group, GroupLimits, group_of
-from .protocol.wire import JSON, Request, Response, is_path, refusal
+from .protocol.limits import GroupLimits, Limits, group_name
+from .protocol.wire import JSON, Request, Response, is_path
 from .transport.clock import Clock
+from .transport.delivery import Delivery
+from .transport.gate import Gate
 from .transport.http import Http, check_server
 from .transport.stats import Stats
-from .transport.tokens import Tokens
-
-# Every group name is remembered; a server that invents them must not fill the memory.
-_MAX_GROUPS = 64
+from .transport.store import MemoryTokenStore, TokenStore
 
 
 class PresenceSession(BulkCalls):
     """A session with one RingCentral server as one user. Use it with `async with`.
 
     Args:
-        auth: a JwtGrant, an AccessToken, or an access token as str.
+        auth: a JwtGrant, RefreshTokenGrant, AuthorizationCodeGrant or AccessToken, or an access
+            token as str.
         server: the server's address; plain http is for loopback only.
         account_id: the account of calls that name none; "~" is the user's own.
         http: an aiohttp session of yours to use; it is not closed. None opens one of our own.
         timeout: seconds (or a timedelta) one request may take, the whole body included.
         concurrency: how many requests may be under way at once.
+        attempts: how often a request may be sent at most, the first time included.
+        max_wait: seconds (or a timedelta) a request may wait for the rate limits; one that would
+            have to wait longer is refused at once. None waits as long as it takes.
         batch_format: how batches are asked for: "multipart" (RingCentral's default), or "json",
             the array form.
+        limits: the limits of usage-plan groups by name, where they are not RingCentral's defaults:
+            requests in 60 seconds, or GroupLimits. Answers correct them.
+        token_store: where tokens are kept, for several sessions to share one login. None keeps
+            them in this session.
 
     Raises:
         UsageError: an argument is wrong.
     """
 
+    _clock = Clock()
+
     def __init__(
         self,
-        auth: AccessToken | JwtGrant | str,
+        auth: AccessToken | Grant | str,
         *,
         server: str = "https://platform.ringcentral.com",
         account_id: Id = "~",
         http: aiohttp.ClientSession | None = None,
         timeout: float | timedelta = 30.0,
         concurrency: int = 8,
+        attempts: int = 4,
+        max_wait: float | timedelta | None = None,
         batch_format: Literal["multipart", "json"] = "multipart",
+        limits: Mapping[str, GroupLimits | int] | None = None,
+        token_store: TokenStore | None = None,
     ) -> None:
         grant = AccessToken(auth) if isinstance(auth, str) else auth
-        if not isinstance(grant, (AccessToken, JwtGrant)):
-            raise UsageError("auth must be a JwtGrant, an AccessToken, or an access token as str")
+        if not isinstance(grant, (AccessToken, *get_args(Grant))):
+            raise UsageError("auth must be a JwtGrant or another grant, or an access token as str")
         if not isinstance(http, (aiohttp.ClientSession, NoneType)):
             raise UsageError("http must be an aiohttp.ClientSession or None")
-        if type(concurrency) is not int or concurrency < 1:
-            raise UsageError("concurrency must be a positive int")
+        for name, value in (("concurrency", concurrency), ("attempts", attempts)):
+            if type(value) is not int or value < 1:
+                raise UsageError(f"{name} must be a positive int")
         super().__init__(
             as_id(account_id, "account_id", tilde=True),
             check_server(server),
@@ -69,11 +82,13 @@ class PresenceSession(BulkCalls):
             concurrency,
             Stats(),
         )
-        self._slots = asyncio.Semaphore(concurrency)
-        self._clock = Clock()
-        self._groups: dict[str, Group] = {}
-        self._http = Http(self._server, http, _seconds(timeout), self._stats)
-        self._tokens = Tokens(grant, self._http, self._clock)
+        longest = None if max_wait is None else _seconds("max_wait", max_wait, zero=True)
+        wire = Http(self._server, http, _seconds("timeout", timeout), self._stats)
+        self._gate = Gate(Limits(_presets(limits), concurrency), self._clock, longest, self._stats)
+        store = MemoryTokenStore() if token_store is None else token_store
+        self._delivery = Delivery(
+            grant, store, wire, self._gate, attempts, self._clock, self._stats
+        )
 
     @classmethod
     def from_env(cls, prefix: str = "RC_", **options: Any) -> Self:
@@ -88,22 +103,25 @@ class PresenceSession(BulkCalls):
             options: any other argument of PresenceSession.
 
         Raises:
-            UsageError: a variable is missing; the message names it.
+            UsageError: variables are missing; the message names them.
         """
-        client_id, client_secret, jwt = (
-            _required(f"{prefix}{ours}", f"RINGCENTRAL_{other}")
+        names = [
+            (f"{prefix}{ours}", f"RINGCENTRAL_{other}")
             for ours, other in (
                 ("APP_CLIENT_ID", "CLIENT_ID"),
                 ("APP_CLIENT_SECRET", "CLIENT_SECRET"),
                 ("USER_JWT", "JWT_TOKEN"),
             )
-        )
+        ]
+        values = [_from_env(*pair) for pair in names]
+        if missing := [" or ".join(p) for p, v in zip(names, values, strict=True) if not v]:
+            raise UsageError(f"set in the environment: {', '.join(missing)}")
         if server := _from_env(f"{prefix}SERVER_URL", "RINGCENTRAL_SERVER_URL"):
             options.setdefault("server", server)
-        return cls(JwtGrant(client_id, client_secret, jwt), **options)
+        return cls(JwtGrant(*(value or "" for value in values)), **options)
 
     async def __aenter__(self) -> Self:
-        await self._http.open()
+        await self._delivery.open()
         return self
 
     async def __aexit__(
@@ -115,8 +133,19 @@ class PresenceSession(BulkCalls):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection pool, unless it is yours. Nothing can be sent afterwards."""
-        await self._http.close()
+        """Close the connection pool, unless it is yours. Nothing can be sent afterwards.
+
+        Whatever still waits for its turn is refused with UsageError. The login stays alive, in the
+        token store and at RingCentral: see `revoke`.
+        """
+        await self._delivery.close()
+
+    async def revoke(self) -> None:
+        """End the login: RingCentral forgets all its tokens, and so does the token store.
+
+        Whether RingCentral heard of it is not told. The next call logs in again.
+        """
+        await self._delivery.revoke()
 
     @property
     def stats(self) -> Stats:
@@ -125,9 +154,8 @@ class PresenceSession(BulkCalls):
 
     @property
     def limits(self) -> dict[str, GroupLimits]:
-        """What is known of each usage-plan group, by its name, such as "Light"."""
-        now = self._clock.now()
-        return {name: group.view(now) for name, group in self._groups.items()}
+        """What is known of each usage-plan group in use, by its name, such as "Light"."""
+        return self._gate.view()
 
     async def request(
         self,
@@ -156,50 +184,56 @@ class PresenceSession(BulkCalls):
         query = _query({} if params is None else params)
         body = None if json is None else convert.dump(json)
         headers = {} if json is None else {"content-type": JSON}
-        # The group is not known beforehand; the answer tells.
-        return await self._send(Request(method.upper(), path, "", object, query, body, headers))
+        # Of other paths the group is not known beforehand; the answer tells.
+        group = "Auth" if path.startswith("/restapi/oauth/") else ""
+        return await self._send(Request(method.upper(), path, group, object, query, body, headers))
 
     async def _send(self, request: Request[Any]) -> Response:
-        async with self._slots:
-            token = await self._tokens.access_token()
-            response = await self._http.send(request, f"Bearer {token}")
-        self._learn(response)
-        if not 200 <= response.status < 300:
-            raise refusal(response)
-        return response
+        return await self._delivery.send(request)
 
-    def _learn(self, response: Response) -> None:
-        name = (group_of(response.headers) or "").capitalize()
-        if name and (name in self._groups or len(self._groups) < _MAX_GROUPS):
-            group = self._groups.setdefault(name, Group())
-            group.settle(self._clock.now(), response.status, response.headers)
+    async def _again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
+        return await self._delivery.again(errors, attempt)
+
+    def _penalise(self, request: Request[Any], response: Response) -> None:
+        self._delivery.penalise(request, response)
 
 
-def _seconds(timeout: float | timedelta) -> float:
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
-        raise UsageError("timeout must be a positive number of seconds, or a timedelta")
+def _seconds(name: str, duration: float | timedelta, *, zero: bool = False) -> float:
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    good = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    # A year is no limit for anybody, and longer numbers are none that a clock can take.
+    if not (good and seconds <= 366 * 86_400 and (seconds > 0 or (zero and seconds == 0))):
+        raise UsageError(f"{name} must be a positive number of seconds, or a timedelta")
     return float(seconds)
+
+
+def _presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupLimits]:
+    wrong = UsageError("limits must map group names to requests in 60 s, or to GroupLimits")
+    if not isinstance(limits, (Mapping, NoneType)):
+        raise wrong
+    presets: dict[str, GroupLimits] = {}
+    for name, given in (limits or {}).items():
+        preset = GroupLimits(given) if type(given) is int else given
+        if not isinstance(preset, GroupLimits) or preset.limit < 1 or not preset.window > 0:
+            raise wrong
+        presets[group_name(name)] = preset
+    return presets
 
 
 def _query(params: object) -> tuple[tuple[str, str], ...]:
     given = params.items() if isinstance(params, Mapping) else [("", object())]
     for name, value in given:
-        if not isinstance(name, str) or not isinstance(value, (str, int, NoneType)):
-            raise UsageError("params must map names to str, int, bool or None")
-    return tuple(
-        (name, str(value).lower() if isinstance(value, bool) else str(value))
-        for name, value in given
-        if value is not None
-    )
+        if type(name) is not str or type(value) not in (str, int, bool, NoneType):
+            raise UsageError("params must map str to str, int, bool or None")
+    try:
+        return tuple(
+            (name, str(value).lower() if isinstance(value, bool) else str(value))
+            for name, value in given
+            if value is not None
+        )
+    except ValueError:
+        raise UsageError("params has a number that is too long") from None
 
 
 def _from_env(*names: str) -> str | None:
     return next((value for name in names if (value := os.environ.get(name))), None)
-
-
-def _required(name: str, other: str) -> str:
-    value = _from_env(name, other)
-    if value is None:
-        raise UsageError(f"set {name} or {other} in the environment")
-    return value

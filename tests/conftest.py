@@ -5,6 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from clocks import SkippingClock
 from hypothesis import settings
 
 from aiopresence import PresenceSession
@@ -19,15 +20,35 @@ settings.register_profile("thorough", max_examples=5000, deadline=None, print_bl
 settings.load_profile("repeatable")
 
 
+# So much that no test waits for it, but those that are about it.
+PLENTY = {"Light": 9_000, "Medium": 9_000, "Heavy": 9_000, "Auth": 9_000}
+
+
+class Session(PresenceSession):
+    """A session that waits for nothing."""
+
+    def __init__(self, *args: Any, clock: SkippingClock | None = None, **kwargs: Any) -> None:
+        self._clock = self.clock = clock or SkippingClock()
+        super().__init__(*args, **kwargs)
+
+
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(extensions=100) as sandbox:
+    async with Sandbox(extensions=100, limits=PLENTY) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-async def session(sandbox: Sandbox) -> AsyncIterator[PresenceSession]:
-    async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
+async def session(sandbox: Sandbox) -> AsyncIterator[Session]:
+    """A session that tries everything once, and for which time flies."""
+    async with Session(sandbox.grant, server=sandbox.url, attempts=1) as session:
+        yield session
+
+
+@pytest.fixture
+async def patient(sandbox: Sandbox) -> AsyncIterator[Session]:
+    """A session with the usual number of attempts, for which time flies."""
+    async with Session(sandbox.grant, server=sandbox.url) as session:
         yield session
 
 

@@ -14,7 +14,18 @@ from aiopresence.sandbox import Sandbox
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_PATH = "/restapi/oauth/token"
+REVOKE_PATH = "/restapi/oauth/revoke"
 ACCOUNT_PATH = "/restapi/v1.0/account/~/"
+
+
+@attrs.define
+class HandClock:
+    """A clock that stands still until a test moves it."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @attrs.frozen
@@ -60,12 +71,28 @@ class Caller:
         return await self("PUT", path, json=json)
 
 
-async def log_in(sandbox: Sandbox, http: aiohttp.ClientSession, **changes: str) -> Got:
-    basic = aiohttp.encode_basic_auth(sandbox.client_id, sandbox.client_secret)
-    form = {"grant_type": JWT_BEARER, "assertion": sandbox.jwt, **changes}
-    headers = {"Authorization": basic}
-    async with http.post(sandbox.url + TOKEN_PATH, data=form, headers=headers) as response:
+async def ask_for_token(
+    sandbox: Sandbox,
+    http: aiohttp.ClientSession,
+    form: Mapping[str, str],
+    *,
+    path: str = TOKEN_PATH,
+    secret: bool = True,
+) -> Got:
+    """Send a form to the token endpoint, as the app with its secret or as a public one."""
+    headers = {}
+    if secret:
+        basic = aiohttp.encode_basic_auth(sandbox.client_id, sandbox.client_secret)
+        headers["Authorization"] = basic
+    else:
+        form = {"client_id": sandbox.client_id, **form}
+    async with http.post(sandbox.url + path, data=form, headers=headers) as response:
         return Got(response.status, response.headers, await response.read())
+
+
+async def log_in(sandbox: Sandbox, http: aiohttp.ClientSession, **changes: str) -> Got:
+    form = {"grant_type": JWT_BEARER, "assertion": sandbox.jwt, **changes}
+    return await ask_for_token(sandbox, http, form)
 
 
 @asynccontextmanager

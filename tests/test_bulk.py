@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from conftest import PLENTY, Session
 
 from aiopresence import (
     AuthError,
@@ -33,7 +34,7 @@ def refuse(error: Answer, sandbox: Sandbox, when: Callable[[Received], bool]) ->
 
 
 async def test_a_thousand_extensions_take_34_requests() -> None:
-    async with Sandbox(1000) as sandbox, PresenceSession(
+    async with Sandbox(1000) as sandbox, Session(
         sandbox.grant, server=sandbox.url
     ) as session:  # fmt: skip
         result = await session.read_user_presence_statuses(sandbox.extension_ids)
@@ -64,7 +65,7 @@ async def test_95_ids_with_duplicates_unknown_ids_and_the_caller(
 ) -> None:
     async with (
         Sandbox(line_ending=line_ending, hrefs=hrefs) as sandbox,
-        PresenceSession(sandbox.grant, server=sandbox.url, batch_format=batch_format) as session,
+        Session(sandbox.grant, server=sandbox.url, batch_format=batch_format) as session,
     ):
         ids: list[str | int] = list(sandbox.extension_ids[:80])
         ids[7:7] = [UNKNOWN, "~", int(ids[0]), 5]
@@ -96,7 +97,7 @@ async def test_parameters_reach_every_batch(sandbox: Sandbox, session: PresenceS
 
 
 async def test_the_sessions_account_is_the_default(sandbox: Sandbox) -> None:
-    async with PresenceSession(
+    async with Session(
         sandbox.grant, server=sandbox.url, account_id=int(sandbox.account_id)
     ) as session:
         await session.read_user_presence_statuses(sandbox.extension_ids[:2])
@@ -186,6 +187,30 @@ async def test_a_smaller_limit_is_learned_and_remembered_hs03(
     assert len(batches(sandbox)) - before == 13
 
 
+async def test_a_refusal_for_size_that_is_about_one_id_teaches_nothing(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    bad = sandbox.extension_ids[17]
+    rule = refuse(Answer.error(400, "CMN-106", "Too many"), sandbox, lambda r: bad in r.ids)
+    result = await session.read_user_presence_statuses(sandbox.extension_ids[:30])
+    assert set(result.errors) == {bad}
+    assert rule.fired > 1
+    before = len(batches(sandbox))
+    await session.read_user_presence_statuses(sandbox.extension_ids[30:90])
+    assert len(batches(sandbox)) - before == 2
+
+
+async def test_a_refusal_for_size_of_a_small_batch_teaches_nothing(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    rule = sandbox.faults.add(Answer.error(400, "CMN-106", "Too many"), path=",")
+    assert (await session.read_user_presence_statuses(sandbox.extension_ids[:2])).errors == {}
+    assert rule.fired == 1
+    before = len(batches(sandbox))
+    await session.read_user_presence_statuses(sandbox.extension_ids[:60])
+    assert len(batches(sandbox)) - before == 2
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -223,9 +248,10 @@ async def test_a_broken_connection_costs_only_its_batch(
 
 async def test_a_refused_token_is_raised(sandbox: Sandbox, session: PresenceSession) -> None:
     await session.read_user_presence_status()
-    sandbox.expire_tokens()
-    with pytest.raises(AuthError, match="OAU-128"):
+    refuse(Answer.error(401, "OAU-213", "No"), sandbox, lambda r: bool(r.ids))
+    with pytest.raises(AuthError, match="OAU-213"):
         await session.read_user_presence_statuses(sandbox.extension_ids)
+    refuse(Answer.error(401, "OAU-213", "No"), sandbox, lambda r: r.method == "PUT")
     with pytest.raises(AuthError):
         await session.update_user_presence_statuses({"~": {"message": "x"}})
 
@@ -296,7 +322,7 @@ async def test_a_stream_reads_ahead_only_so_far_bp04(sandbox: Sandbox) -> None:
             yield sandbox.extension_ids[taken % 100]
 
     async with (
-        PresenceSession(sandbox.grant, server=sandbox.url, concurrency=2) as session,
+        Session(sandbox.grant, server=sandbox.url, concurrency=2) as session,
         aclosing(session.iter_user_presence_statuses(endless())) as outcomes,
     ):
         for _ in range(300):
@@ -319,6 +345,12 @@ async def test_breaking_out_of_a_stream_leaves_nothing_behind_ct11(
     assert (await session.read_user_presence_statuses(sandbox.extension_ids)).errors == {}
 
 
+def in_flight(session: Session) -> int:
+    # A login goes on without the one who asked for it: others will want the token.
+    groups = session._gate._limits._groups.items()
+    return sum(group.in_flight for name, group in groups if name != "Auth")
+
+
 Call = Callable[[PresenceSession, Sandbox], Coroutine[Any, Any, object]]
 
 
@@ -338,7 +370,7 @@ CALLS: dict[str, Call] = {
 async def test_cancelling_at_any_step_leaves_the_session_usable_ct01(
     sandbox: Sandbox, name: str
 ) -> None:
-    async with PresenceSession(sandbox.grant, server=sandbox.url, concurrency=2) as session:
+    async with Session(sandbox.grant, server=sandbox.url, concurrency=2) as session:
         baseline = asyncio.all_tasks()
         cancelled = 0
         for steps in range(1, 10_000):
@@ -351,7 +383,7 @@ async def test_cancelling_at_any_step_leaves_the_session_usable_ct01(
             with pytest.raises(asyncio.CancelledError):
                 await task
             cancelled += 1
-            assert session._slots._value == 2
+            assert in_flight(session) == 0
         assert cancelled >= 5
         assert not [t for t in asyncio.all_tasks() - baseline if "RequestHandler" not in repr(t)]
         assert await CALLS[name](session, sandbox)
@@ -413,8 +445,8 @@ async def ids_of_account(session: PresenceSession, **arguments: Any) -> list[str
 @pytest.mark.parametrize("per_page", [7, 100, 1000])
 async def test_a_whole_account(totals: bool, per_page: int) -> None:
     async with (
-        Sandbox(paging_totals=totals, page_limit=50) as sandbox,
-        PresenceSession(sandbox.grant, server=sandbox.url) as session,
+        Sandbox(paging_totals=totals, page_limit=50, limits=PLENTY) as sandbox,
+        Session(sandbox.grant, server=sandbox.url) as session,
     ):
         assert await ids_of_account(session, per_page=per_page) == list(sandbox.extension_ids)
         pages = [r for r in sandbox.requests if r.group == "Heavy"]
@@ -422,7 +454,7 @@ async def test_a_whole_account(totals: bool, per_page: int) -> None:
 
 
 async def test_pages_are_read_at_once_when_their_number_is_known(sandbox: Sandbox) -> None:
-    async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
+    async with Session(sandbox.grant, server=sandbox.url) as session:
         rule = sandbox.faults.add(Hang(), path="page=2")
         records = session.iter_account_presence(per_page=20)
         for _ in range(20):
@@ -444,6 +476,25 @@ def edit(**changes: Any) -> Change:
         return json.dumps({**json.loads(body), **changes}).encode()
 
     return Change(change)
+
+
+async def test_an_empty_page_amid_known_ones_loses_nothing(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    rule = sandbox.faults.add(edit(records=[]), path="page=2")
+    ids = await ids_of_account(session, per_page=30)
+    assert rule.fired == 1
+    assert ids == [*sandbox.extension_ids[:30], *sandbox.extension_ids[60:]]
+
+
+async def test_records_without_an_id_are_all_given(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    rule = sandbox.faults.add(
+        edit(records=[{"presenceStatus": "Busy"}] * 20), path="perPage=20", times=None
+    )
+    assert await ids_of_account(session, per_page=20) == [None] * 100
+    assert rule.fired == 5
 
 
 async def test_a_page_that_comes_again_ends_the_reading(

@@ -35,9 +35,11 @@ def test_a_thousand_extensions_take_34_requests_and_it_says_so() -> None:
 
 
 def test_chosen_ids() -> None:
-    code, out, _ = run("read", "--sandbox", "30", "~", "999")
+    code, out, err = run("read", "--sandbox", "30", "~", "999")
+    assert err.startswith("Read 2 extensions in 2 requests, ")
+    assert err.endswith("1 failed.\n")
     header, caller, unknown = out.splitlines()
-    assert code == 0
+    assert code == 1
     assert header.split() == ["ID", "EXTENSION", "PRESENCE", "TELEPHONY", "USER", "DND"]
     assert caller.split()[:2] == ["~", "101"]
     assert unknown.split()[:4] == ["999", "HTTP", "404:", "CMN-102"]
@@ -46,8 +48,11 @@ def test_chosen_ids() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("read", "1"), "aiopresence: set RC_APP_CLIENT_ID or RINGCENTRAL_CLIENT_ID"),
-        (("read", "--sandbox", "5", "x"), "aiopresence: extension_id must be digits or '~'"),
+        (
+            ("read", "1"),
+            "aiopresence: set in the environment: RC_APP_CLIENT_ID or RINGCENTRAL_CLIENT_ID",
+        ),
+        (("read", "--sandbox", "5", "x"), "aiopresence: extension_ids[0] must be digits or '~'"),
     ],
 )
 def test_errors_take_one_line(arguments: tuple[str, ...], message: str) -> None:
@@ -94,6 +99,15 @@ async def test_the_sandbox_runs_until_ctrl_c() -> None:
     process.send_signal(signal.SIGINT)
     _, rest = await process.communicate()
     assert (process.returncode, rest) == (130, b"")
+
+
+async def test_a_port_that_is_taken_takes_one_line() -> None:
+    async with Sandbox() as sandbox:
+        port = sandbox.url.rpartition(":")[2]
+        code, _, err = await asyncio.to_thread(run, "sandbox", "--port", port)
+    assert code == 1
+    assert "address already in use" in err
+    assert err.count("\n") == 1
 
 
 def test_without_its_libraries_the_command_says_what_to_install() -> None:

@@ -15,16 +15,18 @@ MODULES = {
 }
 
 # For each room, the rooms of ours it may import, besides itself.
-VALUES = {"errors", "grants", "models"}
+VALUES = {"errors", "grants", "models", "secret"}
 CORE = VALUES | {"protocol"}
 ROOMS = {
     "errors": set[str](),
     "models": {"errors"},
-    "grants": {"errors"},
+    "secret": set[str](),
+    "grants": {"errors", "secret"},
     "protocol": VALUES,
     "transport": CORE,
     "calls": CORE,
-    "bulk": CORE | {"transport", "calls"},
+    "account": CORE | {"transport", "calls"},
+    "bulk": CORE | {"transport", "calls", "account"},
     "session": CORE | {"transport", "calls", "bulk"},
     "sandbox": {"errors", "grants"},
     "cli": {"", "sandbox"},

@@ -26,6 +26,11 @@ def test_an_unknown_value_is_kept() -> None:
     assert len(PresenceStatus) == 3
 
 
+def test_an_unknown_value_is_no_member_though_it_be_called_like_one() -> None:
+    assert PresenceStatus("OFFLINE") not in list(PresenceStatus)
+    assert PresenceStatus("OFFLINE").name != PresenceStatus.OFFLINE.name
+
+
 def test_an_unknown_value_survives_copies() -> None:
     status = TelephonyStatus("Beaming\n")
     assert copy.deepcopy(status) == status

@@ -16,7 +16,9 @@ from aiopresence import (
 from aiopresence.models.inputs import as_id
 
 
-@pytest.mark.parametrize(("value", "text"), [(7, "7"), ("007", "007"), ("9" * 19, "9" * 19)])
+@pytest.mark.parametrize(
+    ("value", "text"), [(7, "7"), (0, "0"), ("101", "101"), ("9" * 19, "9" * 19)]
+)
 def test_ids(value: str | int, text: str) -> None:
     assert as_id(value, "extension_id") == text
 
@@ -31,7 +33,8 @@ def test_an_id_is_digits_or_refused(value: object) -> None:
         assert "extension_id must be digits" in str(error)  # noqa: PT017
         assert str(error).isprintable()  # noqa: PT017
     else:
-        assert text == value
+        assert text == str(value)
+        assert type(text) is str
         assert text.isascii()
         assert text.isdigit()
 
@@ -65,6 +68,18 @@ def test_the_callers_own_id_only_where_it_makes_sense() -> None:
         as_id("me", "extension_id", tilde=True)
 
 
+def test_an_id_of_a_class_with_other_ideas_is_what_was_checked() -> None:
+    class Traveller(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "1/../../oauth/revoke"
+
+    text = as_id(Traveller("101"), "extension_id")
+    assert f"{text}" == "101"
+    assert type(text) is str
+
+
 def test_plain_mappings_become_records() -> None:
     body = CallQueueUpdatePresence(
         records=({"member": {"id": n}, "accept_current_queue_calls": True} for n in (1, 2))
@@ -81,7 +96,10 @@ def test_plain_mappings_become_records() -> None:
         ((PresenceInfoRequest, "message", 5), "message must be a str"),
         ((PresenceInfoRequest, "allow_see_my_presence", "no"), "must be True or False"),
         ((PresenceInfoRequest, "accept_call_queue_calls", 1), "must be True or False"),
-        ((CallQueueUpdatePresence, "records", [{"membr": {}}]), "no field 'membr'; its fields"),
+        (
+            (CallQueueUpdatePresence, "records", [{"membr": {}}]),
+            "no field 'membr'; did you mean 'member'",
+        ),
         ((CallQueueUpdatePresence, "records", [{}]), "needs 'member'"),
         ((CallQueueUpdatePresence, "records", [{"member": {"id": "x"}}]), "digits"),
         ((CallQueueUpdatePresence, "records", [5]), "or a mapping, not int"),
@@ -91,11 +109,11 @@ def test_plain_mappings_become_records() -> None:
         ((CallQueueId, "id", None), "digits"),
         (
             (ExtensionCallQueueUpdatePresenceList, "records", [{"callQueue": {"id": "1"}}]),
-            "no field 'callQueue'; its fields are call_queue, accept_calls",
+            "no field 'callQueue'; did you mean 'call_queue'",
         ),
         ((UpdateUnifiedPresence, "glip", {"visibile": "x"}), "no field 'visibile'"),
         ((UpdateUnifiedPresence, "telephony", []), "or a mapping, not list"),
-        ((UpdateUnifiedPresence, "glip", {5: "x"}), "no field 5"),
+        ((UpdateUnifiedPresence, "glip", {5: "x"}), "no field 5; it has visibility, availability"),
     ],
 )
 def test_a_wrong_body_is_refused_at_once(wrong: tuple[Any, str, object], message: str) -> None:

@@ -26,6 +26,7 @@ from aiopresence import (
     InvalidRequest,
     NotFound,
     Outcome,
+    PermissionDenied,
     PresenceStatus,
     RateLimited,
     Response,
@@ -89,7 +90,7 @@ def test_every_truncation_is_an_error_in_the_right_outcomes_and_never_a_wrong_va
         outcomes = read(body[:cut])
         for outcome, full, end, tail in zip(outcomes, whole, end_of, tails, strict=True):
             if cut < end + tail - 1:
-                assert isinstance(outcome.error, DecodeError)
+                assert not outcome.ok
             elif cut >= end + tail:
                 assert (outcome.value, type(outcome.error)) == (full.value, type(full.error))
     for cut in (len(body) - 2, len(body) - 1):  # Only the last line end is missing, which is legal.
@@ -207,6 +208,45 @@ def test_a_wrong_type_concerns_its_own_id_only_and_is_located() -> None:
     assert kinds(outcomes) == ["ok", "DecodeError", "ok"]
     assert isinstance(outcomes[1].error, DecodeError)
     assert outcomes[1].error.path == "$.activeCalls[0].startTime"
+
+
+def test_the_same_refusal_twice_is_one() -> None:
+    items = [missing("101"), missing("101"), ok("103")]
+    assert kinds(read(multipart(items))) == ["NotFound", "DecodeError", "ok"]
+
+
+def test_of_a_cut_answer_only_records_that_name_their_id_count_mp02() -> None:
+    items = [Item(str(n), 200, {"status": "DND"}, f"/extension/{n}/x") for n in (1, 2, 3)]
+    cut = multipart([items[0], items[2]], lines=items)[:-10]
+    response = answer(cut)
+    outcomes = batch.read(("1", "2", "3"), response, UnifiedPresence)
+    assert kinds(outcomes) == ["DecodeError"] * 3
+
+
+def test_the_callers_own_answer_stands_alone() -> None:
+    body = multipart([ok("999")], lines=[ok("101"), ok("999")])
+    assert kinds(read(body, ["~"])) == ["DecodeError"]
+    body = multipart([ok("101"), ok("999")])
+    assert kinds(read(body, ["~"])) == ["DecodeError"]
+
+
+@pytest.mark.parametrize("depth", [260, 400, 1000])
+def test_a_refusal_of_any_depth_is_a_refusal(depth: int) -> None:
+    deep = b'{"errorCode":"X","a":' + b"[" * depth + b"]" * depth + b"}"
+    lines = [ok("101"), missing("102"), ok("103")]
+    parts = [part(record("101")), part(deep), part(record("103"))]
+    body = wrap([part({"response": [line.line for line in lines]}), *parts])
+    assert kinds(read(body)) == ["ok", "NotFound", "ok"]
+
+
+def test_what_is_kept_of_a_failed_answer_is_small() -> None:
+    [outcome, *_] = read(b"x" * 1_000_000)
+    assert outcome.error is not None
+    assert outcome.error.__traceback__ is None
+    for _ in range(3):
+        with pytest.raises(DecodeError) as caught:
+            outcome.unwrap()
+        assert len(caught.traceback) <= 2
 
 
 def test_two_answers_for_one_id_must_agree_mp19() -> None:
@@ -377,6 +417,8 @@ def test_a_plan_asks_for_each_id_once_and_the_caller_alone(ids: list[str]) -> No
         (InvalidRequest(400, "CMN-101", None, "sipData"), False, False),
         (RateLimited(429, "CMN-301"), False, False),
         (ServerError(500, "CMN-201", None, "extensionId"), False, False),
+        (RateLimited(429, "CMN-106"), False, True),
+        (PermissionDenied(403, "CMN-406"), False, False),
     ],
 )
 def test_which_refusals_are_worth_splitting_hs03_hs04(
@@ -394,4 +436,4 @@ def test_a_rate_limited_part_tells_how_long_to_wait() -> None:
     outcomes = batch.read(("101", "102"), Response(207, headers, response.body), GetPresenceInfo)
     assert isinstance(outcomes[1].error, RateLimited)
     assert outcomes[1].error.retry_after == 7.0
-    assert outcomes[1].error.group == "light"
+    assert outcomes[1].error.group == "Light"

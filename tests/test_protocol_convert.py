@@ -232,8 +232,29 @@ def test_of_duplicate_keys_the_last_counts_js03() -> None:
 
 def test_lists_have_a_bound_js07() -> None:
     with pytest.raises(DecodeError, match="more than 10000 items") as caught:
-        read({"activeCalls": [{}] * 100_000})
+        read({"activeCalls": [{}] * 10_001})
     assert caught.value.path == "$.activeCalls"
+
+
+@pytest.mark.parametrize("item", ["{},", "[],", "1,"])
+def test_answers_have_a_bound_js07(item: str) -> None:
+    with pytest.raises(DecodeError, match="more in it than any honest answer has"):
+        convert.parse(f"[{item * 1_100_000}1]".encode())
+
+
+def test_a_full_page_is_within_the_bounds() -> None:
+    call = {"id": "1", "sipData": {"callId": "1"}, "callInfo": {"primary": {}, "additional": {}}}
+    calls = [{**call, **{f"field{n}": n for n in range(20)}}] * 7
+    fields = {f"field{n}": n for n in range(20)}
+    records = [{"extension": {"id": n}, "activeCalls": calls, **fields} for n in range(1000)]
+    assert len(read({"records": records}, AccountPresenceInfo).records) == 1000
+
+
+def test_what_refers_to_itself_is_a_usage_error() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    with pytest.raises(UsageError):
+        convert.dump(loop)
 
 
 @pytest.mark.parametrize(

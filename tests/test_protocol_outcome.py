@@ -3,10 +3,13 @@ import pytest
 from aiopresence import (
     BatchError,
     BatchResult,
+    ConnectionFailed,
+    DecodeError,
     NotFound,
     Outcome,
     PermissionDenied,
     PresenceError,
+    Timeout,
 )
 
 GONE, HIDDEN = NotFound(404), PermissionDenied(403)
@@ -45,10 +48,33 @@ def test_a_result_by_id() -> None:
 def test_raising_for_errors() -> None:
     BatchResult([Outcome("1", 200, "one")]).raise_for_errors()
     BatchResult([]).raise_for_errors()
-    with pytest.raises(BatchError, match="2 of 3 ids failed") as caught:
+    with pytest.raises(BatchError, match="2 of 3 ids failed: 2, 3") as caught:
         RESULT.raise_for_errors()
     assert isinstance(caught.value, PresenceError)
-    assert caught.value.exceptions == (GONE, HIDDEN)
+    assert [type(error) for error in caught.value.exceptions] == [NotFound, PermissionDenied]
+    assert [error.__notes__ for error in caught.value.exceptions] == [
+        ["extension 2"],
+        ["extension 3"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFound(404, "CMN-102", "m", "p", "r", 5.0, "b"),
+        ConnectionFailed("x", sent=False, final=True),
+        Timeout("x"),
+        DecodeError("reason", "$.path"),
+    ],
+)
+def test_errors_shared_by_ids_are_raised_apart_and_whole(error: PresenceError) -> None:
+    with pytest.raises(BatchError) as caught:
+        BatchResult([Outcome("1", error=error), Outcome("2", error=error)]).raise_for_errors()
+    for copied, id_ in zip(caught.value.exceptions, "12", strict=True):
+        assert copied is not error
+        assert str(copied) == str(error)
+        assert vars(copied) == {**vars(error), "__notes__": [f"extension {id_}"]}
+    assert not hasattr(error, "__notes__")
 
 
 def test_errors_can_be_taken_apart_by_kind() -> None:

@@ -74,6 +74,20 @@ def test_without_navigation_and_totals_a_full_page_has_a_next_one() -> None:
     assert dict(third.params)["page"] == "3"
 
 
+def test_a_page_is_never_larger_than_a_thousand() -> None:
+    greedy = calls.read_account_presence("~", per_page=5000)
+    thousand = AccountPresenceInfo(records=(GetPresenceInfo(),) * 1000)
+    assert pages.following(greedy, thousand, SERVER) is not None
+
+
+@pytest.mark.parametrize("query", ["page=two", "perPage=x", "page=" + "9" * 5000])
+def test_a_link_without_page_numbers_ends_in_an_error(query: str) -> None:
+    link = pages.following(FIRST, page(link=f"?{query}"), SERVER)
+    assert link is not None
+    with pytest.raises(DecodeError):
+        pages.following(link, page(), SERVER)
+
+
 def test_without_navigation_the_end_is_a_page_that_is_not_full() -> None:
     assert pages.following(FIRST, page(FULL[:1]), SERVER) is None
     assert pages.following(FIRST, page(FULL[:1], per_page=1), SERVER) is not None  # clamped

@@ -84,6 +84,16 @@ def test_the_body_is_excerpted() -> None:
     assert len(error.body) <= 256
 
 
+def test_a_long_message_does_not_hide_the_request_id() -> None:
+    error = refused(400, {"errorCode": "X", "message": "a" * 5_000}, rcrequestid="r-7")
+    assert "[request r-7]" in str(error)
+    assert len(error.message or "") <= 256
+
+
+def test_a_huge_body_is_no_error_body() -> None:
+    assert refused(400, {"errorCode": "X", "padding": "a" * 70_000}).error_code is None
+
+
 def test_an_error_prints_on_one_short_line_se07() -> None:
     error = refused(400, {"errorCode": "X\n", "message": "a\r\n\x1b[31m" + "é" * 999})
     assert str(error).isprintable()
@@ -108,7 +118,7 @@ def test_an_error_prints_on_one_short_line_se07() -> None:
 def test_retry_after_rl07(headers: dict[str, str], seconds: float | None) -> None:
     error = refused(429, {}, **headers, **{"x-rate-limit-group": "light"})
     assert isinstance(error, RateLimited)
-    assert (error.retry_after, error.group) == (seconds, "light")
+    assert (error.retry_after, error.group) == (seconds, "Light")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +136,9 @@ def test_retry_after_rl07(headers: dict[str, str], seconds: float | None) -> Non
         ("/restapi/./x", False),
         ("/restapi/x/..", False),
         ("/restapi/%2e%2E/x", False),
+        ("/restapi/..%2fx", False),
+        ("/restapi/x%2F..%2Fx", False),
+        ("/restapi/..;/x", False),
         ("/restapi/x?y=1", False),
         ("/restapi/x#y", False),
         ("/restapi/x y", False),
@@ -145,7 +158,7 @@ def test_paths(path: object, good: bool) -> None:
     ("link", "path", "params"),
     [
         ("/restapi/v1.0/x?page=2", "/restapi/v1.0/x", (("page", "2"),)),
-        (f"{SERVER}/restapi/v1.0/x?a=b%20c&d=", "/restapi/v1.0/x", (("a", "b c"),)),
+        (f"{SERVER}/restapi/v1.0/x?a=b%20c&d=", "/restapi/v1.0/x", (("a", "b c"), ("d", ""))),
         ("https://PLATFORM.example:443/restapi/v1.0/x", "/restapi/v1.0/x", ()),
         ("?page=3", REQUEST.path, (("page", "3"),)),
         ("x", "/restapi/v1.0/account/~/x", ()),

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 
 import pytest
@@ -88,7 +88,7 @@ async def test_an_error_of_the_work_is_raised_in_its_place_and_leaves_no_task() 
 
 
 async def test_an_error_of_the_source_is_raised_after_the_results_before_it() -> None:
-    async def source() -> AsyncIterator[int]:
+    async def source() -> AsyncGenerator[int, None]:
         yield 1
         yield 2
         raise LookupError("lost")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import GetPresenceInfo, Outcome, PresenceError, PresenceSession, UsageError
+from .. import BatchResult, GetPresenceInfo, Outcome, PresenceError, PresenceSession, UsageError
 from ..sandbox import Sandbox
 
 app = typer.Typer(
@@ -34,8 +34,9 @@ Seed = Annotated[int, typer.Option(help="The same seed makes the same account.")
 def read(ids: Ids = None, sandbox: WithSandbox = None) -> None:
     """Read the presence of extensions, in batches.
 
-    Credentials come from the environment: RC_SERVER_URL, RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET
-    and RC_USER_JWT. With --sandbox none are needed, and without ids it reads all extensions.
+    Credentials come from the environment, as README says.
+
+    With --sandbox no credentials are needed; without ids all extensions of the sandbox are read.
     """
     _run(_read(ids or [], sandbox))
 
@@ -58,10 +59,13 @@ async def _read(ids: list[str], sandbox_size: int | None) -> None:
             raise UsageError("name the extension ids to read, or ~ for your own")
         await stack.enter_async_context(session)
         started = time.monotonic()
+        result = await session.read_user_presence_statuses(ids)
         typer.echo(COLUMNS.format(*HEADER))
-        async for outcome in session.iter_user_presence_statuses(ids):
+        for outcome in result:
             typer.echo(_row(outcome))
-        typer.echo(_summary(session, time.monotonic() - started), err=True)
+        typer.echo(_summary(session, result, time.monotonic() - started), err=True)
+        if result.errors:
+            raise typer.Exit(1)
 
 
 def _row(outcome: Outcome[GetPresenceInfo]) -> str:
@@ -75,12 +79,18 @@ def _row(outcome: Outcome[GetPresenceInfo]) -> str:
         record.user_status,
         record.dnd_status,
     )
-    return COLUMNS.format(outcome.id, *(field or "-" for field in fields)).rstrip()
+    # What a server says must not steer the terminal.
+    safe = ("".join(c if c.isprintable() else "?" for c in field or "-") for field in fields)
+    return COLUMNS.format(outcome.id, *safe).rstrip()
 
 
-def _summary(session: PresenceSession, seconds: float) -> str:
-    stats = session.stats
-    return f"Read {stats.items:,} extensions in {stats.requests:,} requests, {seconds:.1f} s."
+def _summary(session: PresenceSession, result: BatchResult[GetPresenceInfo], seconds: float) -> str:
+    requests = session.stats.requests
+    failures = f", {len(result.errors):,} failed" if result.errors else ""
+    return (
+        f"Read {len(result):,} extension{'s' * (len(result) != 1)}"
+        f" in {requests:,} request{'s' * (requests != 1)}, {seconds:.1f} s{failures}."
+    )
 
 
 async def _serve(sandbox: Sandbox) -> None:
@@ -96,7 +106,9 @@ async def _serve(sandbox: Sandbox) -> None:
 def _run(command: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(command)
-    except PresenceError as error:
+    except (PresenceError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # typer ends the command quietly when nobody reads any more.
         typer.echo(f"aiopresence: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:

@@ -22,7 +22,8 @@ class OpenStrEnum(StrEnum):
             raise UsageError(f"{cls.__name__} takes a str, one of: {', '.join(cls)}")
         unknown = str.__new__(cls, value)
         unknown._value_ = value
-        unknown._name_ = repr(value)[1:-1]  # The name goes into reprs, so into logs: on one line.
+        # The name goes into reprs, so into logs: on one line. In quotes, it is no member's.
+        unknown._name_ = repr(value)
         return unknown
 
 

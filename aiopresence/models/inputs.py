@@ -5,16 +5,18 @@ All of them raise UsageError at once, so that nothing wrong ever reaches a URL o
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import attrs
 
-from ..errors import UsageError, one_line
+from ..errors import UsageError, shown
 
 T = TypeVar("T")
 
-# RingCentral's ids are 64-bit integers, hence at most 19 digits.
-_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
+# RingCentral's ids are 64-bit integers, hence at most 19 digits. With leading zeros it would be
+# another text for the same id, and the answer would not match it.
+_ID = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 def as_id(value: object, name: str, *, tilde: bool = False) -> str:
@@ -28,11 +30,14 @@ def as_id(value: object, name: str, *, tilde: bool = False) -> str:
     Raises:
         UsageError: anything else.
     """
-    text = str(value) if type(value) is int else value
-    if isinstance(text, str) and (_ID.fullmatch(text) or (tilde and text == "~")):
-        return str(text)
+    if tilde and value == "~":
+        return "~"
+    text = str(value) if type(value) is int and 0 <= value < 10**19 else value
+    # What was matched is returned: a str of another class may turn into another text later.
+    if isinstance(text, str) and (found := _ID.fullmatch(text)):
+        return found[0]
     allowed = "digits or '~'" if tilde else "digits"
-    raise UsageError(f"{name} must be {allowed}, as str or int, not {one_line(repr(value), 60)}")
+    raise UsageError(f"{name} must be {allowed}, as str or int, not {shown(value)}")
 
 
 def member_id(value: str | int) -> str:
@@ -53,10 +58,9 @@ def as_record(cls: type[T], value: object) -> T:
     fields = attrs.fields_dict(cls)  # type: ignore[arg-type]
     for key in value:
         if key not in fields:
-            raise UsageError(
-                f"{cls.__name__} has no field {one_line(repr(key), 60)};"
-                f" its fields are {', '.join(fields)}"
-            )
+            close = get_close_matches(str(key), fields, n=1)
+            known = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(fields)}"
+            raise UsageError(f"{cls.__name__} has no field {shown(key)}; {known}")
     for name, field in fields.items():
         if field.default is attrs.NOTHING and name not in value:
             raise UsageError(f"{cls.__name__} needs {name!r}")

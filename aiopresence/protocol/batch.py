@@ -12,7 +12,7 @@ from ..errors import ApiError, DecodeError
 from . import convert
 from .envelope import Answer, answers
 from .outcome import Outcome, failed
-from .wire import Response, refusal
+from .wire import Response, refusal_of
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ MAX_IDS = 30
 
 _TOO_LARGE = frozenset({"CMN-106", "InvalidMultipartRequest"})
 _DUPLICATE = "CMN-406"
+_DIVISIBLE = frozenset({400, 404, 409, 413})
 
 
 def plan(ids: Sequence[str]) -> list[tuple[str, ...]]:
@@ -40,10 +41,10 @@ def too_large(error: ApiError) -> bool:
 def divisible(ids: Sequence[str], error: ApiError) -> bool:
     """Tell whether some of the ids may be answered when they are asked for without the others."""
     about_an_id = error.parameter_name == "extensionId" or error.parameter_name in ids
-    return len(ids) > 1 and (
-        too_large(error)
-        or error.error_code == _DUPLICATE
-        or (error.http_status in (400, 404) and about_an_id)
+    return (
+        len(ids) > 1
+        and error.http_status in _DIVISIBLE
+        and (too_large(error) or error.error_code == _DUPLICATE or about_an_id)
     )
 
 
@@ -62,7 +63,7 @@ def read(ids: Sequence[str], response: Response, model: type[T]) -> list[Outcome
     found: dict[str, Outcome[T]] = {}
     for id_, answer in _matched(ids, received, complete=complete):
         outcome = _outcome(id_, answer, response, model)
-        if found.setdefault(id_, outcome) != outcome:
+        if not _agree(found.setdefault(id_, outcome), outcome):
             found[id_] = Outcome(id_, error=DecodeError("two answers that contradict each other"))
     missing = DecodeError("no answer for this id, or none that is certain to be for it")
     return [found.get(id_) or Outcome(id_, error=missing) for id_ in ids]
@@ -78,7 +79,7 @@ def _matched(
     """
     if ids == ("~",):
         # Whatever id the caller turns out to have.
-        return [("~", answer) for answer in received]
+        return [("~", answer) for answer in received if complete]
     proven = [answer.own_id or answer.claim for answer in received]
     in_order = complete and all(p in (None, i) for p, i in zip(proven, ids, strict=True))
     names = ids if in_order else proven
@@ -93,14 +94,17 @@ def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Ou
     broken = isinstance(body, DecodeError)
     refuses = isinstance(body, dict) and ("errorCode" in body or "error" in body)
     if status is not None and status >= 400 and (broken or refuses or not body):
-        text = b"" if broken else convert.dump(body)
-        return Outcome(id_, status, error=refusal(Response(status, response.headers, text)))
+        return Outcome(id_, status, error=refusal_of(status, response.headers, body))
     if broken:
-        return Outcome(id_, status, error=body)
+        return Outcome(id_, status or None, error=body)
     if refuses or status not in (None, 200):
-        error = DecodeError(f"status {status} contradicts its body")
-        return Outcome(id_, status, error=error)
+        error = DecodeError("a status that contradicts its body")
+        return Outcome(id_, status or None, error=error)
     try:
         return Outcome(id_, 200, convert.structure(body, model))
     except DecodeError as error:
         return Outcome(id_, status, error=error)
+
+
+def _agree(one: Outcome[T], other: Outcome[T]) -> bool:
+    return one == other or (one.error is not None and repr(one.error) == repr(other.error))

@@ -7,7 +7,7 @@ Source: RingCentral API reference, "Presence"; its usage plan groups are those o
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from ..errors import UsageError, one_line
+from ..errors import UsageError, shown
 from ..models import (
     AccountPresenceInfo,
     CallQueuePresence,
@@ -21,7 +21,7 @@ from ..models import (
 )
 from ..models.inputs import as_id, as_record
 from . import convert
-from .wire import JSON, Request
+from .wire import JSON, MAX_PAGE, Request
 
 T = TypeVar("T")
 
@@ -49,8 +49,8 @@ def _flags(**values: bool | None) -> tuple[tuple[str, str], ...]:
 
 def _numbers(**values: int | None) -> tuple[tuple[str, str], ...]:
     for name, value in values.items():
-        if value is not None and not (type(value) is int and value > 0):
-            raise UsageError(f"{name} must be a positive int, not {one_line(repr(value), 60)}")
+        if value is not None and not (type(value) is int and 0 < value < 10**9):
+            raise UsageError(f"{name} must be a positive int, not {shown(value)}")
     return tuple((convert.camel(k), str(v)) for k, v in values.items() if v is not None)
 
 
@@ -100,7 +100,8 @@ def read_account_presence(
     """Ask for a page of the presence of all extensions of an account."""
     flags = _flags(detailed_telephony_state=detailed_telephony_state, sip_data=sip_data)
     params = flags + _numbers(page=page, per_page=per_page)
-    return Request("GET", _path(account_id, "presence"), "Heavy", AccountPresenceInfo, params)
+    path = _path(account_id, "presence")
+    return Request("GET", path, "Heavy", AccountPresenceInfo, params, max_body=MAX_PAGE)
 
 
 def read_call_queue_presence(

@@ -17,7 +17,7 @@ from cattrs import BaseValidationError, Converter
 from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..errors import DecodeError, UsageError
+from ..errors import DecodeError, UsageError, one_line
 from ..models.enums import OpenStrEnum
 from ..models.ids import Id
 
@@ -27,6 +27,9 @@ Hook = Callable[[object, object], Any]
 # A page of an account has 1,000 records at most and an extension 7 calls. Ten times the larger is
 # a guess at what no honest answer exceeds, so that a hostile one cannot hold up the event loop.
 MAX_ITEMS = 10_000
+# The same for the whole of an answer: a full page with seven detailed calls each has some 50,000
+# objects and 300,000 commas.
+MAX_OBJECTS, MAX_COMMAS = 100_000, 1_000_000
 
 
 class _WrongType(TypeError):
@@ -139,9 +142,13 @@ def parse(data: bytes) -> Any:
     """Read JSON.
 
     Raises:
-        DecodeError: it is not JSON. NaN, Infinity, a byte order mark, any encoding but UTF-8 and
-            nesting deeper than 1,024 are not JSON either. Of duplicate keys the last one counts.
+        DecodeError: it is not JSON, or too much of it. NaN, Infinity, a byte order mark, any
+            encoding but UTF-8 and nesting deeper than 1,024 are not JSON either. Of duplicate
+            keys the last one counts.
     """
+    # Counted before anything is built: the event loop stands still meanwhile.
+    if data.count(b"{") + data.count(b"[") > MAX_OBJECTS or data.count(b",") > MAX_COMMAS:
+        raise DecodeError("more in it than any honest answer has")
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(data)
     raise DecodeError("not JSON")
@@ -180,8 +187,8 @@ def dump(value: Any) -> bytes:
     """
     try:
         return orjson.dumps(unstructure(value))
-    except (TypeError, ValueError) as error:
-        reason = str(error)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = one_line(str(error))
     raise UsageError(f"cannot be sent as JSON: {reason}")
 
 

@@ -89,21 +89,21 @@ def _from_parts(ids: Sequence[str], header: str, body: bytes) -> tuple[list[Answ
     split = multipart.split(body, multipart.boundary_of(header), 1 + _most(ids))
     if not split.parts:
         raise DecodeError("a multipart answer without parts")
-    lines = _summary(split.parts[0])
+    lines = _summary(split.parts[0], _most(ids))
     bodies = [_part(part) for part in split.parts[1:]]
-    counts_agree = len(bodies) == len(lines) or (not split.closed and len(bodies) < len(lines))
-    pairs = [attrs.evolve(line, body=b) for line, b in zip(lines, bodies, strict=False)]
-    if counts_agree and len(lines) <= _most(ids) and not _crossed(ids, lines, pairs):
-        return pairs, split.closed and len(pairs) == len(ids)
+    if split.closed and len(bodies) == len(lines):
+        pairs = [attrs.evolve(line, body=b) for line, b in zip(lines, bodies, strict=True)]
+        if not _crossed(ids, pairs):
+            return pairs, len(pairs) == len(ids)
     return _unpaired(lines, bodies), False
 
 
-def _summary(part: bytes) -> list[Answer]:
+def _summary(part: bytes, most: int) -> list[Answer]:
     summary = convert.parse(multipart.payload(part))
     lines = summary.get("response") if isinstance(summary, dict) else None
-    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
-        raise DecodeError("a multipart answer without its summary", "$.response")
-    return [Answer(_href_id(line.get("href")), _status(line), {}) for line in lines]
+    if isinstance(lines, list) and len(lines) <= most and all(type(x) is dict for x in lines):
+        return [Answer(_href_id(line.get("href")), _status(line), {}) for line in lines]
+    raise DecodeError("a multipart answer without its summary", "$.response")
 
 
 def _href_id(href: object) -> str | None:
@@ -118,17 +118,15 @@ def _part(part: bytes) -> Any:
         return error
 
 
-def _crossed(ids: Sequence[str], lines: Sequence[Answer], pairs: Sequence[Answer]) -> bool:
+def _crossed(ids: Sequence[str], pairs: Sequence[Answer]) -> bool:
     """Tell whether a record says it is about another id than its line of the summary.
 
     A line without an href speaks of the id at its position, provided there are as many.
     """
-    positions = ids if len(lines) == len(ids) else [""] * len(lines)
-    expected = [line.claim or id_ for line, id_ in zip(lines, positions, strict=True)]
+    positions = ids if len(pairs) == len(ids) else [None] * len(pairs)
     return any(
-        pair.own_id not in (None, id_)
-        for pair, id_ in zip(pairs, expected, strict=False)
-        if id_ not in ("", "~")
+        pair.own_id is not None and (pair.claim or id_) not in (pair.own_id, None, "~")
+        for pair, id_ in zip(pairs, positions, strict=True)
     )
 
 

@@ -1,6 +1,8 @@
 """What a bulk call gives back: one outcome for every id it was asked for."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from functools import cached_property
 from typing import Generic, TypeVar, overload
 
 import attrs
@@ -26,6 +28,11 @@ class Outcome(Generic[T]):
     value: T | None = None
     error: PresenceError | None = None
 
+    def __attrs_post_init__(self) -> None:
+        # A kept traceback would keep its frames alive, and the whole answer with them.
+        if self.error is not None:
+            self.error.__traceback__ = None
+
     @property
     def ok(self) -> bool:
         """Whether there is a value."""
@@ -38,14 +45,15 @@ class Outcome(Generic[T]):
             PresenceError: the error, when there is one instead.
         """
         if self.error is not None:
-            raise self.error
+            raise self.error.with_traceback(None)
         return self.value  # type: ignore[return-value] # no error, so there is a value
 
 
 class BatchResult(Sequence[Outcome[T]]):
-    """The outcomes of a bulk call: one per id asked for, in that order, duplicates included."""
+    """The outcomes of a bulk call: one per id asked for, in that order, duplicates included.
 
-    __slots__ = ("_outcomes",)
+    A sequence of Outcome. By id there are `values` and `errors`.
+    """
 
     def __init__(self, outcomes: Iterable[Outcome[T]]) -> None:
         self._outcomes = tuple(outcomes)
@@ -68,12 +76,12 @@ class BatchResult(Sequence[Outcome[T]]):
     def __repr__(self) -> str:
         return f"<BatchResult: {len(self)} ids, {sum(not o.ok for o in self)} errors>"
 
-    @property
+    @cached_property
     def values(self) -> dict[str, T]:
         """The records of the ids that have one, by id."""
         return {outcome.id: outcome.unwrap() for outcome in self if outcome.ok}
 
-    @property
+    @cached_property
     def errors(self) -> dict[str, PresenceError]:
         """The errors of the ids that have one, by id."""
         return {outcome.id: outcome.error for outcome in self if outcome.error is not None}
@@ -82,11 +90,21 @@ class BatchResult(Sequence[Outcome[T]]):
         """Do nothing when every id has a value.
 
         Raises:
-            BatchError: otherwise, with one error per failed id in `.exceptions`.
+            BatchError: otherwise, with one error per failed id in `.exceptions`; a note on each
+                names the id.
         """
-        if errors := self.errors:
-            message = f"{len(errors)} of {len({o.id for o in self})} ids failed"
-            raise BatchError(message, list(errors.values()))
+        if not self.errors:
+            return
+        some = ", ".join([*self.errors][:3]) + (", …" if len(self.errors) > 3 else "")
+        message = f"{len(self.errors)} of {len({o.id for o in self})} ids failed: {some}"
+        raise BatchError(message, [_of(id_, error) for id_, error in self.errors.items()])
+
+
+def _of(id_: str, error: PresenceError) -> PresenceError:
+    # A copy, because ids that failed together share one error.
+    own = copy(error)
+    own.add_note(f"extension {id_}")
+    return own
 
 
 def failed(ids: Iterable[str], error: PresenceError, status: int | None) -> list[Outcome[T]]:

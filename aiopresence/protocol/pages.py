@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import attrs
 
+from ..errors import DecodeError
 from ..models import AccountPresenceInfo, PresenceNavigationInfoURI, PresencePagingInfo
 from .wire import Request, follow
 
 PageRequest = Request[AccountPresenceInfo]
 
-DEFAULT_PER_PAGE = 100
+DEFAULT_PER_PAGE, MAX_PER_PAGE = 100, 1000
 
 
 def known(first: PageRequest, page: AccountPresenceInfo) -> Iterator[PageRequest]:
@@ -33,10 +34,20 @@ def following(request: PageRequest, page: AccountPresenceInfo, server: str) -> P
         return follow(request, server, uri, "$.navigation.nextPage.uri") if uri else None
     paging = page.paging or PresencePagingInfo()
     params = dict(request.params)
-    full = paging.per_page or int(params.get("perPage", DEFAULT_PER_PAGE))
+    try:
+        per_page = int(params.get("perPage", DEFAULT_PER_PAGE))
+        number = int(params.get("page", 1))
+    except ValueError:
+        raise DecodeError("a link without page numbers", "$.navigation.nextPage.uri") from None
+    full = paging.per_page or min(per_page, MAX_PER_PAGE)
     if paging.total_pages is not None or len(page.records or ()) < full:
         return None
-    return _page(request, int(params.get("page", 1)) + 1)
+    return _page(request, number + 1)
+
+
+def signature(page: AccountPresenceInfo) -> int:
+    """Give what tells a page from others: which extensions are on it, as their presence changes."""
+    return hash(tuple(r.extension.id if r.extension else r for r in page.records or ()))
 
 
 def _page(request: PageRequest, number: int) -> PageRequest:

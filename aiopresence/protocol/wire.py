@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
@@ -23,8 +24,13 @@ from .limits import group_of, retry_after
 T_co = TypeVar("T_co", covariant=True)
 
 JSON = "application/json"
-# Error answers are excerpted in exceptions; a page of HTML helps nobody.
+LOGIN_PATH = "/restapi/oauth/token"
+# Error answers are excerpted in exceptions; a page of HTML helps nobody. A longer one is none.
 EXCERPT = 256
+MAX_ERROR = 64 * 1024
+# A batch of 30 detailed records with seven calls each is about 200 KB, a page of 1,000 about 7 MB.
+MAX_BODY = 4 * 1024 * 1024
+MAX_PAGE = 16 * 1024 * 1024
 
 
 @attrs.frozen
@@ -39,6 +45,7 @@ class Request(Generic[T_co]):
         params: the query, unencoded.
         body: the bytes to send, or None.
         headers: what to send beyond the usual.
+        max_body: the bytes of the largest answer that is read.
     """
 
     method: str
@@ -48,6 +55,17 @@ class Request(Generic[T_co]):
     params: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    max_body: int = MAX_BODY
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it may change something. A login does not: asked twice, it is two logins."""
+        return self.method not in ("GET", "HEAD") and not self.is_login
+
+    @property
+    def is_login(self) -> bool:
+        """Whether it asks for a token of the session."""
+        return self.path == LOGIN_PATH
 
 
 @attrs.frozen
@@ -81,7 +99,7 @@ class Response:
 # The characters RFC 3986 allows in a path, one percent-encoded byte at a time, and no segments
 # that a URL library would resolve to another path.
 _PATH = re.compile(r"/restapi/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
-_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_DOTS = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:[/;]|%2f|%5c|$)", re.IGNORECASE)
 
 
 def is_path(path: object) -> bool:
@@ -110,7 +128,7 @@ def follow(request: Request[T_co], server: str, link: str, where: str) -> Reques
         raise DecodeError(f"a link to {there.hostname} is not followed", where)
     if not is_path(there.path):
         raise DecodeError("a link out of the API is not followed", where)
-    return attrs.evolve(request, path=there.path, params=tuple(parse_qsl(there.query)))
+    return attrs.evolve(request, path=there.path, params=tuple(parse_qsl(there.query, True)))
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
@@ -132,34 +150,42 @@ def error_class(status: int) -> type[ApiError]:
     return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
 
 
-def refusal(response: Response, kind: type[ApiError] | None = None) -> ApiError:
-    """Turn a refusing answer into the error to raise, whatever its body is.
+def refusal(response: Response) -> ApiError:
+    """Turn a refusing answer into the error to raise, whatever its body is."""
+    said = None
+    if len(response.body) <= MAX_ERROR:
+        with suppress(DecodeError):
+            said = convert.parse(response.body)
+    excerpt = response.body[:EXCERPT].decode("utf-8", "replace")
+    return refusal_of(response.status, response.headers, said, excerpt)
+
+
+def refusal_of(status: int, headers: Mapping[str, str], said: Any, excerpt: str = "") -> ApiError:
+    """Turn a refusal, whose body has been parsed, into the error to raise.
 
     Args:
-        response: an answer that is no success; also a part of a batch answer.
-        kind: the class of error, when not the status decides.
+        status: of the answer, or of a part of one.
+        headers: of the answer.
+        said: the parsed body, whatever it is.
+        excerpt: the beginning of the body.
     """
-    code, message, parameter = _said(response.body)
-    error = (kind or error_class(response.status))(
-        response.status,
+    code, message, parameter = _said(said)
+    error = error_class(status)(
+        status,
         code,
-        message,
+        message and message[:EXCERPT],
         parameter,
-        response.request_id,
-        retry_after(response.headers),
-        response.body[:EXCERPT].decode("utf-8", "replace"),
+        headers.get("rcrequestid"),
+        retry_after(headers),
+        excerpt,
     )
     if isinstance(error, RateLimited):
-        error.group = group_of(response.headers)
+        error.group = group_of(headers)
     return error
 
 
-def _said(body: bytes) -> tuple[str | None, str | None, str | None]:
+def _said(said: Any) -> tuple[str | None, str | None, str | None]:
     """Read an error body, of the API or of the token endpoint; None for what is not there."""
-    try:
-        said = convert.parse(body)
-    except DecodeError:
-        return None, None, None
     nested = said.get("errors") if isinstance(said, dict) else None
     first = nested[0] if isinstance(nested, list) and nested else None
     sources = [source for source in (said, first) if isinstance(source, dict)]

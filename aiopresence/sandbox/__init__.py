@@ -4,6 +4,7 @@ It answers the nine presence calls and the token endpoint as RingCentral does, o
 tests can change, and makes faults to order. It shares no code with the client.
 """
 
+from .counters import Counters
 from .exchange import Exchange, Received
 from .faults import Fault, FaultRule, Faults
 from .kinds import (
@@ -24,6 +25,7 @@ from .server import Sandbox
 __all__ = [
     "Answer",
     "Change",
+    "Counters",
     "Delay",
     "Drip",
     "Exchange",

@@ -54,6 +54,26 @@ class RefusedError(Exception):
         self.body = error_body(code, message, parameter)
 
 
+class GrantError(Exception):
+    """A request to the token endpoint is refused, in the words of RFC 6749.
+
+    Args:
+        status: the HTTP status.
+        error: the OAuth error.
+        code: RingCentral's errorCode.
+        message: text for people.
+    """
+
+    def __init__(self, status: int, error: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body: Body = {
+            "error": error,
+            "error_description": message,
+            "errors": [{"errorCode": code, "message": message}],
+        }
+
+
 def bad(parameter: str) -> RefusedError:
     """Make the refusal of a parameter whose value makes no sense."""
     return RefusedError(400, "CMN-101", f"Parameter [{parameter}] value is invalid.", parameter)

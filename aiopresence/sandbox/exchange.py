@@ -16,7 +16,7 @@ class Received:
     """A request that arrived at the sandbox.
 
     Attributes:
-        arrival: when, in `time.monotonic` seconds.
+        arrival: when, in seconds of the sandbox's clock, which is `time.monotonic` by default.
         method: the HTTP method.
         path: the path exactly as on the wire, without the query.
         query: the query exactly as on the wire.

@@ -65,7 +65,11 @@ class FaultRule:
 
 
 class Faults:
-    """The faults that a sandbox has been told to make."""
+    """The faults that a sandbox has been told to make.
+
+    A request that has a fault counts against the quota like any other, and may start a penalty.
+    Where a fault works on the real answer, that is a 429 when the quota is used up.
+    """
 
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []

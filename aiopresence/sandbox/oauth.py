@@ -1,17 +1,24 @@
-"""The token endpoint and the tokens it has given out."""
+"""The token endpoint: who may have tokens, and for what."""
 
 import base64
+import hashlib
 import random
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+import attrs
+
 from ..grants import JwtGrant
 from . import people
-from .answers import RefusedError, Reply, json_reply
+from .answers import GrantError, Reply, json_reply
+from .counters import Counters
+from .sessions import Lives, Session, Sessions
 
-ACCESS_LIFE = 3600  # seconds; RingCentral's defaults
-REFRESH_LIFE = 604800
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_TTL = (600, 3600)  # seconds an access token may be asked to live
+
+Form = Mapping[str, str]
 
 
 def make_grant(rng: random.Random) -> JwtGrant:
@@ -26,34 +33,45 @@ def make_grant(rng: random.Random) -> JwtGrant:
     )
 
 
+@attrs.frozen
+class _Code:
+    """What the login page was given, which is what a code is good for."""
+
+    redirect_uri: str
+    challenge: str | None
+
+
 class Authority:
-    """Gives out access tokens for one app and one user, and knows which are still good.
+    """Gives out tokens for one app and one user.
+
+    The app is taken as a public one as well, which has no secret: its requests name the client id
+    in the form. RingCentral's apps are one or the other.
 
     Args:
         rng: where tokens come from.
         owner_id: the user that the JWT belongs to.
+        lives: how long tokens live when the request does not say.
+        counters: where logins and refreshes are counted.
+
+    Attributes:
+        grant: the app's and the user's credentials.
+        sessions: the logins so far.
     """
 
-    def __init__(self, rng: random.Random, owner_id: str) -> None:
+    def __init__(self, rng: random.Random, owner_id: str, lives: Lives, counters: Counters) -> None:
         self._rng = rng
         self._owner_id = owner_id
+        self._lives = lives
+        self._counters = counters
+        self._codes: dict[str, _Code] = {}
         self.grant = make_grant(rng)
-        self._ends: dict[str, float] = {}  # access token: when it expires
+        self.sessions = Sessions(rng)
 
-    def expire_all(self) -> None:
-        """Let every access token given out so far be expired."""
-        self._ends = dict.fromkeys(self._ends, float("-inf"))
-
-    def check(self, token: str | None, now: float) -> None:
-        """Refuse a bearer token that is missing, unknown or expired.
-
-        Raises:
-            RefusedError: 401, OAU-213 or OAU-128.
-        """
-        if token is None or token not in self._ends:
-            raise RefusedError(401, "OAU-213", "Token is not found.")
-        if now >= self._ends[token]:
-            raise RefusedError(401, "OAU-128", "Access token is expired.")
+    def new_code(self, redirect_uri: str, code_challenge: str | None) -> str:
+        """Make a code as the login page would send it to the redirect URI; it works once."""
+        code = people.token(self._rng, "SandboxCode", 40)
+        self._codes[code] = _Code(redirect_uri, code_challenge)
+        return code
 
     def answer(self, authorization: str, body: bytes, now: float) -> Reply:
         """Answer a request for a token.
@@ -63,41 +81,119 @@ class Authority:
             body: the form.
             now: monotonic seconds.
         """
-        # The OAU codes of these refusals are a guess; the OAuth errors are those of RFC 6749.
-        form = dict(parse_qsl(body.decode(errors="replace")))
-        if authorization != self._basic():
-            reply = _refusal(401, "invalid_client", "OAU-147", "The client is not known.")
-            reply.headers["WWW-Authenticate"] = 'Basic realm="RingCentral"'
-            return reply
-        if form.get("grant_type") != _JWT_BEARER:
-            return _refusal(400, "unsupported_grant_type", "OAU-250", "Only a JWT is taken here.")
-        if form.get("assertion") != self.grant.jwt:
-            return _refusal(400, "invalid_grant", "OAU-140", "The assertion is not valid.")
-        return json_reply(self._issue(now))
+        form = _form(body)
+        try:
+            public = self._is_public(authorization, form)
+            session = self._session(form, public, now)
+        except GrantError as error:
+            return _refusal(error)
+        return json_reply(self._said(session, now))
 
-    def _basic(self) -> str:
+    def revoke(self, authorization: str, body: bytes) -> Reply:
+        """End the login that a token in a form belongs to; a token of none is no fault."""
+        form = _form(body)
+        try:
+            self._is_public(authorization, form)
+        except GrantError as error:
+            return _refusal(error)
+        self.sessions.end(form.get("token"))
+        return Reply(200)
+
+    # The OAU codes of the refusals below are guesses, OAU-109 apart, which has been seen; the
+    # OAuth errors are those of RFC 6749.
+
+    def _is_public(self, authorization: str, form: Form) -> bool:
         pair = f"{self.grant.client_id}:{self.grant.client_secret}"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
+        if authorization == "Basic " + base64.b64encode(pair.encode()).decode():
+            return False
+        if not authorization and form.get("client_id") == self.grant.client_id:
+            return True
+        raise GrantError(401, "invalid_client", "OAU-147", "The client is not known.")
 
-    def _issue(self, now: float) -> Mapping[str, object]:
-        token = people.token(self._rng, "SandboxToken", 120)
-        self._ends[token] = now + ACCESS_LIFE
-        return {
-            "access_token": token,
+    def _session(self, form: Form, public: bool, now: float) -> Session:
+        lives = self._lives_for(form)
+        kind = form.get("grant_type")
+        if kind == "refresh_token":
+            session = self.sessions.refresh(form.get("refresh_token"), lives, now)
+            self._counters.refreshes += 1
+            return session
+        if kind == "authorization_code":
+            self._check_code(form, public)
+        elif kind == _JWT_BEARER:
+            self._check_jwt(form, public)
+        else:
+            raise GrantError(400, "unsupported_grant_type", "OAU-250", "Not a grant type here.")
+        self._counters.logins += 1
+        return self.sessions.begin(lives, now)
+
+    def _lives_for(self, form: Form) -> Lives:
+        # RingCentral states the range; that what is outside it is moved into it is a guess.
+        access, refresh = _seconds(form, "access_token_ttl"), _seconds(form, "refresh_token_ttl")
+        low, high = _TTL
+        return Lives(
+            self._lives.access if access is None else min(max(access, low), high),
+            self._lives.refresh if refresh is None else min(refresh, self._lives.refresh),
+        )
+
+    def _check_jwt(self, form: Form, public: bool) -> None:
+        if public:
+            raise GrantError(401, "invalid_client", "OAU-147", "A JWT needs the client secret.")
+        if form.get("assertion") != self.grant.jwt:
+            raise GrantError(400, "invalid_grant", "OAU-140", "The assertion is not valid.")
+
+    def _check_code(self, form: Form, public: bool) -> None:
+        code = self._codes.pop(form.get("code", ""), None)
+        if code is None:
+            raise GrantError(400, "invalid_grant", "OAU-140", "The code is not valid.")
+        if form.get("redirect_uri") != code.redirect_uri:
+            raise GrantError(400, "invalid_grant", "OAU-109", "Redirect URIs do not match")
+        verifier = form.get("code_verifier")
+        if public and verifier is None:
+            raise GrantError(400, "invalid_grant", "OAU-140", "A public client has to use PKCE.")
+        # A verifier without a challenge is refused too: RFC 9700 calls for that.
+        if code.challenge != (None if verifier is None else _challenge(verifier)):
+            raise GrantError(400, "invalid_grant", "OAU-140", "The code verifier does not fit.")
+
+    def _said(self, session: Session, now: float) -> Mapping[str, object]:
+        answer: dict[str, object] = {
+            "access_token": session.access.value,
             "token_type": "bearer",
-            "expires_in": ACCESS_LIFE,
-            "refresh_token": people.token(self._rng, "SandboxRefresh", 120),
-            "refresh_token_expires_in": REFRESH_LIFE,
+            "expires_in": _left(session.access.end, now),
+        }
+        if session.refresh is not None:
+            answer["refresh_token"] = session.refresh.value
+            answer["refresh_token_expires_in"] = _left(session.refresh.end, now)
+        return answer | {
             "scope": "ReadPresence EditPresence ReadAccounts",
             "owner_id": self._owner_id,
-            "endpoint_id": people.token(self._rng, "", 22),
+            "endpoint_id": session.endpoint_id,
         }
 
 
-def _refusal(status: int, error: str, code: str, message: str) -> Reply:
-    body = {
-        "error": error,
-        "error_description": message,
-        "errors": [{"errorCode": code, "message": message}],
-    }
-    return json_reply(body, status)
+def _form(body: bytes) -> Form:
+    return dict(parse_qsl(body.decode(errors="replace")))
+
+
+def _refusal(error: GrantError) -> Reply:
+    reply = json_reply(error.body, error.status)
+    if error.status == 401:
+        reply.headers["WWW-Authenticate"] = 'Basic realm="RingCentral"'
+    return reply
+
+
+def _seconds(form: Form, name: str) -> int | None:
+    text = form.get(name)
+    if text is None:
+        return None
+    if not re.fullmatch("-?[0-9]{1,9}", text):
+        raise GrantError(400, "invalid_request", "OAU-250", f"{name} is not a number.")
+    return int(text)
+
+
+def _challenge(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _left(end: float, now: float) -> int:
+    return round(max(1.0, end - now))  # RingCentral gives whole seconds

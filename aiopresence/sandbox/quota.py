@@ -1,49 +1,131 @@
-"""Counting requests per usage-plan group in a sliding window. Nothing is refused here."""
+"""The usage plan: a sliding window per group, and the penalty of those who exceed it."""
 
+import math
 from collections import defaultdict, deque
+from collections.abc import Mapping
 
 import attrs
 
-WINDOW = 60.0  # seconds; RingCentral's default for every group
-LIMITS = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}  # RingCentral's default plan
+from ..errors import UsageError
+from .answers import Reply, error_body, json_reply
+
+LIMITS: Mapping[str, int] = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}
+"""Requests per minute in RingCentral's default plan."""
+
+_HTML = b"<html><body><h1>429 Too Many Requests</h1></body></html>"
+
+
+def _merged(changes: Mapping[str, int] | None) -> Mapping[str, int]:
+    changes = changes or {}
+    if unknown := sorted(changes.keys() - LIMITS.keys()):
+        raise UsageError(f"limits are for {', '.join(LIMITS)}, not for {', '.join(unknown)}")
+    if any(limit < 1 for limit in changes.values()):
+        raise UsageError("a limit must be 1 or more")
+    return {**LIMITS, **changes}
+
+
+@attrs.frozen
+class Plan:
+    """What is allowed, and how refusals look; the arguments of `Sandbox` of the same names.
+
+    Raises:
+        UsageError: one of them makes no sense.
+    """
+
+    window: float = 60.0
+    limits: Mapping[str, int] = attrs.field(default=None, converter=_merged)
+    penalty: float | None = None
+    rate_headers: bool = True
+    retry_after: bool = True
+    html_429: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 < self.window < math.inf:
+            raise UsageError("window must be a positive number of seconds")
+        if not 0 <= self.penalty_seconds < math.inf:
+            raise UsageError("penalty must be a number of seconds, 0 or more, or None")
+
+    @property
+    def penalty_seconds(self) -> float:
+        """How long a group stays shut after each 429."""
+        return self.window if self.penalty is None else self.penalty
+
+    def headers(self, standing: "Standing") -> dict[str, str]:
+        """Write the X-Rate-Limit headers of an answer."""
+        if not self.rate_headers:
+            return {}
+        return {
+            "X-Rate-Limit-Group": standing.group.lower(),
+            "X-Rate-Limit-Limit": str(standing.limit),
+            "X-Rate-Limit-Remaining": str(standing.remaining),
+            "X-Rate-Limit-Window": f"{self.window:f}".rstrip("0").rstrip("."),
+        }
+
+    def refusal(self) -> Reply:
+        """Write a 429."""
+        if self.html_429:
+            reply = Reply(429, _HTML, {"Content-Type": "text/html"})
+        else:
+            reply = json_reply(error_body("CMN-301", "Request rate exceeded"), 429)
+        if self.retry_after:
+            # In whole seconds, and never 0, as from RingCentral: with a short penalty it says
+            # more than is left.
+            reply.headers["Retry-After"] = str(max(1, math.ceil(self.penalty_seconds)))
+        return reply
 
 
 @attrs.frozen
 class Standing:
-    """How a group stands after a request: what the X-Rate-Limit headers say."""
+    """How a group stands after a request.
+
+    Attributes:
+        group: the group.
+        limit: how many requests a window has.
+        remaining: how many are left; 0 for a request that is refused, which is a guess.
+        refused: whether the request gets a 429.
+        in_penalty: whether it arrived inside a penalty, and so made it longer.
+    """
 
     group: str
     limit: int
     remaining: int
+    refused: bool
+    in_penalty: bool
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """The four headers of an answer."""
-        return {
-            "X-Rate-Limit-Group": self.group.lower(),
-            "X-Rate-Limit-Limit": str(self.limit),
-            "X-Rate-Limit-Remaining": str(self.remaining),
-            "X-Rate-Limit-Window": str(int(WINDOW)),
-        }
+
+@attrs.define
+class _Tally:
+    arrivals: deque[float] = attrs.field(factory=deque)
+    penalty_end: float = -math.inf
 
 
 class Quota:
-    """The requests of the last window, per caller and group."""
+    """The requests of the last window, per group: the sandbox has but one user and one app.
 
-    def __init__(self) -> None:
-        self._arrivals: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+    Args:
+        plan: what is allowed.
+    """
 
-    def charge(self, now: float, caller: str, group: str) -> Standing:
-        """Count one request.
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
+
+    def charge(self, now: float, group: str) -> Standing:
+        """Count one request, or refuse it.
+
+        A refused request is not counted as an arrival, which is a guess: the penalty that it
+        starts, or starts again, is what it costs.
 
         Args:
             now: the arrival, in monotonic seconds; never earlier than the one before.
-            caller: who is counted, such as an access token or a client id.
             group: one of LIMITS.
         """
-        arrivals = self._arrivals[caller, group]
-        while arrivals and arrivals[0] <= now - WINDOW:
-            arrivals.popleft()
-        arrivals.append(now)
-        limit = LIMITS[group]
-        return Standing(group, limit, max(0, limit - len(arrivals)))
+        tally, limit = self._tallies[group], self.plan.limits[group]
+        while tally.arrivals and tally.arrivals[0] <= now - self.plan.window:
+            tally.arrivals.popleft()
+        in_penalty = now < tally.penalty_end
+        if in_penalty or len(tally.arrivals) >= limit:
+            tally.penalty_end = now + self.plan.penalty_seconds
+            return Standing(group, limit, 0, True, in_penalty)
+        tally.arrivals.append(now)
+        return Standing(group, limit, limit - len(tally.arrivals), False, False)

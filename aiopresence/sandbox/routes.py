@@ -10,6 +10,7 @@ from .answers import Reply
 from .ask import Ask
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, not a credential
+REVOKE_PATH = "/restapi/oauth/revoke"
 
 Call = Callable[[Ask], Reply]
 

@@ -1,24 +1,23 @@
 """The sandbox as a server on loopback, and its remote control."""
 
-import asyncio
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from aiohttp import web
+import attrs
 
 from ..errors import UsageError
 from ..grants import JwtGrant
-from . import routes, settings, telephone, views
+from . import settings, telephone, views
 from .account import Extension
-from .answers import Reply
 from .ask import Options
-from .exchange import Exchange, Received
-from .faults import Faults
+from .counters import Counters
+from .listener import Listener
+from .quota import LIMITS, Plan
 from .service import Service
-
-_GRACE = 0.1  # seconds that answers still on their way get at the end; a guess
+from .sessions import ACCESS_LIFE, REFRESH_LIFE, Lives
 
 
 class Sandbox:
@@ -39,13 +38,24 @@ class Sandbox:
         batch_limit: how many ids one request may name.
         page_limit: how many records of the account one page may have; more are cut to it.
         paging_totals: whether pages tell their number and how many there are.
+        window: seconds in which a group's limit is counted; a short one makes a short minute.
+        limits: requests per window, for the groups that are to differ from RingCentral's default
+            plan: Light 50, Medium 40, Heavy 10, Auth 5.
+        penalty: seconds that a group stays shut after each 429; None for a window's.
+        rate_headers: whether answers have the X-Rate-Limit headers.
+        retry_after: whether a 429 has Retry-After, in whole seconds, at least 1.
+        html_429: whether the body of a 429 is HTML.
+        token_lifetime: seconds that access tokens live when the request for one does not say.
+        refresh_tokens: whether a login brings a refresh token.
+        clock: tells the time in seconds, never less than before; a test may bring its own.
 
     Attributes:
         faults: what is to go wrong.
         requests: every request so far, in order of arrival.
 
     Raises:
-        UsageError: fewer extensions than one.
+        UsageError: fewer extensions than one, an unknown group, a limit below 1, or a time that
+            makes no sense.
     """
 
     def __init__(
@@ -61,20 +71,28 @@ class Sandbox:
         batch_limit: int = 30,
         page_limit: int = 1000,
         paging_totals: bool = True,
+        window: float = 60.0,
+        limits: Mapping[str, int] | None = None,
+        penalty: float | None = None,
+        rate_headers: bool = True,
+        retry_after: bool = True,
+        html_429: bool = False,
+        token_lifetime: float = ACCESS_LIFE,
+        refresh_tokens: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if extensions < 1:
             raise UsageError("a sandbox needs at least one extension, the caller")
         options = Options(line_ending, hrefs, batch_limit, page_limit, paging_totals)
-        self.faults = Faults()
-        self.requests: list[Received] = []
-        self._service = Service(extensions, seed, options)
+        plan = Plan(window, limits, penalty, rate_headers, retry_after, html_429)
+        lives = Lives(token_lifetime, REFRESH_LIFE if refresh_tokens else 0.0)
+        self._service = Service(extensions, seed, options, plan, lives)
         self._account = self._service.account
-        self._host = host
-        self._port = port
-        self._latency = latency
-        self._closing = asyncio.Event()
-        self._runner: web.ServerRunner | None = None
-        self._url = ""
+        self._listener = Listener(self._service, latency, clock)
+        self._address = (host, port)
+        self._clock = clock
+        self.faults = self._listener.faults
+        self.requests = self._listener.requests
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -95,25 +113,11 @@ class Sandbox:
             UsageError: it does already.
             OSError: the address or port cannot be had.
         """
-        if self._runner is not None:
-            raise UsageError("the sandbox is started already")
-        self._closing = asyncio.Event()
-        # Cancelling handlers of clients that have left is what ends a Hang.
-        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
-        await runner.setup()
-        await web.TCPSite(runner, self._host, self._port).start()
-        host, port = runner.addresses[0][:2]
-        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        self._runner = runner
+        await self._listener.start(*self._address)
 
     async def close(self) -> None:
         """Stop listening and end all connections, whatever hangs; a second time does nothing."""
-        if self._runner is None:
-            return
-        runner, self._runner = self._runner, None
-        self._closing.set()
-        await runner.cleanup()
+        await self._listener.close()
 
     @property
     def url(self) -> str:
@@ -122,9 +126,7 @@ class Sandbox:
         Raises:
             UsageError: the sandbox is not started.
         """
-        if self._runner is None:
-            raise UsageError("the sandbox is not started: use `async with Sandbox() as sandbox`")
-        return self._url
+        return self._listener.url
 
     @property
     def grant(self) -> JwtGrant:
@@ -166,9 +168,46 @@ class Sandbox:
         """The ids of the call queues; there is one from 20 extensions on."""
         return tuple(self._account.queues)
 
+    @property
+    def counters(self) -> Counters:
+        """What has been counted up to now; a copy, which stays as it is."""
+        return attrs.evolve(self._service.counters)
+
+    def consume(self, group: str, requests: int = 1) -> None:
+        """Use up quota as somebody else would who shares it, such as another process.
+
+        One more request than the limit starts the penalty, for everybody. The counters stay.
+
+        Args:
+            group: Light, Medium, Heavy or Auth.
+            requests: how many arrive now.
+
+        Raises:
+            UsageError: there is no such group, or fewer requests than one.
+        """
+        if group not in LIMITS or requests < 1:
+            raise UsageError(f"consume takes one of {', '.join(LIMITS)}, and 1 request or more")
+        now = self._clock()
+        for _ in range(requests):
+            self._service.quota.charge(now, group)
+
+    def new_code(self, redirect_uri: str, code_challenge: str | None = None) -> str:
+        """Make an authorization code as the login page would, for one login.
+
+        Args:
+            redirect_uri: what the login has to name again.
+            code_challenge: of PKCE, by S256; the login has to bring the verifier. None for a
+                login without PKCE.
+        """
+        return self._service.authority.new_code(redirect_uri, code_challenge)
+
     def expire_tokens(self) -> None:
         """Let every access token given out so far be expired."""
-        self._service.authority.expire_all()
+        self._service.authority.sessions.expire_access()
+
+    def expire_refresh_tokens(self) -> None:
+        """Let every refresh token given out so far be expired."""
+        self._service.authority.sessions.expire_refresh()
 
     def presence(
         self, extension_id: str, detailed: bool = False, sip: bool = False
@@ -247,48 +286,3 @@ class Sandbox:
         if extension_id not in self._account.extensions:
             raise UsageError(f"the sandbox has no extension {extension_id!r}; see extension_ids")
         return self._account.extensions[extension_id]
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        received = self._receive(request)
-        standing = self._service.charge(received)
-        received.body = await request.read()
-
-        def dress(reply: Reply) -> None:
-            self._service.dress(reply, standing)
-
-        def real() -> Reply:
-            reply = self._service.answer(received, self._url)
-            dress(reply)
-            return reply
-
-        transport = request.transport
-        if transport is None:  # the client has left already
-            return web.Response()
-        exchange = Exchange(received, real, dress, self._closing, transport)
-        if self._latency:
-            await exchange.pause(self._latency)
-        fault = self.faults.find(received)
-        reply = real() if fault is None else await fault.apply(exchange)
-        if reply is None:
-            exchange.close()
-            return web.Response()  # goes nowhere: the connection is closed
-        received.status = reply.status
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
-
-    def _receive(self, request: web.BaseRequest) -> Received:
-        """Enter a request into the ledger."""
-        path, _, query = request.raw_path.partition("?")
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        found = routes.find(path)
-        received = Received(
-            arrival=time.monotonic(),
-            method=request.method,
-            path=path,
-            query=query,
-            group=self._service.group(request.method, path),
-            ids=tuple(found.ids.split(",")) if found and found.ids else (),
-            token=token if scheme.lower() == "bearer" else None,
-            headers={name.lower(): value for name, value in request.headers.items()},
-        )
-        self.requests.append(received)
-        return received

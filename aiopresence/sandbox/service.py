@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl
 from . import account, oauth, people, routes
 from .answers import RefusedError, Reply, bad, json_reply, missing
 from .ask import Ask, Options
+from .counters import Counters
 from .exchange import Received
-from .quota import Quota, Standing
+from .quota import Plan, Quota, Standing
+from .sessions import Lives
 
 
 class Service:
@@ -19,16 +21,21 @@ class Service:
         extensions: how many extensions the account has.
         seed: the same seed makes the same account and credentials.
         options: how to answer.
+        plan: how many requests are allowed.
+        lives: how long tokens live when a request for one does not say.
     """
 
-    def __init__(self, extensions: int, seed: int, options: Options) -> None:
+    def __init__(
+        self, extensions: int, seed: int, options: Options, plan: Plan, lives: Lives
+    ) -> None:
         # Two sources, so that what is asked of the sandbox does not change what it is.
         self.rng = random.Random(seed)  # noqa: S311 - invents people, protects nothing
         self._ids = random.Random(seed)  # noqa: S311 - makes request ids and boundaries
         self._options = options
-        self._quota = Quota()
+        self.quota = Quota(plan)
+        self.counters = Counters()
         self.account = account.build(self.rng, extensions)
-        self.authority = oauth.Authority(self.rng, self.account.caller.id)
+        self.authority = oauth.Authority(self.rng, self.account.caller.id, lives, self.counters)
 
     def group(self, method: str, path: str) -> str:
         """Tell the usage-plan group of a request; "" for one to no known call."""
@@ -41,15 +48,20 @@ class Service:
         """Count a request against its group; None when it counts nowhere.
 
         RingCentral counts per user and app, of which the sandbox has one each, so a new token
-        brings no new quota.
+        brings no new quota. That requests without a good token count nowhere is a guess; those
+        to the token endpoint always count.
         """
+        if received.path == routes.TOKEN_PATH:
+            self.counters.token_requests += 1
         if not received.group or (received.group != "Auth" and self._stranger(received)):
             return None
-        return self._quota.charge(received.arrival, self.authority.grant.client_id, received.group)
+        standing = self.quota.charge(received.arrival, received.group)
+        self.counters.in_penalty += standing.in_penalty
+        return standing
 
     def _stranger(self, received: Received) -> bool:
         try:
-            self.authority.check(received.token, received.arrival)
+            self.authority.sessions.check(received.token, received.arrival)
         except RefusedError:
             return True
         return False
@@ -57,19 +69,21 @@ class Service:
     def dress(self, reply: Reply, standing: Standing | None) -> None:
         """Add the headers that every answer carries, where they are not there yet."""
         request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
-        for name, value in {
-            "RCRequestId": request_id,
-            **(standing.headers if standing else {}),
-        }.items():
+        rates = self.quota.plan.headers(standing) if standing else {}
+        for name, value in {"RCRequestId": request_id, **rates}.items():
             reply.headers.setdefault(name, value)
 
-    def answer(self, received: Received, base: str) -> Reply:
+    def answer(self, received: Received, standing: Standing | None, base: str) -> Reply:
         """Handle a request, so that it takes effect, and answer it.
 
         Args:
             received: the request.
+            standing: how its group stands since it arrived; one that is refused has no effect.
             base: scheme, host and port of the server, for links.
         """
+        if standing is not None and standing.refused:
+            self.counters.rate_limited += 1
+            return self.quota.plan.refusal()
         try:
             return self._answer(received, base)
         except RefusedError as error:
@@ -80,22 +94,24 @@ class Service:
             return reply
 
     def _answer(self, received: Received, base: str) -> Reply:
-        if received.path == routes.TOKEN_PATH:
-            return self._token(received)
+        if received.path in (routes.TOKEN_PATH, routes.REVOKE_PATH):
+            return self._authorize(received)
         found = routes.find(received.path)
         if found is None:
             raise RefusedError(404, "CMN-102", "There is no such resource.")
         if received.method not in found.methods:
             return Reply(405, headers={"Allow": ", ".join(found.methods)})
-        self.authority.check(received.token, received.arrival)
+        self.authority.sessions.check(received.token, received.arrival)
         self._check_account(found.account_id)
         _, call = found.methods[received.method]
         return call(self._ask(received, base, found.target))
 
-    def _token(self, received: Received) -> Reply:
+    def _authorize(self, received: Received) -> Reply:
         if received.method != "POST":
             return Reply(405, headers={"Allow": "POST"})
         authorization = received.headers.get("authorization", "")
+        if received.path == routes.REVOKE_PATH:
+            return self.authority.revoke(authorization, received.body)
         return self.authority.answer(authorization, received.body, received.arrival)
 
     def _check_account(self, account_id: str) -> None:

@@ -1,11 +1,28 @@
-"""The one place where time comes from."""
+"""The one place where time comes from, and where it is waited for."""
 
+import asyncio
 import time
+from contextlib import suppress
+from math import inf
 
 
 class Clock:
-    """Monotonic time, which no change of the wall clock moves."""
+    """Monotonic time, which no change of the wall clock moves, and the wall clock."""
 
     def now(self) -> float:
         """Give the monotonic time in seconds."""
         return time.monotonic()
+
+    def wall(self) -> float:
+        """Give the seconds since 1970, for what outlives this process."""
+        return time.time()
+
+    async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
+        """Wait until an event is set, but no longer than some seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds == inf else seconds):
+                await event.wait()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait some seconds."""
+        await self.wait(asyncio.Event(), seconds)

@@ -6,6 +6,7 @@ aiohttp's own errors are never raised, nor chained: some of them print the Autho
 import asyncio
 import ipaddress
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -14,7 +15,6 @@ import aiohttp
 from yarl import URL
 
 from ..errors import (
-    ApiError,
     ConnectionFailed,
     DecodeError,
     Timeout,
@@ -22,14 +22,8 @@ from ..errors import (
     UsageError,
     one_line,
 )
-from ..protocol.wire import JSON, Request, Response, follow
+from ..protocol.wire import JSON, Request, Response
 from .stats import Stats
-
-# A page of 1,000 detailed records with seven calls each is about 7 MB. Twice that is refused.
-MAX_BODY = 16 * 1024 * 1024
-MAX_REDIRECTS = 3
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
 
 _SERVER = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(?::(?P<port>[0-9]{1,5}))?"
@@ -61,7 +55,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class _SentAgain(aiohttp.ClientError):
-    """aiohttp was about to send a write a second time by itself."""
+    """aiohttp was about to send a request a second time by itself."""
 
 
 class Http:
@@ -70,7 +64,7 @@ class Http:
     Args:
         server: as `check_server` gave it.
         client: the user's aiohttp session, or None to open one of our own.
-        timeout: seconds that one request may take, redirects and the whole body included.
+        timeout: seconds that one request may take, the whole body included.
         stats: what to count in.
     """
 
@@ -96,42 +90,39 @@ class Http:
     async def close(self) -> None:
         """Close what `open` opened; requests under way fail with ConnectionFailed."""
         if self._is_ours and self._client is not None:
-            await self._client.close()
+            client, self._client = self._client, None
+            await client.close()
 
-    async def send(self, request: Request[Any], authorization: str | None = None) -> Response:
+    async def send(
+        self, request: Request[Any], authorization: str | None, again: Callable[[], bool]
+    ) -> Response:
         """Send a request and read the whole answer, whatever its status.
 
         Args:
             request: what to send.
             authorization: the Authorization header, or None for the request's own.
+            again: asked before aiohttp sends a read a second time by itself; False forbids it.
 
         Raises:
             ConnectionFailed: no connection, or it broke. A write may have had its effect.
             Timeout: no whole answer in time. A write may have had its effect.
-            DecodeError: the answer is larger than 16 MiB, or redirects to where we do not go.
-            UsageError: the user's aiohttp session cannot be used.
+            DecodeError: the answer is larger than its bound.
+            UsageError: the aiohttp session cannot be used.
         """
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._send(request, authorization)
+                return await self._exchange(request, authorization, again)
         except TimeoutError:
             pass
         raise Timeout(f"no whole answer from {self._host} within {self._timeout:g} s")
 
-    async def _send(self, request: Request[Any], authorization: str | None) -> Response:
-        for _ in range(MAX_REDIRECTS + 1):
-            response = await self._exchange(request, authorization)
-            location = response.headers.get("location")
-            if response.status not in REDIRECTS or location is None:
-                return response
-            if request.method != "GET":
-                raise ApiError(response.status, message="redirects of writes are not followed")
-            request = follow(request, self.server, location, "Location")
-        raise DecodeError(f"more than {MAX_REDIRECTS} redirects", "Location")
-
-    async def _exchange(self, request: Request[Any], authorization: str | None) -> Response:
-        if self._client is None or self._client.closed:
-            raise UsageError("the session is not open; use `async with`")
+    async def _exchange(
+        self, request: Request[Any], authorization: str | None, again: Callable[[], bool]
+    ) -> Response:
+        if self._client is None:
+            raise UsageError("the session is not open: use it inside `async with session:`")
+        if self._client.closed:
+            raise UsageError("the aiohttp session that was given as http= is closed")
         failure: Exception
         try:
             async with self._client.request(
@@ -142,13 +133,20 @@ class Http:
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=aiohttp.ClientTimeout(total=None),
-                middlewares=self._middlewares(request),
+                middlewares=self._middlewares(request, again),
             ) as answer:
-                response = Response(answer.status, _joined(answer), await _body(answer))
+                body = await _body(answer, request.max_body)
+                response = Response(answer.status, _joined(answer), body)
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
             failure = self._failure(error)
         except ValueError as error:
-            failure = UsageError(f"the aiohttp session does not fit: {one_line(str(error))}")
+            failure = UsageError(f"aiohttp cannot send this: {one_line(str(error))}")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: it was the connection pool, closing.
+            failure = ConnectionFailed(f"the connection to {self._host} was closed")
         else:
             self._stats.rate_limited += response.status == 429
             return response
@@ -160,11 +158,14 @@ class Http:
         # Encoded already: yarl would resolve dots and rewrite escapes.
         return URL(f"{self.server}{request.path}{query}", encoded=True)
 
-    def _middlewares(self, request: Request[Any]) -> tuple[aiohttp.ClientMiddlewareType, ...]:
-        """Count each attempt on the wire, and veto the second one of a write.
+    def _middlewares(
+        self, request: Request[Any], again: Callable[[], bool]
+    ) -> tuple[aiohttp.ClientMiddlewareType, ...]:
+        """Count each attempt on the wire, and veto a second one that must not be.
 
         aiohttp re-sends an idempotent request, PUT included, by itself when a kept-alive
-        connection turns out to be dead. The server may have applied the first one.
+        connection turns out to be dead. The server may have applied the first one, and a repeated
+        read needs a slot of its own.
         """
         attempts = 0
 
@@ -173,9 +174,9 @@ class Http:
         ) -> aiohttp.ClientResponse:
             nonlocal attempts
             attempts += 1
-            if attempts > 1 and request.method != "GET":
+            if attempts > 1 and (request.method != "GET" or not again()):
                 raise _SentAgain
-            if request.group == "Auth":
+            if request.is_login:
                 self._stats.token_requests += 1
             else:
                 self._stats.requests += 1
@@ -186,17 +187,23 @@ class Http:
         return (*getattr(self._client, "_middlewares", ()), attempt)
 
     def _failure(self, error: Exception) -> TransportError:
-        if isinstance(error, _SentAgain):
-            return ConnectionFailed(
-                f"the connection to {self._host} broke; the write may have been applied,"
-                " read before writing again"
-            )
         if isinstance(error, TimeoutError):
             return Timeout(f"{self._host} took too long: {type(error).__name__}")
+        if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
+            return ConnectionFailed(
+                f"no trusted TLS connection to {self._host}: check the server's certificate",
+                sent=False,
+                final=True,
+            )
         if isinstance(error, aiohttp.ClientConnectorError):
             why = getattr(error, "strerror", None) or type(error.os_error).__name__
-            return ConnectionFailed(f"cannot connect to {self._host}: {one_line(str(why))}")
-        return ConnectionFailed(f"the connection to {self._host} broke: {type(error).__name__}")
+            return ConnectionFailed(
+                f"cannot connect to {self._host}: {one_line(str(why))}", sent=False
+            )
+        return ConnectionFailed(
+            f"the connection to {self._host} broke; a write may have been applied, so read before"
+            " writing again"
+        )
 
 
 def _headers(request: Request[Any], authorization: str | None) -> dict[str, str]:
@@ -215,11 +222,11 @@ def _joined(answer: aiohttp.ClientResponse) -> dict[str, str]:
     return joined
 
 
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
+async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """Read the whole body, decompressed; stop at the bound, before it fills the memory."""
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise DecodeError(f"an answer of more than {MAX_BODY} bytes")
+        if len(body) > most:
+            raise DecodeError(f"an answer of more than {most} bytes")
     return bytes(body)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from ..errors import UsageError
@@ -13,7 +14,7 @@ Ids = Iterable[str | int] | AsyncIterable[str | int]
 
 
 async def stream(
-    items: AsyncIterable[C], work: Callable[[C], Coroutine[Any, Any, R]], *, ahead: int
+    items: AsyncGenerator[C, None], work: Callable[[C], Coroutine[Any, Any, R]], *, ahead: int
 ) -> AsyncGenerator[R, None]:
     """Work on up to `ahead` items at once and yield the results in the order of the items.
 
@@ -26,11 +27,12 @@ async def stream(
 
     async def feed() -> None:
         try:
-            async for item in items:
-                await room.acquire()
-                task = asyncio.create_task(work(item))
-                tasks.add(task)
-                results.put_nowait(task)
+            async with aclosing(items):
+                async for item in items:
+                    await room.acquire()
+                    task = asyncio.create_task(work(item))
+                    tasks.add(task)
+                    results.put_nowait(task)
         finally:
             results.put_nowait(None)
 
@@ -64,8 +66,8 @@ def check_ids(ids: object) -> None:
     Raises:
         UsageError: it is one.
     """
-    if isinstance(ids, (str, bytes)) or not isinstance(ids, (Iterable, AsyncIterable)):
-        raise UsageError("extension_ids must be an iterable of ids, such as a list")
+    if isinstance(ids, (str, bytes, bytearray)) or not isinstance(ids, (Iterable, AsyncIterable)):
+        raise UsageError("extension_ids must be an iterable of ids, such as [id]")
 
 
 async def chunks(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str, ...], None]:
@@ -77,8 +79,10 @@ async def chunks(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str,
     chunk: list[str] = []
     failure: Exception | None = None
     try:
+        position = 0
         async for value in each(ids):
-            chunk.append(as_id(value, "extension_id", tilde=True))
+            chunk.append(as_id(value, f"extension_ids[{position}]", tilde=True))
+            position += 1
             if len(chunk) >= size():
                 full, chunk = tuple(chunk), []
                 yield full

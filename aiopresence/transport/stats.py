@@ -10,11 +10,17 @@ class Stats:
     Attributes:
         requests: requests put on the wire, repeated ones included, token requests not.
         items: ids answered by bulk calls, with a value or an error.
+        retries: requests sent again by the session after an error.
+        waits: requests that the limits held back at the head of their queue.
+        seconds_waited: seconds for which they did, so that nothing of that group was sent.
         rate_limited: answers with status 429.
         token_requests: requests for a token.
     """
 
     requests: int = 0
     items: int = 0
+    retries: int = 0
+    waits: int = 0
+    seconds_waited: float = 0.0
     rate_limited: int = 0
     token_requests: int = 0

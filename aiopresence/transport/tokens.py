@@ -1,47 +1,174 @@
-"""A good access token for every request, asked for once for all tasks."""
+"""A good access token for every request, renewed once for all tasks."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from ..grants import AccessToken, JwtGrant
+from ..errors import AuthError, UsageError
+from ..grants import AccessToken, Grant
 from ..protocol import oauth
+from ..protocol.wire import Request, Response
 from .clock import Clock
-from .http import Http
+from .store import TokenStore
+
+_log = logging.getLogger("aiopresence")
+
+# A refused login is not tried again sooner: the credentials will not have changed, and five
+# logins a minute are all there are. A guess.
+REFUSAL_HOLDS = 30.0
 
 
 class Tokens:
-    """The token of a session.
+    """The tokens of a session.
 
     Args:
         grant: what to log in with.
-        http: the way to the token endpoint.
-        clock: tells when a token is due for renewal.
+        key: the name of this login in the store.
+        store: where tokens are kept.
+        send: puts a token request on the wire; its answer is a 2xx, a 400, a 401 or a 403, all
+            else is raised.
+        clock: tells when a token is due.
     """
 
-    def __init__(self, grant: AccessToken | JwtGrant, http: Http, clock: Clock) -> None:
+    def __init__(
+        self,
+        grant: AccessToken | Grant,
+        key: str,
+        store: TokenStore,
+        send: Callable[[Request[Any]], Awaitable[Response]],
+        clock: Clock,
+    ) -> None:
         self._grant = grant
-        self._http = http
+        self._key = key
+        self._store = store
+        self._send = send
         self._clock = clock
         self._token: oauth.Token | None = None
-        # Held over a token request, so that tasks which come meanwhile wait for its result.
-        self._lock = asyncio.Lock()
+        self._renewing: asyncio.Task[oauth.Token] | None = None
+        self._refused: AuthError | None = None
+        self._refused_until = 0.0
 
-    async def access_token(self) -> str:
+    async def get(self) -> str:
         """Give a token that is good for at least the next request.
 
         Raises:
-            AuthError: the credentials are refused.
-            PresenceError: as `Http.send`, or the token endpoint fails; the next call tries again.
+            AuthError: the credentials are refused, now or within the last 30 seconds.
+            PresenceError: the token endpoint cannot be reached or fails. The next call tries
+                again.
         """
         if isinstance(self._grant, AccessToken):
             return self._grant.access_token
-        async with self._lock:
-            if self._token is None or self._clock.now() >= self._token.due_at:
-                self._token = await self._log_in(self._grant)
-            return self._token.access_token
+        token = self._token
+        if token is None or not self._is_good(token):
+            token = await self._renewed(token)
+        return token.access_token
 
-    async def _log_in(self, grant: JwtGrant) -> oauth.Token:
-        asked_at = self._clock.now()
-        response = await self._http.send(oauth.token_request(grant))
-        if response.status != 200:
-            raise oauth.token_refusal(response)
-        return oauth.read_token(response, asked_at)
+    def is_latest(self, access_token: str) -> bool:
+        """Tell whether a token is the newest there is, and still good."""
+        if isinstance(self._grant, AccessToken):
+            return True
+        token = self._token
+        return token is not None and token.access_token == access_token and self._is_good(token)
+
+    async def replace(self, refused: str) -> bool:
+        """Have another token than one that got a 401; False when there can be none.
+
+        Raises:
+            PresenceError: as `get`.
+        """
+        if isinstance(self._grant, AccessToken):
+            return False
+        token = self._token
+        if token is not None and token.access_token == refused:
+            _log.warning(
+                "RingCentral refused an access token before its time; more than five logins of"
+                " one user and app end the oldest, a shared token_store avoids them"
+            )
+            await self._renewed(token)
+        return True
+
+    async def forget(self) -> str | None:
+        """Drop the token, here and in the store, and give it to be revoked; None if none."""
+        if isinstance(self._grant, AccessToken):
+            return self._grant.access_token
+        async with self._store.lock(self._key):
+            token = self._token or await self._load()
+            self._token = None
+            await self._store.save(self._key, None)
+        return None if token is None else token.access_token
+
+    async def close(self) -> None:
+        """End a renewal that is under way."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+
+    def _is_good(self, token: oauth.Token) -> bool:
+        return self._clock.now() < token.due_at
+
+    async def _renewed(self, old: oauth.Token | None) -> oauth.Token:
+        """Renew once for all who ask meanwhile; who is cancelled does not cancel the others."""
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew(old))
+            self._renewing.add_done_callback(self._renewed_now)
+        renewing = self._renewing
+        try:
+            return await asyncio.shield(renewing)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        raise UsageError("the session was closed while it logged in")
+
+    def _renewed_now(self, task: asyncio.Task[oauth.Token]) -> None:
+        self._renewing = None
+        if not task.cancelled():
+            task.exception()  # Seen, even if all who waited for it are gone.
+
+    async def _renew(self, old: oauth.Token | None) -> oauth.Token:
+        if self._refused is not None and self._clock.now() < self._refused_until:
+            raise self._refused
+        async with self._store.lock(self._key):
+            stored = await self._load()
+            if stored and self._is_good(stored) and not (old and _same(stored, old)):
+                self._token = stored  # Another process has renewed it.
+                return stored
+            self._token = await self._log_in(stored or old)
+            await self._save(self._token)
+            return self._token
+
+    async def _log_in(self, old: oauth.Token | None) -> oauth.Token:
+        now = self._clock.now()
+        refresh_token = old.refresh_token if old and now < old.refresh_due_at else None
+        flow = oauth.renewal(self._grant, refresh_token)  # type: ignore[arg-type] # get() has seen to it
+        response: Response | None = None
+        while True:
+            try:
+                request = flow.send(response)  # type: ignore[arg-type] # None starts it
+            except StopIteration as done:
+                response = done.value
+                break
+            response = await self._send(request)
+        if response.status == 200:
+            return oauth.read_token(response, now)
+        error = oauth.token_refusal(response)
+        if isinstance(error, AuthError):
+            self._refused, self._refused_until = error, now + REFUSAL_HOLDS
+        raise error
+
+    async def _save(self, token: oauth.Token) -> None:
+        record = oauth.to_record(token, self._clock.now(), self._clock.wall())
+        try:
+            await self._store.save(self._key, record)
+        except OSError as error:
+            # The token is good; only the next process will have to log in again.
+            _log.warning("the token could not be saved: %s", error.strerror)
+
+    async def _load(self) -> oauth.Token | None:
+        record = await self._store.load(self._key)
+        return oauth.from_record(record, self._clock.now(), self._clock.wall())
+
+
+def _same(one: oauth.Token, other: oauth.Token) -> bool:
+    return one.access_token == other.access_token

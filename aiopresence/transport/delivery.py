@@ -1,0 +1,202 @@
+"""The way of a request: token, gate, wire, what is learned of it, and again if that may help."""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+
+from ..errors import (
+    ApiError,
+    ConnectionFailed,
+    DecodeError,
+    PresenceError,
+    RateLimited,
+    UsageError,
+)
+from ..grants import AccessToken, Grant
+from ..protocol import oauth, retry
+from ..protocol.batch import MAX_IDS
+from ..protocol.wire import Request, Response, follow, refusal
+from ..secret import Secret
+from .clock import Clock
+from .gate import Gate, Passage
+from .http import Http
+from .stats import Stats
+from .store import TokenStore
+from .tokens import Tokens
+
+MAX_REDIRECTS = 3
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# What the token endpoint may answer without anything being wrong with the way to it.
+_LOGIN_ANSWERS = frozenset({200, 400, 401, 403})
+
+
+class Delivery:
+    """Sends requests of one session.
+
+    Args:
+        grant: what to log in with.
+        store: where tokens are kept.
+        http: the wire.
+        gate: what holds requests back.
+        attempts: how often a request may be sent at most, the first time included.
+        clock: where time comes from.
+        stats: what to count in.
+    """
+
+    def __init__(
+        self,
+        grant: AccessToken | Grant,
+        store: TokenStore,
+        http: Http,
+        gate: Gate,
+        attempts: int,
+        clock: Clock,
+        stats: Stats,
+    ) -> None:
+        key = "" if isinstance(grant, AccessToken) else oauth.store_key(http.server, grant)
+        self._grant = grant
+        self._tokens = Tokens(grant, key, store, self._log_in, clock)
+        self._http = http
+        self._gate = gate
+        self._attempts = attempts
+        self._clock = clock
+        self._stats = stats
+        self._budget = retry.Budget()
+
+    async def send(self, request: Request[Any]) -> Response:
+        """Send a request and give its successful answer.
+
+        Raises:
+            PresenceError: the last attempt failed, or there is no use in another one.
+        """
+        self._budget.earn()
+        return await self._repeat(request, self._authorized)
+
+    async def revoke(self) -> None:
+        """End the login at the server. Whether it heard is not told: the token is forgotten."""
+        token = await self._tokens.forget()
+        if token is None:
+            return
+        request = oauth.revocation(self._grant, token)
+        try:
+            await self._wire(request, None, await self._gate.enter(request))
+        except PresenceError:
+            return
+
+    async def open(self) -> None:
+        """Open the way to the server."""
+        self._gate.open()
+        await self._http.open()
+
+    async def close(self) -> None:
+        """Refuse whatever waits, and close the way to the server."""
+        self._gate.close()
+        await self._tokens.close()
+        await self._http.close()
+
+    async def again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
+        """Wait until some ids of a batch may be asked for again.
+
+        Args:
+            errors: what the parts of the answer said, by id.
+            attempt: how often they were asked for.
+
+        Returns:
+            The ids to ask for again; none when there is no use in it.
+        """
+        waits = {id_: self._wait(error, attempt) for id_, error in errors.items()}
+        ids = [id_ for id_, wait in waits.items() if wait is not None]
+        if not ids or not self._budget.spend(-(-len(ids) // MAX_IDS)):
+            return []
+        self._stats.retries += 1
+        await self._clock.sleep(max(wait for wait in waits.values() if wait is not None))
+        return ids
+
+    def penalise(self, request: Request[Any], response: Response) -> None:
+        """Shut a request's group because a part of its answer was a 429."""
+        self._gate.penalise(request, response)
+
+    async def _repeat(
+        self, request: Request[Any], send: Callable[[Request[Any]], Awaitable[Response]]
+    ) -> Response:
+        attempt = 1
+        while True:
+            try:
+                return await send(request)
+            except PresenceError as error:
+                wait = self._wait(error, attempt, write=request.is_write)
+                # A wait for the gate costs nobody anything; other repetitions are rationed.
+                if wait is None or not (isinstance(error, RateLimited) or self._budget.spend()):
+                    raise
+            attempt += 1
+            self._stats.retries += 1
+            await self._clock.sleep(wait)
+
+    def _wait(self, error: PresenceError, attempt: int, *, write: bool = False) -> float | None:
+        if attempt >= self._attempts:
+            return None
+        chance = random.random()  # noqa: S311 - spreads repetitions, protects nothing
+        return retry.decide(error, attempt, write=write, chance=chance)
+
+    async def _authorized(self, request: Request[Any]) -> Response:
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._with_token(request)
+            location = response.headers.get("location")
+            if response.status not in REDIRECTS or location is None:
+                if 200 <= response.status < 300:
+                    return response
+                raise refusal(response)
+            if request.method != "GET":
+                raise ApiError(response.status, message="redirects of writes are not followed")
+            request = follow(request, self._http.server, location, "Location")
+        raise DecodeError(f"more than {MAX_REDIRECTS} redirects", "Location")
+
+    async def _with_token(self, request: Request[Any]) -> Response:
+        token, response = await self._once(request)
+        if response.status == 401 and await self._tokens.replace(token):
+            _, response = await self._once(request)
+        return response
+
+    async def _once(self, request: Request[Any]) -> tuple[str, Response]:
+        while True:
+            token = await self._tokens.get()
+            passage = await self._gate.enter(request)
+            if self._tokens.is_latest(token):
+                return token, await self._wire(request, Secret(f"Bearer {token}"), passage)
+            passage.unsent()  # It was renewed, or became due, while the gate was shut.
+
+    async def _log_in(self, request: Request[Any]) -> Response:
+        return await self._repeat(request, self._log_in_once)
+
+    async def _log_in_once(self, request: Request[Any]) -> Response:
+        response = await self._wire(request, None, await self._gate.enter(request))
+        if response.status not in _LOGIN_ANSWERS:
+            raise oauth.token_refusal(response)
+        return response
+
+    async def _wire(
+        self, request: Request[Any], authorization: str | None, passage: Passage
+    ) -> Response:
+        try:
+            response = await self._http.send(request, authorization, passage.again)
+        except BaseException as error:
+            unsent = isinstance(error, UsageError) or (
+                isinstance(error, ConnectionFailed) and not error.sent
+            )
+            if unsent:
+                passage.unsent()
+            else:
+                passage.lose()
+            raise
+        passage.settle(response)
+        return _scrubbed(response, authorization)
+
+
+def _scrubbed(response: Response, authorization: str | None) -> Response:
+    """Take our token out of an answer, should the server have repeated it."""
+    token = (authorization or "").removeprefix("Bearer ").encode()
+    if not token or token not in response.body:
+        return response
+    return attrs.evolve(response, body=response.body.replace(token, b"***"))

@@ -1,0 +1,175 @@
+"""No secret in any output: every error that the sandbox can make, with everything captured."""
+
+import base64
+import copy
+import io
+import json
+import logging
+import pickle
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+import pytest
+from conftest import PLENTY, Session
+
+from aiopresence import (
+    AccessToken,
+    AuthorizationCodeGrant,
+    FileTokenStore,
+    JwtGrant,
+    PresenceError,
+    RefreshTokenGrant,
+)
+from aiopresence.sandbox import Answer, Change, Gzip, Hang, Raw, Redirect, Reset, Sandbox, Truncate
+
+
+def disguises(secret: str) -> set[str]:
+    data = secret.encode()
+    return {
+        secret,
+        secret[::-1],
+        quote(secret, safe=""),
+        data.hex(),
+        base64.b64encode(data).decode(),
+        base64.urlsafe_b64encode(data).decode().rstrip("="),
+        json.dumps(secret)[1:-1],
+    }
+
+
+def everything_about(error: BaseException) -> Iterator[str]:
+    """Give all that a log, a debugger or an error tracker would show of an exception."""
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        error_ = queue.pop()
+        if error_ is None or id(error_) in seen:
+            continue
+        seen.add(id(error_))
+        queue += [error_.__cause__, error_.__context__, *getattr(error_, "exceptions", ())]
+        yield f"{error_} {error_!r} {error_.args!r} {vars(error_)!r}"
+        yield repr(getattr(error_, "__notes__", ""))
+        report = traceback.TracebackException.from_exception(error_, capture_locals=True)
+        yield "".join(report.format())
+
+
+def echo_everything(sandbox: Sandbox) -> bytes:
+    """An answer that repeats all that the request held."""
+    last = sandbox.requests[-1]
+    said = f"{dict(last.headers)} {last.body.decode()} {last.token}"
+    return json.dumps({"errorCode": "CMN-101", "message": said, "said": said}).encode()
+
+
+FAULTS: list[Any] = [
+    *(Answer(status, b"<html>no</html>") for status in (400, 401, 403, 404, 408, 429, 500, 503)),
+    Answer(200, b"garbage"),
+    Answer(200, b'{"access_token": 5}'),
+    Reset(),
+    Reset(after_handling=True),
+    Raw(b"garbage\r\n\r\n"),
+    Truncate(10),
+    Redirect("https://evil.example/"),
+    Redirect("/restapi/v1.0/account/~/extension/~/presence"),
+    Gzip(10_000_000),
+    Hang(),
+]
+
+
+async def shown_by(session: Session, ids: tuple[str, ...]) -> list[str]:
+    """Call a session in every way and give all that is shown of it."""
+    shown: list[str] = []
+
+    async def read_many() -> None:
+        result = await session.read_user_presence_statuses(ids)
+        shown.append(repr(list(result)))
+        result.raise_for_errors()
+
+    for call in (
+        session.read_user_presence_status(),
+        session.update_user_presence_status({"message": "x"}),
+        session.request("GET", "/restapi/v1.0/account/~/presence"),
+        read_many(),
+    ):
+        try:
+            await call
+        except PresenceError as error:
+            shown += everything_about(error)
+    return [*shown, repr([session, vars(session), session.stats])]
+
+
+def secrets_of(sandbox: Sandbox, directory: Path) -> set[str]:
+    pair = f"{sandbox.client_id}:{sandbox.client_secret}"
+    secrets = {sandbox.client_secret, sandbox.jwt, base64.b64encode(pair.encode()).decode()}
+    secrets |= {str(r.token) for r in sandbox.requests if r.token}
+    for file in directory.glob("*.json"):
+        for token in json.loads(file.read_text()).values():
+            secrets |= {token["access_token"], token["refresh_token"]}
+    return secrets
+
+
+@pytest.mark.parametrize("path", ["/presence", "/oauth/token"])
+async def test_no_secret_in_any_output_se01(
+    path: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+    async with Sandbox(limits=PLENTY) as sandbox:
+        echoes = [
+            Change(lambda _: echo_everything(sandbox), status=n) for n in (400, 401, 403, 500)
+        ]
+        for number, fault in enumerate([*FAULTS, *echoes]):
+            store = FileTokenStore(tmp_path / f"{number}.json")
+            shown.append(repr([store, sandbox.grant]))
+            async with Session(
+                sandbox.grant, server=sandbox.url, timeout=0.03, token_store=store
+            ) as session:
+                if path == "/presence":
+                    await session.read_user_presence_status()
+                rule = sandbox.faults.add(fault, path=path, times=None)
+                shown += await shown_by(session, sandbox.extension_ids[:3])
+                assert rule.fired > 0
+                sandbox.faults.clear()
+        secrets = secrets_of(sandbox, tmp_path)
+    printed = capsys.readouterr()
+    text = "\n".join([*shown, caplog.text, printed.out, printed.err])
+    assert len(secrets) >= 3
+    assert len(text) > 10_000
+    for secret in secrets:
+        for disguise in disguises(secret):
+            assert disguise not in text
+
+
+def test_the_search_finds_what_is_there() -> None:
+    error = ValueError("outer")
+    error.__context__ = RuntimeError("canary")
+    assert "canary" in "".join(everything_about(error))
+
+    def fail() -> None:
+        local = "canary"
+        raise ValueError(len(local))
+
+    with pytest.raises(ValueError, match="6") as caught:
+        fail()
+    assert "canary" in "".join(everything_about(caught.value))
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        AccessToken("canary"),
+        JwtGrant("id", "canary", "canary"),
+        RefreshTokenGrant("id", "canary", "canary"),
+        AuthorizationCodeGrant("id", "canary", "canary", "https://app.example", "canary"),
+    ],
+)
+def test_grants_are_shown_without_their_secrets_se03(grant: Any) -> None:
+    stream = io.StringIO()
+    print(grant, repr(grant), attrs.asdict(grant), copy.deepcopy(grant), file=stream)
+    assert "canary" not in stream.getvalue()
+    assert pickle.loads(pickle.dumps(grant)) == grant  # noqa: S301 - whoever pickles wants it all

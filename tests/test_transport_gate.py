@@ -1,0 +1,286 @@
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from clocks import ManualClock, idle
+
+from aiopresence import GroupLimits, RateLimited, Response, Stats, UsageError
+from aiopresence.protocol import calls
+from aiopresence.protocol.limits import Limits
+from aiopresence.protocol.wire import LOGIN_PATH, Request
+from aiopresence.transport.gate import Gate, Passage
+
+LIGHT = calls.read_user_presence_status("~", ["~"])
+HEAVY = calls.read_account_presence("~")
+LOGIN = Request("POST", LOGIN_PATH, "Auth", object)
+WS_TOKEN = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
+
+
+class World:
+    """A gate, a clock, and who got through in which order."""
+
+    def __init__(
+        self,
+        presets: Mapping[str, GroupLimits] | None = None,
+        *,
+        concurrency: int = 100,
+        max_wait: float | None = None,
+    ) -> None:
+        self.clock = ManualClock()
+        self.stats = Stats()
+        self.limits = Limits(presets or {"Light": GroupLimits(3)}, concurrency)
+        self.gate = Gate(self.limits, self.clock, max_wait, self.stats)
+        self.passed: list[str] = []
+        self.passages: list[Passage] = []
+
+    def enter(self, name: str, request: Request[object] = LIGHT) -> asyncio.Task[Passage]:
+        async def enter() -> Passage:
+            passage = await self.gate.enter(request)
+            self.passed.append(name)
+            self.passages.append(passage)
+            return passage
+
+        return asyncio.create_task(enter())
+
+    async def enters(self, *names: str) -> list[asyncio.Task[Passage]]:
+        tasks = [self.enter(name) for name in names]
+        await idle()
+        return tasks
+
+    async def answer(self, status: int = 200, **headers: str) -> None:
+        """Answer the oldest request that is under way."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.passages.pop(0).settle(Response(status, names, b""))
+        await idle()
+
+    @property
+    def in_flight(self) -> int:
+        return sum(group.in_flight for group in self.limits._groups.values())
+
+
+async def test_first_come_first_served() -> None:
+    world = World()
+    await world.enters(*"abcde")
+    assert world.passed == ["a"]  # alone, until the first answer
+    await world.answer()
+    assert world.passed == ["a", "b", "c"]
+    await world.clock.advance(59.0)
+    assert world.passed == ["a", "b", "c"]
+    await world.clock.advance(2.0)
+    assert world.passed == ["a", "b", "c", "d"]
+    assert world.stats.waits == 2
+    assert 60.0 < world.stats.seconds_waited < 62.0
+    await world.answer()
+    await world.answer()
+    await world.clock.advance(61.0)
+    assert world.passed == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("victim", range(5))
+async def test_a_cancelled_waiter_is_not_missed_rl19(victim: int) -> None:
+    world = World({"Light": GroupLimits(1)})
+    await world.enters("first")
+    await world.answer()
+    waiters = await world.enters(*"01234")
+    waiters[victim].cancel()
+    await idle()
+    assert waiters[victim].cancelled()
+    for _ in range(4):
+        await world.clock.advance(61.0)
+        await world.answer()
+    assert world.passed == ["first", *(n for n in "01234" if n != str(victim))]
+    assert world.in_flight == 0
+    assert set(world.gate._waiting.values()) == {0}
+    assert world.gate._heads == set()
+
+
+@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("blocked", [False, True])
+async def test_cancelling_at_any_step_lets_the_next_through_ct01(steps: int, blocked: bool) -> None:
+    world = World({"Light": GroupLimits(1)})
+    await world.enters("first")
+    await world.answer()
+    if not blocked:
+        await world.clock.advance(61.0)
+    victim, _ = world.enter("victim"), world.enter("next")
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    victim.cancel()
+    await idle()
+    if not victim.cancelled():
+        await world.answer()
+    await world.clock.advance(61.0)
+    assert world.passed[-1] == "next"
+
+
+async def test_all_cancelled_at_once() -> None:
+    world = World({"Light": GroupLimits(1)})
+    await world.enters("first")
+    for task in await world.enters(*"abcdefgh"):
+        task.cancel()
+    await world.answer()
+    await world.clock.advance(61.0)
+    await world.enters("last")
+    assert world.passed == ["first", "last"]
+
+
+async def test_a_429_shuts_the_group_for_all_and_lets_one_probe_through() -> None:
+    world = World({"Light": GroupLimits(50)})
+    await world.enters("a")
+    await world.answer(x_rate_limit_group="light")
+    await world.enters("b", "c")
+    await world.answer(429, x_rate_limit_group="light", retry_after="30")
+    await world.enters("d", "e", "f")
+    await world.clock.advance(20.0)
+    await world.answer(429, x_rate_limit_group="light", retry_after="30")
+    await world.clock.advance(29.0)
+    assert world.passed == ["a", "b", "c"]
+    await world.clock.advance(2.0)
+    assert world.passed == ["a", "b", "c", "d"]
+    await world.answer(x_rate_limit_group="light")
+    assert world.passed == ["a", "b", "c", "d", "e", "f"]
+
+
+async def test_other_groups_go_on_rl17() -> None:
+    world = World()
+    await world.enters("a")
+    await world.answer(429, x_rate_limit_group="light", retry_after="30")
+    world.enter("light")
+    world.enter("heavy", HEAVY)
+    await idle()
+    assert world.passed == ["a", "heavy"]
+
+
+async def test_a_429_that_names_no_group_shuts_all_rl09() -> None:
+    world = World()
+    await world.enters("a")
+    await world.answer(429, retry_after="30")
+    world.enter("heavy", HEAVY)
+    await world.clock.advance(29.0)
+    assert world.passed == ["a"]
+    await world.clock.advance(2.0)
+    assert world.passed == ["a", "heavy"]
+
+
+async def test_a_refused_duplicate_is_no_quota_rl10() -> None:
+    world = World()
+    await world.enters("a")
+    world.passages.pop().settle(Response(429, {}, b'{"errorCode":"CMN-304"}'))
+    await world.enters("b")
+    assert world.passed == ["a", "b"]
+
+
+async def test_concurrency_is_for_all_groups_together() -> None:
+    world = World(concurrency=2)
+    for name, request in (("a", LIGHT), ("b", HEAVY), ("c", LOGIN)):
+        world.enter(name, request)
+    await idle()
+    assert world.passed == ["a", "b"]
+    await world.answer()
+    assert world.passed == ["a", "b", "c"]
+
+
+async def test_max_wait_refuses_at_once_and_takes_nothing_rl20() -> None:
+    world = World({"Light": GroupLimits(1)}, max_wait=30.0)
+    await world.enters("a")
+    await world.answer()
+    [refused] = await world.enters("b")
+    with pytest.raises(RateLimited, match=r"not sent: it would have to wait 60\.0 s") as caught:
+        await refused
+    assert not caught.value.sent
+    assert caught.value.retry_after == pytest.approx(60.0, abs=0.1)
+    await world.clock.advance(31.0)
+    await world.enters("c")
+    await world.clock.advance(30.0)
+    assert world.passed == ["a", "c"]
+    assert world.in_flight == 1
+
+
+async def test_max_wait_counts_those_ahead() -> None:
+    world = World({"Light": GroupLimits(2)}, max_wait=70.0)
+    await world.enters("a")
+    await world.answer()
+    tasks = await world.enters(*"bcdefg")
+    assert [task.done() for task in tasks] == [True, False, False, True, True, True]
+    for task in tasks[3:]:
+        with pytest.raises(RateLimited):
+            await task
+    for task in tasks:
+        task.cancel()
+
+
+async def test_max_wait_ends_a_wait_that_became_too_long_rl08() -> None:
+    world = World({"Light": GroupLimits(2)}, max_wait=70.0)
+    await world.enters("a")
+    [waiter] = await world.enters("b")
+    await world.answer(429, x_rate_limit_group="light", retry_after="86400")
+    with pytest.raises(RateLimited):
+        await waiter
+    assert world.limits.view(world.clock.now())["Light"].blocked_for == 86_400.0
+
+
+async def test_logins_have_slots_of_their_own_rl18() -> None:
+    world = World({"Auth": GroupLimits(5)})
+    world.enter("login", LOGIN)
+    await idle()
+    await world.answer()
+    for name in "abc":
+        world.enter(name, WS_TOKEN)
+    world.enter("login again", LOGIN)
+    await idle()
+    assert world.passed == ["login", "a", "b", "login again"]
+
+
+async def test_closing_refuses_all_who_wait_ct09() -> None:
+    world = World({"Light": GroupLimits(1)})
+    await world.enters("a")
+    tasks = await world.enters(*map(str, range(1000)))
+    world.gate.close()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results} == {UsageError}
+    assert world.passed == ["a"]
+
+
+async def test_ten_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
+    world = World({"Light": GroupLimits(5)})
+    await world.enters("a")
+    tasks = await world.enters(*map(str, range(10_000)))
+    assert len(world.gate._heads) == 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert world.gate._heads == set()
+    assert set(world.gate._waiting.values()) == {0}
+
+
+async def test_a_lost_request_gives_its_slot_back_one_window_later() -> None:
+    world = World({"Light": GroupLimits(1)})
+    await world.enters("a", "b")
+    await world.clock.advance(30.0)
+    world.passages.pop().lose()
+    await world.clock.advance(59.0)
+    assert world.passed == ["a"]
+    await world.clock.advance(2.0)
+    assert world.passed == ["a", "b"]
+
+
+async def test_an_unsent_request_gives_its_slot_back_at_once() -> None:
+    world = World({"Light": GroupLimits(1)})
+    await world.enters("a", "b")
+    world.passages.pop().unsent()
+    await idle()
+    assert world.passed == ["a", "b"]
+
+
+async def test_a_repetition_by_aiohttp_takes_a_slot_of_its_own() -> None:
+    world = World({"Light": GroupLimits(3)})
+    await world.enters("a")
+    await world.answer()
+    await world.enters("b")
+    passage = world.passages[0]
+    assert passage.again()
+    assert not passage.again()
+    passage.settle(Response(200, {}, b""))
+    await world.enters("c")
+    assert world.passed == ["a", "b"]
+    assert world.in_flight == 0
