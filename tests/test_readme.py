@@ -20,6 +20,12 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL
 FROM_ENV = [example for example in EXAMPLES if "from_env" in example]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples may leave files behind."""
+    monkeypatch.chdir(tmp_path)
+
+
 def run(code: str, **environment: str) -> list[str]:
     done = subprocess.run(  # noqa: S603 - our own examples
         [sys.executable, "-W", "error", "-c", code],
@@ -35,6 +41,18 @@ def run(code: str, **environment: str) -> list[str]:
 @pytest.mark.parametrize("number", [n for n, e in enumerate(EXAMPLES) if e not in FROM_ENV])
 def test_an_example_runs_without_an_account(number: int) -> None:
     assert run(EXAMPLES[number])
+
+
+def test_the_examples_pass_a_strict_type_check(tmp_path: Path) -> None:
+    for number, example in enumerate(EXAMPLES):
+        (tmp_path / f"example{number}.py").write_text(example)
+    cache = Path(aiopresence.__file__).parents[1] / ".mypy_cache"
+    done = subprocess.run(  # noqa: S603 - our own examples
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_first_example_does_what_is_said_of_it() -> None:
@@ -60,7 +78,7 @@ async def test_your_own_account_takes_four_environment_variables() -> None:
         assert line.split()[0] == sandbox.presence("~")["presenceStatus"]
 
 
-NOT_FOR_THE_TABLE = {"PresenceError", "TransportError", "SessionLost"}
+NOT_FOR_THE_TABLE = {"PresenceError", "SessionLost"}
 
 
 def test_every_error_and_every_way_to_ask_is_in_the_readme() -> None:
