@@ -25,7 +25,8 @@ from aiopresence.protocol.limits import (
 class Server:
     """One group of RingCentral's: arrivals in a sliding window, and penalties that restart."""
 
-    def __init__(self, limit: int, window: float) -> None:
+    def __init__(self, limit: int, window: float, tick: float = 0.0) -> None:
+        self.tick = tick  # how coarsely its clock goes
         self.limit = limit
         self.window = window
         self.arrivals: deque[float] = deque()
@@ -33,6 +34,7 @@ class Server:
         self.refused = 0
 
     def arrive(self, now: float) -> tuple[int, dict[str, str]]:
+        now -= now % self.tick if self.tick else 0.0
         while self.arrivals and self.arrivals[0] <= now - self.window:
             self.arrivals.popleft()
         headers = {
@@ -173,6 +175,16 @@ def test_alone_there_is_never_a_429_and_the_quota_is_used_rl01_rl04(
     alone = run.sent[1] - run.sent[0] if requests > 1 else 0.0
     for ours, ideally in zip(run.sent, ideal, strict=True):
         assert ours <= ideally / 0.98 + 2 * alone + 1e-9
+
+
+@given(st.integers(0, 2**32), st.integers(1, 64), st.floats(0, 2.5))
+def test_a_coarse_clock_at_the_server_makes_no_429_ck03(
+    seed: int, tasks: int, latency: float
+) -> None:
+    server = Server(10, 60.0, tick=0.0156)
+    latencies = same(random.Random(seed), latency)  # noqa: S311
+    simulate(Group(GroupLimits(10)), server, latencies, requests=60, tasks=tasks)
+    assert server.refused == 0
 
 
 def test_at_a_usual_latency_the_makespan_is_within_5_percent_of_the_optimum() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from clocks import SkippingClock
-from conftest import Session
+from conftest import PLENTY, Session
 
 from aiopresence import (
     ConnectionFailed,
@@ -358,6 +358,35 @@ async def test_closing_refuses_whoever_waits_ct09(sandbox: Sandbox) -> None:
     assert {type(r) for r in results} == {UsageError}
     async with session:  # and it can be opened again
         assert (await session.read_account_presence()).records
+
+
+async def test_closing_wakes_whoever_is_about_to_try_again(sandbox: Sandbox) -> None:
+    async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
+        rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "3600"}), path="/presence")
+        task = asyncio.create_task(session.read_user_presence_status())
+        while session.stats.retries == 0:
+            await asyncio.sleep(0)
+        assert rule.fired == 1
+    with pytest.raises(UsageError, match="not open"):
+        await task
+
+
+def test_a_session_may_be_used_on_one_loop_after_another() -> None:
+    session: list[Session] = []
+
+    async def use() -> None:
+        async with Sandbox(seed=1, limits=PLENTY) as sandbox:
+            session[:] = session or [
+                Session(sandbox.grant, server=sandbox.url, limits={"Light": 1})
+            ]
+            session[0]._delivery._http.server = sandbox.url
+            session[0].clock.skipped += 3600.0
+            async with session[0]:
+                calls = (session[0].read_user_presence_status() for _ in range(5))
+                assert len(await asyncio.gather(*calls)) == 5
+
+    for _ in range(2):
+        asyncio.run(use())
 
 
 async def test_a_stream_under_limits_gives_everything_in_order(clock: SkippingClock) -> None:

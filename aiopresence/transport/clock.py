@@ -22,7 +22,3 @@ class Clock:
         with suppress(TimeoutError):
             async with asyncio.timeout(None if seconds == inf else seconds):
                 await event.wait()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait some seconds."""
-        await self.wait(asyncio.Event(), seconds)

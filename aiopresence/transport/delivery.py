@@ -111,7 +111,7 @@ class Delivery:
         if not ids or not self._budget.spend(-(-len(ids) // MAX_IDS)):
             return []
         self._stats.retries += 1
-        await self._clock.sleep(max(wait for wait in waits.values() if wait is not None))
+        await self._pause(max(wait for wait in waits.values() if wait is not None))
         return ids
 
     def penalise(self, request: Request[Any], response: Response) -> None:
@@ -132,7 +132,11 @@ class Delivery:
                     raise
             attempt += 1
             self._stats.retries += 1
-            await self._clock.sleep(wait)
+            await self._pause(wait)
+
+    async def _pause(self, seconds: float) -> None:
+        # Whoever is to try again finds out at once when the session is closed.
+        await self._clock.wait(self._gate.closed, seconds)
 
     def _wait(self, error: PresenceError, attempt: int, *, write: bool = False) -> float | None:
         if attempt >= self._attempts:
@@ -148,7 +152,7 @@ class Delivery:
                 if 200 <= response.status < 300:
                     return response
                 raise refusal(response)
-            if request.method != "GET":
+            if request.is_write:
                 raise ApiError(response.status, message="redirects of writes are not followed")
             request = follow(request, self._http.server, location, "Location")
         raise DecodeError(f"more than {MAX_REDIRECTS} redirects", "Location")

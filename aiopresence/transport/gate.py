@@ -63,6 +63,9 @@ class Gate:
         clock: where time comes from.
         max_wait: the seconds a request may be held back at most; None for as long as it takes.
         stats: what to count in.
+
+    Attributes:
+        closed: set once nothing more is let through.
     """
 
     def __init__(self, limits: Limits, clock: Clock, max_wait: float | None, stats: Stats) -> None:
@@ -74,7 +77,7 @@ class Gate:
         self._turnstiles: defaultdict[tuple[Group, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: defaultdict[tuple[Group, int], int] = defaultdict(int)
         self._heads: set[asyncio.Event] = set()
-        self._closed = False
+        self.closed = asyncio.Event()
 
     def view(self) -> dict[str, GroupLimits]:
         """Give what is known of each group at this moment, by name."""
@@ -114,12 +117,13 @@ class Gate:
         self._limits.penalise(self.clock.now(), group, response.headers)
 
     def open(self) -> None:
-        """Let requests through again after a `close`."""
-        self._closed = False
+        """Let requests through, also after a `close`, and on another event loop than before."""
+        self.closed = asyncio.Event()
+        self._turnstiles.clear()
 
     def close(self) -> None:
         """Refuse all who wait."""
-        self._closed = True
+        self.closed.set()
         self.changed()
 
     def changed(self) -> None:
@@ -146,7 +150,7 @@ class Gate:
             delay = group.delay(now, keep)
             if delay > 0 and limited_at is None:
                 limited_at = now
-            if self._closed:
+            if self.closed.is_set():
                 raise UsageError("the session is not open: use it inside `async with session:`")
             if delay <= 0 and not self._limits.full():
                 break
