@@ -226,7 +226,6 @@ class BulkCalls(AccountCalls):
         async with aclosing(stream(groups, work, ahead=self._ahead)) as results:
             async for result in results:
                 for outcome in result:
-                    self._stats.items += 1
                     yield outcome
 
     async def _until_answered(
@@ -242,6 +241,7 @@ class BulkCalls(AccountCalls):
             partial: Errors = {}
             found |= {outcome.id: outcome for outcome in await ask(ids, partial)}
             ids = await self._again(partial, attempt)
+        self._stats.items += len(found)
         return found
 
     async def _read_chunk(

@@ -15,7 +15,7 @@ from .errors import PresenceError, UsageError
 from .grants import AccessToken, Grant, JwtGrant
 from .models.inputs import as_id
 from .protocol import convert
-from .protocol.limits import GroupLimits, Limits, group_name
+from .protocol.limits import MAX_WINDOW, GroupLimits, Limits, group_name
 from .protocol.wire import JSON, Request, Response, is_path
 from .transport.clock import Clock
 from .transport.delivery import Delivery
@@ -214,7 +214,10 @@ def _presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupL
     presets: dict[str, GroupLimits] = {}
     for name, given in (limits or {}).items():
         preset = GroupLimits(given) if type(given) is int else given
-        if not isinstance(preset, GroupLimits) or preset.limit < 1 or not preset.window > 0:
+        if not isinstance(name, str) or not isinstance(preset, GroupLimits):
+            raise wrong
+        window = _seconds("window", preset.window)
+        if type(preset.limit) is not int or preset.limit < 1 or window > MAX_WINDOW:
             raise wrong
         presets[group_name(name)] = preset
     return presets

@@ -390,6 +390,29 @@ def test_the_forecast_counts_those_ahead(ahead: int, wait: float) -> None:
     assert wait <= answered(limit=5).forecast(0.0, ahead) < wait + SLACK
 
 
+def test_the_forecast_knows_of_a_limit_that_shrank() -> None:
+    group = answered(limit=50, requests=49)
+    group.settle(0.0, group.take(0.0), {"x-rate-limit-limit": "5"})
+    assert group.forecast(1.0, 0) == group.delay(1.0) == pytest.approx(59.0, abs=SLACK)
+
+
+def test_a_window_that_grows_brings_back_what_was_forgotten_rl13() -> None:
+    group = answered(limit=10, requests=10)
+    group.settle(61.0, group.take(61.0), {"x-rate-limit-window": "300"})
+    assert group.delay(61.0) >= 239.0
+
+
+@pytest.mark.parametrize("limit", ["0.5", "0", "0.999"])
+def test_a_limit_below_one_is_none(limit: str) -> None:
+    group = answered(limit=5)
+    group.settle(0.0, group.take(0.0), {"x-rate-limit-limit": limit})
+    assert group.view(0.0).limit == 5
+
+
+def test_a_penalty_of_nothing_is_of_unknown_length() -> None:
+    assert penalised(0.0).delay(0.0) == 60.0
+
+
 def test_the_forecast_knows_penalties() -> None:
     assert penalised(45.0).forecast(0.0, 0) == 45.0
 
@@ -421,6 +444,7 @@ def test_the_forecast_knows_penalties() -> None:
             0.0,
         ),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"retry-after": f"Wed, 21 Oct 2015 {'9' * 20}:28:00 GMT"}, None),
         (
             {"retry-after": "Wed, 21 Oct 2015 07:28:00", "date": "Wed, 21 Oct 2015 07:28:00 GMT"},
             None,

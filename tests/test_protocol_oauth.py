@@ -213,6 +213,16 @@ def test_a_refused_login_repeats_nothing_that_the_server_said_se09() -> None:
     assert "canary" not in f"{error} {error!r} {vars(error)}"
 
 
+def test_times_that_no_clock_can_hold() -> None:
+    record = {"access_token": "abc", "expires_time": 10**400, "refresh_expires_time": 1e999}
+    token = oauth.from_record(record, 0.0, 0.0)
+    assert token is not None
+    assert token.due_at <= 86_400.0
+    nan = oauth.from_record({"access_token": "abc", "expires_time": float("nan")}, 0.0, 0.0)
+    assert nan is not None
+    assert nan.due_at == 0.0
+
+
 @pytest.mark.parametrize("bad", ["", " ", "a b", "a\r\nb", "a\0", "é", None, 5, b"x"])
 def test_credentials_that_cannot_travel_are_refused_early_au15(bad: Any) -> None:
     with pytest.raises(UsageError, match="access_token"):

@@ -321,6 +321,10 @@ async def test_invented_groups_do_not_fill_the_memory_bp07(
         {"limits": {"Light": "50"}},
         {"limits": {"Light": GroupLimits(5, 0.0)}},
         {"limits": ["Light"]},
+        {"limits": {1: 5}},
+        {"limits": {"Light": GroupLimits(2.5)}},  # type: ignore[arg-type]
+        {"limits": {"Light": GroupLimits(5, "x")}},  # type: ignore[arg-type]
+        {"limits": {"Light": GroupLimits(5, float("inf"))}},
         {"batch_format": ["json"]},
         {"concurrency": 0},
         {"concurrency": 1.5},

@@ -188,6 +188,16 @@ async def test_a_429_in_a_part_shuts_the_group_rl11(sandbox: Sandbox, array: Ses
     assert sum(array.clock.waits) > 59.0
 
 
+async def test_any_number_of_429s_in_parts_is_asked_again(sandbox: Sandbox, array: Session) -> None:
+    async with Sandbox(600, limits=PLENTY) as large:
+        ids = large.extension_ids
+        async with Session(large.grant, server=large.url, batch_format="json") as session:
+            rule = large.faults.add(in_parts(ids, 429, "CMN-301"), path=",", times=20)
+            assert (await session.read_user_presence_statuses(ids)).errors == {}
+            assert rule.fired == 20
+            assert session.stats.items == 600
+
+
 async def test_what_is_final_is_not_asked_again(sandbox: Sandbox, array: Session) -> None:
     ids = sandbox.extension_ids[:30]
     rule = sandbox.faults.add(in_parts(ids[:2], 403, "CMN-404"), path=",", times=None)
@@ -333,6 +343,18 @@ async def test_presets_hold_until_the_answers_say_otherwise(clock: SkippingClock
         assert 59.0 < clock.skipped < 62.0
         await session.read_account_presence()
         assert session.limits["Heavy"].blocked_for > 290.0
+
+
+async def test_calls_of_the_users_own_are_held_back_too(clock: SkippingClock) -> None:
+    async with (
+        Sandbox(clock=clock.now) as sandbox,
+        Session(sandbox.grant, server=sandbox.url, clock=clock) as session,
+    ):
+        path = "/restapi/v1.0/account/~/extension/{}/presence"
+        calls = (session.request("GET", path.format(id_)) for id_ in sandbox.extension_ids)
+        await asyncio.gather(*calls)
+        await session.read_user_presence_statuses(sandbox.extension_ids)
+        assert nobody_was_refused(sandbox)
 
 
 async def test_several_groups_wait_each_for_itself_rl17(clock: SkippingClock) -> None:

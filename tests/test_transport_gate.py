@@ -180,6 +180,51 @@ async def test_concurrency_is_for_all_groups_together() -> None:
     assert world.passed == ["a", "b", "c"]
 
 
+async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there_rl12() -> None:
+    world = World({"Light": GroupLimits(50), "Presence": GroupLimits(3)})
+    await world.enters(*map(str, range(10)))
+    await world.answer(x_rate_limit_group="presence")
+    assert len(world.passed) == 2  # a probe, of the new group
+    await world.answer(x_rate_limit_group="presence")
+    assert len(world.passed) == 3
+    await world.clock.advance(61.0)
+    assert len(world.passed) <= 6
+    assert world.in_flight <= 3
+
+
+async def test_a_call_whose_group_is_not_known_waits_for_all() -> None:
+    world = World()
+    free = Request("GET", "/restapi/v1.0/account/~/extension/1/presence", "", object)
+    await world.enters("a")
+    await world.answer(429, x_rate_limit_group="light", retry_after="30")
+    world.enter("free", free)
+    await idle()
+    assert world.passed == ["a"]
+    await world.clock.advance(31.0)
+    assert world.passed == ["a", "free"]
+
+
+async def test_paths_that_differ_in_ids_are_one_call() -> None:
+    world = World({"Light": GroupLimits(2)})
+    for id_ in ("1", "2,3", "~", "4"):
+        path = f"/restapi/v1.0/account/~/extension/{id_}/presence"
+        world.enter(id_, Request("GET", path, "", object))
+    await idle()
+    assert world.passed == ["1"]
+    await world.answer(x_rate_limit_group="light")
+    await world.answer(x_rate_limit_group="light")
+    assert world.passed == ["1", "2,3"]
+
+
+async def test_concurrency_is_no_limit_that_max_wait_is_about() -> None:
+    world = World(concurrency=1, max_wait=5.0)
+    await world.enters("a")
+    world.enter("b", HEAVY)
+    await world.clock.advance(60.0)
+    await world.answer()
+    assert world.passed == ["a", "b"]
+
+
 async def test_max_wait_refuses_at_once_and_takes_nothing_rl20() -> None:
     world = World({"Light": GroupLimits(1)}, max_wait=30.0)
     await world.enters("a")

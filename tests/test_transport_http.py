@@ -251,8 +251,8 @@ async def test_a_redirect_on_the_same_origin_is_followed_hs08(
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("https://evil.example/restapi/v1.0/x", r"a link to evil\.example is not followed"),
-        ("//evil.example/restapi/", r"a link to evil\.example is not followed"),
+        ("https://evil.example/restapi/v1.0/x", "a link to another server is not followed"),
+        ("//evil.example/restapi/", "a link to another server is not followed"),
         ("/restapi/../oauth/revoke", "out of the API"),
         ("https://[", "no URL"),
     ],
@@ -320,7 +320,7 @@ async def stale() -> AsyncIterator[tuple[StaleConnection, PresenceSession]]:
     connection = StaleConnection(b"{}")
     server = await asyncio.start_server(connection, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, Session("t", attempts=1, server=f"http://127.0.0.1:{port}") as session:
+    async with server, Session("t", server=f"http://127.0.0.1:{port}") as session:
         yield connection, session
 
 
@@ -371,6 +371,23 @@ async def test_an_aiohttp_session_of_the_users_own_is_used_and_left_open(
         assert seen == ["POST", "GET", "GET"]
     with pytest.raises(UsageError, match="not open"):
         await session.read_user_presence_status()
+
+
+async def test_a_middleware_that_fails_after_sending_is_no_usage_error(sandbox: Sandbox) -> None:
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Any]
+    ) -> aiohttp.ClientResponse:
+        await handler(request)
+        raise ValueError("canary")
+
+    async with (
+        aiohttp.ClientSession(middlewares=(middleware,)) as http,
+        Session("token", server=sandbox.url, http=http, attempts=1) as session,
+    ):
+        with pytest.raises(ConnectionFailed) as caught:
+            await session.read_user_presence_status()
+        assert caught.value.sent
+        assert session.limits["Light"].remaining == 49
 
 
 async def test_an_aiohttp_session_with_credentials_of_its_own_does_not_fit(

@@ -306,6 +306,72 @@ async def test_processes_with_one_file_share_one_login(sandbox: Sandbox, tmp_pat
     assert sandbox.counters.token_requests == 1
 
 
+async def test_a_refresh_token_that_was_not_replaced_goes_on_au11(sandbox: Sandbox) -> None:
+    async with Session(sandbox.grant, server=sandbox.url) as session:
+        await session.read_user_presence_status()
+
+        def without(body: bytes) -> bytes:
+            return body.replace(b"refresh_token", b"refresh_nothing")
+
+        rule = sandbox.faults.add(Change(without), path=TOKEN)
+        for _ in range(2):
+            session.clock.skipped += 3600.0
+            sandbox.expire_tokens()
+            await session.read_user_presence_status()
+        assert rule.fired == 1
+    assert sandbox.counters.logins == 1
+    assert sandbox.counters.refreshes > 1
+
+
+async def test_an_endpoint_that_refuses_every_token_causes_no_login_storm(
+    sandbox: Sandbox, patient: Session
+) -> None:
+    sandbox.faults.add(Answer.error(401, "OAU-129", "No"), path="/presence", times=None)
+    for _ in range(20):
+        with pytest.raises(AuthError):
+            await patient.read_user_presence_status()
+    assert sandbox.counters.token_requests == 2
+
+
+async def test_what_the_token_endpoint_asks_for_holds_for_the_next_calls(
+    sandbox: Sandbox,
+) -> None:
+    async with Session(sandbox.grant, server=sandbox.url, attempts=1) as session:
+        rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "100"}), path=TOKEN)
+        for _ in range(3):
+            with pytest.raises(ServerError):
+                await session.read_user_presence_status()
+        assert rule.fired == sandbox.counters.token_requests == 1
+        session.clock.skipped += 100.0
+        await session.read_user_presence_status()
+
+
+async def test_revoking_with_a_shared_store_ends_the_login_that_is_in_it(sandbox: Sandbox) -> None:
+    store = MemoryTokenStore()
+    one = Session(sandbox.grant, server=sandbox.url, token_store=store)
+    two = Session(sandbox.grant, server=sandbox.url, token_store=store)
+    async with one, two:
+        await one.read_user_presence_status()
+        sandbox.expire_tokens()
+        await two.read_user_presence_status()
+        token = sandbox.requests[-1].token
+        await one.revoke()
+        async with Session(str(token), server=sandbox.url) as other:
+            with pytest.raises(AuthError):
+                await other.read_user_presence_status()
+
+
+async def test_revoking_needs_an_open_session_and_forgets_nothing_without(
+    sandbox: Sandbox,
+) -> None:
+    store = MemoryTokenStore()
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+    with pytest.raises(UsageError, match="not open"):
+        await session.revoke()
+    assert len(store._tokens) == 1
+
+
 async def test_revoking_ends_the_login_everywhere(sandbox: Sandbox) -> None:
     store = MemoryTokenStore()
     async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:

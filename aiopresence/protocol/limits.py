@@ -77,7 +77,7 @@ def retry_after(headers: Headers) -> float | None:
     try:
         until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
         return max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -120,6 +120,7 @@ class Group:
         # When each request of the last window was answered, in order. Requests of others count
         # here too, from the moment when we learned of them.
         self._freeing: deque[float] = deque()
+        self._last_freed = -inf
         self._charged = 0
 
     @property
@@ -128,7 +129,7 @@ class Group:
 
     def _used(self, now: float) -> int:
         while self._freeing and self._freeing[0] + self._span <= now:
-            self._freeing.popleft()
+            self._last_freed = self._freeing.popleft()
         return len(self._freeing) + self.in_flight
 
     def delay(self, now: float, keep: int = 0) -> float:
@@ -151,13 +152,13 @@ class Group:
     def forecast(self, now: float, ahead: int, keep: int = 0) -> float:
         """Give the seconds that a request will have to wait behind `ahead` others, at least."""
         blocked = max(0.0, self.blocked_until - now)
-        missing = ahead + self._missing(now, keep)
-        if missing <= 0:
-            return blocked
-        # Every slot that frees can be used once in each window after.
-        windows, nth = divmod(missing - 1, self.limit)
-        first = self._freeing[nth] - now if nth < len(self._freeing) else 0.0
-        return max(blocked, first + self._span) + windows * self._span
+        # Who is as many places behind as there are slots uses the same slot one window later.
+        windows, place = divmod(ahead, self.limit)
+        nth = place + self._missing(now, keep) - 1
+        if nth < 0:
+            return blocked + windows * self._span
+        freed_at = self._freeing[nth] if nth < len(self._freeing) else now
+        return max(blocked, freed_at + self._span - now) + windows * self._span
 
     def _missing(self, now: float, keep: int) -> int:
         return 1 + min(keep, self.limit - 1) + self._used(now) - self.limit
@@ -194,7 +195,10 @@ class Group:
 
     def _observe(self, now: float, taken: Taken, headers: Headers) -> None:
         limit, window = _number(headers, "limit"), _number(headers, "window")
-        self.limit = int(min(limit, MAX_LIMIT)) if limit else self.limit
+        self.limit = int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else self.limit
+        if window and window > self.window:
+            # Requests that were forgotten count again.
+            self.blocked_until = max(self.blocked_until, self._last_freed + min(window, MAX_WINDOW))
         self.window = min(window, MAX_WINDOW) if window else self.window
         remaining = _number(headers, "remaining")
         if remaining is None or remaining > self.limit:
@@ -208,8 +212,8 @@ class Group:
         self._charged += others
 
     def penalise(self, now: float, seconds: float | None) -> None:
-        """Shut the group after a 429; None seconds is what RingCentral does not say."""
-        self._penalty = max(MIN_PENALTY, self.window) if seconds is None else seconds
+        """Shut the group after a 429; seconds of None or 0 say nothing of how long."""
+        self._penalty = seconds or max(MIN_PENALTY, self.window)
         self.blocked_until = max(self.blocked_until, now + self._penalty)
         self._probing = True
         self.penalties += 1
@@ -240,6 +244,15 @@ class Limits:
         """Give the group a call counts in: what its last answer said, or what is expected."""
         return self._named(self._learned.get(call, expected))
 
+    def delay(self, group: Group, now: float, keep: int = 0) -> float:
+        """Give the seconds until a request of a group may be sent, as `Group.delay`.
+
+        One whose group is not known yet may turn out to be of any, so it waits for all.
+        """
+        if group is not self._groups.get(""):
+            return group.delay(now, keep)
+        return max(each.delay(now) for each in self._groups.values())
+
     def full(self) -> bool:
         """Tell whether as many requests are in flight as may be."""
         return sum(group.in_flight for group in self._groups.values()) >= self._concurrency
@@ -255,10 +268,13 @@ class Limits:
         if actual is group:
             group.settle(now, taken, headers)
             return group
-        if name and len(self._learned) < MAX_CALLS:
+        if name:
             self._learned[call] = name
+            if len(self._learned) > MAX_CALLS:
+                del self._learned[next(iter(self._learned))]
         group.unsent()
-        actual.settle(now, actual.take(now), headers)
+        # It passed no gate of that group, so it is not the probe that ends a penalty.
+        actual.settle(now, attrs.evolve(actual.take(now), penalties=-1), headers)
         return actual
 
     def penalise(self, now: float, group: Group, headers: Headers) -> None:

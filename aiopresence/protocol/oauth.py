@@ -35,6 +35,7 @@ _ERROR_CODES = frozenset(
 MIN_LIFE, USUAL_LIFE, MAX_LIFE = 60.0, 3600.0, 86_400.0
 # A refresh token that does not say how long it lives. Source: RingCentral's default.
 USUAL_REFRESH_LIFE = 604_800.0
+FOREVER = 1e11
 # A token is renewed this long before its end, so that no request travels with one that dies on
 # the way. A guess, twice the usual timeout.
 MARGIN = 60.0
@@ -226,9 +227,10 @@ def _usable(token: object) -> str | None:
 
 
 def _seconds(seconds: object, usual: float) -> float:
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+    # Compared with itself a NaN is not equal, and longer integers fit no float.
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or seconds != seconds:
         return usual
-    return float(seconds)
+    return float(max(-FOREVER, min(seconds, FOREVER)))
 
 
 def store_key(server: str, grant: Grant) -> str:

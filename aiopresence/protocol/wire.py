@@ -93,7 +93,17 @@ class Response:
     @property
     def request_id(self) -> str | None:
         """RingCentral's id of the request, which its support asks for; None when not sent."""
-        return self.headers.get("rcrequestid")
+        return request_id(self.headers)
+
+
+# It goes into messages, so it must look like what it is.
+_REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Give RingCentral's id of a request, or None when the answer has none."""
+    text = headers.get("rcrequestid", "")
+    return text if _REQUEST_ID.fullmatch(text) else None
 
 
 # The characters RFC 3986 allows in a path, one percent-encoded byte at a time, and no segments
@@ -125,7 +135,7 @@ def follow(request: Request[T_co], server: str, link: str, where: str) -> Reques
     except ValueError:
         raise DecodeError("a link that is no URL", where) from None
     if not same:
-        raise DecodeError(f"a link to {there.hostname} is not followed", where)
+        raise DecodeError("a link to another server is not followed", where)
     if not is_path(there.path):
         raise DecodeError("a link out of the API is not followed", where)
     return attrs.evolve(request, path=there.path, params=tuple(parse_qsl(there.query, True)))
@@ -175,7 +185,7 @@ def refusal_of(status: int, headers: Mapping[str, str], said: Any, excerpt: str 
         code,
         message and message[:EXCERPT],
         parameter,
-        headers.get("rcrequestid"),
+        request_id(headers),
         retry_after(headers),
         excerpt,
     )

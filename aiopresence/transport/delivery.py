@@ -3,6 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import attrs
 
@@ -76,6 +77,7 @@ class Delivery:
 
     async def revoke(self) -> None:
         """End the login at the server. Whether it heard is not told: the token is forgotten."""
+        self._http.check_open()
         token = await self._tokens.forget()
         if token is None:
             return
@@ -108,10 +110,12 @@ class Delivery:
         """
         waits = {id_: self._wait(error, attempt) for id_, error in errors.items()}
         ids = [id_ for id_, wait in waits.items() if wait is not None]
-        if not ids or not self._budget.spend(-(-len(ids) // MAX_IDS)):
-            return []
-        self._stats.retries += 1
-        await self._pause(max(wait for wait in waits.values() if wait is not None))
+        rationed = [id_ for id_ in ids if not isinstance(errors[id_], RateLimited)]
+        if not self._budget.spend(-(-len(rationed) // MAX_IDS)):
+            ids = [id_ for id_ in ids if id_ not in rationed]
+        if ids:
+            self._stats.retries += 1
+            await self._pause(max(waits[id_] or 0.0 for id_ in ids))
         return ids
 
     def penalise(self, request: Request[Any], response: Response) -> None:
@@ -142,7 +146,9 @@ class Delivery:
         if attempt >= self._attempts:
             return None
         chance = random.random()  # noqa: S311 - spreads repetitions, protects nothing
-        return retry.decide(error, attempt, write=write, chance=chance)
+        wait = retry.decide(error, attempt, write=write, chance=chance)
+        longest = self._gate.max_wait
+        return None if wait and longest is not None and wait > longest else wait
 
     async def _authorized(self, request: Request[Any]) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
@@ -183,8 +189,9 @@ class Delivery:
     async def _wire(
         self, request: Request[Any], authorization: str | None, passage: Passage
     ) -> Response:
+        again = passage.again if self._attempts > 1 else _never
         try:
-            response = await self._http.send(request, authorization, passage.again)
+            response = await self._http.send(request, authorization, again)
         except BaseException as error:
             unsent = isinstance(error, UsageError) or (
                 isinstance(error, ConnectionFailed) and not error.sent
@@ -200,7 +207,16 @@ class Delivery:
 
 def _scrubbed(response: Response, authorization: str | None) -> Response:
     """Take our token out of an answer, should the server have repeated it."""
-    token = (authorization or "").removeprefix("Bearer ").encode()
-    if not token or token not in response.body:
+    token = (authorization or "").removeprefix("Bearer ")
+    if not token:
         return response
-    return attrs.evolve(response, body=response.body.replace(token, b"***"))
+    body, headers = response.body, dict(response.headers)
+    for text in {token, token.replace("/", "\\/"), quote(token, safe="")}:
+        body = body.replace(text.encode(), b"***")
+        if any(text in value for value in headers.values()):
+            headers = {name: value.replace(text, "***") for name, value in headers.items()}
+    return attrs.evolve(response, body=body, headers=headers)
+
+
+def _never() -> bool:
+    return False

@@ -6,6 +6,7 @@ cancelled leaves nothing behind, because nothing is taken before the request may
 """
 
 import asyncio
+import re
 from collections import defaultdict
 from math import inf
 from typing import Any
@@ -20,6 +21,10 @@ from .stats import Stats
 # Auth slots that only logins and refreshes get. Reconnecting sockets need tokens of the same
 # group, and must not use up what keeps the session alive.
 RESERVED = 2
+
+
+# Paths that differ in ids only are one call.
+_IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
 
 
 class Passage:
@@ -65,13 +70,14 @@ class Gate:
         stats: what to count in.
 
     Attributes:
+        max_wait: as given.
         closed: set once nothing more is let through.
     """
 
     def __init__(self, limits: Limits, clock: Clock, max_wait: float | None, stats: Stats) -> None:
         self._limits = limits
         self.clock = clock
-        self._max_wait = max_wait
+        self.max_wait = max_wait
         self._stats = stats
         # By group and slots kept: a login does not queue behind those who leave it its slots.
         self._turnstiles: defaultdict[tuple[Group, int], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -90,18 +96,21 @@ class Gate:
             RateLimited: it would take longer than `max_wait`. Nothing was sent or taken.
         """
         call = _call(request)
-        group = self._limits.group(call, request.group)
-        deadline = inf if self._max_wait is None else self.clock.now() + self._max_wait
+        deadline = inf if self.max_wait is None else self.clock.now() + self.max_wait
         # Slots that a login may need soon are not for anything else.
         keep = RESERVED if request.group == "Auth" and not request.is_login else 0
-        self._check(group, deadline, self._waiting[group, keep], keep)
-        self._waiting[group, keep] += 1
-        try:
-            async with self._turnstiles[group, keep]:
-                await self._wait(group, deadline, keep)
-                return Passage(self, call, group)
-        finally:
-            self._waiting[group, keep] -= 1
+        while True:
+            group = self._limits.group(call, request.group)
+            self._check(group, deadline, self._waiting[group, keep], keep)
+            self._waiting[group, keep] += 1
+            try:
+                async with self._turnstiles[group, keep]:
+                    await self._wait(call, request.group, group, deadline, keep)
+                    if self._limits.group(call, request.group) is group:
+                        return Passage(self, call, group)
+                    # An answer told meanwhile that it counts elsewhere: queue there.
+            finally:
+                self._waiting[group, keep] -= 1
 
     def settle(self, call: str, group: Group, taken: Taken, response: Response) -> None:
         """Learn from an answer, and let the next ones through, unless it is a 429."""
@@ -143,18 +152,21 @@ class Gate:
             error.sent = False
             raise error
 
-    async def _wait(self, group: Group, deadline: float, keep: int) -> None:
+    async def _wait(
+        self, call: str, expected: str, group: Group, deadline: float, keep: int
+    ) -> None:
         limited_at = None
-        while True:
+        while self._limits.group(call, expected) is group:
             now = self.clock.now()
-            delay = group.delay(now, keep)
+            delay = self._limits.delay(group, now, keep)
             if delay > 0 and limited_at is None:
                 limited_at = now
             if self.closed.is_set():
                 raise UsageError("the session is not open: use it inside `async with session:`")
             if delay <= 0 and not self._limits.full():
                 break
-            self._check(group, deadline, 0, keep)
+            if delay > 0:
+                self._check(group, deadline, 0, keep)
             await self._sleep(delay or inf)
         if limited_at is not None:
             self._stats.waits += 1
@@ -171,5 +183,6 @@ class Gate:
 
 def _call(request: Request[Any]) -> str:
     """Give what tells one call from another: its answer, and for the user's own its path."""
-    name = request.path if request.answer is object else request.answer.__name__
+    free = request.answer is object
+    name = _IDS.sub("/*", request.path) if free else request.answer.__name__
     return f"{request.method} {name}"

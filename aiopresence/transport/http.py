@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+import attrs
 from yarl import URL
 
 from ..errors import (
@@ -58,6 +59,13 @@ class _SentAgain(aiohttp.ClientError):
     """aiohttp was about to send a request a second time by itself."""
 
 
+@attrs.define
+class _Attempts:
+    """How often aiohttp has put one request on the wire."""
+
+    attempts: int = 0
+
+
 class Http:
     """The way to one server.
 
@@ -86,6 +94,13 @@ class Http:
                 connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
+
+    def check_open(self) -> None:
+        """Raise UsageError unless something can be sent."""
+        if self._client is None:
+            raise UsageError("the session is not open: use it inside `async with session:`")
+        if self._client.closed:
+            raise UsageError("the aiohttp session that was given as http= is closed")
 
     async def close(self) -> None:
         """Close what `open` opened; requests under way fail with ConnectionFailed."""
@@ -119,13 +134,11 @@ class Http:
     async def _exchange(
         self, request: Request[Any], authorization: str | None, again: Callable[[], bool]
     ) -> Response:
-        if self._client is None:
-            raise UsageError("the session is not open: use it inside `async with session:`")
-        if self._client.closed:
-            raise UsageError("the aiohttp session that was given as http= is closed")
+        self.check_open()
         failure: Exception
+        wire = _Attempts()
         try:
-            async with self._client.request(
+            async with self._client.request(  # type: ignore[union-attr] # it is open
                 request.method,
                 self._url(request),
                 data=request.body,
@@ -133,14 +146,19 @@ class Http:
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=aiohttp.ClientTimeout(total=None),
-                middlewares=self._middlewares(request, again),
+                middlewares=self._middlewares(request, again, wire),
             ) as answer:
                 body = await _body(answer, request.max_body)
                 response = Response(answer.status, _joined(answer), body)
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
-            failure = self._failure(error)
+            failure = self._failure(error, wire)
         except ValueError as error:
-            failure = UsageError(f"aiohttp cannot send this: {one_line(str(error))}")
+            # Before anything was sent it is about the request, afterwards about the answer.
+            failure = (
+                self._failure(error, wire)
+                if wire.attempts
+                else UsageError(f"aiohttp cannot send this: {one_line(str(error))}")
+            )
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -159,7 +177,7 @@ class Http:
         return URL(f"{self.server}{request.path}{query}", encoded=True)
 
     def _middlewares(
-        self, request: Request[Any], again: Callable[[], bool]
+        self, request: Request[Any], again: Callable[[], bool], wire: "_Attempts"
     ) -> tuple[aiohttp.ClientMiddlewareType, ...]:
         """Count each attempt on the wire, and veto a second one that must not be.
 
@@ -167,14 +185,12 @@ class Http:
         connection turns out to be dead. The server may have applied the first one, and a repeated
         read needs a slot of its own.
         """
-        attempts = 0
 
         async def attempt(
             sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            nonlocal attempts
-            attempts += 1
-            if attempts > 1 and (request.method != "GET" or not again()):
+            wire.attempts += 1
+            if wire.attempts > 1 and (request.method != "GET" or not again()):
                 raise _SentAgain
             if request.is_login:
                 self._stats.token_requests += 1
@@ -186,7 +202,7 @@ class Http:
         # name; the user's own must go on working.
         return (*getattr(self._client, "_middlewares", ()), attempt)
 
-    def _failure(self, error: Exception) -> TransportError:
+    def _failure(self, error: Exception, wire: "_Attempts") -> TransportError:
         if isinstance(error, TimeoutError):
             return Timeout(f"{self._host} took too long: {type(error).__name__}")
         if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
@@ -198,7 +214,7 @@ class Http:
         if isinstance(error, aiohttp.ClientConnectorError):
             why = getattr(error, "strerror", None) or type(error.os_error).__name__
             return ConnectionFailed(
-                f"cannot connect to {self._host}: {one_line(str(why))}", sent=False
+                f"cannot connect to {self._host}: {one_line(str(why))}", sent=wire.attempts > 1
             )
         return ConnectionFailed(
             f"the connection to {self._host} broke; a write may have been applied, so read before"

@@ -94,10 +94,12 @@ class FileTokenStore:
         try:
             with self._path.open("rb") as file:
                 self._check(os.fstat(file.fileno()))
-                tokens = json.load(file)
+                content = file.read()
         except FileNotFoundError:
             return {}
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        try:
+            tokens = json.loads(content)
+        except (ValueError, RecursionError):
             _log.warning("%s is not a token file; it will be replaced", self._path)
             return {}
         found = tokens.items() if isinstance(tokens, dict) else ()

@@ -3,9 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any
 
-from ..errors import AuthError, UsageError
+import attrs
+
+from ..errors import ApiError, UsageError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from ..protocol.wire import Request, Response
@@ -46,8 +49,9 @@ class Tokens:
         self._clock = clock
         self._token: oauth.Token | None = None
         self._renewing: asyncio.Task[oauth.Token] | None = None
-        self._refused: AuthError | None = None
+        self._refused: ApiError | None = None
         self._refused_until = 0.0
+        self._replaced_at = -inf
 
     async def get(self) -> str:
         """Give a token that is good for at least the next request.
@@ -81,10 +85,14 @@ class Tokens:
             return False
         token = self._token
         if token is not None and token.access_token == refused:
-            _log.warning(
-                "RingCentral refused an access token before its time; more than five logins of"
-                " one user and app end the oldest, a shared token_store avoids them"
-            )
+            if self._renewing is None:
+                if self._clock.now() < self._replaced_at + REFUSAL_HOLDS:
+                    return False  # The last one was refused too: another will not do better.
+                self._replaced_at = self._clock.now()
+                _log.warning(
+                    "RingCentral refused an access token before its time; more than five logins"
+                    " of one user and app end the oldest, a shared token_store avoids them"
+                )
             await self._renewed(token)
         return True
 
@@ -93,7 +101,7 @@ class Tokens:
         if isinstance(self._grant, AccessToken):
             return self._grant.access_token
         async with self._store.lock(self._key):
-            token = self._token or await self._load()
+            token = await self._load() or self._token
             self._token = None
             await self._store.save(self._key, None)
         return None if token is None else token.access_token
@@ -127,13 +135,13 @@ class Tokens:
             task.exception()  # Seen, even if all who waited for it are gone.
 
     async def _renew(self, old: oauth.Token | None) -> oauth.Token:
-        if self._refused is not None and self._clock.now() < self._refused_until:
-            raise self._refused
         async with self._store.lock(self._key):
             stored = await self._load()
             if stored and self._is_good(stored) and not (old and _same(stored, old)):
                 self._token = stored  # Another process has renewed it.
                 return stored
+            if self._refused is not None and self._clock.now() < self._refused_until:
+                raise self._refused.with_traceback(None)
             self._token = await self._log_in(stored or old)
             await self._save(self._token)
             return self._token
@@ -149,21 +157,37 @@ class Tokens:
             except StopIteration as done:
                 response = done.value
                 break
-            response = await self._send(request)
-        if response.status == 200:
-            return oauth.read_token(response, now)
-        error = oauth.token_refusal(response)
-        if isinstance(error, AuthError):
+            response = await self._send_or_hold(request)
+        now = self._clock.now()
+        if response.status != 200:
+            error = oauth.token_refusal(response)
             self._refused, self._refused_until = error, now + REFUSAL_HOLDS
-        raise error
+            raise error
+        token = oauth.read_token(response, now)
+        if token.refresh_token is None and refresh_token is not None and old is not None:
+            # It was not replaced, so it goes on (RFC 6749 §6).
+            return attrs.evolve(
+                token, refresh_token=refresh_token, refresh_due_at=old.refresh_due_at
+            )
+        return token
+
+    async def _send_or_hold(self, request: Request[Any]) -> Response:
+        try:
+            return await self._send(request)
+        except ApiError as error:
+            # What the endpoint asked for holds for the next calls, too.
+            self._refused = error
+            self._refused_until = self._clock.now() + (error.retry_after or 0.0)
+            raise
 
     async def _save(self, token: oauth.Token) -> None:
         record = oauth.to_record(token, self._clock.now(), self._clock.wall())
         try:
             await self._store.save(self._key, record)
-        except OSError as error:
+        except Exception as error:
             # The token is good; only the next process will have to log in again.
-            _log.warning("the token could not be saved: %s", error.strerror)
+            why = getattr(error, "strerror", None) or type(error).__name__
+            _log.warning("the token could not be saved: %s", why)
 
     async def _load(self) -> oauth.Token | None:
         record = await self._store.load(self._key)
