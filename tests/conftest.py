@@ -14,7 +14,7 @@ from aiopresence.sandbox import Sandbox
 # The same few examples on every run, so that what breaks was broken by the change. For a wide
 # search: pytest --hypothesis-profile=thorough
 settings.register_profile(
-    "repeatable", max_examples=40, derandomize=True, deadline=None, database=None
+    "repeatable", max_examples=25, derandomize=True, deadline=None, database=None
 )
 settings.register_profile("thorough", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile("repeatable")

@@ -244,7 +244,7 @@ def test_answers_have_a_bound_js07(item: str) -> None:
 
 def test_a_full_page_is_within_the_bounds() -> None:
     call = {"id": "1", "sipData": {"callId": "1"}, "callInfo": {"primary": {}, "additional": {}}}
-    calls = [{**call, **{f"field{n}": n for n in range(20)}}] * 7
+    calls = [{**call, **{f"field{n}": n for n in range(12)}}] * 7
     fields = {f"field{n}": n for n in range(20)}
     records = [{"extension": {"id": n}, "activeCalls": calls, **fields} for n in range(1000)]
     assert len(read({"records": records}, AccountPresenceInfo).records) == 1000
