@@ -79,7 +79,8 @@ def test_the_core_is_pure(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in MODULES if room(n) in THIRD_PARTY])
 def test_a_room_uses_only_its_libraries(name: str) -> None:
     outside = {module.split(".")[0] for module in imported(name)}
-    known = {"aiohttp", "attrs", "cattrs", "orjson", "rich", "typer", "yarl", "multidict"}
+    known = {"aiohttp", "attrs", "cattrs", "filelock", "orjson", "rich", "typer", "yarl"}
+    known |= {"multidict", "aioresponses"}
     assert outside & known <= THIRD_PARTY[room(name)]
 
 

@@ -188,7 +188,7 @@ async def test_a_429_in_a_part_shuts_the_group_rl11(sandbox: Sandbox, array: Ses
     assert sum(array.clock.waits) > 59.0
 
 
-async def test_any_number_of_429s_in_parts_is_asked_again(sandbox: Sandbox, array: Session) -> None:
+async def test_any_number_of_429s_in_parts_is_asked_again() -> None:
     async with Sandbox(600, limits=PLENTY) as large:
         ids = large.extension_ids
         async with Session(large.grant, server=large.url, batch_format="json") as session:

@@ -13,7 +13,6 @@ from aiopresence import (
     AuthError,
     AuthorizationCodeGrant,
     DecodeError,
-    FileTokenStore,
     JwtGrant,
     MemoryTokenStore,
     PresenceSession,
@@ -269,11 +268,13 @@ async def test_a_token_that_another_session_renewed_is_taken_over_au08(sandbox: 
 
 
 async def test_a_store_that_cannot_save_costs_no_answer_au12(
-    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = FileTokenStore(tmp_path / "tokens.json")
-    store._change = lambda *_: (_ for _ in ()).throw(OSError(28, "No space"))  # type: ignore[method-assign]
-    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+    class Full(MemoryTokenStore):
+        async def save(self, key: str, token: dict[str, Any] | None) -> None:
+            raise OSError(28, "No space")
+
+    async with Session(sandbox.grant, server=sandbox.url, token_store=Full()) as session:
         await session.read_user_presence_status()
         await session.read_user_presence_status()
     assert "could not be saved: No space" in caplog.text

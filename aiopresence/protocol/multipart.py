@@ -12,8 +12,6 @@ import attrs
 
 from ..errors import DecodeError
 
-# RFC 2046's own bound.
-MAX_BOUNDARY = 70
 # Bounds on hostile bodies, guesses with room to spare: presence parts have two or three header
 # lines, and a detailed record with seven calls is about 7 KB.
 MAX_HEADER_LINES = 16
@@ -22,6 +20,7 @@ MAX_PART = 512 * 1024
 # How many lines may begin like a delimiter and be none.
 MAX_LOOKALIKES = 1000
 
+# RFC 2046 §5.1.1: at most 70 characters, the last of them no space.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]", re.ASCII)
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)\s*')

@@ -86,7 +86,7 @@ async def chunks(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str,
             if len(chunk) >= size():
                 full, chunk = tuple(chunk), []
                 yield full
-    except Exception as error:
+    except Exception as error:  # Also the iterable's own, which goes on to the user below.
         failure = error
     if chunk:
         yield tuple(chunk)
