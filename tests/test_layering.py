@@ -15,11 +15,12 @@ MODULES = {
 }
 
 # For each room, the rooms of ours it may import, besides itself.
-VALUES = {"errors", "grants", "models", "secret"}
+VALUES = {"errors", "filters", "grants", "models", "secret"}
 CORE = VALUES | {"protocol"}
 ROOMS = {
     "errors": set[str](),
     "models": {"errors"},
+    "filters": {"models"},
     "secret": set[str](),
     "grants": {"errors", "secret"},
     "protocol": VALUES,

@@ -1,0 +1,95 @@
+"""Notifications: from their JSON to typed events.
+
+Source: RingCentral API reference, "Events".
+"""
+
+import re
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from ..errors import DecodeError
+from ..models import (
+    CallQueueMemberEventBody,
+    CallQueuePresence,
+    EventBody,
+    PresenceEvent,
+    PresenceEventBody,
+    PresenceLineEventBody,
+)
+from ..models.ids import Id
+from . import convert
+
+_EXTENSION = r"/extension/(?:~|[0-9]+)"
+_EVENT = re.compile(
+    r"/restapi/v1\.0/account/(?:~|[0-9]+)/?"
+    rf"(?:(?P<queue>call-queues/[0-9]+/presence)|(?P<line>{_EXTENSION[1:]}/presence/line)"
+    rf"|(?P<presence>(?:{_EXTENSION[1:]}/)?"
+    r"(?:presence|presence/line/presence|favorite/presence|presence/dnd)))(?:\?.*)?",
+    re.ASCII,
+)
+
+
+@attrs.frozen
+class _Envelope:
+    """A notification, but for its body."""
+
+    uuid: str | None = None
+    event: str | None = None
+    timestamp: datetime | None = None
+    subscription_id: Id | None = None
+    owner_id: Id | None = None
+
+
+def read(notification: Any) -> PresenceEvent:
+    """Make an event of a parsed notification.
+
+    A body that is not as documented is kept as it came; a part of the envelope that is not is None.
+
+    Raises:
+        DecodeError: it is no notification: no object, or one without a body.
+    """
+    if not isinstance(notification, dict) or not isinstance(notification.get("body"), dict):
+        raise DecodeError("not a notification")
+    envelope = _envelope(notification)
+    body = _body(envelope.event or "", notification["body"])
+    return PresenceEvent(
+        envelope.uuid,
+        envelope.event,
+        envelope.timestamp,
+        envelope.subscription_id,
+        envelope.owner_id,
+        body,
+    )
+
+
+def _envelope(notification: dict[str, Any]) -> _Envelope:
+    with suppress(DecodeError):
+        return convert.structure(notification, _Envelope)
+    good = _Envelope()
+    for name, value in notification.items():
+        with suppress(DecodeError):
+            one = convert.structure({name: value}, _Envelope)
+            given = {k: v for k, v in attrs.asdict(one).items() if v is not None}
+            good = attrs.evolve(good, **given)
+    return good
+
+
+def _body(event: str, body: dict[str, Any]) -> EventBody:
+    kind = _kind(event, body)
+    if kind is not None:
+        with suppress(DecodeError):
+            typed: EventBody = convert.structure(body, kind)
+            return typed
+    return body
+
+
+def _kind(event: str, body: dict[str, Any]) -> type[Any] | None:
+    found = _EVENT.fullmatch(event)
+    if not found:
+        return None
+    if found["queue"]:
+        return CallQueuePresence if "records" in body else CallQueueMemberEventBody
+    return PresenceLineEventBody if found["line"] else PresenceEventBody
