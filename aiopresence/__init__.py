@@ -24,6 +24,7 @@ from .errors import (
     UsageError,
 )
 from .grants import AccessToken, AuthorizationCodeGrant, JwtGrant, RefreshTokenGrant
+from .live import PresenceBoard
 from .models import (
     AccountPresenceInfo,
     ActiveCallInfo,
@@ -145,6 +146,7 @@ __all__ = [
     "OpenStrEnum",
     "Outcome",
     "PermissionDenied",
+    "PresenceBoard",
     "PresenceCallQueueInfo",
     "PresenceChange",
     "PresenceError",

@@ -9,11 +9,11 @@ from typing import Any, Literal, Self, get_args
 import aiohttp
 import attrs
 
-from .bulk import BulkCalls
 from .calls import Id
 from .errors import PresenceError, UsageError
 from .grants import AccessToken, Grant, JwtGrant
-from .models.inputs import as_id
+from .live import LiveCalls
+from .models.inputs import as_id, seconds
 from .protocol import convert
 from .protocol.limits import MAX_WINDOW, GroupLimits, Limits, group_name
 from .protocol.wire import JSON, Request, Response, is_path
@@ -21,11 +21,12 @@ from .transport.clock import Clock
 from .transport.delivery import Delivery
 from .transport.gate import Gate
 from .transport.http import Http, check_server
+from .transport.socket import Socket
 from .transport.stats import Stats
 from .transport.store import MemoryTokenStore, TokenStore
 
 
-class PresenceSession(BulkCalls):
+class PresenceSession(LiveCalls):
     """A session with one RingCentral server as one user. Use it with `async with`.
 
     Args:
@@ -82,8 +83,8 @@ class PresenceSession(BulkCalls):
             concurrency,
             Stats(),
         )
-        longest = None if max_wait is None else _seconds("max_wait", max_wait, zero=True)
-        wire = Http(self._server, http, _seconds("timeout", timeout), self._stats)
+        longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
+        wire = Http(self._server, http, seconds("timeout", timeout), self._stats)
         self._gate = Gate(Limits(_presets(limits), concurrency), self._clock, longest, self._stats)
         store = MemoryTokenStore() if token_store is None else token_store
         self._delivery = Delivery(
@@ -138,6 +139,7 @@ class PresenceSession(BulkCalls):
         Whatever still waits for its turn is refused with UsageError. The login stays alive, in the
         token store and at RingCentral: see `revoke`.
         """
+        await self._end_live()
         await self._delivery.close()
 
     async def revoke(self) -> None:
@@ -188,6 +190,9 @@ class PresenceSession(BulkCalls):
         group = "Auth" if path.startswith("/restapi/oauth/") else ""
         return await self._send(Request(method.upper(), path, group, object, query, body, headers))
 
+    def _socket(self, event_filters: tuple[str, ...]) -> Socket:
+        return Socket(event_filters, self._delivery, self._clock)
+
     async def _send(self, request: Request[Any]) -> Response:
         return await self._delivery.send(request)
 
@@ -196,15 +201,6 @@ class PresenceSession(BulkCalls):
 
     def _penalise(self, request: Request[Any], response: Response) -> None:
         self._delivery.penalise(request, response)
-
-
-def _seconds(name: str, duration: float | timedelta, *, zero: bool = False) -> float:
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    good = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    # A year is no limit for anybody, and longer numbers are none that a clock can take.
-    if not (good and seconds <= 366 * 86_400 and (seconds > 0 or (zero and seconds == 0))):
-        raise UsageError(f"{name} must be a positive number of seconds, or a timedelta")
-    return float(seconds)
 
 
 def _presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupLimits]:
@@ -216,7 +212,7 @@ def _presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupL
         preset = GroupLimits(given) if type(given) is int else given
         if not isinstance(name, str) or not isinstance(preset, GroupLimits):
             raise wrong
-        window = _seconds("window", preset.window)
+        window = seconds("window", preset.window)
         if type(preset.limit) is not int or preset.limit < 1 or window > MAX_WINDOW:
             raise wrong
         presets[group_name(name)] = preset

@@ -28,10 +28,11 @@ ROOMS = {
     "calls": CORE,
     "account": CORE | {"transport", "calls"},
     "bulk": CORE | {"transport", "calls", "account"},
-    "session": CORE | {"transport", "calls", "bulk"},
+    "live": CORE | {"transport", "calls", "bulk"},
+    "session": CORE | {"transport", "calls", "bulk", "live"},
     "sandbox": {"errors", "grants"},
     "cli": {"", "sandbox"},
-    "__init__": CORE | {"transport", "session"},
+    "__init__": CORE | {"transport", "session", "live"},
 }
 # What pure rooms may not touch.
 IMPURE = {"asyncio", "aiohttp", "socket", "ssl", "time", "random", "os", "secrets", "threading"}

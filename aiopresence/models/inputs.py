@@ -5,6 +5,7 @@ All of them raise UsageError at once, so that nothing wrong ever reaches a URL o
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -88,3 +89,17 @@ def status_message(_instance: object, attribute: "attrs.Attribute[Any]", value: 
         raise UsageError(f"{attribute.name} must be a str, not {type(value).__name__}")
     if len(value) > 75:
         raise UsageError(f"{attribute.name} takes 75 characters at most, not {len(value)}")
+
+
+def seconds(name: str, duration: float | timedelta, *, zero: bool = False) -> float:
+    """Check a duration, in seconds or as a timedelta, and give it in seconds.
+
+    Raises:
+        UsageError: it is none, negative, or longer than a year; or zero, unless `zero` allows it.
+    """
+    given = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    good = isinstance(given, (int, float)) and not isinstance(given, bool)
+    # A year is no limit for anybody, and longer numbers are none that a clock can take.
+    if not (good and given <= 366 * 86_400 and (given > 0 or (zero and given == 0))):
+        raise UsageError(f"{name} must be a positive number of seconds, or a timedelta")
+    return float(given)

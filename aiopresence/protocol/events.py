@@ -65,6 +65,11 @@ def read(notification: Any) -> PresenceEvent:
     )
 
 
+def is_presence(event: PresenceEvent) -> bool:
+    """Tell whether an event is about the presence of an extension, whatever its body."""
+    return _kind(event.event or "", {}) is PresenceEventBody
+
+
 def _envelope(notification: dict[str, Any]) -> _Envelope:
     with suppress(DecodeError):
         return convert.structure(notification, _Envelope)

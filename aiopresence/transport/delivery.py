@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import aiohttp
 import attrs
+from yarl import URL
 
 from ..errors import (
     ApiError,
@@ -86,6 +88,23 @@ class Delivery:
             await self._wire(request, None, await self._gate.enter(request))
         except PresenceError:
             return
+
+    @property
+    def server(self) -> str:
+        """The server's address."""
+        return self._http.server
+
+    async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket, with a token of its own in the address; see `handshake.connect`."""
+        return await self._http.connect(url)
+
+    async def renew(self) -> None:
+        """Have another access token, because the present one was refused elsewhere.
+
+        Raises:
+            PresenceError: the login fails.
+        """
+        await self._tokens.replace(await self._tokens.get())
 
     async def open(self) -> None:
         """Open the way to the server."""

@@ -24,6 +24,7 @@ from ..errors import (
     one_line,
 )
 from ..protocol.wire import JSON, Request, Response
+from . import handshake
 from .stats import Stats
 
 _SERVER = re.compile(
@@ -130,6 +131,11 @@ class Http:
         except TimeoutError:
             pass
         raise Timeout(f"no whole answer from {self._host} within {self._timeout:g} s")
+
+    async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket; see `handshake.connect`. UsageError when the session is not open."""
+        self.check_open()
+        return await handshake.connect(self._client, url, self._timeout)  # type: ignore[arg-type]
 
     async def _exchange(
         self, request: Request[Any], authorization: str | None, again: Callable[[], bool]

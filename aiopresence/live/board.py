@@ -1,0 +1,289 @@
+"""The board: the present state of many extensions, kept true by events."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing
+from math import inf
+from types import MappingProxyType, TracebackType
+from typing import Self
+from weakref import WeakSet
+
+from ..errors import PresenceError, SessionLost, UsageError
+from ..models import (
+    ChangeSource,
+    DisabledFilterInfo,
+    GetPresenceInfo,
+    PresenceChange,
+    Resync,
+    ResyncReason,
+)
+from ..models.inputs import as_id
+from ..protocol.gateway import Subscribed
+from ..protocol.polling import choose
+from ..transport.socket import FATAL, Socket, Told
+from .changes import Changes
+from .reading import Reader, waits
+
+_log = logging.getLogger("aiopresence")
+
+# So often everything doubtful is tried to be read before the board is ready without the rest.
+PATIENCE = 3
+_EXTENSION = re.compile(r"/extension/([0-9]+)/")
+_CLOSED = "the board is closed: use it inside `async with session.board() as board:`"
+
+
+class PresenceBoard(Mapping[str, GetPresenceInfo]):
+    """The presence of some extensions, or of all in the account, kept true by events.
+
+    Use it with `async with session.board(...) as board:`. It is a Mapping from ids to what is
+    known; nothing in it waits for the network. It subscribes to events, then reads everything,
+    and reads again whatever may have been missed. Until that has come, the last known state stays
+    readable, and `is_stale` tells.
+
+    When it cannot go on, say because a permission was taken away, whatever is done with the board
+    raises the error, and so does the end of the `async with` if nobody has seen it.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        reader: Reader,
+        refresh: float,
+        live: "set[asyncio.Task[None]]",
+    ) -> None:
+        self._socket = socket
+        self._reader = reader
+        self._board = reader.board
+        self._refresh = refresh
+        self._live = live
+        self._disabled: tuple[DisabledFilterInfo, ...] = ()
+        self._unfollowed: set[str] = set()
+        self._ready = asyncio.Event()
+        self._work = asyncio.Event()
+        self._followers: WeakSet[Changes] = WeakSet()
+        self._error: Exception | None = None
+        self._is_seen = False
+        self._is_begun = False
+        self._ended: Exception | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._running is not None:
+            raise UsageError("a board is entered once")
+        self._running = asyncio.create_task(self._run())
+        # Who closes the session ends it, too.
+        self._live.add(self._running)
+        self._running.add_done_callback(self._live.discard)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+        if error is None and not self._is_seen:
+            self._check()
+
+    async def close(self) -> None:
+        """Stop to follow events. What is known stays readable, as stale."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    def __getitem__(self, extension_id: str | int) -> GetPresenceInfo:
+        self._check()
+        return self._board.records[str(extension_id)]
+
+    def __iter__(self) -> Iterator[str]:
+        self._check()
+        return iter([*self._board.records])
+
+    def __len__(self) -> int:
+        return len(self._board.records)
+
+    @property
+    def errors(self) -> Mapping[str, PresenceError]:
+        """Why extensions could not be read the last time, by id.
+
+        Those that are NotFound or PermissionDenied are not on the board; of others it has the last
+        known state, if there is one.
+        """
+        return MappingProxyType(self._board.errors)
+
+    @property
+    def disabled_filters(self) -> tuple[DisabledFilterInfo, ...]:
+        """Event filters that RingCentral brings nothing for: what they are about is stale."""
+        return self._disabled
+
+    @property
+    def is_live(self) -> bool:
+        """Whether events are coming and nothing is known to be missing."""
+        return self._is_following and self._board.is_settled
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last sign of life from RingCentral's events; inf before the first.
+
+        While the connection is good it stays under 25.
+        """
+        return self._reader.clock.now() - self._socket.gateway.heard_at
+
+    def is_stale(self, extension_id: str | int) -> bool:
+        """Tell whether an extension may be in another state than the board says.
+
+        It may while there is no connection, and from a gap in the events until it was read again.
+        """
+        id_ = str(extension_id)
+        return not self._is_following or id_ in self._unfollowed or self._board.is_stale(id_)
+
+    async def wait_ready(self) -> None:
+        """Wait until everything has been read once.
+
+        Raises:
+            PresenceError: the board cannot be made; it says why.
+        """
+        await self._ready.wait()
+        self._check()
+        if self._ended is not None:
+            raise self._ended
+
+    def changes(self) -> Changes:
+        """Follow the changes from now on: `async for change in board.changes():`.
+
+        A change from None is an extension that was read for the first time, one to None is an
+        extension that is gone. Of one extension, changes that nobody has taken yet are joined.
+
+        Raises:
+            PresenceError: from the iteration, when the board cannot go on.
+        """
+        return self._follow(None)
+
+    async def wait_for(
+        self, extension_id: str | int, predicate: Callable[[GetPresenceInfo], bool]
+    ) -> GetPresenceInfo:
+        """Wait until the presence of an extension is as wanted, and give it.
+
+        Args:
+            extension_id: whose.
+            predicate: called with what is known now, and after each change.
+
+        Raises:
+            UsageError: the board does not follow that extension.
+            PresenceError: the board cannot go on.
+        """
+        id_ = as_id(extension_id, "extension_id")
+        if not self._board.covers(id_):
+            raise UsageError(f"the board does not follow extension {id_}")
+        changes = self._follow(id_)
+        known = self.get(id_)
+        if known is not None and predicate(known):
+            return known
+        async for change in changes:
+            if change.new is not None and predicate(change.new):
+                return change.new
+        raise AssertionError  # It has no end.
+
+    def _follow(self, only: str | None) -> Changes:
+        self._check()
+        changes = Changes(only)
+        if self._running is None or self._ended is not None:
+            changes.fail(self._ended or UsageError(_CLOSED))
+        self._followers.add(changes)
+        return changes
+
+    @property
+    def _is_following(self) -> bool:
+        running = self._running is not None and not self._running.done()
+        return running and self._socket.gateway.is_live
+
+    def _check(self) -> None:
+        if self._error is not None:
+            self._is_seen = True
+            raise self._error
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._socket.run(self._take))
+                group.create_task(self._keep())
+        except asyncio.CancelledError:
+            self._end(SessionLost(_CLOSED))
+            raise
+        except ExceptionGroup as errors:
+            self._error = errors.exceptions[0]
+            _log.error("the board cannot go on: %s", self._error)
+            self._end(self._error)
+
+    def _end(self, error: Exception) -> None:
+        self._ended = error
+        self._ready.set()
+        for changes in self._followers:
+            changes.fail(error)
+
+    def _take(self, told: Told) -> None:
+        """Take in what the socket tells."""
+        if isinstance(told, Subscribed):
+            self._disabled = told.info.disabled_filters or ()
+            targets = (_EXTENSION.search(each.filter or "") for each in self._disabled)
+            self._unfollowed = {found[1] for found in targets if found}
+            if not self._is_begun:
+                self._is_begun = True
+                self._board.doubt()
+        elif isinstance(told, Resync):
+            if told.reason is ResyncReason.CONNECTION_LOST:
+                self._board.forget_order()
+            self._board.doubt()
+        else:
+            for change in self._board.apply(told, self._reader.now()):
+                self._tell(change)
+        if self._board.whole or self._board.doubtful:
+            self._work.set()
+
+    def _tell(self, change: PresenceChange) -> None:
+        for changes in self._followers:
+            changes.put(change)
+
+    async def _keep(self) -> None:
+        """Read what is doubtful as soon as it is, and everything now and then."""
+        clock, board = self._reader.clock, self._board
+        failures, due_at = 0, inf
+        while True:
+            await clock.wait(self._work, due_at - clock.now())
+            self._work.clear()
+            if clock.now() >= due_at:
+                board.doubt()
+            if self._is_all_doubtful:
+                due_at = clock.now() + self._refresh
+            try:
+                await self._read()
+            except PresenceError as error:
+                if isinstance(error, FATAL):
+                    raise
+                failures += 1
+                _log.warning("the board could not be read, trying again: %s", error)
+                await clock.wait(asyncio.Event(), waits(error, failures))
+                self._work.set()
+            else:
+                failures = 0
+            if failures == 0 or (failures >= PATIENCE and self._board.records):
+                self._ready.set()
+
+    @property
+    def _is_all_doubtful(self) -> bool:
+        return self._board.whole or len(self._board.doubtful) >= max(1, len(self._board.records))
+
+    async def _read(self) -> None:
+        """Read until nothing is doubtful, or it fails."""
+        board, reader = self._board, self._reader
+        while board.whole or board.doubtful:
+            ids = [*board.doubtful]
+            way = choose(len(ids), len(board.records), reader.limits())
+            by_page = way.source is ChangeSource.ACCOUNT and board.is_account
+            changes = reader.account() if board.whole or by_page else reader.batches(ids)
+            async with aclosing(changes):
+                async for change in changes:
+                    self._tell(change)

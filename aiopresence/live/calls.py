@@ -1,0 +1,193 @@
+"""The calls of a session that follow presence."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Iterable
+from datetime import timedelta
+
+from ..bulk import BulkCalls
+from ..calls import Id
+from ..errors import UsageError, shown
+from ..filters import account_presence, extension_presence
+from ..models import PresenceChange, PresenceEvent, Resync
+from ..models.inputs import as_id, seconds
+from ..protocol.board import Board
+from ..protocol.limits import GroupLimits
+from ..protocol.wire import is_path
+from ..transport.clock import Clock
+from ..transport.pipeline import check_ids
+from ..transport.socket import Socket
+from ..transport.stats import Stats
+from .board import PresenceBoard
+from .poll import poll
+from .reading import Reader
+from .stream import events
+
+# So many filters have been seen in one subscription. Who follows more follows the account.
+MAX_FILTERS = 2000
+
+
+class LiveCalls(BulkCalls):
+    """Events, the board, and polling."""
+
+    _clock: Clock
+
+    def __init__(
+        self, account_id: str, server: str, batch_format: str, concurrency: int, stats: Stats
+    ) -> None:
+        super().__init__(account_id, server, batch_format, concurrency, stats)
+        # The tasks that follow events.
+        self._live: set[asyncio.Task[None]] = set()
+
+    @property
+    @abstractmethod
+    def limits(self) -> dict[str, GroupLimits]:
+        """What is known of each usage-plan group."""
+
+    @abstractmethod
+    def _socket(self, event_filters: tuple[str, ...]) -> Socket:
+        """Make an event session."""
+
+    def events(
+        self, event_filters: Iterable[str] | None = None, *, detailed: bool = False
+    ) -> AsyncGenerator[PresenceEvent | Resync, None]:
+        """Follow presence events, for as long as it is iterated.
+
+        It connects again after every fault that may pass, and continues where it was if
+        RingCentral lets it. Each event is given once. Where some may be missing, a `Resync` stands
+        in their place. Up to 10,000 events wait for a slow user; what comes then is dropped, and a
+        Resync says how much.
+
+        Each call has a connection of its own. Iterate inside `contextlib.aclosing`, so that it
+        ends where the iteration does.
+
+        Args:
+            event_filters: what to follow, such as `[filters.call_queue_presence(id)]`; None for
+                the presence of all extensions of the session's account.
+            detailed: with the calls, if no filters are given.
+
+        Raises:
+            UsageError: an argument is wrong: at once.
+            PermissionDenied: a filter, or events at all, are not allowed. They need the permission
+                WebSocketsSubscription, and those that `filters` names.
+            InvalidRequest: a filter is wrong.
+            AuthError: the credentials or the token were refused.
+            SessionLost: the session was closed.
+
+        Source: RingCentral guide, "WebSockets".
+        """
+        if event_filters is None:
+            account = self.account_id
+            event_filters = [account_presence(detailed=detailed, account_id=account)]
+        return events(self._socket(check_filters(event_filters)), self._live)
+
+    def board(
+        self,
+        extension_ids: Iterable[Id] | None = None,
+        *,
+        detailed_telephony_state: bool = False,
+        sip_data: bool = False,
+        refresh: float | timedelta | None = 3600.0,
+    ) -> PresenceBoard:
+        """Keep the presence of many extensions at hand, and true: `async with session.board() …`.
+
+        Args:
+            extension_ids: whose; None for all of the session's account. Events of single
+                extensions need the permission ReadPresence, those of all ReadAccounts, which is
+                what is followed for more than 2,000 ids, too.
+            detailed_telephony_state: with the calls.
+            sip_data: with their SIP data, and so with the calls.
+            refresh: seconds, or a timedelta, after which everything is read again, which mends
+                what no event told, such as a changed message. None never does.
+
+        Raises:
+            UsageError: an argument is wrong.
+        """
+        ids = None if extension_ids is None else check_board_ids(extension_ids)
+        every = float("inf") if refresh is None else seconds("refresh", refresh)
+        detailed, account = detailed_telephony_state, self.account_id
+        follow = [account_presence(detailed=detailed, sip_data=sip_data, account_id=account)]
+        if ids is not None and len(ids) <= MAX_FILTERS:
+            follow = [
+                extension_presence(id_, detailed=detailed, sip_data=sip_data, account_id=account)
+                for id_ in sorted(ids)
+            ]
+        socket = self._socket(tuple(follow))
+        reader = self._reader(ids, detailed_telephony_state, sip_data)
+        return PresenceBoard(socket, reader, every, self._live)
+
+    def poll(
+        self,
+        extension_ids: Iterable[Id] | None = None,
+        *,
+        interval: float | timedelta | None = None,
+        detailed_telephony_state: bool = False,
+        sip_data: bool = False,
+    ) -> AsyncGenerator[PresenceChange, None]:
+        """Follow presence by reading it again and again, where events are not allowed.
+
+        Each round reads in batches or by pages of the account, whichever the limits let through
+        sooner; the source of a change tells, and so does the log when that changes. The first
+        round gives every extension, as a change from None.
+
+        Args:
+            extension_ids: whose; None for all of the session's account.
+            interval: seconds, or a timedelta, from the beginning of a round to that of the next;
+                None for the shortest that the limits sustain.
+            detailed_telephony_state: with the calls.
+            sip_data: with their SIP data, and so with the calls.
+
+        Yields:
+            What has changed.
+
+        Raises:
+            UsageError: an argument is wrong: at once.
+            PermissionDenied: presence may not be read.
+            AuthError: the credentials or the token were refused. Other errors are tried again.
+        """
+        ids = None if extension_ids is None else check_board_ids(extension_ids)
+        every = None if interval is None else seconds("interval", interval)
+        return poll(self._reader(ids, detailed_telephony_state, sip_data), ids, every)
+
+    def _reader(self, ids: frozenset[str] | None, detailed: bool, sip_data: bool) -> Reader:
+        for name, value in (("detailed_telephony_state", detailed), ("sip_data", sip_data)):
+            if not isinstance(value, bool):
+                raise UsageError(f"{name} must be True or False, not {type(value).__name__}")
+        return Reader(self, lambda: self.limits, Board(ids), self._clock, detailed, sip_data)
+
+    async def _end_live(self) -> None:
+        """End whatever follows events."""
+        tasks = [*self._live]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
+    """Check event filters, and leave out what a detailed filter of the same target brings anyway.
+
+    Raises:
+        UsageError: they are not filters, or none.
+    """
+    wrong = UsageError("event_filters must be filters, such as [filters.account_presence()]")
+    if isinstance(event_filters, (str, bytes)) or not isinstance(event_filters, Iterable):
+        raise wrong
+    given = dict.fromkeys(event_filters)
+    for each in given:
+        if not isinstance(each, str) or not is_path(each.partition("?")[0]):
+            raise wrong
+        if not each.isascii() or not each.isprintable() or " " in each:
+            raise UsageError(f"{shown(each)} is no event filter: it has characters that none has")
+    if not given:
+        raise wrong
+    detailed = {each.partition("?")[0] for each in given if "?detailedTelephonyState=true" in each}
+    return tuple(each for each in given if "?" in each or each not in detailed)
+
+
+def check_board_ids(extension_ids: Iterable[Id]) -> frozenset[str]:
+    """Check the ids of a board; UsageError if they are none, or not of single extensions."""
+    check_ids(extension_ids)
+    ids = frozenset(as_id(id_, f"extension_ids[{n}]") for n, id_ in enumerate(extension_ids))
+    if not ids:
+        raise UsageError("extension_ids is empty; None is for all of the account")
+    return ids

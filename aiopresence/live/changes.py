@@ -1,0 +1,49 @@
+"""The changes of a board, for each who follows them at their own pace."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import attrs
+
+from ..models import PresenceChange
+
+
+class Changes(AsyncIterator[PresenceChange]):
+    """What has changed on a board since the last one taken, oldest first.
+
+    Several changes of one extension that nobody has taken yet are given as one, from the oldest
+    state to the newest; what has changed back is not given. So it never holds more than one change
+    for each extension, however slow its user is.
+    """
+
+    def __init__(self, only: str | None = None) -> None:
+        self._only = only
+        self._waiting: dict[str, PresenceChange] = {}
+        self._error: BaseException | None = None
+        self._changed = asyncio.Event()
+
+    def put(self, change: PresenceChange) -> None:
+        """Add a change."""
+        if self._only not in (None, change.id):
+            return
+        earlier = self._waiting.get(change.id)
+        if earlier is not None:
+            change = attrs.evolve(change, old=earlier.old)
+        if change.old == change.new:
+            del self._waiting[change.id]
+        else:
+            self._waiting[change.id] = change
+            self._changed.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Let the iteration raise an error, after the changes before it."""
+        self._error = error
+        self._changed.set()
+
+    async def __anext__(self) -> PresenceChange:
+        while not self._waiting:
+            if self._error is not None:
+                raise self._error
+            self._changed.clear()
+            await self._changed.wait()
+        return self._waiting.pop(next(iter(self._waiting)))

@@ -1,0 +1,103 @@
+"""Following presence without events: by reading it again and again."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from math import inf
+
+from ..errors import PermissionDenied, PresenceError
+from ..models import ChangeSource, PresenceChange
+from ..protocol import polling
+from ..protocol.polling import Way
+from ..transport.socket import FATAL
+from .reading import Reader, waits
+
+_log = logging.getLogger("aiopresence")
+
+# Not more often, however few there are to read. A guess at what is of use.
+SHORTEST = 1.0
+# An account that is read by its known ids is asked for new ones so often.
+NEW_ONES = 3600.0
+# The size of an account that cannot be asked for: reading it by pages is no way.
+ENDLESS = 10**9
+
+
+class Rounds:
+    """What to read in each round.
+
+    Args:
+        reader: what reads.
+        ids: which extensions; None for all of the account.
+    """
+
+    def __init__(self, reader: Reader, ids: frozenset[str] | None) -> None:
+        self._reader = reader
+        self._ids = ids
+        self._size: int | None = None
+        self._list_at = -inf
+
+    async def choose(self) -> Way:
+        """Choose the way of the next round.
+
+        Raises:
+            PresenceError: the size of the account could not be asked for.
+        """
+        limits = self._reader.limits()
+        if self._ids is not None:
+            count = len(self._ids)
+            likely = polling.choose(count, self._size or count, limits)
+            if self._size is None and likely.source is ChangeSource.ACCOUNT:
+                self._size = await self._ask_size()
+            return polling.choose(count, self._size or count, limits)
+        known = len(self._reader.board.records)
+        if self._reader.clock.now() >= self._list_at:
+            return polling.pages(known, limits)
+        return polling.choose(known, known, limits)
+
+    async def _ask_size(self) -> int:
+        try:
+            page = await self._reader.calls.read_account_presence(per_page=1)
+        except PermissionDenied:
+            return ENDLESS
+        return (page.paging and page.paging.total_elements) or ENDLESS
+
+    async def read(self, way: Way) -> AsyncGenerator[PresenceChange, None]:
+        """Read everything once; give what has changed. PresenceError: not all could be read."""
+        reader, board = self._reader, self._reader.board
+        if way.source is ChangeSource.ACCOUNT:
+            async for change in reader.account():
+                yield change
+            self._list_at = reader.clock.now() + NEW_ONES
+        else:
+            board.doubt(self._ids or board.records)
+        if board.doubtful:
+            async for change in reader.batches([*board.doubtful]):
+                yield change
+
+
+async def poll(
+    reader: Reader, ids: frozenset[str] | None, interval: float | None
+) -> AsyncGenerator[PresenceChange, None]:
+    """Read again and again; see `PresenceSession.poll`."""
+    clock, rounds, last = reader.clock, Rounds(reader, ids), None
+    failures = 0
+    while True:
+        began_at = clock.now()
+        try:
+            way = await rounds.choose()
+            every = max(SHORTEST, way.interval) if interval is None else interval
+            if (way.source, way.requests) != last:
+                last = way.source, way.requests
+                _log.info("polling by %s, %d requests every %.0f s", *last, every)
+            async with aclosing(rounds.read(way)) as changes:
+                async for change in changes:
+                    yield change
+            failures = 0
+        except PresenceError as error:
+            if isinstance(error, FATAL):
+                raise
+            failures += 1
+            _log.warning("not everything could be polled, trying again: %s", error)
+            every = waits(error, failures)
+        await clock.wait(asyncio.Event(), began_at + every - clock.now())

@@ -1,0 +1,97 @@
+"""Reading what a board is to know, by batches or by pages of the account."""
+
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import attrs
+
+from ..bulk import BulkCalls
+from ..errors import DecodeError, NotFound, PermissionDenied, PresenceError
+from ..models import ChangeSource, GetPresenceInfo, PresenceChange
+from ..protocol.board import Board
+from ..protocol.limits import GroupLimits
+from ..transport.clock import Clock
+
+
+@attrs.frozen
+class Reader:
+    """Reads into a board.
+
+    Attributes:
+        calls: what reads.
+        limits: tells what is known of the groups.
+        board: what is read into.
+        clock: what dates the changes.
+        detailed: whether to read calls.
+        sip_data: whether to read their SIP data.
+    """
+
+    calls: BulkCalls
+    limits: Callable[[], Mapping[str, GroupLimits]]
+    board: Board
+    clock: Clock
+    detailed: bool
+    sip_data: bool
+
+    async def batches(self, ids: Collection[str]) -> AsyncGenerator[PresenceChange, None]:
+        """Read some extensions by their ids, in batches; give what has changed.
+
+        Raises:
+            PermissionDenied: no presence may be read at all.
+            PresenceError: some could not be read, which says nothing of them. The others were.
+        """
+        reading = self.board.begin(ids)
+        outcomes = self.calls.iter_user_presence_statuses(
+            ids, detailed_telephony_state=self.detailed, sip_data=self.sip_data
+        )
+        failure: PresenceError | None = None
+        try:
+            async with aclosing(outcomes):
+                async for outcome in outcomes:
+                    error = outcome.error or DecodeError("an empty answer")
+                    answer = error if outcome.value is None else outcome.value
+                    source, now = ChangeSource.BATCH, self.now()
+                    for change in self.board.put(reading, outcome.id, answer, source, now):
+                        yield change
+                    if not isinstance(answer, (GetPresenceInfo, NotFound, PermissionDenied)):
+                        failure = answer
+        finally:
+            self.board.end(reading, complete=True)
+        errors = self.board.errors
+        if not self.board.records and all(isinstance(e, PermissionDenied) for e in errors.values()):
+            failure = next(iter(errors.values()), None)
+        if failure is not None:
+            raise failure
+
+    async def account(self) -> AsyncGenerator[PresenceChange, None]:
+        """Read all extensions of the account, page by page; give what has changed.
+
+        Raises:
+            PresenceError: a page could not be read.
+        """
+        reading = self.board.begin()
+        records = self.calls.iter_account_presence(
+            detailed_telephony_state=self.detailed, sip_data=self.sip_data
+        )
+        complete = False
+        try:
+            async with aclosing(records):
+                async for record in records:
+                    id_ = record.extension.id if record.extension else None
+                    if id_ is not None and self.board.covers(id_):
+                        source, now = ChangeSource.ACCOUNT, self.now()
+                        for change in self.board.put(reading, id_, record, source, now):
+                            yield change
+            complete = True
+        finally:
+            self.board.end(reading, complete=complete)
+
+    def now(self) -> datetime:
+        """Give this moment."""
+        return datetime.fromtimestamp(self.clock.wall(), UTC)
+
+
+def waits(error: PresenceError, attempt: int) -> float:
+    """Give the seconds to wait before reading again what could not be read."""
+    return max(getattr(error, "retry_after", None) or 0.0, min(120.0, 2.0**attempt))

@@ -1,0 +1,210 @@
+"""One picture of what is read and what events tell, whatever the order in which they come.
+
+- An event tells what has changed, so it is merged into what is known.
+- A read may be older than events that come while it is under way, so these are merged into its
+  answer again. When all events have come, every field has its latest value.
+- An event that is older than the last one about its extension is not merged. It may have told what
+  the later one did not, and the numbers that say so are hardly documented, so the extension is
+  doubtful from then on.
+- What is doubtful is to be read again. It stays as it was meanwhile.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from ..errors import NotFound, PermissionDenied, PresenceError
+from ..models import (
+    ChangeSource,
+    GetPresenceInfo,
+    PresenceChange,
+    PresenceEvent,
+    PresenceEventBody,
+)
+from . import events
+
+# What an event tells of an extension, and a read does too.
+_SHARED = tuple(
+    field.name
+    for field in attrs.fields(PresenceEventBody)
+    if field.name not in ("extension_id", "sequence", "owner_id")
+)
+
+
+@attrs.define(eq=False)
+class Reading:
+    """A read under way.
+
+    Attributes:
+        whole: whether all extensions of the account are read.
+        open: the ids whose answers have not come.
+        later: by id, what events have told since it began.
+    """
+
+    whole: bool
+    open: set[str]
+    later: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+
+
+class Board:
+    """The presence of some extensions, or of all in an account.
+
+    Args:
+        ids: which; None for all.
+
+    Attributes:
+        records: what is known, by id.
+        errors: why an extension could not be read the last time, by id.
+        doubtful: the ids to read again, in order.
+        whole: whether everything is to be read again.
+    """
+
+    def __init__(self, ids: Iterable[str] | None) -> None:
+        self.records: dict[str, GetPresenceInfo] = {}
+        self.errors: dict[str, PresenceError] = {}
+        self.doubtful: dict[str, None] = {}
+        self.whole = False
+        self._ids = None if ids is None else frozenset(ids)
+        self._readings: list[Reading] = []
+        self._last: dict[str, tuple[int | None, datetime | None]] = {}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be read, nor being read."""
+        return not (self.whole or self.doubtful or self._readings)
+
+    @property
+    def is_account(self) -> bool:
+        """Whether it is of all extensions of the account."""
+        return self._ids is None
+
+    def covers(self, id_: str) -> bool:
+        """Tell whether an extension is to be on it."""
+        return self._ids is None or id_ in self._ids
+
+    def is_stale(self, id_: str) -> bool:
+        """Tell whether an extension is doubtful, or just being read because it was."""
+        return self.whole or id_ in self.doubtful or any(id_ in r.open for r in self._readings)
+
+    def doubt(self, ids: Iterable[str] | None = None) -> None:
+        """Have some extensions read again, or all."""
+        if ids is not None:
+            self.doubtful.update(dict.fromkeys(ids))
+        elif self._ids is not None:
+            self.doubtful.update(dict.fromkeys(self._ids))
+        else:
+            self.whole = True
+
+    def forget_order(self) -> None:
+        """Compare with no earlier event any more: the numbers may begin anew."""
+        self._last.clear()
+
+    def begin(self, ids: Iterable[str] | None = None) -> Reading:
+        """Begin to read some extensions, or all. What was doubtful of them no longer is."""
+        if ids is None:
+            reading = Reading(True, {*self.records, *self.doubtful})
+            self.whole = False
+            self.doubtful.clear()
+        else:
+            reading = Reading(False, set(ids))
+            for id_ in reading.open:
+                self.doubtful.pop(id_, None)
+        self._readings.append(reading)
+        return reading
+
+    def put(
+        self,
+        reading: Reading,
+        id_: str,
+        answer: GetPresenceInfo | PresenceError,
+        source: ChangeSource,
+        time: datetime,
+    ) -> Iterator[PresenceChange]:
+        """Take one answer of a read in; give the change that it brings, if any.
+
+        Args:
+            reading: which read.
+            id_: of which extension.
+            answer: what was read, or why nothing was. An error that says nothing of the extension
+                itself leaves it as it is, and doubtful.
+            source: how it was read.
+            time: this moment.
+        """
+        reading.open.discard(id_)
+        if isinstance(answer, GetPresenceInfo):
+            self.errors.pop(id_, None)
+            new = attrs.evolve(answer, **reading.later.get(id_, {}))
+            yield from self._change(id_, new, source, time)
+            return
+        self.errors[id_] = answer
+        if isinstance(answer, (NotFound, PermissionDenied)):
+            yield from self._change(id_, None, source, time)
+        else:
+            self.doubtful[id_] = None
+
+    def end(self, reading: Reading, *, complete: bool) -> None:
+        """End a read. What it did not answer is doubtful again.
+
+        Args:
+            reading: which read.
+            complete: whether it has come to its end. An extension that a whole one did not answer
+                may be gone, or have been missed between two pages.
+        """
+        self._readings.remove(reading)
+        self.doubtful.update(dict.fromkeys(sorted(reading.open)))
+        if reading.whole and not complete:
+            self.whole = True
+
+    def apply(self, event: PresenceEvent, time: datetime) -> Iterator[PresenceChange]:
+        """Take an event in; give the change that it brings, if any."""
+        body = event.body
+        if isinstance(body, PresenceEventBody) and body.extension_id is not None:
+            if self.covers(body.extension_id) and self._is_in_order(event, body):
+                yield from self._merge(body.extension_id, _told(body), event.timestamp or time)
+        elif events.is_presence(event):
+            # It cannot be read. Whose presence it is about can be, perhaps.
+            id_ = str(body.get("extensionId")) if isinstance(body, dict) else ""
+            if id_ in self.records:
+                self.doubt([id_])
+            else:
+                self.doubt()
+
+    def _is_in_order(self, event: PresenceEvent, body: PresenceEventBody) -> bool:
+        id_ = body.extension_id or ""
+        sequence, timestamp = self._last.get(id_, (None, None))
+        older = body.sequence is not None and sequence is not None and body.sequence < sequence
+        if older:
+            self.doubt([id_])
+            # Older by number and newer by time: the numbers have begun anew.
+            newer = event.timestamp and timestamp and event.timestamp > timestamp
+            if not newer:
+                return False
+        self._last[id_] = (body.sequence, event.timestamp)
+        return True
+
+    def _merge(self, id_: str, told: dict[str, Any], time: datetime) -> Iterator[PresenceChange]:
+        for reading in self._readings:
+            if reading.whole or id_ in reading.open:
+                reading.later.setdefault(id_, {}).update(told)
+        known = self.records.get(id_)
+        if known is not None:
+            yield from self._change(id_, attrs.evolve(known, **told), ChangeSource.EVENT, time)
+        elif id_ not in self.errors and not any(r.whole or id_ in r.open for r in self._readings):
+            self.doubt([id_])  # It is new in the account.
+
+    def _change(
+        self, id_: str, new: GetPresenceInfo | None, source: ChangeSource, time: datetime
+    ) -> Iterator[PresenceChange]:
+        old = self.records.get(id_)
+        if new is None:
+            self.records.pop(id_, None)
+        else:
+            self.records[id_] = new
+        if new != old:
+            yield PresenceChange(id_, old, new, source, time)
+
+
+def _told(body: PresenceEventBody) -> dict[str, Any]:
+    return {name: value for name in _SHARED if (value := getattr(body, name)) is not None}

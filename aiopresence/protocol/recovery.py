@@ -1,0 +1,155 @@
+"""Whether a new connection joins on to the lost one, or notifications may be missing between.
+
+RingCentral keeps the newest notifications of a lost connection for a while and replays them to one
+that brings the old one's token. Older ones are gone without a word, so it is counted here how much
+was replayed. Notifications are told apart by uuid.
+
+Source: RingCentral guide, "WebSockets", session recovery. Times are monotonic seconds, given by
+the caller.
+"""
+
+from datetime import datetime
+from math import inf
+
+import attrs
+
+from ..models import PresenceEvent, ResyncReason
+from .frames import Wsc
+
+# A replay brings some hundred known notifications again; a bound for what is not documented.
+MAX_SEEN = 10_000
+
+
+@attrs.frozen
+class Gap:
+    """Notifications may be missing since a moment; none are from here on."""
+
+    reason: ResyncReason
+    since_at: float
+
+
+@attrs.define
+class _Replay:
+    """The replay after a recovery, whose end is not announced.
+
+    Attributes:
+        marker: the heartbeat that was sent at its beginning. What comes before its echo is taken
+            for replayed, and so is what is older than the connection.
+        since_at: when the lost connection was last heard of.
+        left: how many more notifications make it a whole buffer.
+        created: when the connection was made, by the gateway's clock; None when not known.
+        over: whether the marker has come back.
+    """
+
+    marker: str
+    since_at: float
+    left: float
+    created: datetime | None
+    over: bool = False
+
+    def brings(self, event: PresenceEvent) -> bool:
+        """Tell whether a notification is a replayed one."""
+        older = self.created and event.timestamp and event.timestamp < self.created
+        return not self.over or bool(older)
+
+
+class Recovery:
+    """What is known of the notifications so far, over all connections."""
+
+    def __init__(self) -> None:
+        self._wsc: Wsc | None = None
+        self._connection = 0
+        self._seen: dict[str, int] = {}
+        self._newest: datetime | None = None
+        # Since when notifications may be missing; None while none are.
+        self._missing_since: float | None = None
+        self._replay: _Replay | None = None
+        # A replay was cut off. The token may be newer than what it would still have brought.
+        self._torn = False
+
+    @property
+    def token(self) -> str | None:
+        """What the next connection can be asked to continue the last one with."""
+        return None if self._wsc is None else self._wsc.token
+
+    def keep(self, wsc: Wsc | None) -> None:
+        """Keep a token if it is newer, in whatever order they come."""
+        if wsc and (self._wsc is None or wsc.sequence >= self._wsc.sequence):
+            self._wsc = wsc
+
+    def lose(self, heard_at: float, *, broken: bool) -> None:
+        """Take note of the end of a connection.
+
+        Args:
+            heard_at: until when nothing is missing, unless it was before.
+            broken: it ended because of what the gateway sent, and a replay would bring it again.
+        """
+        if self._missing_since is None:
+            self._missing_since = heard_at
+        if self._replay is not None and not self._replay.over:
+            self._torn = True
+        if broken:
+            self._wsc = None
+
+    def resume(
+        self, now: float, wsc: Wsc | None, marker: str, buffer: int, created: datetime | None
+    ) -> list[Gap]:
+        """Begin with a connection that continues the lost one.
+
+        Args:
+            now: this moment.
+            wsc: what this connection can be continued with; None for the same as the lost one.
+            marker: the id of the heartbeat that is sent now.
+            buffer: how many notifications the gateway keeps.
+            created: when the connection was made, as the gateway says; None when it does not.
+        """
+        self._connection += 1
+        self._wsc = wsc or self._wsc
+        since = now if self._missing_since is None else self._missing_since
+        if self._torn:
+            return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)
+        if created and self._newest and created <= self._newest:
+            created = None  # It is that of the session's first connection.
+        self._replay = _Replay(marker, since, buffer, created)
+        return []
+
+    def restart(self, wsc: Wsc | None) -> None:
+        """Begin with a connection that continues nothing."""
+        self._connection += 1
+        self._wsc = wsc
+
+    def echoed(self, marker: str | None) -> None:
+        """Take note of a heartbeat that came back: what was missing has been replayed."""
+        if self._replay and marker == self._replay.marker:
+            self._replay.over = True
+            self._missing_since = None
+
+    def report(self, now: float, reason: ResyncReason) -> list[Gap]:
+        """Report what may be missing, and count on it no more."""
+        since = now if self._missing_since is None else self._missing_since
+        self._missing_since, self._torn, self._replay = None, False, None
+        return [Gap(reason, since)]
+
+    def take(self, now: float, event: PresenceEvent) -> tuple[bool, list[Gap]]:
+        """Take a notification in; tell whether it is new, and what is missing before it."""
+        known = None if event.uuid is None else self._seen.get(event.uuid)
+        gap = self._count(now, event, known)
+        if known is None and event.uuid is not None:
+            self._seen[event.uuid] = self._connection
+            if len(self._seen) > MAX_SEEN:
+                del self._seen[next(iter(self._seen))]
+        if event.timestamp and (self._newest is None or event.timestamp > self._newest):
+            self._newest = event.timestamp
+        return known is None, gap
+
+    def _count(self, now: float, event: PresenceEvent, known: int | None) -> list[Gap]:
+        replay = self._replay
+        if replay is None or not replay.brings(event):
+            return []
+        if known is not None and known != self._connection:
+            replay.left = inf  # It joins on to what had come before: nothing is between.
+        replay.left -= 1
+        if replay.left > 0:
+            return []
+        self._missing_since = replay.since_at
+        return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)

@@ -1,0 +1,90 @@
+"""The token for one WebSocket connection, and where it may be taken.
+
+Source: RingCentral API reference, "Create WebSocket Access Token"; group Auth, permission
+WebSocketsSubscription.
+"""
+
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+
+from ..errors import DecodeError, SessionLost, UsageError
+from ..grants import AccessToken
+from ..secret import Secret
+from .wire import Request, Response
+
+WSTOKEN: Request[Any] = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
+
+
+@attrs.frozen
+class WsToken:
+    """A token that opens one connection, within some 30 seconds.
+
+    Attributes:
+        uri: the gateway's address, without a query.
+        ws_access_token: the token; a secret.
+    """
+
+    uri: str
+    ws_access_token: str = attrs.field(repr=False)
+
+
+def read(response: Response, server: str) -> WsToken:
+    """Read the answer to WSTOKEN.
+
+    Args:
+        response: the answer.
+        server: the server that gave it.
+
+    Raises:
+        DecodeError: it holds no token.
+        SessionLost: it leads to somewhere that is not the server's own gateway.
+    """
+    answer = response.json()
+    said = answer if isinstance(answer, dict) else {}
+    uri = said.get("uri")
+    try:
+        token = AccessToken(said.get("ws_access_token")).access_token  # type: ignore[arg-type]
+    except UsageError:
+        raise DecodeError("no usable token", "$.ws_access_token") from None
+    if not isinstance(uri, str):
+        raise DecodeError("no address", "$.uri")
+    if not _leads_to_gateway(uri, server):
+        raise SessionLost("the address for events is not one of the server's own; not connected")
+    return WsToken(uri, Secret(token))
+
+
+def _leads_to_gateway(uri: str, server: str) -> bool:
+    """Tell whether an address is on the server's domain and encrypted, or on loopback like it."""
+    try:
+        there, here = urlsplit(uri), urlsplit(server)
+        port = there.port
+    except ValueError:
+        return False
+    plain = uri.isascii() and uri.isprintable() and not ({*uri} & {*' \\"<>^`{|}'})
+    if not plain or "@" in there.netloc or there.query or there.fragment or not there.hostname:
+        return False
+    if here.scheme == "http":
+        return there.scheme in ("ws", "wss") and _is_loopback(there.hostname)
+    if _is_loopback(here.hostname or ""):
+        return there.scheme == "wss" and _is_loopback(there.hostname)
+    return there.scheme == "wss" and port in (None, 443) and _same_domain(there, here)
+
+
+def _same_domain(there: SplitResult, here: SplitResult) -> bool:
+    domain = here.hostname or ""
+    if domain.endswith(".ringcentral.com"):
+        domain = "ringcentral.com"
+    elif domain.count(".") > 1:
+        domain = domain.partition(".")[2]  # Beside the platform, as in ws-api.example.com.
+    host = there.hostname or ""
+    return host == domain or host.endswith(f".{domain}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
