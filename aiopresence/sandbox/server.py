@@ -9,6 +9,9 @@ from ..errors import UsageError
 from ..grants import JwtGrant
 from .access_control import Access
 from .ask import Options
+from .gateway import Gateway
+from .gateway_control import GatewayControl
+from .gateway_plan import GatewayPlan
 from .listener import Listener
 from .people_control import People
 from .quota import Plan
@@ -43,9 +46,11 @@ class Sandbox(People, Access):
         html_429: whether the body of a 429 is HTML.
         token_lifetime: seconds that access tokens live when the request for one does not say.
         refresh_tokens: whether a login brings a refresh token.
+        gateway: how the WebSocket gateway behaves; None for RingCentral's defaults.
         clock: tells the time in seconds, never less than before; a test may bring its own.
 
     Attributes:
+        gateway: what goes on at the WebSocket gateway, and what is to go wrong there.
         faults: what is to go wrong.
         requests: every request so far, in order of arrival.
 
@@ -75,6 +80,7 @@ class Sandbox(People, Access):
         html_429: bool = False,
         token_lifetime: float = ACCESS_LIFE,
         refresh_tokens: bool = True,
+        gateway: GatewayPlan | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if extensions < 1:
@@ -82,11 +88,14 @@ class Sandbox(People, Access):
         options = Options(line_ending, hrefs, batch_limit, page_limit, paging_totals)
         plan = Plan(window, limits, penalty, rate_headers, retry_after, html_429)
         lives = Lives(token_lifetime, REFRESH_LIFE if refresh_tokens else 0.0)
-        service = Service(extensions, seed, options, plan, lives)
-        listener = Listener(service, latency, clock)
+        gateway_plan = gateway or GatewayPlan()
+        service = Service(extensions, seed, options, plan, lives, gateway_plan)
+        doors = Gateway(gateway_plan, service.feed)
+        listener = Listener(service, doors, latency, clock)
         People.__init__(self, service, listener)
         Access.__init__(self, service, clock)
         self._address = (host, port)
+        self.gateway = GatewayControl(doors)
         self.faults = self._listener.faults
         self.requests = self._listener.requests
 
