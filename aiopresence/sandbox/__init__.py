@@ -25,6 +25,7 @@ from .kinds import (
     Truncate,
 )
 from .server import Sandbox
+from .simulation import Simulation
 from .switchboard import GatewayFrame, GatewayRule
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Redirect",
     "Reset",
     "Sandbox",
+    "Simulation",
     "Slice",
     "Truncate",
 ]

@@ -17,6 +17,7 @@ from .people_control import People
 from .quota import Plan
 from .service import Service
 from .sessions import ACCESS_LIFE, REFRESH_LIFE, Lives
+from .simulation import Simulation
 
 
 class Sandbox(People, Access):
@@ -95,6 +96,8 @@ class Sandbox(People, Access):
         People.__init__(self, service, listener)
         Access.__init__(self, service, clock)
         self._address = (host, port)
+        self._seed = seed
+        self._simulations: list[Simulation] = []
         self.gateway = GatewayControl(doors)
         self.faults = self._listener.faults
         self.requests = self._listener.requests
@@ -122,7 +125,26 @@ class Sandbox(People, Access):
 
     async def close(self) -> None:
         """Stop listening and end all connections, whatever hangs; a second time does nothing."""
+        for simulation in self._simulations:
+            simulation.stop()
+        self._simulations.clear()
         await self._listener.close()
+
+    def simulate(self, rate: float = 1.0) -> Simulation:
+        """Make the account live: calls ring, connect, are held and end, people change their minds.
+
+        Use it as `async with sandbox.simulate(5):`, or call its `start` and `stop`; closing the
+        sandbox stops it too. The changes are the same for the same seed.
+
+        Args:
+            rate: changes per second, on average.
+
+        Raises:
+            UsageError: rate is not a positive number.
+        """
+        simulation = Simulation(self._service.account, self.feed, rate, self._seed)
+        self._simulations.append(simulation)
+        return simulation
 
     @property
     def grant(self) -> JwtGrant:
