@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -280,42 +281,104 @@ async def test_an_unknown_session_is_not_recovered(wsc: str) -> None:
         assert meta["wsc"]["token"] != token
 
 
-async def test_a_session_that_was_lost_for_too_long_is_over() -> None:
-    async with door(GatewayPlan(recovery_timeout=0.01)) as it:
-        _, wsc = await it.subscribed()
-        it.sandbox.gateway.cut()
-        await until(it.sandbox, 0)
-        await asyncio.sleep(0.02)
-        assert it.sandbox.gateway.subscriptions == []
-        again = await it.open(wsc)
-        assert (await again.get())[1]["recoveryState"] == "Failed"
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """A loop whose time a test can move on."""
+
+    skipped = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped
 
 
-async def test_an_idle_connection_is_ended_and_can_be_recovered() -> None:
-    async with door(GatewayPlan(idle_timeout=0.04)) as it:
+async def jump(seconds: float) -> None:
+    """Let time pass, and what is due happen."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    loop.skipped += seconds
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def in_its_own_time(story: Callable[[Door], Awaitable[None]]) -> None:
+    """Run a test on a loop whose time it moves on itself."""
+
+    async def tell() -> None:
+        async with door(token_lifetime=1e9) as it:
+            await story(it)
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(tell())
+
+
+def test_a_session_that_was_lost_for_too_long_is_over() -> None:
+    async def story(it: Door) -> None:
+        for seconds, state in ((179, "Successful"), (181, "Failed")):
+            _, wsc = await it.subscribed()
+            it.sandbox.gateway.cut()
+            await until(it.sandbox, 0)
+            await jump(seconds)
+            again = await it.open(wsc)
+            assert (await again.get())[1]["recoveryState"] == state
+            assert len(it.sandbox.gateway.subscriptions) == (state == "Successful")
+            await again.ws.close()
+            await until(it.sandbox, 0)
+            await jump(181)
+
+    in_its_own_time(story)
+
+
+def test_an_idle_connection_is_ended_and_can_be_recovered() -> None:
+    async def story(it: Door) -> None:
         socket, wsc = await it.subscribed()
-        await asyncio.sleep(0.02)
+        await jump(1700)
         await socket.say({"type": "Heartbeat", "messageId": "h"})
         await socket.get()
-        alive = time.monotonic()
+        await jump(1700)
+        assert it.sandbox.gateway.connections == 1
         await socket.ws.ping()
+        await it.ticket()  # the ping has arrived by then
+        it.change()
+        await socket.get()
+        await jump(200)
         meta, error = await socket.get()
-        assert time.monotonic() - alive > 0.03
         assert (meta["type"], error["errorCode"]) == ("Error", "WSG-902")
         end = await socket.end()
         assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, 1001)
         again = await it.open(wsc)
         assert (await again.get())[1]["recoveryState"] == "Successful"
+        assert sequence(await again.get()) == 2
+
+    in_its_own_time(story)
 
 
-async def test_no_session_lasts_longer_than_the_absolute_timeout() -> None:
-    async with door(GatewayPlan(absolute_timeout=0.03)) as it:
+def test_no_session_lasts_longer_than_the_absolute_timeout() -> None:
+    async def story(it: Door) -> None:
         socket, wsc = await it.subscribed()
-        _, error = await socket.get()
-        assert error["errorCode"] == "WSG-903"
-        assert (await socket.end()).type is aiohttp.WSMsgType.CLOSE
-        again = await it.open(wsc)
-        assert (await again.get())[1]["recoveryState"] == "Failed"
+        for _ in range(50):
+            await jump(1750)
+            socket, recovered = await it.open(wsc), socket
+            if (await socket.get())[1]["recoveryState"] == "Failed":
+                break
+            assert (await recovered.end()).type is aiohttp.WSMsgType.CLOSE
+        assert (await recovered.get())[1]["errorCode"] == "WSG-903"
+        assert (await recovered.end()).type is aiohttp.WSMsgType.CLOSE
+
+    in_its_own_time(story)
+
+
+def test_a_client_that_does_not_answer_a_close_is_left_after_a_while() -> None:
+    async def story(it: Door) -> None:
+        ticket = await it.ticket()
+        uri = f"{ticket['uri']}?access_token={ticket['ws_access_token']}"
+        socket = await it.call.http.ws_connect(uri, autoclose=False)
+        await socket.receive()
+        it.sandbox.gateway.close(4000)
+        assert (await socket.receive()).data == 4000
+        assert it.sandbox.gateway.connections == 1
+        await jump(1.1)
+        await until(it.sandbox, 0)
+
+    in_its_own_time(story)
 
 
 async def test_a_connection_outlives_the_access_token_behind_it() -> None:

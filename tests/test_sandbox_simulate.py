@@ -73,15 +73,15 @@ async def test_the_rate_is_kept_however_high() -> None:
 
 
 async def test_a_low_rate_waits_for_its_first_change() -> None:
-    simulation = Sandbox(1).simulate(25)
-    simulation.start()
-    simulation.start()
-    await asyncio.sleep(0.02)
-    assert simulation.changes == 0
-    await asyncio.sleep(0.03)
-    assert simulation.changes == 1
-    simulation.stop()
-    simulation.stop()
+    rare, frequent = Sandbox(1).simulate(0.5), Sandbox(1).simulate(50)
+    for simulation in (rare, frequent, rare):
+        simulation.start()
+    async with asyncio.timeout(2):
+        while not frequent.changes:
+            await asyncio.sleep(0.01)
+    assert rare.changes == 0
+    for simulation in (rare, frequent, rare):
+        simulation.stop()
 
 
 async def test_closing_the_sandbox_stops_it() -> None:

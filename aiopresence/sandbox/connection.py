@@ -35,7 +35,7 @@ class Connection:
         self._board = board
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: set[asyncio.TimerHandle] = set()
         self._closed = False
         self.heard = self._loop.time()
 
@@ -96,7 +96,13 @@ class Connection:
 
     def later(self, seconds: float, call: Callable[..., None], *args: object) -> None:
         """Do something after a while, if the connection is still there then."""
-        self._timers.append(self._loop.call_later(seconds, call, *args))
+
+        def run() -> None:
+            self._timers.discard(timer)
+            call(*args)
+
+        timer = self._loop.call_later(seconds, run)
+        self._timers.add(timer)
 
     def release(self) -> None:
         """Cancel whatever is still to come; the connection is lost."""
