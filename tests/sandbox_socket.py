@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -51,6 +51,7 @@ class Door:
     """Opens WebSockets to one sandbox."""
 
     call: Caller
+    sockets: list[Socket] = attrs.field(factory=list)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -59,12 +60,23 @@ class Door:
     async def ticket(self) -> Any:
         return (await self.call("POST", WSTOKEN_PATH)).json
 
-    async def open(self, wsc: str | None = None) -> Socket:
+    async def open(self, wsc: str | None = None, **options: Any) -> Socket:
         """Connect, without waiting for ConnectionDetails."""
-        ticket = await self.ticket()
-        uri = f"{ticket['uri']}?access_token={ticket['ws_access_token']}"
-        uri += f"&wsc={wsc}" if wsc else ""
-        return Socket(await self.call.http.ws_connect(uri))
+        token = (await self.ticket())["ws_access_token"]
+        return await self.knock(f"access_token={token}" + (f"&wsc={wsc}" if wsc else ""), **options)
+
+    async def knock(self, query: str, **options: Any) -> Socket:
+        """Connect with a query of one's own."""
+        uri = f"{self.sandbox.url}/ws?{query}"
+        socket = Socket(await self.call.http.ws_connect(uri, **options))
+        self.sockets.append(socket)
+        return socket
+
+    async def shut(self) -> None:
+        """End everything; the sandbox first, as a silent one lets nobody go."""
+        await self.sandbox.close()
+        for socket in self.sockets:
+            await socket.ws.close()
 
     async def subscribed(self, *filters: str) -> tuple[Socket, str]:
         """Connect and subscribe; also give the wsc token of ConnectionDetails."""
@@ -85,7 +97,11 @@ class Door:
 async def door(plan: GatewayPlan | None = None, **options: Any) -> AsyncIterator[Door]:
     """Start a sandbox, log in, and stand before its gateway."""
     async with calling(Sandbox(3, limits=PLENTY, gateway=plan, **options)) as call:
-        yield Door(call)
+        it = Door(call)
+        try:
+            yield it
+        finally:
+            await it.shut()
 
 
 async def until(sandbox: Sandbox, connections: int) -> None:
@@ -95,3 +111,32 @@ async def until(sandbox: Sandbox, connections: int) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError(f"{sandbox.gateway.connections} connections, not {connections}")
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """A loop whose time a test can move on."""
+
+    skipped = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped
+
+
+async def jump(seconds: float) -> None:
+    """Let time pass, and what is due happen."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    loop.skipped += seconds
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def in_its_own_time(story: Callable[[Door], Awaitable[None]]) -> None:
+    """Run a test on a loop whose time it moves on itself."""
+
+    async def tell() -> None:
+        async with door(token_lifetime=1e9) as it:
+            await story(it)
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(tell())

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 from sandbox_raw import HandClock, log_in
-from sandbox_socket import EVERYONE, WSTOKEN_PATH, Door, Socket, door, request, until
+from sandbox_socket import EVERYONE, WSTOKEN_PATH, Door, door, in_its_own_time, jump, request, until
 
 from aiopresence.errors import UsageError
 from aiopresence.sandbox import Answer, Delay, GatewayPlan, Hang, Redirect
@@ -40,20 +39,15 @@ async def test_a_websocket_token_needs_a_login_and_a_permission() -> None:
         assert "WebSocketsSubscription" in (await log_in(it.sandbox, it.call.http)).json["scope"]
 
 
-async def connect(it: Door, token: str) -> Socket:
-    url = it.sandbox.url.replace("http", "ws")
-    return Socket(await it.call.http.ws_connect(f"{url}/ws?access_token={token}"))
-
-
 async def test_a_websocket_token_is_good_once_and_not_for_long() -> None:
     clock = HandClock()
     async with door(clock=clock) as it:
         token, late = [(await it.ticket())["ws_access_token"] for _ in range(2)]
-        await connect(it, token)
+        await it.knock(f"access_token={token}")
         clock.now += 30
         for bad in (token, late, "unknown", ""):
             with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-                await connect(it, bad)
+                await it.knock(f"access_token={bad}")
             assert caught.value.status == 401
         assert it.sandbox.requests[2 + 1].query == f"access_token={token}"
         assert [each.status for each in it.sandbox.requests[-5:]] == [101, 401, 401, 401, 401]
@@ -199,15 +193,13 @@ async def test_what_is_not_understood_is_an_error(text: str | bytes) -> None:
 
 async def test_pings_are_answered_and_counted_apart() -> None:
     async with door() as it:
-        ticket = await it.ticket()
-        uri = f"{ticket['uri']}?access_token={ticket['ws_access_token']}"
-        async with it.call.http.ws_connect(uri, autoping=False) as ws:
-            await ws.receive()
-            await ws.ping(b"are you there")
-            answer = await ws.receive(timeout=2)
-            assert (answer.type, bytes(answer.data)) == (aiohttp.WSMsgType.PONG, b"are you there")
-            assert it.sandbox.gateway.pings == 1
-            assert [each.direction for each in it.sandbox.gateway.frames] == ["out"]
+        socket = await it.open(autoping=False)
+        await socket.get()
+        await socket.ws.ping(b"are you there")
+        answer = await socket.end()
+        assert (answer.type, bytes(answer.data)) == (aiohttp.WSMsgType.PONG, b"are you there")
+        assert it.sandbox.gateway.pings == 1
+        assert [each.direction for each in it.sandbox.gateway.frames] == ["out"]
 
 
 async def test_long_frames_get_through() -> None:
@@ -281,35 +273,6 @@ async def test_an_unknown_session_is_not_recovered(wsc: str) -> None:
         assert meta["wsc"]["token"] != token
 
 
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop whose time a test can move on."""
-
-    skipped = 0.0
-
-    def time(self) -> float:
-        return super().time() + self.skipped
-
-
-async def jump(seconds: float) -> None:
-    """Let time pass, and what is due happen."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, JumpingLoop)
-    loop.skipped += seconds
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-def in_its_own_time(story: Callable[[Door], Awaitable[None]]) -> None:
-    """Run a test on a loop whose time it moves on itself."""
-
-    async def tell() -> None:
-        async with door(token_lifetime=1e9) as it:
-            await story(it)
-
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        runner.run(tell())
-
-
 def test_a_session_that_was_lost_for_too_long_is_over() -> None:
     async def story(it: Door) -> None:
         for seconds, state in ((179, "Successful"), (181, "Failed")):
@@ -368,12 +331,10 @@ def test_no_session_lasts_longer_than_the_absolute_timeout() -> None:
 
 def test_a_client_that_does_not_answer_a_close_is_left_after_a_while() -> None:
     async def story(it: Door) -> None:
-        ticket = await it.ticket()
-        uri = f"{ticket['uri']}?access_token={ticket['ws_access_token']}"
-        socket = await it.call.http.ws_connect(uri, autoclose=False)
-        await socket.receive()
+        socket = await it.open(autoclose=False)
+        await socket.get()
         it.sandbox.gateway.close(4000)
-        assert (await socket.receive()).data == 4000
+        assert (await socket.end()).data == 4000
         assert it.sandbox.gateway.connections == 1
         await jump(1.1)
         await until(it.sandbox, 0)

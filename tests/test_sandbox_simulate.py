@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from sandbox_socket import door
+from sandbox_socket import Door, door, in_its_own_time, jump
 
 from aiopresence.errors import UsageError
 from aiopresence.sandbox import Sandbox, Simulation
@@ -100,6 +100,15 @@ async def test_changes_arrive_at_a_subscriber() -> None:
         async with it.sandbox.simulate(1_000):
             events = [(await socket.get())[1] for _ in range(20)]
         assert len({each["uuid"] for each in events}) == 20
+
+
+def test_a_jump_of_the_clock_is_not_made_up_for() -> None:
+    async def story(it: Door) -> None:
+        async with it.sandbox.simulate(1_000) as simulation:
+            await jump(3_600)
+            assert 0 < simulation.changes < 1_500
+
+    in_its_own_time(story)
 
 
 @pytest.mark.parametrize("rate", [0, -1, math.inf, math.nan])

@@ -23,8 +23,9 @@ from .simulation import Simulation
 class Sandbox(People, Access):
     """RingCentral presence on loopback, for tests: an account of invented people.
 
-    All nine presence calls work on one shared state. Use it as an async context manager, or call
-    `start` and `close`. Nothing about it is secret and nothing leaves the machine.
+    All nine presence calls work on one shared state, and WebSockets tell of its changes. Use it as
+    an async context manager, or call `start` and `close`. Nothing about it is secret and nothing
+    leaves the machine.
 
     Args:
         extensions: how many extensions the account has. The first is a person, and the caller;

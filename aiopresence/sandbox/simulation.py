@@ -13,7 +13,9 @@ from .account import Account, Extension
 from .feed import Feed
 
 _TICK = 0.01  # seconds between two looks at the clock, at most so often; a guess at what is cheap
-_SOURCES = {  # what may become of a call in each state; the first is the most likely
+# After a pause of the whole process, or a jump of the clock, no more than this is made up for.
+_LATE = 1.0  # seconds; a guess
+_BECOMES = {  # what may become of a call in each state; the first is the most likely
     "Ringing": ("CallConnected", "CallConnected", "CallConnected", "NoCall"),
     "CallConnected": ("NoCall", "NoCall", "OnHold"),
     "OnHold": ("CallConnected", "CallConnected", "NoCall"),
@@ -81,7 +83,7 @@ class Simulation:
         extension = self._somebody()
         call = next((one for one in reversed(extension.active_calls) if _lives(one)), None)
         if call is not None and self._rng.random() < 0.8:
-            status = self._rng.choice(_SOURCES[call["telephonyStatus"]])
+            status = self._rng.choice(_BECOMES[call["telephonyStatus"]])
             telephone.move(extension, (call["telephonyStatus"],), status)
         elif call is None and self._rng.random() < 0.6:
             status = self._rng.choice(("Ringing", "Ringing", "CallConnected"))
@@ -94,6 +96,7 @@ class Simulation:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
+        self._due_at = max(self._due_at, now - _LATE)
         due = max(1, math.floor((now - self._due_at) * self._rate) + 1)
         self._due_at += due / self._rate
         self._timer = loop.call_at(max(self._due_at, now + _TICK), self._tick)
