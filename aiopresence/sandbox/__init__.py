@@ -1,12 +1,16 @@
 """RingCentral on loopback: a server to test against, without an account and without a network.
 
-It answers the nine presence calls and the token endpoint as RingCentral does, over one state that
-tests can change, and makes faults to order. It shares no code with the client.
+It answers the nine presence calls and the token endpoint as RingCentral does, and tells of changes
+over WebSockets, with one state that tests can change. It makes faults to order. It shares no code
+with the client.
 """
 
 from .counters import Counters
 from .exchange import Exchange, Received
 from .faults import Fault, FaultRule, Faults
+from .feed import Feed
+from .gateway_control import GatewayControl
+from .gateway_plan import GatewayPlan
 from .kinds import (
     Answer,
     Change,
@@ -21,6 +25,8 @@ from .kinds import (
     Truncate,
 )
 from .server import Sandbox
+from .simulation import Simulation
+from .switchboard import GatewayFrame, GatewayRule
 
 __all__ = [
     "Answer",
@@ -32,6 +38,11 @@ __all__ = [
     "Fault",
     "FaultRule",
     "Faults",
+    "Feed",
+    "GatewayControl",
+    "GatewayFrame",
+    "GatewayPlan",
+    "GatewayRule",
     "Gzip",
     "Hang",
     "Raw",
@@ -39,6 +50,7 @@ __all__ = [
     "Redirect",
     "Reset",
     "Sandbox",
+    "Simulation",
     "Slice",
     "Truncate",
 ]
