@@ -146,6 +146,9 @@ class PresenceSession(LiveCalls):
         """End the login: RingCentral forgets all its tokens, and so does the token store.
 
         Whether RingCentral heard of it is not told. The next call logs in again.
+
+        Raises:
+            UsageError: the session is not open.
         """
         await self._delivery.revoke()
 
