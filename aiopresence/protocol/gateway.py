@@ -152,8 +152,11 @@ class Gateway:
             now: this moment.
             broken: it ended because of what the gateway sent, which a recovery would bring again.
         """
+        if broken or self._asked is not None:
+            # A session whose subscription nobody confirmed may have none.
+            self._recovery.forget_token()
         if self.subscription is not None:
-            self._recovery.lose(self.heard_at, broken=broken)
+            self._recovery.lose(self.heard_at)
         held_on = self._greeted and now - self._opened_at >= HELD_ON
         self._failures = 1 if held_on else self._failures + 1
         self._begin(now)

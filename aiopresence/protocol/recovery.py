@@ -77,19 +77,16 @@ class Recovery:
         if wsc and (self._wsc is None or wsc.sequence >= self._wsc.sequence):
             self._wsc = wsc
 
-    def lose(self, heard_at: float, *, broken: bool) -> None:
-        """Take note of the end of a connection.
+    def forget_token(self) -> None:
+        """Continue nothing with the next connection."""
+        self._wsc = None
 
-        Args:
-            heard_at: until when nothing is missing, unless it was before.
-            broken: it ended because of what the gateway sent, and a replay would bring it again.
-        """
+    def lose(self, heard_at: float) -> None:
+        """Take note of the end of a connection, until which nothing more is missing."""
         if self._missing_since is None:
             self._missing_since = heard_at
         if self._replay is not None and not self._replay.over:
             self._torn = True
-        if broken:
-            self._wsc = None
 
     def resume(
         self, now: float, wsc: Wsc | None, marker: str, buffer: int, created: datetime | None
