@@ -194,7 +194,7 @@ class PresenceSession(LiveCalls):
         return await self._send(Request(method.upper(), path, group, object, query, body, headers))
 
     def _socket(self, event_filters: tuple[str, ...]) -> Socket:
-        return Socket(event_filters, self._delivery, self._clock)
+        return Socket(event_filters, self._delivery, self._clock, self._stats)
 
     async def _send(self, request: Request[Any]) -> Response:
         return await self._delivery.send(request)

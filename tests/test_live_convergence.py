@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from virtual import run, virtual_sandbox, virtual_session
 
-from aiopresence import GetPresenceInfo, PresenceBoard
+from aiopresence import GetPresenceInfo, PresenceBoard, SessionLost
 from aiopresence.protocol import convert
 from aiopresence.sandbox import GatewayPlan, Sandbox
 
@@ -89,9 +90,10 @@ async def follow(sandbox: Sandbox, steps: list[tuple[str, int, float]], **option
         seen: dict[str, GetPresenceInfo | None] = {}
 
         async def watch() -> None:
-            async for one in changes:
-                assert one.old == seen.get(one.id)
-                seen[one.id] = one.new
+            with suppress(SessionLost):  # The board is closed before this is cancelled.
+                async for one in changes:
+                    assert one.old == seen.get(one.id)
+                    seen[one.id] = one.new
 
         watching = asyncio.create_task(watch())
         for name, number, seconds in steps:
@@ -107,8 +109,7 @@ async def follow(sandbox: Sandbox, steps: list[tuple[str, int, float]], **option
         assert set(board) == set(options.get("extension_ids", expected))
         assert {id_: new for id_, new in seen.items() if new is not None} == dict(board)
         assert not any(board.is_stale(id_) for id_ in board)
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+    await watching
     assert all(request.status not in (429, None) for request in sandbox.requests[:-1])
 
 

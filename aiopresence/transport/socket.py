@@ -27,6 +27,7 @@ from ..protocol.gateway import PONG_WITHIN, Gateway, Happening, Subscribed
 from ..protocol.recovery import Gap
 from .clock import Clock
 from .delivery import Delivery
+from .stats import Stats
 
 _log = logging.getLogger("aiopresence")
 
@@ -47,15 +48,19 @@ class Socket:
         filters: the event filters of its subscription.
         delivery: what gets tokens and connections.
         clock: where time comes from.
+        stats: what to count in.
 
     Attributes:
         gateway: the session's state.
     """
 
-    def __init__(self, filters: tuple[str, ...], delivery: Delivery, clock: Clock) -> None:
+    def __init__(
+        self, filters: tuple[str, ...], delivery: Delivery, clock: Clock, stats: Stats
+    ) -> None:
         self.gateway = Gateway(filters, lambda: str(uuid.uuid4()))
         self._delivery = delivery
         self._clock = clock
+        self._stats = stats
         self._wake = asyncio.Event()
 
     async def run(self, tell: Callable[[Told], None]) -> None:
@@ -91,6 +96,7 @@ class Socket:
         # The address holds secrets; it is never put into a message.
         socket = await self._open(URL(f"{token.uri}?{query}", encoded=True))
         _log.info("connected for events")
+        self._stats.connections += 1
         self.gateway.connected(self._clock.now())
         broken = False
         try:
@@ -171,9 +177,11 @@ class Socket:
         for happening in happenings:
             if isinstance(happening, Gap):
                 ago = timedelta(seconds=self._clock.now() - happening.since_at)
+                self._stats.resyncs += 1
                 since = datetime.fromtimestamp(self._clock.wall(), UTC) - ago
                 tell(Resync(happening.reason, since))
             else:
+                self._stats.events += isinstance(happening, PresenceEvent)
                 tell(happening)
 
     def _report(self) -> None:

@@ -15,6 +15,9 @@ class Stats:
         seconds_waited: seconds for which they did, so that nothing of that group was sent.
         rate_limited: answers with status 429.
         token_requests: requests for a token.
+        connections: connections made for events.
+        events: notifications that came, each counted once.
+        resyncs: times that events may have been lost.
     """
 
     requests: int = 0
@@ -24,3 +27,6 @@ class Stats:
     seconds_waited: float = 0.0
     rate_limited: int = 0
     token_requests: int = 0
+    connections: int = 0
+    events: int = 0
+    resyncs: int = 0
