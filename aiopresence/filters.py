@@ -8,6 +8,7 @@ Every filter raises UsageError for an id that is none.
 Source: RingCentral API reference, "Events", presence events and their permissions.
 """
 
+from .errors import UsageError
 from .models.inputs import as_id
 
 Id = str | int
@@ -75,5 +76,7 @@ def _extension(account_id: Id, extension_id: Id, tail: str) -> str:
 
 
 def _query(detailed: bool, sip_data: bool) -> str:
+    if not (isinstance(detailed, bool) and isinstance(sip_data, bool)):
+        raise UsageError("detailed and sip_data are True or False")
     flags = ["detailedTelephonyState=true"] * (detailed or sip_data) + ["sipData=true"] * sip_data
     return f"?{'&'.join(flags)}" if flags else ""

@@ -20,7 +20,7 @@ CORE = VALUES | {"protocol"}
 ROOMS = {
     "errors": set[str](),
     "models": {"errors"},
-    "filters": {"models"},
+    "filters": {"errors", "models"},
     "secret": set[str](),
     "grants": {"errors", "secret"},
     "protocol": VALUES,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from virtual import run, virtual_sandbox, virtual_session
 
-from aiopresence import GetPresenceInfo, PresenceBoard, SessionLost
+from aiopresence import GetPresenceInfo, PresenceBoard
 from aiopresence.protocol import convert
 from aiopresence.sandbox import GatewayPlan, Sandbox
 
@@ -90,10 +89,9 @@ async def follow(sandbox: Sandbox, steps: list[tuple[str, int, float]], **option
         seen: dict[str, GetPresenceInfo | None] = {}
 
         async def watch() -> None:
-            with suppress(SessionLost):  # The board is closed before this is cancelled.
-                async for one in changes:
-                    assert one.old == seen.get(one.id)
-                    seen[one.id] = one.new
+            async for one in changes:
+                assert one.old == seen.get(one.id)
+                seen[one.id] = one.new
 
         watching = asyncio.create_task(watch())
         for name, number, seconds in steps:

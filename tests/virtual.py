@@ -5,9 +5,10 @@ of aiohttp all follow the loop's time.
 """
 
 import asyncio
+import functools
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from conftest import PLENTY
 
@@ -16,6 +17,7 @@ from aiopresence.sandbox import GatewayPlan, Sandbox
 from aiopresence.transport.clock import Clock
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 # What was sent over loopback is there at once, but for the rare time that the system takes a turn.
 _LOOPBACK = 0.0001
@@ -71,6 +73,16 @@ def run(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(tell())
+
+
+def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run a test in virtual time."""
+
+    @functools.wraps(test)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(lambda: test(*args, **kwargs))
+
+    return wrapped
 
 
 def virtual_sandbox(extensions: int = 20, **options: Any) -> Sandbox:

@@ -66,6 +66,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         self._error: Exception | None = None
         self._is_seen = False
         self._is_begun = False
+        self._is_closing = False
         self._ended: Exception | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -89,7 +90,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             self._check()
 
     async def close(self) -> None:
-        """Stop to follow events. What is known stays readable, as stale."""
+        """Stop to follow events. What is known stays readable, as stale; iterations end."""
+        self._is_closing = True
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
@@ -157,6 +159,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         A change from None is an extension that was read for the first time, one to None is an
         extension that is gone. Of one extension, changes that nobody has taken yet are joined.
 
+        The iteration ends when the board is closed.
+
         Raises:
             PresenceError: from the iteration, when the board cannot go on.
         """
@@ -173,6 +177,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
         Raises:
             UsageError: the board does not follow that extension.
+            SessionLost: the board was closed.
             PresenceError: the board cannot go on.
         """
         id_ = as_id(extension_id, "extension_id")
@@ -185,13 +190,13 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         async for change in changes:
             if change.new is not None and predicate(change.new):
                 return change.new
-        raise AssertionError  # It has no end.
+        raise SessionLost(_CLOSED)
 
     def _follow(self, only: str | None) -> Changes:
         self._check()
-        changes = Changes(only)
+        changes = Changes(only, self._see)
         if self._running is None or self._ended is not None:
-            changes.fail(self._ended or UsageError(_CLOSED))
+            changes.end(self._ended or UsageError(_CLOSED))
         self._followers.add(changes)
         return changes
 
@@ -202,8 +207,11 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     def _check(self) -> None:
         if self._error is not None:
-            self._is_seen = True
+            self._see()
             raise self._error
+
+    def _see(self) -> None:
+        self._is_seen = True
 
     async def _run(self) -> None:
         try:
@@ -222,7 +230,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         self._ended = error
         self._ready.set()
         for changes in self._followers:
-            changes.fail(error)
+            changes.end(StopAsyncIteration() if self._is_closing else error)
 
     def _take(self, told: Told) -> None:
         """Take in what the socket tells."""
@@ -279,11 +287,15 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     async def _read(self) -> None:
         """Read until nothing is doubtful, or it fails."""
         board, reader = self._board, self._reader
+        listed = False
         while board.whole or board.doubtful:
             ids = [*board.doubtful]
-            way = choose(len(ids), len(board.records), reader.limits())
-            by_page = way.source is ChangeSource.ACCOUNT and board.is_account
-            changes = reader.account() if board.whole or by_page else reader.batches(ids)
-            async with aclosing(changes):
+            # What a page did not bring, another one will not.
+            if not board.whole and not listed and board.is_account:
+                way = choose(len(ids), len(board.records), reader.limits())
+                listed = way.source is ChangeSource.ACCOUNT
+            else:
+                listed = board.whole
+            async with aclosing(reader.account() if listed else reader.batches(ids)) as changes:
                 async for change in changes:
                     self._tell(change)

@@ -103,6 +103,7 @@ class LiveCalls(BulkCalls):
         Raises:
             UsageError: an argument is wrong.
         """
+        _check_flags(detailed_telephony_state, sip_data)
         ids = None if extension_ids is None else check_board_ids(extension_ids)
         every = float("inf") if refresh is None else seconds("refresh", refresh)
         detailed, account = detailed_telephony_state, self.account_id
@@ -145,14 +146,12 @@ class LiveCalls(BulkCalls):
             PermissionDenied: presence may not be read.
             AuthError: the credentials or the token were refused. Other errors are tried again.
         """
+        _check_flags(detailed_telephony_state, sip_data)
         ids = None if extension_ids is None else check_board_ids(extension_ids)
         every = None if interval is None else seconds("interval", interval)
         return poll(self._reader(ids, detailed_telephony_state, sip_data), ids, every)
 
     def _reader(self, ids: frozenset[str] | None, detailed: bool, sip_data: bool) -> Reader:
-        for name, value in (("detailed_telephony_state", detailed), ("sip_data", sip_data)):
-            if not isinstance(value, bool):
-                raise UsageError(f"{name} must be True or False, not {type(value).__name__}")
         return Reader(self, lambda: self.limits, Board(ids), self._clock, detailed, sip_data)
 
     async def _end_live(self) -> None:
@@ -191,3 +190,9 @@ def check_board_ids(extension_ids: Iterable[Id]) -> frozenset[str]:
     if not ids:
         raise UsageError("extension_ids is empty; None is for all of the account")
     return ids
+
+
+def _check_flags(detailed: bool, sip_data: bool) -> None:
+    for name, value in (("detailed_telephony_state", detailed), ("sip_data", sip_data)):
+        if not isinstance(value, bool):
+            raise UsageError(f"{name} must be True or False, not {type(value).__name__}")

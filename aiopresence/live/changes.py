@@ -1,7 +1,7 @@
 """The changes of a board, for each who follows them at their own pace."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import attrs
 
@@ -14,12 +14,17 @@ class Changes(AsyncIterator[PresenceChange]):
     Several changes of one extension that nobody has taken yet are given as one, from the oldest
     state to the newest; what has changed back is not given. So it never holds more than one change
     for each extension, however slow its user is.
+
+    Args:
+        only: the one extension to follow; None for all.
+        see: called when the iteration ends because the board did.
     """
 
-    def __init__(self, only: str | None = None) -> None:
+    def __init__(self, only: str | None, see: Callable[[], None]) -> None:
         self._only = only
+        self._see = see
         self._waiting: dict[str, PresenceChange] = {}
-        self._error: BaseException | None = None
+        self._end: Exception | None = None
         self._changed = asyncio.Event()
 
     def put(self, change: PresenceChange) -> None:
@@ -35,15 +40,16 @@ class Changes(AsyncIterator[PresenceChange]):
             self._waiting[change.id] = change
             self._changed.set()
 
-    def fail(self, error: BaseException) -> None:
-        """Let the iteration raise an error, after the changes before it."""
-        self._error = error
+    def end(self, error: Exception) -> None:
+        """Let the iteration end with an error, after the changes before it."""
+        self._end = error
         self._changed.set()
 
     async def __anext__(self) -> PresenceChange:
         while not self._waiting:
-            if self._error is not None:
-                raise self._error
+            if self._end is not None:
+                self._see()
+                raise self._end
             self._changed.clear()
             await self._changed.wait()
         return self._waiting.pop(next(iter(self._waiting)))
