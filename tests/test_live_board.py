@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def reads(sandbox: Sandbox) -> list[str]:
 async def test_a_board_of_the_account_subscribes_then_reads_every_page() -> None:
     async with virtual_sandbox(25, page_limit=10) as sandbox, virtual_session(sandbox) as session:
         async with session.board() as board:
-            assert not board.is_live
+            assert board.age == inf
             await board.wait_ready()
             assert [*board] == [*sandbox.extension_ids]
             assert len(board) == 25
@@ -125,106 +126,125 @@ async def test_wait_for_looks_at_what_is_known_and_then_at_what_comes() -> None:
 
 @virtual
 async def test_wait_for_refuses_what_the_board_does_not_follow() -> None:
-    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
-        async with session.board([sandbox.user_ids[0]]) as board:
-            with pytest.raises(UsageError, match="does not follow"):
-                await board.wait_for(sandbox.user_ids[1], lambda _: True)
-            with pytest.raises(UsageError, match="digits"):
-                await board.wait_for("x", lambda _: True)
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board([sandbox.user_ids[0]]) as board,
+    ):
+        with pytest.raises(UsageError, match="does not follow"):
+            await board.wait_for(sandbox.user_ids[1], lambda _: True)
+        with pytest.raises(UsageError, match="digits"):
+            await board.wait_for("x", lambda _: True)
 
 
 @virtual
 async def test_a_failed_recovery_costs_one_subscription_and_one_read() -> None:
-    async with virtual_sandbox(2500) as sandbox, virtual_session(sandbox) as session:
-        async with session.board() as board:
-            await board.wait_ready()
-            first = reads(sandbox)
-            failed = sandbox.gateway.fail_recovery()
-            sandbox.gateway.cut()
-            sandbox.set_presence(sandbox.user_ids[5], user_status="Busy")
-            await asyncio.sleep(60)
-            assert failed.fired == 1
-            assert reads(sandbox)[len(first) :] == first
-            assert session.stats.resyncs == 1
-            sent = [f.text for f in sandbox.gateway.frames if f.direction == "in"]
-            assert sum("eventFilters" in text for text in sent) == 2
-            assert board[sandbox.user_ids[5]].user_status == "Busy"
-            assert board.is_live
+    async with (
+        virtual_sandbox(2500) as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+        first = reads(sandbox)
+        failed = sandbox.gateway.fail_recovery()
+        sandbox.gateway.cut()
+        sandbox.set_presence(sandbox.user_ids[5], user_status="Busy")
+        await asyncio.sleep(60)
+        assert failed.fired == 1
+        assert reads(sandbox)[len(first) :] == first
+        assert session.stats.resyncs == 1
+        sent = [f.text for f in sandbox.gateway.frames if f.direction == "in"]
+        assert sum("eventFilters" in text for text in sent) == 2
+        assert board[sandbox.user_ids[5]].user_status == "Busy"
+        assert board.is_live
 
 
 @virtual
 async def test_a_recovery_costs_nothing() -> None:
-    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
-        async with session.board() as board:
-            await board.wait_ready()
-            first = reads(sandbox)
-            cut = sandbox.gateway.cut()
-            for who in sandbox.user_ids[:10]:
-                sandbox.set_presence(who, message="", user_status="Offline")
-                sandbox.set_presence(who, user_status="Busy")
-            await asyncio.sleep(60)
-            assert cut.fired == 1
-            assert reads(sandbox) == first
-            assert session.stats.resyncs == 0
-            assert session.stats.events >= 10
-            assert all(board[who].user_status == "Busy" for who in sandbox.user_ids[:10])
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+        first = reads(sandbox)
+        cut = sandbox.gateway.cut()
+        for who in sandbox.user_ids[:10]:
+            sandbox.set_presence(who, message="", user_status="Offline")
+            sandbox.set_presence(who, user_status="Busy")
+        await asyncio.sleep(60)
+        assert cut.fired == 1
+        assert reads(sandbox) == first
+        assert session.stats.resyncs == 0
+        assert session.stats.events >= 10
+        assert all(board[who].user_status == "Busy" for who in sandbox.user_ids[:10])
 
 
 @virtual
 async def test_without_a_connection_everything_is_stale_and_readable() -> None:
-    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
-        async with session.board() as board:
-            await board.wait_ready()
-            who = sandbox.user_ids[1]
-            before = board[who]
-            down = sandbox.faults.add(Answer(503), path="wstoken", times=None)
-            sandbox.gateway.cut()
-            await asyncio.sleep(600)
-            assert down.fired > 2
-            assert board.is_stale(who)
-            assert not board.is_live
-            assert board.age > 590
-            assert board[who] == before
-            sandbox.faults.clear()
-            await asyncio.sleep(200)
-            assert not board.is_stale(who)
-            assert board.age < 25
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+        who = sandbox.user_ids[1]
+        before = board[who]
+        down = sandbox.faults.add(Answer(503), path="wstoken", times=None)
+        sandbox.gateway.cut()
+        await asyncio.sleep(600)
+        assert down.fired > 2
+        assert board.is_stale(who)
+        assert not board.is_live
+        assert board.age > 590
+        assert board[who] == before
+        sandbox.faults.clear()
+        await asyncio.sleep(200)
+        assert not board.is_stale(who)
+        assert board.age < 25
 
 
 @virtual
 async def test_after_a_gap_it_is_stale_until_it_was_read_again() -> None:
-    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
-        async with session.board() as board:
-            await board.wait_ready()
-            hang = sandbox.faults.add(Hang(), path="/presence")
-            sandbox.gateway.fail_recovery()
-            sandbox.gateway.cut()
-            while not hang.fired:
-                await asyncio.sleep(1)
-            assert all(board.is_stale(id_) for id_ in board)
-            assert len(board) == 20
-            await asyncio.sleep(120)
-            assert not any(board.is_stale(id_) for id_ in board)
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+        hang = sandbox.faults.add(Hang(), path="/presence")
+        sandbox.gateway.fail_recovery()
+        sandbox.gateway.cut()
+        while not hang.fired:
+            await asyncio.sleep(1)
+        assert all(board.is_stale(id_) for id_ in board)
+        assert len(board) == 20
+        await asyncio.sleep(120)
+        assert not any(board.is_stale(id_) for id_ in board)
 
 
 @virtual
 async def test_what_no_event_tells_is_healed_by_the_refresh() -> None:
-    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
-        async with session.board() as board, session.board(refresh=None) as never:
-            await board.wait_ready()
-            await never.wait_ready()
-            who = sandbox.user_ids[1]
-            sandbox.set_presence(who, message="Back at 3")
-            dropped = sandbox.gateway.drop()
-            other = "Offline" if board[who].user_status == "Busy" else "Busy"
-            sandbox.set_presence(who, user_status=other)
-            await asyncio.sleep(3500)
-            assert dropped.fired == 1
-            assert board[who].message != "Back at 3"
-            await asyncio.sleep(200)
-            assert board[who].message == "Back at 3"
-            assert board[who].user_status == sandbox.presence(who)["userStatus"]
-            assert never[who].message != "Back at 3"
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+        session.board(refresh=None) as never,
+    ):
+        await board.wait_ready()
+        await never.wait_ready()
+        who = sandbox.user_ids[1]
+        sandbox.set_presence(who, message="Back at 3")
+        dropped = sandbox.gateway.drop()
+        other = "Offline" if board[who].user_status == "Busy" else "Busy"
+        sandbox.set_presence(who, user_status=other)
+        await asyncio.sleep(3500)
+        assert dropped.fired == 1
+        assert board[who].message != "Back at 3"
+        await asyncio.sleep(200)
+        assert board[who].message == "Back at 3"
+        assert board[who].user_status == sandbox.presence(who)["userStatus"]
+        assert never[who].message != "Back at 3"
 
 
 @virtual
@@ -275,17 +295,19 @@ async def test_an_extension_that_cannot_be_read_is_told_and_does_not_hold_up_the
             return json.dumps(records).encode()
 
         fault = sandbox.faults.add(Change(no_status), path="/presence", times=None)
-        async with virtual_session(sandbox, batch_format="json") as other:
-            async with other.board([broken, good]) as board:
-                await board.wait_ready()
-                assert fault.fired >= 3
-                assert [*board] == [good]
-                assert isinstance(board.errors[broken], DecodeError)
-                assert board.is_stale(broken)
-                sandbox.faults.clear()
-                await asyncio.sleep(200)
-                assert set(board) == {broken, good}
-                assert not board.errors
+        async with (
+            virtual_session(sandbox, batch_format="json") as other,
+            other.board([broken, good]) as board,
+        ):
+            await board.wait_ready()
+            assert fault.fired >= 3
+            assert [*board] == [good]
+            assert isinstance(board.errors[broken], DecodeError)
+            assert board.is_stale(broken)
+            sandbox.faults.clear()
+            await asyncio.sleep(200)
+            assert set(board) == {broken, good}
+            assert not board.errors
 
 
 @virtual
@@ -328,17 +350,20 @@ async def test_presence_that_may_not_be_read_is_fatal() -> None:
 
 @virtual
 async def test_a_board_whose_login_was_ended_says_so() -> None:
-    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
-        async with session.board() as board:
-            await board.wait_ready()
-            changes = board.changes()
-            refusal = Answer.error(400, "invalid_grant")
-            refuse = sandbox.faults.add(refusal, path="oauth/token", times=None)
-            sandbox.expire_tokens()
-            sandbox.gateway.cut()
-            with pytest.raises(AuthError):
-                await anext(changes)
-            assert refuse.fired
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+        changes = board.changes()
+        refusal = Answer.error(400, "invalid_grant")
+        refuse = sandbox.faults.add(refusal, path="oauth/token", times=None)
+        sandbox.expire_tokens()
+        sandbox.gateway.cut()
+        with pytest.raises(AuthError):
+            await anext(changes)
+        assert refuse.fired
 
 
 @virtual
@@ -527,11 +552,14 @@ async def test_a_board_outside_its_context_says_so() -> None:
 @virtual
 async def test_the_numbers_of_the_gateway_are_obeyed() -> None:
     plan = GatewayPlan(idle_timeout=30.0, absolute_timeout=600.0)
-    async with virtual_sandbox(gateway=plan) as sandbox, virtual_session(sandbox) as session:
-        async with session.board() as board:
-            await board.wait_ready()
-            await asyncio.sleep(3500)
-            ends = [f.text for f in sandbox.gateway.frames if "WSG-" in f.text]
-            assert not any("WSG-902" in end for end in ends)
-            # The sandbox ends a session after so long whatever we do, and cannot continue it.
-            assert len(ends) == session.stats.resyncs == 3500 // 600
+    async with (
+        virtual_sandbox(gateway=plan) as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+        await asyncio.sleep(3500)
+        ends = [f.text for f in sandbox.gateway.frames if "WSG-" in f.text]
+        assert not any("WSG-902" in end for end in ends)
+        # The sandbox ends a session after so long whatever we do, and cannot continue it.
+        assert len(ends) == session.stats.resyncs == 3500 // 600

@@ -97,6 +97,9 @@ async def follow(sandbox: Sandbox, steps: list[tuple[str, int, float]], **option
         for name, number, seconds in steps:
             OPS[name](sandbox, number)
             await asyncio.sleep(seconds)
+        for _ in range(3):  # What is held back until something follows is followed.
+            many(sandbox, 30)
+            await asyncio.sleep(10)
         sandbox.gateway.clear()
         await board.wait_ready()
         # Longer than the longest delay of a notification, of a connection and of its subscription.

@@ -70,7 +70,11 @@ class Server:
         self.send_note(self.frame, note)
 
     def send_note(self, frame: int, note: dict[str, Any]) -> None:
-        self.send({"type": "ServerNotification", "wsc": self.wsc(frame)}, note)
+        if self.wire is not None:
+            self.wire.append(self.note(frame, note))
+
+    def note(self, frame: int, note: dict[str, Any]) -> str:
+        return json.dumps([{"type": "ServerNotification", "wsc": self.wsc(frame)}, note])
 
     def send(self, meta: dict[str, Any], body: Any = None) -> None:
         if self.wire is not None:
@@ -191,9 +195,14 @@ class World:
             wire.append(wire[-1])
 
     def reorder(self, _: int) -> None:
-        wire = self.server.wire
-        if wire and len(wire) > 1 and all("ServerNotification" in wire[n] for n in (-1, -2)):
-            wire[-1], wire[-2] = wire[-2], wire[-1]
+        """Let the last two notifications be told in the other order. Frames are sent in order."""
+        kept, wire = self.server.kept, self.server.wire
+        if wire and len(wire) > 1 and len(kept) > 1:
+            (one, first), (two, second) = kept[-2], kept[-1]
+            note = self.server.note
+            if [*wire][-2:] == [note(one, first), note(two, second)]:
+                kept[-2], kept[-1] = (one, second), (two, first)
+                wire[-2], wire[-1] = note(one, second), note(two, first)
 
     def begin_read(self, number: int) -> None:
         if self.reading is None and (self.board.whole or self.board.doubtful):

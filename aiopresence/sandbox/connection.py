@@ -41,7 +41,7 @@ class Connection:
 
     def send(self, frame: Frame) -> None:
         """Send a frame, or whatever the faults make of it."""
-        for each, delay in self._board.pass_on(self.number, frame):
+        for each, delay in self._board.pass_on(frame):
             if delay is None:
                 self.put(each.text)
             else:

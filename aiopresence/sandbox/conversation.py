@@ -40,6 +40,8 @@ class Conversation:
         base: scheme, host and port of the server, for links.
         began: when it began, in seconds of the loop's clock.
         refusal: tells why the next subscription is to be refused, or None.
+        arrange: tells what is told in place of a notification, each with the seconds to wait.
+        later: calls something after some seconds.
 
     Attributes:
         token: names this session; wsc tokens begin with it.
@@ -54,6 +56,8 @@ class Conversation:
         base: str,
         began: float,
         refusal: Callable[[], RefusedError | None],
+        arrange: Callable[[str, Body], list[tuple[Body, float | None]]],
+        later: Callable[[float, Callable[[Body], None], Body], object],
     ) -> None:
         self.token = f"SandboxWsc-{feed.new_id()}"
         self.began = began
@@ -63,6 +67,9 @@ class Conversation:
         self._feed = feed
         self._base = base
         self._refusal = refusal
+        self._arrange = arrange
+        self._later = later
+        self._ended = False
         self._creation_time = timestamp()
         self._sequence = 1
         self._kept: deque[tuple[int, Frame]] = deque(maxlen=plan.recovery_buffer_size)
@@ -89,6 +96,7 @@ class Conversation:
 
     def end(self) -> None:
         """Listen to the account no longer."""
+        self._ended = True
         self._stop()
         self.subscribed = []
 
@@ -142,6 +150,15 @@ class Conversation:
         }
 
     def _notify(self, notification: Body) -> None:
+        for each, seconds in self._arrange(self.token, notification):
+            if seconds is None:
+                self._tell(each)
+            else:
+                self._later(seconds, self._tell, each)
+
+    def _tell(self, notification: Body) -> None:
+        if self._ended:
+            return
         self._sequence += 1
         meta: Body = {"type": "ServerNotification", "messageId": self._feed.new_id()}
         meta["timestamp"] = notification["timestamp"]

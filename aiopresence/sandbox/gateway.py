@@ -113,8 +113,11 @@ class Gateway:
             connection.send(frame)
 
     def _new_session(self, base: str) -> _Session:
-        now, refusal = asyncio.get_running_loop().time(), self.board.refusal
-        conversation = Conversation(self._plan, self.feed, base, now, refusal)
+        loop, board = asyncio.get_running_loop(), self.board
+        refuse, arrange, later = board.refusal, board.arrange, loop.call_later
+        conversation = Conversation(
+            self._plan, self.feed, base, loop.time(), refuse, arrange, later
+        )
         session = self._sessions[conversation.token] = _Session(conversation)
         return session
 

@@ -10,8 +10,8 @@ from .switchboard import (
     FrameRule,
     GatewayFrame,
     GatewayRule,
+    LateRule,
     RefuseRule,
-    ReorderRule,
     Sendings,
 )
 
@@ -62,8 +62,7 @@ class GatewayControl:
 
     def clear(self) -> None:
         """Forget all rules; what has happened already stays."""
-        self._board.rules.clear()
-        self._board.fail_recovery.clear()
+        self._board.clear()
 
     def cut(self, after: int = 0, times: int | None = 1) -> GatewayRule:
         """Reset TCP connections, without a close frame.
@@ -122,7 +121,9 @@ class GatewayControl:
             seconds: how late.
             skip: how many get through first.
         """
-        return self._add(lambda frame: [(frame, seconds)], times, skip, "notification")
+        rule = LateRule(times, skip, seconds=seconds)
+        self._board.rules.append(rule)
+        return rule
 
     def reorder(self, times: int | None = 1, skip: int = 0) -> GatewayRule:
         """Swap a notification with the next one of the same connection, whoever that is about.
@@ -131,8 +132,7 @@ class GatewayControl:
             times: how many pairs; None for all.
             skip: how many notifications get through first.
         """
-        kinds: frozenset[FrameKind] = frozenset({"notification"})
-        rule = ReorderRule(times, skip, kinds=kinds, change=lambda frame: [])
+        rule = LateRule(times, skip, seconds=None)
         self._board.rules.append(rule)
         return rule
 

@@ -6,13 +6,15 @@ from typing import Literal
 
 import attrs
 
-from .answers import RefusedError
+from .answers import Body, RefusedError
 from .conversation import Frame, FrameKind
 
 _LEDGER = 10_000  # frames kept, so that a sandbox that runs for days does not fill the memory
 
-# What is to be sent in place of a frame, each with the seconds to wait first, or None.
+# What is to be sent in place of a frame, each with the seconds to wait first, or None; and what is
+# to be told in place of a notification.
 Sendings = Iterable[tuple[Frame, float | None]]
+Told = list[tuple[Body, float | None]]
 
 
 @attrs.frozen
@@ -62,7 +64,7 @@ class FrameRule(GatewayRule):
     kinds: frozenset[FrameKind] = frozenset()
     change: Callable[[Frame], Sendings] = attrs.field(kw_only=True, repr=False)
 
-    def apply(self, connection: int, frame: Frame) -> Sendings:
+    def apply(self, frame: Frame) -> Sendings:
         """Tell what is sent in place of a frame."""
         if (self.kinds and frame.kind not in self.kinds) or not self.take():
             return [(frame, None)]
@@ -70,20 +72,27 @@ class FrameRule(GatewayRule):
 
 
 @attrs.define(eq=False)
-class ReorderRule(FrameRule):
-    """A notification is kept back until the next one has gone out on the same connection."""
+class LateRule(GatewayRule):
+    """Notifications are told later than they should be; only then do they get their place.
 
-    held: dict[int, Frame] = attrs.field(factory=dict, init=False, repr=False)
+    So a client that was told of a later one and then recovers still gets them.
 
-    def apply(self, connection: int, frame: Frame) -> Sendings:
-        """Tell what is sent in place of a frame."""
-        if frame.kind not in self.kinds:
-            return [(frame, None)]
-        if earlier := self.held.pop(connection, None):
-            return [(frame, None), (earlier, None)]
+    Attributes:
+        seconds: how late; None for after the next one of the same session.
+    """
+
+    seconds: float | None = attrs.field(kw_only=True)
+    held: dict[str, Body] = attrs.field(factory=dict, init=False, repr=False)
+
+    def apply(self, session: str, notification: Body) -> Told:
+        """Tell what is told in place of a notification, and when."""
+        if earlier := self.held.pop(session, None):
+            return [(notification, None), (earlier, None)]
         if not self.take():
-            return [(frame, None)]
-        self.held[connection] = frame
+            return [(notification, None)]
+        if self.seconds is not None:
+            return [(notification, self.seconds)]
+        self.held[session] = notification
         return []
 
 
@@ -145,7 +154,7 @@ class Switchboard:
         """Enter a frame into the ledger."""
         self.ledger.append(GatewayFrame(direction, text, connection))
 
-    def pass_on(self, connection: int, frame: Frame) -> list[tuple[Frame, float | None]]:
+    def pass_on(self, frame: Frame) -> list[tuple[Frame, float | None]]:
         """Tell what is sent in place of a frame. Every rule works on what the ones before left."""
         sendings: list[tuple[Frame, float | None]] = [(frame, None)]
         for rule in self.rules:
@@ -153,9 +162,26 @@ class Switchboard:
                 sendings = [
                     (new, delay if later is None else later)
                     for each, delay in sendings
-                    for new, later in rule.apply(connection, each)
+                    for new, later in rule.apply(each)
                 ]
         return sendings
+
+    def arrange(self, session: str, notification: Body) -> Told:
+        """Tell what is told in place of a notification, each with the seconds to wait first."""
+        told: Told = [(notification, None)]
+        for rule in self.rules:
+            if isinstance(rule, LateRule):
+                told = [
+                    (new, delay if later is None else later)
+                    for each, delay in told
+                    for new, later in rule.apply(session, each)
+                ]
+        return told
+
+    def clear(self) -> None:
+        """Forget all rules, and what they hold back."""
+        self.rules.clear()
+        self.fail_recovery.clear()
 
     def cuts(self, *, before: bool) -> bool:
         """Count a frame to a client, and tell whether its connection is to be reset now."""
