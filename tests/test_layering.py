@@ -29,6 +29,7 @@ ROOMS = {
     "account": CORE | {"transport", "calls"},
     "bulk": CORE | {"transport", "calls", "account"},
     "session": CORE | {"transport", "calls", "bulk"},
+    "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
     "cli": {"", "sandbox"},
     "__init__": CORE | {"transport", "session"},
@@ -39,6 +40,7 @@ THIRD_PARTY = {
     "models": {"attrs"},
     "grants": {"attrs"},
     "protocol": {"attrs", "cattrs", "orjson"},
+    "webhooks": {"attrs", "aiohttp"},
     "sandbox": {"attrs", "aiohttp", "multidict"},
     "cli": {"typer"},
 }
@@ -83,6 +85,11 @@ def test_a_room_uses_only_its_libraries(name: str) -> None:
     known = {"aiohttp", "attrs", "cattrs", "filelock", "orjson", "rich", "typer", "yarl"}
     known |= {"multidict", "aioresponses"}
     assert outside & known <= THIRD_PARTY[room(name)]
+
+
+def test_webhooks_take_from_transport_the_clock_only() -> None:
+    modules = {m for n in MODULES if room(n) == "webhooks" for m in imported(n)}
+    assert {m for m in modules if "transport" in m} == {"aiopresence.transport.clock"}
 
 
 def test_every_room_has_its_rule() -> None:
