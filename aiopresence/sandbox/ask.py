@@ -9,6 +9,7 @@ import attrs
 
 from .account import Account, Extension, Queue
 from .answers import bad, forbidden, missing
+from .feed import Feed
 
 
 @attrs.frozen
@@ -28,6 +29,7 @@ class Ask:
 
     Args:
         account: the account it is about.
+        feed: has to be told of every change.
         options: how to answer.
         base: scheme, host and port of the server.
         target: the extension ids or the queue id in the path, as they were written.
@@ -38,6 +40,7 @@ class Ask:
     """
 
     account: Account
+    feed: Feed
     options: Options
     base: str
     target: str

@@ -36,6 +36,7 @@ def update_presence(ask: Ask) -> Reply:
         raise bad("dndStatus")
     _refuse_queue_dnd_without_queue(extension, changes, "dndStatus")
     settings.store(extension, changes)
+    ask.feed.touch(extension)
     record = views.presence(ask.base, ask.account, extension, detailed=False, sip=False)
     return json_reply(record)
 
@@ -88,6 +89,8 @@ def update_queue_presence(ask: Ask) -> Reply:
         if member_id not in queue.members:
             raise missing("member.id")
     queue.members.update(changes)
+    for member_id, _ in changes:
+        ask.feed.touch_member(queue, member_id)
     return read_queue_presence(ask)
 
 
@@ -111,6 +114,7 @@ def update_own_queues(ask: Ask) -> Reply:
         changes.append((queue, accepts))
     for queue, accepts in changes:
         queue.members[extension.id] = accepts
+        ask.feed.touch_member(queue, extension.id)
     return json_reply(views.queues_of_member(ask.account, extension, None))
 
 
@@ -172,6 +176,7 @@ def update_unified(ask: Ask) -> Reply:
         changes[name] = value
     _refuse_queue_dnd_without_queue(extension, changes, "telephony.availability")
     settings.store(extension, changes)
+    ask.feed.touch(extension)
     return json_reply(views.unified(ask.account, extension))
 
 

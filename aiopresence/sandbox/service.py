@@ -10,6 +10,8 @@ from .answers import RefusedError, Reply, bad, json_reply, missing
 from .ask import Ask, Options
 from .counters import Counters
 from .exchange import Received
+from .feed import Feed
+from .permissions import Permissions
 from .quota import Plan, Quota, Standing
 from .sessions import Lives
 
@@ -35,6 +37,8 @@ class Service:
         self.quota = Quota(plan)
         self.counters = Counters()
         self.account = account.build(self.rng, extensions)
+        self.permissions = Permissions()
+        self.feed = Feed(self.account, self.permissions, seed)
         self.authority = oauth.Authority(self.rng, self.account.caller.id, lives, self.counters)
 
     def group(self, method: str, path: str) -> str:
@@ -103,6 +107,7 @@ class Service:
             return Reply(405, headers={"Allow": ", ".join(found.methods)})
         self.authority.sessions.check(received.token, received.arrival)
         self._check_account(found.account_id)
+        self.permissions.check("ReadPresence" if received.method == "GET" else "EditPresence")
         _, call = found.methods[received.method]
         return call(self._ask(received, base, found.target))
 
@@ -123,6 +128,7 @@ class Service:
     def _ask(self, received: Received, base: str, target: str) -> Ask:
         return Ask(
             account=self.account,
+            feed=self.feed,
             options=self._options,
             base=base,
             target=target,

@@ -48,6 +48,31 @@ def presence(
     return body
 
 
+def event(account: Account, extension: Extension) -> tuple[Body, list[Body]]:
+    """Write all that presence events tell of an extension, and its calls, as the caller sees them.
+
+    Events do not tell message and callerIdVisibility. What this gives stays as it is when the
+    account goes on changing.
+    """
+    seen = _as_seen(account, extension)
+    body: Body = {
+        "presenceStatus": seen.presence_status,
+        "allowSeeMyPresence": seen.allow_see_my_presence,
+        "ringOnMonitoredCall": seen.ring_on_monitored_call,
+        "pickUpCallsOnHold": seen.pick_up_calls_on_hold,
+    }
+    if not seen.is_user:
+        return body, []
+    body |= _of_a_person(seen)
+    body.pop("message", None)
+    return body, _calls(seen, sip=True)
+
+
+def without_sip(calls: list[Body]) -> list[Body]:
+    """Leave sipData out of calls."""
+    return [{name: call[name] for name in call if name != "sipData"} for call in calls]
+
+
 def unified(account: Account, extension: Extension) -> Body:
     """Write a unified presence; visibility is told to oneself only.
 
@@ -142,10 +167,8 @@ def _of_a_person(extension: Extension) -> Body:
 
 
 def _calls(extension: Extension, sip: bool) -> list[Body]:
-    return [
-        {name: value for name, value in call.items() if sip or name != "sipData"}
-        for call in extension.active_calls
-    ]
+    calls = extension.active_calls
+    return [dict(call) for call in calls] if sip else without_sip(calls)
 
 
 def _member(member: Extension, accepts: bool) -> Body:

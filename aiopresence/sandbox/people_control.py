@@ -1,0 +1,148 @@
+"""The sandbox's remote control over its account: who is there, and what they do."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import UsageError
+from . import settings, telephone, views
+from .account import Account, Extension
+from .feed import Feed
+from .listener import Listener
+from .service import Service
+
+
+class People:
+    """The part of `Sandbox` that is about extensions. Every change is told to subscribers.
+
+    Args:
+        service: what the account belongs to.
+        listener: where it can be reached.
+    """
+
+    def __init__(self, service: Service, listener: Listener) -> None:
+        self._service = service
+        self._listener = listener
+
+    @property
+    def url(self) -> str:
+        """The server's address, for `PresenceSession(server=…)`.
+
+        Raises:
+            UsageError: the sandbox is not started.
+        """
+        return self._listener.url
+
+    @property
+    def feed(self) -> Feed:
+        """What turns changes into notifications; it has switches for how those look."""
+        return self._service.feed
+
+    @property
+    def _account(self) -> Account:
+        return self._service.account
+
+    @property
+    def account_id(self) -> str:
+        """The id of the account, for which `~` also stands."""
+        return self._account.id
+
+    @property
+    def extension_ids(self) -> tuple[str, ...]:
+        """The ids of all extensions, in order; the first is the caller's, `~`."""
+        return tuple(self._account.extensions)
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """The ids of the extensions that are persons."""
+        return tuple(each.id for each in self._account.extensions.values() if each.is_user)
+
+    @property
+    def queue_ids(self) -> tuple[str, ...]:
+        """The ids of the call queues; there is one from 20 extensions on."""
+        return tuple(self._account.queues)
+
+    def presence(
+        self, extension_id: str, detailed: bool = False, sip: bool = False
+    ) -> dict[str, Any]:
+        """Tell what a read of one extension's presence would answer now.
+
+        Args:
+            extension_id: whose.
+            detailed: as detailedTelephonyState=true.
+            sip: as sipData=true.
+
+        Raises:
+            UsageError: there is no such extension, or the sandbox is not started.
+        """
+        extension = self._extension(extension_id)
+        return views.presence(self.url, self._account, extension, detailed=detailed, sip=sip)
+
+    def set_presence(self, extension_id: str, **changes: Any) -> None:
+        """Change what is stored of a person's presence.
+
+        Args:
+            extension_id: whose.
+            changes: any of user_status, dnd_status, dnd_status_personal, telephony_status,
+                meeting_status, message, allow_see_my_presence, accept_call_queue_calls,
+                ring_on_monitored_call, pick_up_calls_on_hold, caller_id_visibility,
+                glip_availability and glip_visibility, with RingCentral's values; and
+                active_calls, a list of calls as RingCentral writes them. A telephony_status
+                makes, changes or ends calls so that it is true.
+
+        Raises:
+            UsageError: there is no such person, name or value; nothing is changed then.
+        """
+        extension = self._extension(extension_id)
+        if not extension.is_user:
+            raise UsageError(f"extension {extension.id} is a {extension.kind} and has no presence")
+        for name, value in changes.items():
+            if name not in settings.NAMES:
+                raise UsageError(f"{name} cannot be set; one of {', '.join(settings.NAMES)} can")
+            if objection := settings.objection(name, value):
+                raise UsageError(f"{name} must be {objection}, not {value!r}")
+        status = changes.pop("telephony_status", None)
+        settings.store(extension, changes)
+        if status is not None:
+            telephone.set_status(self._service.rng, extension, status)
+        self.feed.touch(extension)
+
+    def ring(self, extension_id: str, from_: str | None = None) -> None:
+        """Let a call come in.
+
+        Args:
+            extension_id: whose telephone rings.
+            from_: the number that calls; None invents one.
+
+        Raises:
+            UsageError: there is no such extension.
+        """
+        extension = self._extension(extension_id)
+        now = datetime.now(UTC)
+        telephone.add_call(self._service.rng, extension, "Ringing", now, from_)
+        self.feed.touch(extension)
+
+    def answer(self, extension_id: str) -> None:
+        """Pick up the latest call that rings or is on hold; UsageError when there is none."""
+        self._move(extension_id, ("Ringing", "OnHold"), "CallConnected")
+
+    def hold(self, extension_id: str) -> None:
+        """Put the latest connected call on hold; UsageError when there is none."""
+        self._move(extension_id, ("CallConnected",), "OnHold")
+
+    def hang_up(self, extension_id: str) -> None:
+        """End the latest call, whatever its state; UsageError when there is none."""
+        live = [status for status in settings.TELEPHONY if status != "NoCall"]
+        self._move(extension_id, live, "NoCall")
+
+    def _move(self, extension_id: str, sources: Collection[str], target: str) -> None:
+        extension = self._extension(extension_id)
+        telephone.move(extension, sources, target)
+        self.feed.touch(extension)
+
+    def _extension(self, extension_id: str) -> Extension:
+        if extension_id == "~":
+            return self._account.caller
+        if extension_id not in self._account.extensions:
+            raise UsageError(f"the sandbox has no extension {extension_id!r}; see extension_ids")
+        return self._account.extensions[extension_id]
