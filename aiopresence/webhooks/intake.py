@@ -21,7 +21,7 @@ MAX_BODY = 256 * 1024
 READ_SECONDS = 2.5
 # What is read and thrown away of a body that is refused, so that the sender, which may not look
 # before all is sent, sees the answer. Guesses.
-_SPILL, _SPILL_SECONDS = 256 * 1024, 0.25
+_SPILL, SPILL_SECONDS = 256 * 1024, 0.25
 # What may be echoed: nothing that could be more than a header's value.
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}", re.ASCII)
 _RETRY_AFTER = "10"  # seconds; a guess
@@ -154,7 +154,7 @@ async def finish(request: web.Request, response: web.Response) -> web.StreamResp
     with suppress(Exception):  # the caller has left, or goes on and on
         await response.prepare(request)
         await response.write_eof()
-        async with asyncio.timeout(_SPILL_SECONDS):
+        async with asyncio.timeout(SPILL_SECONDS):
             await _up_to(request.content, _SPILL)
     if not request.content.is_eof():
         request.protocol.force_close()
