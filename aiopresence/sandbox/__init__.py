@@ -5,6 +5,7 @@ tests can change, and makes faults to order. It shares no code with the client.
 """
 
 from .counters import Counters
+from .courier import Webhook, WebhookDelivery, WebhookRule
 from .exchange import Exchange, Received
 from .faults import Fault, FaultRule, Faults
 from .kinds import (
@@ -21,6 +22,7 @@ from .kinds import (
     Truncate,
 )
 from .server import Sandbox
+from .webhook_control import WebhookControl
 
 __all__ = [
     "Answer",
@@ -41,4 +43,8 @@ __all__ = [
     "Sandbox",
     "Slice",
     "Truncate",
+    "Webhook",
+    "WebhookControl",
+    "WebhookDelivery",
+    "WebhookRule",
 ]

@@ -59,6 +59,7 @@ class Listener:
         runner, self._runner = self._runner, None
         self._closing.set()
         await runner.cleanup()
+        await self._service.webhooks.close()
 
     @property
     def url(self) -> str:
@@ -91,6 +92,7 @@ class Listener:
         if reply is None:
             exchange.close()
             return web.Response()  # goes nowhere: the connection is closed
+        reply = await self._service.finish(reply, standing)
         received.status = reply.status
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 

@@ -14,6 +14,7 @@ from .people_control import People
 from .quota import Plan
 from .service import Service
 from .sessions import ACCESS_LIFE, REFRESH_LIFE, Lives
+from .webhook_control import WebhookControl
 
 
 class Sandbox(People, Access):
@@ -46,6 +47,7 @@ class Sandbox(People, Access):
         clock: tells the time in seconds, never less than before; a test may bring its own.
 
     Attributes:
+        webhooks: what goes on at webhooks, and what is to go wrong there.
         faults: what is to go wrong.
         requests: every request so far, in order of arrival.
 
@@ -87,6 +89,7 @@ class Sandbox(People, Access):
         People.__init__(self, service, listener)
         Access.__init__(self, service, clock)
         self._address = (host, port)
+        self.webhooks = WebhookControl(service.webhooks)
         self.faults = self._listener.faults
         self.requests = self._listener.requests
 
