@@ -6,6 +6,7 @@ Source: RingCentral API reference, "Subscriptions".
 import ipaddress
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,8 @@ class SubscriptionCalls:
         try:
             self.check(info)
         except PermissionDenied:
-            await self.delete(info.id)
+            with suppress(PresenceError):  # It expires by itself.
+                await self.delete(info.id)
             raise
         return info
 
@@ -120,7 +122,7 @@ class SubscriptionCalls:
         except PresenceError as error:
             fault = error
         else:
-            return response.body
+            return self._scrubbed(response.body)
         # Without the traceback, which holds the body that was sent, and so the secret.
         raise fault.with_traceback(None)
 
@@ -132,6 +134,12 @@ class SubscriptionCalls:
         error.args = (error.http_status, error.error_code, error.message, error.parameter_name)
         error.body = ""  # It may be cut off, or escaped, in the middle of the secret.
         return error
+
+    def _scrubbed(self, body: bytes) -> bytes:
+        """Take our secret out of an answer: it ends up in tracebacks when it makes no sense."""
+        for text in (self._key, self._key.replace("/", "\\/")):
+            body = body.replace(text.encode(), b"***")
+        return body
 
     def _clean(self, text: str | None) -> str | None:
         # By its beginning: a long message is cut off.

@@ -63,7 +63,7 @@ class WebhookSubscription:
         self._id = ""
         self._good_time = 0.0  # of the last look at which it was well, by the wall clock
         self._lead = 0.0
-        self._renew_at = inf
+        self._look_at = self._renew_at = inf
         self._lost_since: float | None = None
         self._failures = 0
         self._stop = asyncio.Event()
@@ -145,7 +145,8 @@ class WebhookSubscription:
         if self._failures:
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures - 1, 10))
             return wait * (0.5 + random.random() / 2)  # noqa: S311 - spreads, protects nothing
-        return min(LOOK_EVERY, max(_LEAST_WAIT, self._renew_at - self._clock.now()))
+        now = self._clock.now()
+        return min(max(0.0, self._look_at - now), max(_LEAST_WAIT, self._renew_at - now))
 
     async def _attempt(self) -> None:
         try:
@@ -217,6 +218,7 @@ class WebhookSubscription:
         self._info = info
         self._good_time = asked_time
         left = self._left(info)
+        self._look_at = asked_at + LOOK_EVERY
         if fresh:
             self._lead = min(left * _LEAD, _MAX_LEAD)
         self._renew_at = asked_at + left - self._lead
