@@ -10,6 +10,7 @@ import attrs
 from .answers import JSON_TYPE, Body, dump
 from .feed import timestamp
 from .filters import Filter
+from .switchboard import GatewayRule
 
 # Bytes of a whole answer, headers included.
 _LARGEST = 1024
@@ -96,23 +97,8 @@ class WebhookDelivery:
 
 
 @attrs.define(eq=False)
-class WebhookRule:
-    """Something that is to happen to deliveries.
-
-    Attributes:
-        times: how often it may happen; None for ever.
-        fired: how often it has happened.
-    """
-
-    times: int | None = 1
-    fired: int = 0
-
-    def take(self) -> bool:
-        """Decide on one occasion, and count it."""
-        if self.times is not None and self.fired >= self.times:
-            return False
-        self.fired += 1
-        return True
+class WebhookRule(GatewayRule):
+    """Something that is to happen to deliveries of notifications."""
 
 
 @attrs.frozen

@@ -87,12 +87,17 @@ class Exchange:
 
     def reset(self) -> None:
         """Break the connection with a TCP reset instead of an orderly end."""
-        # Lingering for zero seconds is how a socket is told to send RST when it is closed.
-        linger = struct.pack("ii", 1, 0)
-        connection = self._transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self._transport.abort()
+        reset(self._transport)
 
     def close(self) -> None:
         """End the connection once everything written has gone out."""
         self._transport.close()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Break a connection with a TCP reset."""
+    # Lingering for zero seconds is how a socket is told to send RST when it is closed.
+    linger = struct.pack("ii", 1, 0)
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()

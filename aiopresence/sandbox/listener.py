@@ -10,6 +10,7 @@ from . import routes
 from .answers import Reply
 from .exchange import Exchange, Received
 from .faults import Faults
+from .gateway import Gateway
 from .service import Service
 
 _GRACE = 0.1  # seconds that answers still on their way get at the end; a guess
@@ -20,6 +21,7 @@ class Listener:
 
     Args:
         service: what answers.
+        gateway: what serves WebSockets.
         latency: seconds that every request takes.
         clock: tells the time of arrivals.
 
@@ -28,10 +30,13 @@ class Listener:
         requests: every request so far, in order of arrival.
     """
 
-    def __init__(self, service: Service, latency: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, service: Service, gateway: Gateway, latency: float, clock: Callable[[], float]
+    ) -> None:
         self.faults = Faults()
         self.requests: list[Received] = []
         self._service = service
+        self._gateway = gateway
         self._latency = latency
         self._clock = clock
         self._closing = asyncio.Event()
@@ -58,6 +63,7 @@ class Listener:
             return
         runner, self._runner = self._runner, None
         self._closing.set()
+        self._gateway.close()
         await runner.cleanup()
         await self._service.webhooks.close()
 
@@ -94,6 +100,8 @@ class Listener:
             return web.Response()  # goes nowhere: the connection is closed
         reply = await self._service.finish(reply, standing)
         received.status = reply.status
+        if reply.status == 101:
+            return await self._gateway.serve(request, self._url)
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
     def _receive(self, request: web.BaseRequest) -> Received:

@@ -164,7 +164,7 @@ class Authority:
             answer["refresh_token"] = session.refresh.value
             answer["refresh_token_expires_in"] = _left(session.refresh.end, now)
         return answer | {
-            "scope": "ReadPresence EditPresence ReadAccounts",
+            "scope": "ReadPresence EditPresence ReadAccounts WebSocketsSubscription",
             "owner_id": self._owner_id,
             "endpoint_id": session.endpoint_id,
         }

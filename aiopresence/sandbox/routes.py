@@ -11,6 +11,8 @@ from .ask import Ask
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, not a credential
 REVOKE_PATH = "/restapi/oauth/revoke"
+WSTOKEN_PATH = "/restapi/oauth/wstoken"
+WS_PATH = "/ws"
 
 Call = Callable[[Ask], Reply]
 

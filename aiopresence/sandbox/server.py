@@ -9,19 +9,24 @@ from ..errors import UsageError
 from ..grants import JwtGrant
 from .access_control import Access
 from .ask import Options
+from .gateway import Gateway
+from .gateway_control import GatewayControl
+from .gateway_plan import GatewayPlan
 from .listener import Listener
 from .people_control import People
 from .quota import Plan
 from .service import Service
 from .sessions import ACCESS_LIFE, REFRESH_LIFE, Lives
+from .simulation import Simulation
 from .webhook_control import WebhookControl
 
 
 class Sandbox(People, Access):
     """RingCentral presence on loopback, for tests: an account of invented people.
 
-    All nine presence calls work on one shared state. Use it as an async context manager, or call
-    `start` and `close`. Nothing about it is secret and nothing leaves the machine.
+    All nine presence calls work on one shared state, and WebSockets tell of its changes. Use it as
+    an async context manager, or call `start` and `close`. Nothing about it is secret and nothing
+    leaves the machine.
 
     Args:
         extensions: how many extensions the account has. The first is a person, and the caller;
@@ -44,9 +49,11 @@ class Sandbox(People, Access):
         html_429: whether the body of a 429 is HTML.
         token_lifetime: seconds that access tokens live when the request for one does not say.
         refresh_tokens: whether a login brings a refresh token.
+        gateway: how the WebSocket gateway behaves; None for RingCentral's defaults.
         clock: tells the time in seconds, never less than before; a test may bring its own.
 
     Attributes:
+        gateway: what goes on at the WebSocket gateway, and what is to go wrong there.
         webhooks: what goes on at webhooks, and what is to go wrong there.
         faults: what is to go wrong.
         requests: every request so far, in order of arrival.
@@ -77,6 +84,7 @@ class Sandbox(People, Access):
         html_429: bool = False,
         token_lifetime: float = ACCESS_LIFE,
         refresh_tokens: bool = True,
+        gateway: GatewayPlan | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if extensions < 1:
@@ -84,11 +92,16 @@ class Sandbox(People, Access):
         options = Options(line_ending, hrefs, batch_limit, page_limit, paging_totals)
         plan = Plan(window, limits, penalty, rate_headers, retry_after, html_429)
         lives = Lives(token_lifetime, REFRESH_LIFE if refresh_tokens else 0.0)
-        service = Service(extensions, seed, options, plan, lives)
-        listener = Listener(service, latency, clock)
+        gateway_plan = gateway or GatewayPlan()
+        service = Service(extensions, seed, options, plan, lives, gateway_plan)
+        doors = Gateway(gateway_plan, service.feed)
+        listener = Listener(service, doors, latency, clock)
         People.__init__(self, service, listener)
         Access.__init__(self, service, clock)
         self._address = (host, port)
+        self._seed = seed
+        self._simulations: list[Simulation] = []
+        self.gateway = GatewayControl(doors)
         self.webhooks = WebhookControl(service.webhooks)
         self.faults = self._listener.faults
         self.requests = self._listener.requests
@@ -116,7 +129,26 @@ class Sandbox(People, Access):
 
     async def close(self) -> None:
         """Stop listening and end all connections, whatever hangs; a second time does nothing."""
+        for simulation in self._simulations:
+            simulation.stop()
+        self._simulations.clear()
         await self._listener.close()
+
+    def simulate(self, rate: float = 1.0) -> Simulation:
+        """Make the account live: calls ring, connect, are held and end, people change their minds.
+
+        Use it as `async with sandbox.simulate(5):`, or call its `start` and `stop`; closing the
+        sandbox stops it too. The changes are the same for the same seed.
+
+        Args:
+            rate: changes per second, on average.
+
+        Raises:
+            UsageError: rate is not a positive number.
+        """
+        simulation = Simulation(self._service.account, self.feed, rate, self._seed)
+        self._simulations.append(simulation)
+        return simulation
 
     @property
     def grant(self) -> JwtGrant:

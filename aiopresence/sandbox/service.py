@@ -11,9 +11,11 @@ from .ask import Ask, Options
 from .counters import Counters
 from .exchange import Received
 from .feed import Feed
+from .gateway_plan import GatewayPlan
 from .permissions import Permissions
 from .quota import Plan, Quota, Standing
 from .sessions import Lives
+from .tickets import Tickets
 from .webhooks import Webhooks
 
 
@@ -26,10 +28,17 @@ class Service:
         options: how to answer.
         plan: how many requests are allowed.
         lives: how long tokens live when a request for one does not say.
+        gateway: how the WebSocket gateway behaves.
     """
 
     def __init__(
-        self, extensions: int, seed: int, options: Options, plan: Plan, lives: Lives
+        self,
+        extensions: int,
+        seed: int,
+        options: Options,
+        plan: Plan,
+        lives: Lives,
+        gateway: GatewayPlan,
     ) -> None:
         # Two sources, so that what is asked of the sandbox does not change what it is.
         self.rng = random.Random(seed)  # noqa: S311 - invents people, protects nothing
@@ -40,12 +49,13 @@ class Service:
         self.account = account.build(self.rng, extensions)
         self.permissions = Permissions()
         self.feed = Feed(self.account, self.permissions, seed)
+        self._tickets = Tickets(self._ids, gateway.wstoken_lifetime)
         self.webhooks = Webhooks(self.feed)
         self.authority = oauth.Authority(self.rng, self.account.caller.id, lives, self.counters)
 
     def group(self, method: str, path: str) -> str:
         """Tell the usage-plan group of a request; "" for one to no known call."""
-        if path == routes.TOKEN_PATH:
+        if path in (routes.TOKEN_PATH, routes.WSTOKEN_PATH):
             return "Auth" if method == "POST" else ""
         found = routes.find(path)
         if found and method in found.methods:
@@ -61,7 +71,8 @@ class Service:
         """
         if received.path == routes.TOKEN_PATH:
             self.counters.token_requests += 1
-        if not received.group or (received.group != "Auth" and self._stranger(received)):
+        needs_token = received.path != routes.TOKEN_PATH
+        if not received.group or (needs_token and self._stranger(received)):
             return None
         standing = self.quota.charge(received.arrival, received.group)
         self.counters.in_penalty += standing.in_penalty
@@ -111,6 +122,8 @@ class Service:
     def _answer(self, received: Received, base: str) -> Reply:
         if received.path in (routes.TOKEN_PATH, routes.REVOKE_PATH):
             return self._authorize(received)
+        if received.path in (routes.WSTOKEN_PATH, routes.WS_PATH):
+            return self._open_socket(received, base)
         found = routes.find(received.path)
         if found is None and (methods := self.webhooks.methods(received.path)):
             return self._subscribe(received, methods, base)
@@ -137,6 +150,21 @@ class Service:
         if received.path == routes.REVOKE_PATH:
             return self.authority.revoke(authorization, received.body)
         return self.authority.answer(authorization, received.body, received.arrival)
+
+    def _open_socket(self, received: Received, base: str) -> Reply:
+        """Give out a WebSocket token, or take one: 101 says that the connection is to begin."""
+        takes = "GET" if received.path == routes.WS_PATH else "POST"
+        if received.method != takes:
+            return Reply(405, headers={"Allow": takes})
+        if received.path == routes.WSTOKEN_PATH:
+            self.authority.sessions.check(received.token, received.arrival)
+            self.permissions.check("WebSocketsSubscription")
+            return json_reply(self._tickets.give(base, received.arrival))
+        if received.headers.get("upgrade", "").lower() != "websocket":
+            return Reply(426, headers={"Upgrade": "websocket"})
+        token = dict(parse_qsl(received.query)).get("access_token", "")
+        self._tickets.use(token, received.arrival)
+        return Reply(101)
 
     def _check_account(self, account_id: str) -> None:
         if not re.fullmatch("~|[0-9]+", account_id):

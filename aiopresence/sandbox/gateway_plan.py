@@ -1,0 +1,48 @@
+"""What the WebSocket gateway promises its clients, and how its frames look."""
+
+import math
+
+import attrs
+
+from ..errors import UsageError
+
+_TIMES = ("recovery_timeout", "idle_timeout", "absolute_timeout", "wstoken_lifetime")
+
+
+@attrs.frozen(kw_only=True)
+class GatewayPlan:
+    """How the gateway behaves. The defaults are RingCentral's; times are in seconds.
+
+    Attributes:
+        recovery_buffer_size: how many of the latest notifications of a session are kept.
+        recovery_timeout: how long a session outlives its connection.
+        idle_timeout: after how long without a frame from the client a connection ends. Ping
+            frames do not count. That notifications do not count either is a guess.
+        absolute_timeout: how long a session lasts at most.
+        max_connections: only told: here a session has one connection, the latest.
+        max_active_requests: only told.
+        wsc_everywhere: whether every notification has `wsc`, and not only ConnectionDetails.
+        wstoken_lifetime: how long a WebSocket token is good for, once.
+        errors_as_answers: a request that is refused is answered with its own type, ClientRequest,
+            instead of Error.
+
+    Raises:
+        UsageError: a time that is not positive, or a number below 0.
+    """
+
+    recovery_buffer_size: int = 100
+    recovery_timeout: float = 180.0
+    idle_timeout: float = 1800.0
+    absolute_timeout: float = 86400.0
+    max_connections: int = 5
+    max_active_requests: int = 10
+    wsc_everywhere: bool = True
+    wstoken_lifetime: float = 30.0
+    errors_as_answers: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        for name in _TIMES:
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"{name} must be a positive number of seconds")
+        if min(self.recovery_buffer_size, self.max_connections, self.max_active_requests) < 0:
+            raise UsageError("the numbers of a GatewayPlan must be 0 or more")
