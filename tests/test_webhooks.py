@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import inspect
 import json
 import logging
 import pickle
@@ -182,6 +183,7 @@ async def test_wh_05_a_handshake_with_an_event_is_both(receiver: Receiver, calle
 async def test_the_secret_may_come_as_validation_token_on_every_event(
     receiver: Receiver, caller: Caller
 ) -> None:
+    receiver.expect_handshake()
     answer = await caller.post(notification(), token=None, Validation_Token=TOKEN)
     assert answer.status == 200
     assert "Validation-Token" not in answer.headers
@@ -639,6 +641,13 @@ def test_the_size_of_the_queue_is_a_number(size: Any) -> None:
 def test_how_long_a_handshake_is_expected_is_a_number(seconds: Any) -> None:
     with pytest.raises(UsageError, match="seconds must be"):
         Receiver().expect_handshake(seconds)
+
+
+@pytest.mark.parametrize("name", ["WebhookReceiver", "WebhookSubscription"])
+def test_every_public_name_is_documented(name: str) -> None:
+    thing = getattr(webhooks, name)
+    assert name in webhooks.__all__
+    assert {n for n, f in vars(thing).items() if n[0] != "_" and not inspect.getdoc(f)} == set()
 
 
 def test_the_callback_has_to_be_one() -> None:

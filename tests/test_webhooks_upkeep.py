@@ -307,7 +307,7 @@ def test_the_address_has_to_be_https(session: Session, address: Any) -> None:
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("wrong", ["/restapi/v1.0/x", [], [5], ["presence"], ["/restapi/a b"], 5])
+@pytest.mark.parametrize("wrong", ["/restapi/v1.0/x", [], [5], [[]], ["presence"], ["/restapi/a b"], 5])
 def test_event_filters_have_to_be_some(session: Session, wrong: Any) -> None:
     with pytest.raises(UsageError, match="event_filters must be"):
         Receiver().subscribe(session, "https://example.com/", wrong)

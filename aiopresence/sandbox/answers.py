@@ -32,6 +32,8 @@ class Reply:
 class Later(Reply):
     """Stands for an answer that takes a while to make, until that is sent.
 
+    A fault that works on the real answer may delay it or keep it back; `Change` sees this one.
+
     Args:
         finish: makes it, or raises RefusedError.
     """

@@ -169,12 +169,12 @@ def seconds_of(name: str, duration: float | timedelta) -> float:
 def _filters(given: Iterable[str] | None) -> tuple[str, ...]:
     if isinstance(given, (str, bytes)) or not isinstance(given, (Iterable, type(None))):
         raise UsageError("event_filters must be a list of filters; see aiopresence.filters")
-    filters = (account_presence(),) if given is None else tuple(dict.fromkeys(given))
+    filters = (account_presence(),) if given is None else tuple(given)
     if not filters or not all(map(_is_filter, filters)):
         raise UsageError(
             'event_filters must be filters, such as "/restapi/v1.0/account/~/presence"'
         )
-    return filters
+    return tuple(dict.fromkeys(filters))
 
 
 def _is_filter(text: object) -> bool:
