@@ -16,8 +16,8 @@ import pytest
 from clocks import idle
 from webhook_calls import PATH, TOKEN, Caller, Receiver, head, notification, served, until
 
-from aiopresence import PresenceEvent, PresenceEventBody, Resync, UsageError, webhooks
-from aiopresence.webhooks import WebhookReceiver, intake, keys, memory
+from aiopresence import PresenceEvent, PresenceEventBody, Resync, ResyncReason, UsageError, webhooks
+from aiopresence.webhooks import WebhookReceiver, backlog, intake, keys, memory
 
 CHALLENGE = "5f0c-handshake~A.b_c+/="
 BIG = intake.MAX_BODY + 1
@@ -290,6 +290,55 @@ async def test_wh_08_a_body_that_does_not_come_is_not_waited_for(
     assert answer.startswith(b"HTTP/1.1 " + unknown)
     assert time.monotonic() - start < 1
     assert intake.READ_SECONDS < 3
+
+
+async def test_wh_08_a_body_without_a_length_is_bounded_too(
+    receiver: Receiver, caller: Caller
+) -> None:
+    chunk = b"%x\r\n%s\r\n" % (BIG, b" " * BIG)
+    lines = head("Transfer-Encoding: chunked", "Content-Type: application/json")
+    answer = await caller.raw(lines + chunk + b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_receiver_that_closes_while_a_body_comes_does_not_accept_it(
+    receiver: Receiver, caller: Caller
+) -> None:
+    body = json.dumps(notification()).encode()
+    lines = head("Content-Type: application/json", f"Content-Length: {len(body)}")
+    reader, writer = await asyncio.open_connection("127.0.0.1", caller.port)
+    writer.write(lines + body[:10])
+    await idle()
+    await receiver.close()
+    writer.write(body[10:])
+    assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+    writer.close()
+    assert receiver.seen == []
+
+
+def test_the_queue_is_bounded_in_bytes_too() -> None:
+    async def take(_: PresenceEvent | Resync) -> None:
+        raise AssertionError("never")
+
+    waiting = backlog.Backlog(take, 1000)
+    event = PresenceEvent("u")
+    accepted = [waiting.offer(event, intake.MAX_BODY) for _ in range(200)]
+    assert accepted.count(True) * intake.MAX_BODY == backlog.MAX_BYTES
+    waiting.push(Resync(ResyncReason.WEBHOOK_LOST))
+    assert len(waiting) == 129
+
+
+async def test_what_is_handled_makes_room_in_bytes() -> None:
+    async def take(_: PresenceEvent | Resync) -> None:
+        return
+
+    waiting = backlog.Backlog(take, 1000)
+    waiting.open()
+    assert waiting.offer(PresenceEvent("u"), backlog.MAX_BYTES)
+    assert not waiting.offer(PresenceEvent("u"), 1)
+    waiting.close()
+    await waiting.work()
+    assert waiting.offer(PresenceEvent("u"), backlog.MAX_BYTES)
 
 
 async def test_wh_08_a_length_that_lies_makes_no_event(receiver: Receiver, caller: Caller) -> None:

@@ -141,11 +141,31 @@ async def test_looking_does_not_put_the_renewal_off(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     async with receiver.subscribe(session, caller.url, expires_in=timedelta(minutes=20)) as ours:
-        for _ in range(3):
+        for left in (900, 600):
+            told = Answer(200, f'{{"status": "Active", "expiresIn": {left}}}'.encode())
+            rule = sandbox.faults.add(told, path=SUBSCRIPTION, method="GET")
             await receiver.clock.advance(300)
-            # The sandbox lives in real time, so it still says 20 minutes; this one says less.
             await until(lambda: _waits(receiver, ours))
-        assert calls(sandbox, "GET") >= 2
+            assert rule.fired == 1
+        await receiver.clock.advance(300)
+        await until(lambda: _waits(receiver, ours))
+        assert calls(sandbox, "POST", "/renew") == 1
+
+
+@pytest.mark.parametrize(
+    "told", ['"expiresIn": 0', '"expirationTime": "2001-09-09T01:46:39Z", "expiresIn": null']
+)
+async def test_wh_14_what_says_itself_that_it_has_expired_is_made_anew(
+    sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller, told: str
+) -> None:
+    async with receiver.subscribe(session, caller.url):
+        rule = sandbox.faults.add(
+            Answer(200, f'{{"status": "Active", {told}}}'.encode()), path=SUBSCRIPTION, method="GET"
+        )
+        await receiver.clock.advance(300)
+        await until(lambda: receiver.seen)
+        assert rule.fired == 1
+        assert isinstance(receiver.seen[0], Resync)
 
 
 @pytest.mark.parametrize("fault", [Answer(500, b"no"), Answer(503, b"no"), Reset(), Answer(200)])
@@ -307,7 +327,9 @@ def test_the_address_has_to_be_https(session: Session, address: Any) -> None:
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("wrong", ["/restapi/v1.0/x", [], [5], [[]], ["presence"], ["/restapi/a b"], 5])
+@pytest.mark.parametrize(
+    "wrong", ["/restapi/v1.0/x", [], [5], [[]], ["presence"], ["/restapi/a b"], 5]
+)
 def test_event_filters_have_to_be_some(session: Session, wrong: Any) -> None:
     with pytest.raises(UsageError, match="event_filters must be"):
         Receiver().subscribe(session, "https://example.com/", wrong)

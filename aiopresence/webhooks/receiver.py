@@ -143,7 +143,8 @@ class WebhookReceiver:
         """Let RingCentral call this receiver, for as long as the context is entered.
 
         Entering makes the subscription; RingCentral calls `handler` meanwhile, which therefore has
-        to be served already. It is renewed before it ends, and looked at every 5 minutes: when
+        to be served already: not yet in `on_startup` and `cleanup_ctx` of an aiohttp application,
+        which run before that, but after `await site.start()`. It is renewed before it ends, and looked at every 5 minutes: when
         RingCentral has given it up it is made anew, and the callback gets a `Resync`. Leaving
         deletes it.
 

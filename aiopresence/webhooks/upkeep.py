@@ -66,7 +66,7 @@ class WebhookSubscription:
         self._look_at = self._renew_at = inf
         self._lost_since: float | None = None
         self._failures = 0
-        self._stop = asyncio.Event()
+        self._never = asyncio.Event()  # only a cancellation ends a wait early
         self._ended = asyncio.Event()
         self._fault: Exception | None = None
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +96,6 @@ class WebhookSubscription:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -133,8 +132,8 @@ class WebhookSubscription:
 
     async def _run(self) -> None:
         try:
-            while not self._stop.is_set():
-                await self._clock.wait(self._stop, self._wait())
+            while True:
+                await self._clock.wait(self._never, self._wait())
                 await self._attempt()
         except Exception as error:  # whatever it is, it surfaces from `wait_closed`
             self._fault = error
