@@ -142,11 +142,11 @@ class WebhookReceiver:
     ) -> WebhookSubscription:
         """Let RingCentral call this receiver, for as long as the context is entered.
 
-        Entering makes the subscription; RingCentral calls `handler` meanwhile, which therefore has
-        to be served already: not yet in `on_startup` and `cleanup_ctx` of an aiohttp application,
-        which run before that, but after `await site.start()`. It is renewed before it ends, and looked at every 5 minutes: when
-        RingCentral has given it up it is made anew, and the callback gets a `Resync`. Leaving
-        deletes it.
+        Entering makes the subscription. RingCentral calls `handler` meanwhile, so it has to be
+        served already: after `await site.start()`, and not yet in `on_startup` or `cleanup_ctx` of
+        an aiohttp application, which run before that. The subscription is renewed before it ends,
+        and looked at every 5 minutes: when RingCentral has given it up it is made anew, and the
+        callback gets a `Resync`. Leaving deletes it.
 
         Notifications of subscriptions that are none of this receiver's are dropped, once it has
         one. So let processes that share an address share one subscription too: one process
