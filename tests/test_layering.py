@@ -30,6 +30,7 @@ ROOMS = {
     "bulk": CORE | {"transport", "calls", "account"},
     "live": CORE | {"transport", "calls", "bulk"},
     "session": CORE | {"transport", "calls", "bulk", "live"},
+    "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
     "cli": {"", "sandbox"},
     "__init__": CORE | {"transport", "session", "live"},
@@ -40,6 +41,7 @@ THIRD_PARTY = {
     "models": {"attrs"},
     "grants": {"attrs"},
     "protocol": {"attrs", "cattrs", "orjson"},
+    "webhooks": {"attrs", "aiohttp"},
     "sandbox": {"attrs", "aiohttp", "multidict"},
     "cli": {"typer"},
 }
@@ -84,6 +86,11 @@ def test_a_room_uses_only_its_libraries(name: str) -> None:
     known = {"aiohttp", "attrs", "cattrs", "filelock", "orjson", "rich", "typer", "yarl"}
     known |= {"multidict", "aioresponses"}
     assert outside & known <= THIRD_PARTY[room(name)]
+
+
+def test_webhooks_take_from_transport_the_clock_only() -> None:
+    modules = {m for n in MODULES if room(n) == "webhooks" for m in imported(n)}
+    assert {m for m in modules if "transport" in m} == {"aiopresence.transport.clock"}
 
 
 def test_every_room_has_its_rule() -> None:

@@ -60,7 +60,7 @@ async def test_200_tasks_in_flight_while_the_token_rotates_au02(
 ) -> None:
     await busy.read_user_presence_status()
     before = sandbox.counters.token_requests
-    rule = sandbox.faults.add(Delay(0.05), path="/presence", times=200)
+    rule = sandbox.faults.add(Delay(0.2), path="/presence", times=200)
     tasks = [asyncio.create_task(many(busy, 1)) for _ in range(200)]
     await fired(rule, 200)
     sandbox.expire_tokens()

@@ -6,6 +6,7 @@ with the client.
 """
 
 from .counters import Counters
+from .courier import Webhook, WebhookDelivery, WebhookRule
 from .exchange import Exchange, Received
 from .faults import Fault, FaultRule, Faults
 from .feed import Feed
@@ -27,6 +28,7 @@ from .kinds import (
 from .server import Sandbox
 from .simulation import Simulation
 from .switchboard import GatewayFrame, GatewayRule
+from .webhook_control import WebhookControl
 
 __all__ = [
     "Answer",
@@ -53,4 +55,8 @@ __all__ = [
     "Simulation",
     "Slice",
     "Truncate",
+    "Webhook",
+    "WebhookControl",
+    "WebhookDelivery",
+    "WebhookRule",
 ]

@@ -1,7 +1,7 @@
 """The answers as bytes: JSON, error bodies and both forms of a 207, written by hand."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -26,6 +26,19 @@ class Reply:
     status: int
     body: bytes = b""
     headers: CIMultiDict[str] = attrs.field(factory=dict, converter=_headers)
+
+
+@attrs.frozen
+class Later(Reply):
+    """Stands for an answer that takes a while to make, until that is sent.
+
+    A fault that works on the real answer may delay it or keep it back; `Change` sees this one.
+
+    Args:
+        finish: makes it, or raises RefusedError.
+    """
+
+    finish: Callable[[], Awaitable[Reply]] = attrs.field(kw_only=True)
 
 
 @attrs.frozen

@@ -65,6 +65,7 @@ class Listener:
         self._closing.set()
         self._gateway.close()
         await runner.cleanup()
+        await self._service.webhooks.close()
 
     @property
     def url(self) -> str:
@@ -97,6 +98,7 @@ class Listener:
         if reply is None:
             exchange.close()
             return web.Response()  # goes nowhere: the connection is closed
+        reply = await self._service.finish(reply, standing)
         received.status = reply.status
         if reply.status == 101:
             return await self._gateway.serve(request, self._url)

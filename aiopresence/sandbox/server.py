@@ -18,6 +18,7 @@ from .quota import Plan
 from .service import Service
 from .sessions import ACCESS_LIFE, REFRESH_LIFE, Lives
 from .simulation import Simulation
+from .webhook_control import WebhookControl
 
 
 class Sandbox(People, Access):
@@ -53,6 +54,7 @@ class Sandbox(People, Access):
 
     Attributes:
         gateway: what goes on at the WebSocket gateway, and what is to go wrong there.
+        webhooks: what goes on at webhooks, and what is to go wrong there.
         faults: what is to go wrong.
         requests: every request so far, in order of arrival.
 
@@ -100,6 +102,7 @@ class Sandbox(People, Access):
         self._seed = seed
         self._simulations: list[Simulation] = []
         self.gateway = GatewayControl(doors)
+        self.webhooks = WebhookControl(service.webhooks)
         self.faults = self._listener.faults
         self.requests = self._listener.requests
 

@@ -6,7 +6,7 @@ import uuid
 from urllib.parse import parse_qsl
 
 from . import account, oauth, people, routes
-from .answers import RefusedError, Reply, bad, json_reply, missing
+from .answers import Later, RefusedError, Reply, bad, json_reply, missing
 from .ask import Ask, Options
 from .counters import Counters
 from .exchange import Received
@@ -16,6 +16,7 @@ from .permissions import Permissions
 from .quota import Plan, Quota, Standing
 from .sessions import Lives
 from .tickets import Tickets
+from .webhooks import Webhooks
 
 
 class Service:
@@ -49,6 +50,7 @@ class Service:
         self.permissions = Permissions()
         self.feed = Feed(self.account, self.permissions, seed)
         self._tickets = Tickets(self._ids, gateway.wstoken_lifetime)
+        self.webhooks = Webhooks(self.feed)
         self.authority = oauth.Authority(self.rng, self.account.caller.id, lives, self.counters)
 
     def group(self, method: str, path: str) -> str:
@@ -56,7 +58,9 @@ class Service:
         if path in (routes.TOKEN_PATH, routes.WSTOKEN_PATH):
             return "Auth" if method == "POST" else ""
         found = routes.find(path)
-        return found.methods[method][0] if found and method in found.methods else ""
+        if found and method in found.methods:
+            return found.methods[method][0]
+        return self.webhooks.group(method, path)
 
     def charge(self, received: Received) -> Standing | None:
         """Count a request against its group; None when it counts nowhere.
@@ -102,11 +106,18 @@ class Service:
         try:
             return self._answer(received, base)
         except RefusedError as error:
-            reply = json_reply(error.body, error.status)
-            if error.status == 401:
-                challenge = 'Bearer realm="RingCentral REST API", error="invalid_token"'
-                reply.headers["WWW-Authenticate"] = challenge
+            return _refusal(error)
+
+    async def finish(self, reply: Reply, standing: Standing | None) -> Reply:
+        """Wait for an answer that takes a while. Others are ready, and stay as they are."""
+        if not isinstance(reply, Later):
             return reply
+        try:
+            finished = await reply.finish()
+        except RefusedError as error:
+            finished = _refusal(error)
+        self.dress(finished, standing)
+        return finished
 
     def _answer(self, received: Received, base: str) -> Reply:
         if received.path in (routes.TOKEN_PATH, routes.REVOKE_PATH):
@@ -114,6 +125,8 @@ class Service:
         if received.path in (routes.WSTOKEN_PATH, routes.WS_PATH):
             return self._open_socket(received, base)
         found = routes.find(received.path)
+        if found is None and (methods := self.webhooks.methods(received.path)):
+            return self._subscribe(received, methods, base)
         if found is None:
             raise RefusedError(404, "CMN-102", "There is no such resource.")
         if received.method not in found.methods:
@@ -123,6 +136,12 @@ class Service:
         self.permissions.check("ReadPresence" if received.method == "GET" else "EditPresence")
         _, call = found.methods[received.method]
         return call(self._ask(received, base, found.target))
+
+    def _subscribe(self, received: Received, methods: list[str], base: str) -> Reply:
+        if received.method not in methods:
+            return Reply(405, headers={"Allow": ", ".join(methods)})
+        self.authority.sessions.check(received.token, received.arrival)
+        return self.webhooks.answer(received.method, received.path, received.body, base)
 
     def _authorize(self, received: Received) -> Reply:
         if received.method != "POST":
@@ -165,3 +184,11 @@ class Service:
             body=received.body,
             new_boundary=lambda: people.token(self._ids, "Boundary_", 45),
         )
+
+
+def _refusal(error: RefusedError) -> Reply:
+    reply = json_reply(error.body, error.status)
+    if error.status == 401:
+        challenge = 'Bearer realm="RingCentral REST API", error="invalid_token"'
+        reply.headers["WWW-Authenticate"] = challenge
+    return reply

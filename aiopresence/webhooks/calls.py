@@ -1,0 +1,215 @@
+"""The calls that make, renew and end a subscription by webhook.
+
+Source: RingCentral API reference, "Subscriptions".
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..errors import (
+    ApiError,
+    ConnectionFailed,
+    DecodeError,
+    PermissionDenied,
+    PresenceError,
+    RateLimited,
+    ServerError,
+    Timeout,
+    UsageError,
+)
+from ..filters import account_presence
+from ..models import SubscriptionInfo
+from ..protocol import convert
+from ..secret import Secret
+
+if TYPE_CHECKING:
+    from ..session import PresenceSession
+
+_PATH = "/restapi/v1.0/subscription"
+# It goes into paths. RingCentral's are UUIDs; whatever else looks like a name is as good.
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+# RingCentral could not reach the webhook, or did not like its answer.
+_WEBHOOK_REPLY = "SUB-525"
+
+
+class SubscriptionCalls:
+    """What can be done about one subscription.
+
+    Args:
+        session: what to ask with.
+        address: the webhook's.
+        event_filters: what to be notified of; None for the presence of the account.
+        expires_in: the seconds it is to live, or a timedelta; None leaves it to RingCentral.
+        key: the secret that RingCentral is to show.
+
+    Raises:
+        UsageError: an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        session: "PresenceSession",
+        address: str,
+        event_filters: Iterable[str] | None,
+        expires_in: int | timedelta | None,
+        key: Secret,
+    ) -> None:
+        self._session = session
+        self._key = key
+        self._filters = _filters(event_filters)
+        mode = {
+            "transportType": "WebHook",
+            "address": _address(address),
+            "verificationToken": key,
+        }
+        self._body: dict[str, Any] = {"eventFilters": self._filters, "deliveryMode": mode}
+        if expires_in is not None:
+            self._body["expiresIn"] = int(seconds_of("expires_in", expires_in))
+
+    async def create(self) -> SubscriptionInfo:
+        """Subscribe.
+
+        Raises:
+            PermissionDenied: it may bring nothing at all; it is deleted again.
+            PresenceError: it was refused, or the answer makes no sense.
+        """
+        info = await self._call("POST", _PATH, self._body)
+        if info.id is None or not _ID.fullmatch(info.id):
+            raise DecodeError("expected an id", "$.id")
+        try:
+            self.check(info)
+        except PermissionDenied:
+            with suppress(PresenceError):  # It expires by itself.
+                await self.delete(info.id)
+            raise
+        return info
+
+    async def renew(self, id_: str) -> SubscriptionInfo:
+        """Let it live as long again; PresenceError as of any call."""
+        return await self._call("POST", f"{_PATH}/{id_}/renew")
+
+    async def read(self, id_: str) -> SubscriptionInfo:
+        """Look at it; PresenceError as of any call."""
+        return await self._call("GET", f"{_PATH}/{id_}")
+
+    async def delete(self, id_: str) -> None:
+        """End it; PresenceError as of any call."""
+        await self._request("DELETE", f"{_PATH}/{id_}")
+
+    def check(self, info: SubscriptionInfo) -> None:
+        """Raise PermissionDenied when it brings nothing: every filter is disabled."""
+        disabled = info.disabled_filters or ()
+        # Counted, not compared: RingCentral may write real ids where we wrote "~".
+        if len(disabled) >= len(self._filters):
+            first = disabled[0]
+            words = f"every event filter is disabled: {first.message or first.reason}"
+            raise PermissionDenied(403, first.reason, self._clean(words))
+
+    async def _call(self, method: str, path: str, body: Any = None) -> SubscriptionInfo:
+        return convert.load(await self._request(method, path, body), SubscriptionInfo)
+
+    async def _request(self, method: str, path: str, body: Any = None) -> bytes:
+        try:
+            response = await self._session.request(method, path, json=body)
+        except ApiError as error:
+            fault: PresenceError = self._cleaned(error)
+        except PresenceError as error:
+            fault = error
+        else:
+            return self._scrubbed(response.body)
+        # Without the traceback, which holds the body that was sent, and so the secret.
+        raise fault.with_traceback(None)
+
+    def _cleaned(self, error: ApiError) -> ApiError:
+        """Take our secret out of an error, should RingCentral have repeated it."""
+        error.error_code = self._clean(error.error_code)
+        error.message = self._clean(error.message)
+        error.parameter_name = self._clean(error.parameter_name)
+        error.args = (error.http_status, error.error_code, error.message, error.parameter_name)
+        error.body = ""  # It may be cut off, or escaped, in the middle of the secret.
+        return error
+
+    def _scrubbed(self, body: bytes) -> bytes:
+        """Take our secret out of an answer: it ends up in tracebacks when it makes no sense."""
+        for text in (self._key, self._key.replace("/", "\\/")):
+            body = body.replace(text.encode(), b"***")
+        return body
+
+    def _clean(self, text: str | None) -> str | None:
+        # By its beginning: a long message is cut off.
+        return "***" if text and self._key[:8] in text else text
+
+
+def may_pass(error: PresenceError) -> bool:
+    """Tell whether a call about a subscription is worth repeating later."""
+    if isinstance(error, ConnectionFailed):
+        return not error.final
+    if isinstance(error, ApiError):
+        passing = isinstance(error, (RateLimited, ServerError)) or error.http_status == 408
+        return passing or error.error_code == _WEBHOOK_REPLY
+    return isinstance(error, (Timeout, DecodeError))
+
+
+def seconds_of(name: str, duration: float | timedelta) -> float:
+    """Read a positive duration; UsageError when it is none."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise UsageError(f"{name} must be a number of seconds, or a timedelta")
+    if not (isfinite(seconds) and 1 <= seconds < 2**31):
+        raise UsageError(f"{name} must be at least one second, and less than 2**31")
+    return float(seconds)
+
+
+def _filters(given: Iterable[str] | None) -> tuple[str, ...]:
+    if isinstance(given, (str, bytes)) or not isinstance(given, (Iterable, type(None))):
+        raise UsageError("event_filters must be a list of filters; see aiopresence.filters")
+    filters = (account_presence(),) if given is None else tuple(given)
+    if not filters or not all(map(_is_filter, filters)):
+        raise UsageError(
+            'event_filters must be filters, such as "/restapi/v1.0/account/~/presence"'
+        )
+    return tuple(dict.fromkeys(filters))
+
+
+def _is_filter(text: object) -> bool:
+    return (
+        isinstance(text, str)
+        and text.startswith("/restapi/")
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
+    )
+
+
+def _address(address: object) -> str:
+    """Check a webhook's address. It is not quoted in the message: its query may be secret."""
+    if isinstance(address, str) and address.isascii() and address.isprintable():
+        try:
+            url = urlsplit(address)
+            host, port = url.hostname, url.port
+        except ValueError:
+            host, port = None, None
+        scheme_is_good = host and (url.scheme == "https" or (url.scheme == "http" and _near(host)))
+        if (
+            scheme_is_good
+            and " " not in address
+            and port != 0
+            and not (url.username or url.fragment)
+        ):
+            return address
+    raise UsageError(
+        "address must be an https URL, as in https://example.com/webhook (http only for localhost)"
+    )
+
+
+def _near(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
