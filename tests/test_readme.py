@@ -13,6 +13,7 @@ import aiopresence
 from aiopresence import PresenceSession, errors
 from aiopresence.bulk import BulkCalls
 from aiopresence.calls import PresenceCalls
+from aiopresence.live import LiveCalls
 from aiopresence.sandbox import Sandbox
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -85,7 +86,7 @@ def test_every_error_and_every_way_to_ask_is_in_the_readme() -> None:
     kinds = {n for n in aiopresence.__all__ if n in vars(errors)} - NOT_FOR_THE_TABLE
     assert {name for name in kinds if f"`{name}`" not in README} == set()
     calls = {n for n in vars(PresenceCalls) if n.startswith("read_")}
-    names = {*calls, *vars(PresenceSession), *vars(BulkCalls)} - {"close"}
+    names = {*calls, *vars(PresenceSession), *vars(BulkCalls), *vars(LiveCalls)} - {"close"}
     spelled_short = {"iter_user_presence_statuses", "iter_unified_presences"}
     assert {
         name for name in names - spelled_short if not name.startswith("_") and name not in README
