@@ -145,6 +145,16 @@ async def test_notifications_swap_places() -> None:
         assert rule.fired == 2
 
 
+async def test_what_is_held_back_is_told_when_the_rules_are_cleared() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        it.sandbox.gateway.reorder()
+        it.change(1)
+        assert await is_quiet(socket)
+        it.sandbox.gateway.clear()
+        assert await told(socket, 1) == [1]
+
+
 async def test_rules_work_one_after_the_other_until_they_are_cleared() -> None:
     async with door() as it:
         socket, _ = await it.subscribed()

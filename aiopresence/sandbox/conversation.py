@@ -152,11 +152,12 @@ class Conversation:
     def _notify(self, notification: Body) -> None:
         for each, seconds in self._arrange(self.token, notification):
             if seconds is None:
-                self._tell(each)
+                self.tell(each)
             else:
-                self._later(seconds, self._tell, each)
+                self._later(seconds, self.tell, each)
 
-    def _tell(self, notification: Body) -> None:
+    def tell(self, notification: Body) -> None:
+        """Number a notification, keep it for a recovery, and send it if there is a connection."""
         if self._ended:
             return
         self._sequence += 1

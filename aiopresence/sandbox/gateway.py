@@ -73,6 +73,12 @@ class Gateway:
             self._lost(connection)
         return socket
 
+    def clear(self) -> None:
+        """Forget all rules, and tell what they hold back."""
+        for token, notification in self.board.clear():
+            if session := self._sessions.get(token):
+                session.conversation.tell(notification)
+
     def close(self) -> None:
         """End everything at once."""
         for connection in list(self.connections):

@@ -61,8 +61,8 @@ class GatewayControl:
         return [tuple(each.text for each in one.subscribed) for one in sessions if one.subscribed]
 
     def clear(self) -> None:
-        """Forget all rules; what has happened already stays."""
-        self._board.clear()
+        """Forget all rules. What has happened stays; what they hold back is told now."""
+        self._gateway.clear()
 
     def cut(self, after: int = 0, times: int | None = 1) -> GatewayRule:
         """Reset TCP connections, without a close frame.

@@ -178,10 +178,12 @@ class Switchboard:
                 ]
         return told
 
-    def clear(self) -> None:
-        """Forget all rules, and what they hold back."""
+    def clear(self) -> list[tuple[str, Body]]:
+        """Forget all rules; give what they hold back, by session."""
+        late = [rule for rule in self.rules if isinstance(rule, LateRule)]
         self.rules.clear()
         self.fail_recovery.clear()
+        return [held for rule in late for held in rule.held.items()]
 
     def cuts(self, *, before: bool) -> bool:
         """Count a frame to a client, and tell whether its connection is to be reset now."""
