@@ -12,6 +12,32 @@ from aiopresence.protocol.frames import Wsc
 from aiopresence.protocol.gateway import Happening, Subscribed
 from aiopresence.protocol.recovery import MAX_SEEN, Gap, Recovery
 
+# A connection that ends between the request and its answer has no subscription that we know of.
+
+
+def test_a_connection_without_an_answer_is_not_continued() -> None:
+    line = Line()
+    line.connect()
+    line.hear(details())
+    line.lose(1.0)
+    assert "wsc" not in line.connect(1.0)
+    line.hear(details())
+    assert line.last_id() == "m2"
+    assert [type(each) for each in line.hear(answer("m2"))] == [Subscribed]
+
+
+def test_a_lost_session_and_then_a_lost_answer_are_one_gap() -> None:
+    line = Line().live()
+    lost_at = line.now
+    line.lose(1.0)
+    line.connect(1.0)
+    line.hear(details("Failed"))
+    line.lose(1.0)
+    assert "wsc" not in line.connect(1.0)
+    line.hear(details())
+    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, lost_at)]
+
+
 # The token for recovery.
 
 

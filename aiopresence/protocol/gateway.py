@@ -96,6 +96,8 @@ class Gateway:
         self._terms = Terms()
         self._recovery = Recovery()
         self._asks_recovery = False
+        # Whether the session that could be continued has our subscription, as far as is known.
+        self._has_subscription = False
         self._failures = 0
         self._wait = 0.0
         self._begin(-inf)
@@ -131,7 +133,8 @@ class Gateway:
         """Give the query of the address to connect to, in which the tokens are."""
         query = {"access_token": ws_access_token}
         wsc = self._recovery.token
-        self._asks_recovery = bool(wsc) and now - self.heard_at < self._terms.recovery_timeout
+        in_time = now - self.heard_at < self._terms.recovery_timeout
+        self._asks_recovery = self._has_subscription and bool(wsc) and in_time
         return query | {"wsc": wsc} if self._asks_recovery and wsc else query
 
     def connected(self, now: float) -> None:
@@ -233,6 +236,7 @@ class Gateway:
             resume = self._recovery.resume
             return [*resume(now, frame.wsc, marker, buffer, terms.creation_time)]
         self._recovery.restart(frame.wsc)
+        self._has_subscription = False
         self._asked = self._new_id()
         self._due["answer"] = now + ANSWERED_WITHIN
         self.outbox.append(frames.subscribe(self._asked, self._filters))
@@ -246,6 +250,7 @@ class Gateway:
         if not ours or frame.message_id is None:
             return []  # A late answer to what was given up.
         self._asked = None
+        self._has_subscription = True
         del self._due["answer"]
         again = self.subscription is not None
         self.subscription = self._check(frame.body)
