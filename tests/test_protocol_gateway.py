@@ -367,6 +367,20 @@ def test_the_answer_is_waited_for_ws19() -> None:
     assert line.gateway.due_at < inf
 
 
+@pytest.mark.parametrize("late", ["greeting", "answer"])
+def test_what_comes_with_the_tick_that_gave_it_up_breaks_nothing(late: str) -> None:
+    line = Line()
+    line.connect()
+    if late == "answer":
+        line.hear(details())
+        line.now += 19.0
+        line.gateway.ponged(line.now)
+        line.now -= 19.0
+    assert line.tick(30.0 if late == "answer" else 10.0) == f"no {late} in time"
+    line.hear(answer("m1") if late == "answer" else details())
+    assert line.ending() == f"no {late} in time"
+
+
 def test_a_dead_peer_is_found_in_25_seconds_ws14() -> None:
     line = Line().live()
     assert line.gateway.due_at == 1020.0

@@ -227,7 +227,7 @@ class Gateway:
             self._refuse(frames.refusal(frame), ours=False)
             return []
         self._greeted = True
-        del self._due["greeting"]
+        self._due.pop("greeting", None)
         terms = self._terms = _terms(frame.body)
         self._due["age"] = now + LIFE * terms.absolute_timeout
         self._schedule_heartbeat(now)
@@ -251,7 +251,7 @@ class Gateway:
             return []  # A late answer to what was given up.
         self._asked = None
         self._has_subscription = True
-        del self._due["answer"]
+        self._due.pop("answer", None)
         again = self.subscription is not None
         self.subscription = self._check(frame.body)
         gap = self._recovery.report(now, ResyncReason.CONNECTION_LOST) if again else []
