@@ -124,6 +124,16 @@ def test_before_the_subscription_there_is_nothing_to_miss_ws18() -> None:
     assert len(line.remarks()) == 1
 
 
+def test_a_replayed_event_that_cannot_be_read_is_missing_since_the_loss_ws18() -> None:
+    line = Line().live()
+    lost_at = line.now
+    line.lose(20.0)
+    marker = line.recover()
+    assert line.hear("garbage") == [Gap(UNREADABLE, lost_at)]
+    line.hear([{"type": "Heartbeat", "messageId": marker}], after=1.0)
+    assert line.hear("garbage", after=1.0) == [Gap(UNREADABLE, line.now - 1.0)]
+
+
 def test_a_status_that_no_http_has_is_an_error_of_the_server() -> None:
     with pytest.raises(ApiError) as caught:
         asked().hear(error("X", 2**63, "m1"))

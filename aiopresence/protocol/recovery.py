@@ -77,6 +77,10 @@ class Recovery:
         if wsc and (self._wsc is None or wsc.sequence >= self._wsc.sequence):
             self._wsc = wsc
 
+    def since(self, at: float) -> float:
+        """Give until when nothing is missing: until `at`, unless something is already."""
+        return at if self._missing_since is None else self._missing_since
+
     def lose(self, heard_at: float, *, broken: bool) -> None:
         """Take note of the end of a connection.
 
@@ -84,8 +88,7 @@ class Recovery:
             heard_at: until when nothing is missing, unless it was before.
             broken: it ended because of what the gateway sent, and a replay would bring it again.
         """
-        if self._missing_since is None:
-            self._missing_since = heard_at
+        self._missing_since = self.since(heard_at)
         if self._replay is not None and not self._replay.over:
             self._torn = True
         if broken:
@@ -105,7 +108,7 @@ class Recovery:
         """
         self._connection += 1
         self._wsc = wsc or self._wsc
-        since = now if self._missing_since is None else self._missing_since
+        since = self.since(now)
         if self._torn:
             return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)
         if created and self._newest and created <= self._newest:
@@ -126,7 +129,7 @@ class Recovery:
 
     def report(self, now: float, reason: ResyncReason) -> list[Gap]:
         """Report what may be missing, and count on it no more."""
-        since = now if self._missing_since is None else self._missing_since
+        since = self.since(now)
         self._missing_since, self._torn, self._replay = None, False, None
         return [Gap(reason, since)]
 
