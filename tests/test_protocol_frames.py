@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 from gateway_line import (
+    LOST,
     TERMS,
     UNREADABLE,
     Line,
@@ -15,6 +16,7 @@ from gateway_line import (
     asked,
     details,
     error,
+    gaps,
     notification,
     wsc,
 )
@@ -23,7 +25,7 @@ from hypothesis import given, strategies as st
 from aiopresence import ApiError, DecodeError, PresenceEvent
 from aiopresence.protocol import frames
 from aiopresence.protocol.frames import Frame, Wsc
-from aiopresence.protocol.gateway import Subscribed
+from aiopresence.protocol.gateway import MAX_UNREADABLE, Subscribed
 from aiopresence.protocol.recovery import Gap
 
 # What cannot be read.
@@ -132,6 +134,21 @@ def test_a_replayed_event_that_cannot_be_read_is_missing_since_the_loss_ws18() -
     assert line.hear("garbage") == [Gap(UNREADABLE, lost_at)]
     line.hear([{"type": "Heartbeat", "messageId": marker}], after=1.0)
     assert line.hear("garbage", after=1.0) == [Gap(UNREADABLE, line.now - 1.0)]
+
+
+def test_too_much_garbage_ends_the_connection_and_is_not_asked_for_again_ws18() -> None:
+    line = Line().live()
+    heard_at = line.now
+    for _ in range(MAX_UNREADABLE):
+        line.hear("garbage")
+        assert line.ending() is None
+    line.hear("garbage")
+    assert line.ending() == "too much that cannot be read"
+    line.lose()
+    # The same garbage is in the server's memory, and would be replayed for ever.
+    assert "wsc" not in line.connect(1.0)
+    line.hear(details())
+    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, heard_at)]
 
 
 def test_a_status_that_no_http_has_is_an_error_of_the_server() -> None:

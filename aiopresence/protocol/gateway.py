@@ -156,6 +156,7 @@ class Gateway:
             broken: it ended because of what the gateway sent, which a recovery would bring again.
         """
         if self.subscription is not None:
+            broken = broken or self._unreadable > MAX_UNREADABLE
             self._recovery.lose(self.heard_at, broken=broken)
         held_on = self._greeted and now - self._opened_at >= HELD_ON
         self._failures = 1 if held_on else self._failures + 1
