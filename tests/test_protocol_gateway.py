@@ -311,6 +311,15 @@ def test_an_error_about_nothing_of_ours_is_only_remarked(status: int | None) -> 
     assert line.is_live()
 
 
+def test_codes_that_nobody_knows_do_not_fill_the_memory() -> None:
+    line = Line().live()
+    for number in range(1000):
+        line.hear(error(f"XXX-{number}" + "x" * 1000, 400))
+    remarks = line.remarks()
+    assert 0 < len(remarks) <= 100
+    assert max(map(len, remarks)) <= 256
+
+
 def test_a_token_that_is_refused_while_live_is_renewed_ws25() -> None:
     line = Line().live()
     assert line.hear(error("OAU-128", 401)) == []

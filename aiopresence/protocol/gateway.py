@@ -35,6 +35,8 @@ UNAUTHORIZED, TOO_MANY = 401, 429
 TRANSIENT = frozenset({UNAUTHORIZED, 408, TOO_MANY, *range(500, 600)})
 # Garbage from the gateway is put up with so often; then another connection may do better.
 MAX_UNREADABLE = 10
+# Different remarks on one connection: the gateway chooses their words. A guess.
+MAX_REMARKS = 100
 
 
 @attrs.frozen
@@ -295,9 +297,10 @@ class Gateway:
         self._due["heartbeat"] = now + max(MIN_HEARTBEAT, min(MAX_HEARTBEAT, often))
 
     def _remark(self, text: str) -> None:
-        if text not in self._said:
+        text = one_line(text)
+        if text not in self._said and len(self._said) < MAX_REMARKS:
             self._said.add(text)
-            self.remarks.append(one_line(text))
+            self.remarks.append(text)
 
 
 def _terms(body: Any) -> Terms:
