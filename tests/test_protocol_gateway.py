@@ -204,6 +204,18 @@ def test_some_disabled_filters_are_remarked_ws19() -> None:
     assert line.is_live()
 
 
+# A wrong type elsewhere in the answer hides nothing.
+@pytest.mark.parametrize("more", [{}, {"expiresIn": "604800"}, {"creationTime": 5}])
+def test_all_filters_disabled_is_a_permission_denied_ws19(more: dict[str, Any]) -> None:
+    line = Line(ACCOUNT, EXTENSION)
+    line.connect()
+    line.hear(details())
+    with pytest.raises(PermissionDenied) as caught:
+        line.hear(answer("m1", disabledFilters=disabled(ACCOUNT, EXTENSION), **more))
+    assert (caught.value.http_status, caught.value.error_code) == (403, "SUB-407")
+    assert caught.value.message == "No line"
+
+
 @pytest.mark.parametrize("body", [None, [], "x", 5, {}, {"disabledFilters": "x", "id": []}])
 def test_an_answer_of_odd_content_is_a_subscription_all_the_same(body: Any) -> None:
     line = Line()

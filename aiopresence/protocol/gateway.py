@@ -261,9 +261,7 @@ class Gateway:
         return [Subscribed(self.subscription), *gap]
 
     def _check(self, body: Any) -> SubscriptionInfo:
-        info = SubscriptionInfo()
-        with suppress(DecodeError):
-            info = convert.structure(body, SubscriptionInfo)
+        info = SubscriptionInfo(**_readable(body, SubscriptionInfo))
         disabled = info.disabled_filters or ()
         for each in disabled:
             self._remark(f"the filter {each.filter} is disabled: {each.reason} {each.message}")
@@ -305,12 +303,16 @@ class Gateway:
 
 def _terms(body: Any) -> Terms:
     """Read what the gateway says of itself; what makes no sense has not been said."""
+    good = _readable(body, Terms).items()
+    return Terms(**{k: v for k, v in good if v and (not isinstance(v, int) or v > 0)})
+
+
+def _readable(body: Any, cls: type[Any]) -> dict[str, Any]:
+    """Read the fields of a record one by one, so that a wrong one hides no other."""
     said = body if isinstance(body, dict) else {}
     good = {}
-    for field in attrs.fields(Terms):
+    for field in attrs.fields(cls):
         name = convert.camel(field.name)
-        with suppress(DecodeError):
-            value = getattr(convert.structure({name: said.get(name)}, Terms), field.name)
-            if value and (not isinstance(value, int) or value > 0):
-                good[field.name] = value
-    return Terms(**good)
+        with suppress(DecodeError, KeyError):
+            good[field.name] = getattr(convert.structure({name: said[name]}, cls), field.name)
+    return good
