@@ -221,7 +221,8 @@ class Gateway:
         self._remark(f"a frame could not be read, so events may be missing: {reason}")
         if self._unreadable > MAX_UNREADABLE:
             self.ending = "too much that cannot be read"
-        return [Gap(ResyncReason.UNREADABLE, self._recovery.since(heard_at))] if self.is_live else []
+        since = self._recovery.since(heard_at)
+        return [Gap(ResyncReason.UNREADABLE, since)] if self.is_live else []
 
     def _greet(self, now: float, frame: Frame) -> list[Happening]:
         if self._greeted:
