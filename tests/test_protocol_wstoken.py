@@ -114,6 +114,12 @@ def test_nothing_else_is_gone_to_ws23(uri: str) -> None:
         assert not uri or uri not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["evil.com%2f", "a;b", "*", "a%00", "a,b", "evil.com&"])
+def test_a_name_that_no_host_has_is_not_looked_up_ws23(name: str) -> None:
+    with pytest.raises(SessionLost):
+        wstoken.read(response(uri=f"wss://{name}.ringcentral.com/ws"), PLATFORM)
+
+
 @pytest.mark.parametrize(
     ("server", "uri"),
     [
@@ -129,6 +135,9 @@ def test_nothing_else_is_gone_to_ws23(uri: str) -> None:
         ("https://api.example.com", "wss://evilexample.com/ws"),
         ("https://example.com", "wss://other.com/ws"),
         ("https://example.com", "wss://com/ws"),
+        # The neighbours of an address are not its domain.
+        ("https://192.0.2.5", "wss://198.0.2.5/ws"),
+        ("https://192.0.2.5", "wss://ws.0.2.5/ws"),
         ("https://[2001:db8::1]", "wss://[2001:db8::2]/ws"),
     ],
 )
