@@ -14,6 +14,7 @@ import aiohttp
 import attrs
 import pytest
 from conftest import Session
+from test_secrets import everything_about
 
 from aiopresence import (
     PermissionDenied,
@@ -369,7 +370,7 @@ async def test_no_token_is_logged_or_shown(
         sandbox.gateway.cut()
         with pytest.raises(PermissionDenied) as caught:
             await follower.task
-        shown.append(f"{caught.value} {caught.value!r}")
+        shown += everything_about(caught.value)
     secrets = secrets_of(sandbox)
     assert any(each.startswith("SandboxWsc") for each in secrets)
     assert any(each.startswith("SandboxWsToken") for each in secrets)
