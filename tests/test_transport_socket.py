@@ -287,6 +287,44 @@ async def test_garbage_in_place_of_any_frame_is_survived_ws18(
         assert follower.task.done() is False
 
 
+@pytest.mark.parametrize("kind", ["Heartbeat", "Error"])
+async def test_garbage_in_place_of_the_rarer_frames_is_survived_ws18(
+    sandbox: Sandbox, kind: str
+) -> None:
+    spoilt: list[str] = []
+
+    def spoil(text: str) -> str:
+        if json.loads(text)[0]["type"] != kind:
+            return text
+        spoilt.append(text)
+        return text[:-1]
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.replace(spoil, times=None)
+        if kind == "Error":
+            rule = sandbox.gateway.refuse_subscription(503, "CMN-201")
+            sandbox.gateway.fail_recovery()
+        sandbox.gateway.cut()
+        await when(lambda: spoilt)
+        await follower.works()
+        if kind == "Error":
+            assert rule.fired == 1
+            assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+        else:
+            assert ResyncReason.UNREADABLE in follower.reasons
+
+
+async def test_an_answer_that_never_comes_is_asked_for_anew_ws19(sandbox: Sandbox) -> None:
+    rule = sandbox.gateway.no_answer()
+    async with following(sandbox) as follower:
+        await when(lambda: len(handshakes(sandbox)) == 2)
+        await follower.works()
+        assert rule.fired == 1
+        said = [each.text for each in sandbox.gateway.frames if each.direction == "in"]
+        assert sum("eventFilters" in str(each) for each in said) == 2
+
+
 # Keeping a connection.
 
 
