@@ -24,6 +24,7 @@ from aiopresence import (
     ResyncReason,
     SessionLost,
 )
+from aiopresence.protocol.gateway import Gateway, Happening
 from aiopresence.sandbox import Answer, Change, GatewayRule, Redirect, Reset, Sandbox
 
 HANDSHAKE, WSTOKEN = "/ws?access", "/oauth/wstoken"
@@ -358,6 +359,34 @@ async def test_pings_are_answered_while_nobody_takes_events_bp02_ws13(
     assert pongs == [f"{number:02}".encode() for number in range(20)]
     assert handshakes(sandbox) == [101]
     await events.aclose()
+
+
+async def test_a_flood_of_frames_lets_others_have_their_turn_ws13(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, at_once = 0, [0]
+    receive = Gateway.receive
+
+    def counted(self: Gateway, now: float, text: str) -> list[Happening]:
+        nonlocal taken
+        taken += 1
+        return receive(self, now, text)
+
+    async def watch() -> None:
+        before = taken
+        while taken < 1000:
+            await asyncio.sleep(0)
+            at_once.append(taken - before)
+            before = taken
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        monkeypatch.setattr(Gateway, "receive", counted)
+        text = b'[{"type":"Heartbeat"}]'
+        raw(sandbox, (bytes([0x81, len(text)]) + text) * 1000)
+        async with asyncio.timeout(5):
+            await watch()
+    assert 10 < max(at_once) <= 100
 
 
 async def test_the_end_of_the_access_token_does_not_disturb_a_connection_ws25(
