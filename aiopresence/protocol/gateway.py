@@ -35,6 +35,8 @@ UNAUTHORIZED, TOO_MANY = 401, 429
 TRANSIENT = frozenset({UNAUTHORIZED, 408, TOO_MANY, *range(500, 600)})
 # Garbage from the gateway is put up with so often; then another connection may do better.
 MAX_UNREADABLE = 10
+# Different remarks on one connection: the gateway chooses their words. A guess.
+MAX_REMARKS = 100
 
 
 @attrs.frozen
@@ -96,6 +98,8 @@ class Gateway:
         self._terms = Terms()
         self._recovery = Recovery()
         self._asks_recovery = False
+        # Whether the session that could be continued has our subscription, as far as is known.
+        self._has_subscription = False
         self._failures = 0
         self._wait = 0.0
         self._begin(-inf)
@@ -131,7 +135,8 @@ class Gateway:
         """Give the query of the address to connect to, in which the tokens are."""
         query = {"access_token": ws_access_token}
         wsc = self._recovery.token
-        self._asks_recovery = bool(wsc) and now - self.heard_at < self._terms.recovery_timeout
+        in_time = now - self.heard_at < self._terms.recovery_timeout
+        self._asks_recovery = self._has_subscription and bool(wsc) and in_time
         return query | {"wsc": wsc} if self._asks_recovery and wsc else query
 
     def connected(self, now: float) -> None:
@@ -152,8 +157,7 @@ class Gateway:
             now: this moment.
             broken: it ended because of what the gateway sent, which a recovery would bring again.
         """
-        if broken or self._asked is not None:
-            # A session whose subscription nobody confirmed may have none.
+        if broken or self._unreadable > MAX_UNREADABLE:
             self._recovery.forget_token()
         if self.subscription is not None:
             self._recovery.lose(self.heard_at)
@@ -218,7 +222,8 @@ class Gateway:
         self._remark(f"a frame could not be read, so events may be missing: {reason}")
         if self._unreadable > MAX_UNREADABLE:
             self.ending = "too much that cannot be read"
-        return [Gap(ResyncReason.UNREADABLE, heard_at)] if self.is_live else []
+        since = self._recovery.since(heard_at)
+        return [Gap(ResyncReason.UNREADABLE, since)] if self.is_live else []
 
     def _greet(self, now: float, frame: Frame) -> list[Happening]:
         if self._greeted:
@@ -227,7 +232,7 @@ class Gateway:
             self._refuse(frames.refusal(frame), ours=False)
             return []
         self._greeted = True
-        del self._due["greeting"]
+        self._due.pop("greeting", None)
         terms = self._terms = _terms(frame.body)
         self._due["age"] = now + LIFE * terms.absolute_timeout
         self._schedule_heartbeat(now)
@@ -236,6 +241,7 @@ class Gateway:
             resume = self._recovery.resume
             return [*resume(now, frame.wsc, marker, buffer, terms.creation_time)]
         self._recovery.restart(frame.wsc)
+        self._has_subscription = False
         self._asked = self._new_id()
         self._due["answer"] = now + ANSWERED_WITHIN
         self.outbox.append(frames.subscribe(self._asked, self._filters))
@@ -249,16 +255,15 @@ class Gateway:
         if not ours or frame.message_id is None:
             return []  # A late answer to what was given up.
         self._asked = None
-        del self._due["answer"]
+        self._has_subscription = True
+        self._due.pop("answer", None)
         again = self.subscription is not None
         self.subscription = self._check(frame.body)
         gap = self._recovery.report(now, ResyncReason.CONNECTION_LOST) if again else []
         return [Subscribed(self.subscription), *gap]
 
     def _check(self, body: Any) -> SubscriptionInfo:
-        info = SubscriptionInfo()
-        with suppress(DecodeError):
-            info = convert.structure(body, SubscriptionInfo)
+        info = SubscriptionInfo(**_readable(body, SubscriptionInfo))
         disabled = info.disabled_filters or ()
         for each in disabled:
             self._remark(f"the filter {each.filter} is disabled: {each.reason} {each.message}")
@@ -292,19 +297,24 @@ class Gateway:
         self._due["heartbeat"] = now + max(MIN_HEARTBEAT, min(MAX_HEARTBEAT, often))
 
     def _remark(self, text: str) -> None:
-        if text not in self._said:
+        text = one_line(text)
+        if text not in self._said and len(self._said) < MAX_REMARKS:
             self._said.add(text)
-            self.remarks.append(one_line(text))
+            self.remarks.append(text)
 
 
 def _terms(body: Any) -> Terms:
     """Read what the gateway says of itself; what makes no sense has not been said."""
+    good = _readable(body, Terms).items()
+    return Terms(**{k: v for k, v in good if v and (not isinstance(v, int) or v > 0)})
+
+
+def _readable(body: Any, cls: type[Any]) -> dict[str, Any]:
+    """Read the fields of a record one by one, so that a wrong one hides no other."""
     said = body if isinstance(body, dict) else {}
     good = {}
-    for field in attrs.fields(Terms):
+    for field in attrs.fields(cls):
         name = convert.camel(field.name)
-        with suppress(DecodeError):
-            value = getattr(convert.structure({name: said.get(name)}, Terms), field.name)
-            if value and (not isinstance(value, int) or value > 0):
-                good[field.name] = value
-    return Terms(**good)
+        with suppress(DecodeError, KeyError):
+            good[field.name] = getattr(convert.structure({name: said[name]}, cls), field.name)
+    return good

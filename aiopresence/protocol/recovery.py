@@ -17,7 +17,7 @@ from ..models import PresenceEvent, ResyncReason
 from .frames import Wsc
 
 # A replay brings some hundred known notifications again; a bound for what is not documented.
-MAX_SEEN = 10_000
+MAX_SEEN, MAX_UUID = 10_000, 100
 
 
 @attrs.frozen
@@ -81,10 +81,13 @@ class Recovery:
         """Continue nothing with the next connection."""
         self._wsc = None
 
+    def since(self, at: float) -> float:
+        """Give until when nothing is missing: until `at`, unless something is already."""
+        return at if self._missing_since is None else self._missing_since
+
     def lose(self, heard_at: float) -> None:
         """Take note of the end of a connection, until which nothing more is missing."""
-        if self._missing_since is None:
-            self._missing_since = heard_at
+        self._missing_since = self.since(heard_at)
         if self._replay is not None and not self._replay.over:
             self._torn = True
 
@@ -102,7 +105,7 @@ class Recovery:
         """
         self._connection += 1
         self._wsc = wsc or self._wsc
-        since = now if self._missing_since is None else self._missing_since
+        since = self.since(now)
         if self._torn:
             return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)
         if created and self._newest and created <= self._newest:
@@ -123,16 +126,18 @@ class Recovery:
 
     def report(self, now: float, reason: ResyncReason) -> list[Gap]:
         """Report what may be missing, and count on it no more."""
-        since = now if self._missing_since is None else self._missing_since
+        since = self.since(now)
         self._missing_since, self._torn, self._replay = None, False, None
         return [Gap(reason, since)]
 
     def take(self, now: float, event: PresenceEvent) -> tuple[bool, list[Gap]]:
         """Take a notification in; tell whether it is new, and what is missing before it."""
-        known = None if event.uuid is None else self._seen.get(event.uuid)
+        # A longer one than any is would fill the memory, were it remembered.
+        uuid = event.uuid if len(event.uuid or "") <= MAX_UUID else None
+        known = None if uuid is None else self._seen.get(uuid)
         gap = self._count(now, event, known)
-        if known is None and event.uuid is not None:
-            self._seen[event.uuid] = self._connection
+        if known is None and uuid is not None:
+            self._seen[uuid] = self._connection
             if len(self._seen) > MAX_SEEN:
                 del self._seen[next(iter(self._seen))]
         if event.timestamp and (self._newest is None or event.timestamp > self._newest):

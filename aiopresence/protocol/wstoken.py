@@ -4,6 +4,7 @@ Source: RingCentral API reference, "Create WebSocket Access Token"; group Auth, 
 WebSocketsSubscription.
 """
 
+import re
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -16,6 +17,8 @@ from ..secret import Secret
 from .wire import Request, Response
 
 WSTOKEN: Request[Any] = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
+
+_HOST = re.compile(r"[a-z0-9.-]+", re.ASCII)
 
 
 @attrs.frozen
@@ -74,13 +77,25 @@ def _leads_to_gateway(uri: str, server: str) -> bool:
 
 
 def _same_domain(there: SplitResult, here: SplitResult) -> bool:
-    domain = here.hostname or ""
+    domain, host = here.hostname or "", there.hostname or ""
+    if _is_address(domain):
+        return host == domain
     if domain.endswith(".ringcentral.com"):
         domain = "ringcentral.com"
-    elif domain.count(".") > 1:
+    elif domain.count(".") > 1 and not _EVERYBODYS.fullmatch(domain.partition(".")[2]):
         domain = domain.partition(".")[2]  # Beside the platform, as in ws-api.example.com.
-    host = there.hostname or ""
-    return host == domain or host.endswith(f".{domain}")
+    return bool(_HOST.fullmatch(host)) and (host == domain or host.endswith(f".{domain}"))
+
+
+# Domains of a country under which anybody may have one, as far as they can be told by their look.
+_EVERYBODYS = re.compile(r"(?:ac|co|com|edu|gov|net|or|org)\.[a-z]{2}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

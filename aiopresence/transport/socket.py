@@ -25,6 +25,7 @@ from ..models import PresenceEvent, Resync
 from ..protocol import wstoken
 from ..protocol.gateway import PONG_WITHIN, Gateway, Happening, Subscribed
 from ..protocol.recovery import Gap
+from ..protocol.wstoken import WsToken
 from .clock import Clock
 from .delivery import Delivery
 from .stats import Stats
@@ -92,9 +93,7 @@ class Socket:
             await self._delivery.renew()
         server = self._delivery.server
         token = wstoken.read(await self._delivery.send(wstoken.WSTOKEN), server)
-        query = urlencode(self.gateway.query(self._clock.now(), token.ws_access_token))
-        # The address holds secrets; it is never put into a message.
-        socket = await self._open(URL(f"{token.uri}?{query}", encoded=True))
+        socket = await self._open(token)
         _log.info("connected for events")
         self._stats.connections += 1
         self.gateway.connected(self._clock.now())
@@ -108,13 +107,23 @@ class Socket:
         self._report()
         _log.info("the connection for events ended: %s", why)
 
-    async def _open(self, url: URL) -> aiohttp.ClientWebSocketResponse:
+    async def _open(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
+        failure: PresenceError
         try:
-            return await self._delivery.connect(url)
+            return await self._dial(token)
         except AuthError:
             # Not our credentials, as this token was new: the login behind it may have ended.
             self.gateway.renew = True
-        raise ConnectionFailed("the token for events was refused")
+            failure = ConnectionFailed("the token for events was refused")
+        except PresenceError as error:
+            # Error trackers show the variables of a traceback's frames: the address is one.
+            failure = error.with_traceback(None)
+        raise failure
+
+    async def _dial(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
+        query = urlencode(self.gateway.query(self._clock.now(), token.ws_access_token))
+        # The address holds secrets; it is never put into a message.
+        return await self._delivery.connect(URL(f"{token.uri}?{query}", encoded=True))
 
     async def _talk(
         self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[Told], None]
