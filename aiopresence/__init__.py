@@ -3,100 +3,102 @@
 Start with `PresenceSession`; try it on `aiopresence.sandbox.Sandbox`, without an account.
 """
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from . import filters
-from .errors import (
-    ApiError,
-    AuthError,
-    BatchError,
-    ConnectionFailed,
-    DecodeError,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
-    PresenceError,
-    RateLimited,
-    ServerError,
-    SessionLost,
-    Timeout,
-    TransportError,
-    UsageError,
-)
-from .grants import AccessToken, AuthorizationCodeGrant, JwtGrant, RefreshTokenGrant
-from .live import PresenceBoard
-from .models import (
-    AccountPresenceInfo,
-    ActiveCallInfo,
-    AdditionalCQInfo,
-    AppearanceInfo,
-    CallDirection,
-    CallerIdVisibility,
-    CallInfoCQ,
-    CallInfoType,
-    CallQueueId,
-    CallQueueMember,
-    CallQueueMemberEventBody,
-    CallQueueMemberId,
-    CallQueueMemberPresence,
-    CallQueuePresence,
-    CallQueueUpdateMemberPresence,
-    CallQueueUpdatePresence,
-    ChangeSource,
-    DetailedCallInfo,
-    DisabledFilterInfo,
-    DndStatus,
-    ExtensionCallQueuePresence,
-    ExtensionCallQueuePresenceList,
-    ExtensionCallQueueUpdatePresence,
-    ExtensionCallQueueUpdatePresenceList,
-    GetPresenceExtensionInfo,
-    GetPresenceInfo,
-    GlipAvailability,
-    GlipStatus,
-    MeetingStatus,
-    NotificationBlacklistedData,
-    OpenStrEnum,
-    PresenceCallQueueInfo,
-    PresenceChange,
-    PresenceEvent,
-    PresenceEventBody,
-    PresenceInfoRequest,
-    PresenceInfoResponse,
-    PresenceLineEventBody,
-    PresenceLineExtension,
-    PresenceNavigationInfo,
-    PresenceNavigationInfoURI,
-    PresencePagingInfo,
-    PresenceStatus,
-    PrimaryCQInfo,
-    Resync,
-    ResyncReason,
-    SiteBasicInfo,
-    SubscriptionInfo,
-    SubscriptionStatus,
-    TelephonyAvailability,
-    TelephonyStatus,
-    TerminationType,
-    UnifiedMeetingStatus,
-    UnifiedPresence,
-    UnifiedPresenceGlip,
-    UnifiedPresenceMeeting,
-    UnifiedPresenceTelephony,
-    UnifiedStatus,
-    UpdateUnifiedPresence,
-    UpdateUnifiedPresenceGlip,
-    UpdateUnifiedPresenceTelephony,
-    UserStatus,
-    Visibility,
-)
-from .protocol.limits import GroupLimits
-from .protocol.oauth import authorize_url
-from .protocol.outcome import BatchResult, Outcome
-from .protocol.wire import Response
-from .session import PresenceSession
-from .transport.stats import Stats
-from .transport.store import FileTokenStore, MemoryTokenStore, TokenStore
+if TYPE_CHECKING:
+    from . import filters
+    from .errors import (
+        ApiError,
+        AuthError,
+        BatchError,
+        ConnectionFailed,
+        DecodeError,
+        InvalidRequest,
+        NotFound,
+        PermissionDenied,
+        PresenceError,
+        RateLimited,
+        ServerError,
+        SessionLost,
+        Timeout,
+        TransportError,
+        UsageError,
+    )
+    from .grants import AccessToken, AuthorizationCodeGrant, JwtGrant, RefreshTokenGrant
+    from .live import PresenceBoard
+    from .models import (
+        AccountPresenceInfo,
+        ActiveCallInfo,
+        AdditionalCQInfo,
+        AppearanceInfo,
+        CallDirection,
+        CallerIdVisibility,
+        CallInfoCQ,
+        CallInfoType,
+        CallQueueId,
+        CallQueueMember,
+        CallQueueMemberEventBody,
+        CallQueueMemberId,
+        CallQueueMemberPresence,
+        CallQueuePresence,
+        CallQueueUpdateMemberPresence,
+        CallQueueUpdatePresence,
+        ChangeSource,
+        DetailedCallInfo,
+        DisabledFilterInfo,
+        DndStatus,
+        ExtensionCallQueuePresence,
+        ExtensionCallQueuePresenceList,
+        ExtensionCallQueueUpdatePresence,
+        ExtensionCallQueueUpdatePresenceList,
+        GetPresenceExtensionInfo,
+        GetPresenceInfo,
+        GlipAvailability,
+        GlipStatus,
+        MeetingStatus,
+        NotificationBlacklistedData,
+        OpenStrEnum,
+        PresenceCallQueueInfo,
+        PresenceChange,
+        PresenceEvent,
+        PresenceEventBody,
+        PresenceInfoRequest,
+        PresenceInfoResponse,
+        PresenceLineEventBody,
+        PresenceLineExtension,
+        PresenceNavigationInfo,
+        PresenceNavigationInfoURI,
+        PresencePagingInfo,
+        PresenceStatus,
+        PrimaryCQInfo,
+        Resync,
+        ResyncReason,
+        SiteBasicInfo,
+        SubscriptionInfo,
+        SubscriptionStatus,
+        TelephonyAvailability,
+        TelephonyStatus,
+        TerminationType,
+        UnifiedMeetingStatus,
+        UnifiedPresence,
+        UnifiedPresenceGlip,
+        UnifiedPresenceMeeting,
+        UnifiedPresenceTelephony,
+        UnifiedStatus,
+        UpdateUnifiedPresence,
+        UpdateUnifiedPresenceGlip,
+        UpdateUnifiedPresenceTelephony,
+        UserStatus,
+        Visibility,
+    )
+    from .protocol.limits import GroupLimits
+    from .protocol.oauth import authorize_url
+    from .protocol.outcome import BatchResult, Outcome
+    from .protocol.wire import Response
+    from .session import PresenceSession
+    from .transport.stats import Stats
+    from .transport.store import FileTokenStore, MemoryTokenStore, TokenStore
 
 __all__ = [
     "AccessToken",
@@ -196,10 +198,29 @@ __all__ = [
 ]
 
 
+# Where the names are, in the order in which they are looked for. They are brought in when they are
+# first asked for: the command line must not wait for all of them to say what its options are.
+_HOMES = (
+    *("errors", "grants", "models", "protocol.limits", "protocol.oauth", "protocol.outcome"),
+    *("protocol.wire", "transport.stats", "transport.store", "live", "session"),
+)
+
+
 def __getattr__(name: str) -> Any:
-    # Looking the version up reads files, and few ask.
     if name == "__version__":
         from importlib.metadata import version
 
         return version("aiopresence")
+    if name in __all__:
+        if name == "filters":
+            return import_module(f"{__name__}.filters")
+        for home in _HOMES:
+            found = getattr(import_module(f"{__name__}.{home}"), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

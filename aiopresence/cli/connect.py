@@ -1,0 +1,65 @@
+"""From settings to an open session, and from errors to one line and an exit code."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from .. import PresenceSession
+    from ..sandbox import Sandbox
+
+FAILED, INTERRUPTED = 1, 130
+
+
+@asynccontextmanager
+async def connected(
+    sandbox: int | None, profile: str | None
+) -> "AsyncIterator[tuple[PresenceSession, Sandbox | None]]":
+    """Open a session: with an embedded platform, or as the settings say.
+
+    Args:
+        sandbox: the size of the embedded platform; None for a real one.
+        profile: of the configuration; None for the usual one.
+
+    Raises:
+        UsageError: the settings are not complete, or wrong.
+    """
+    from .. import PresenceSession
+
+    if sandbox is not None:
+        from ..sandbox import Sandbox
+
+        async with (
+            Sandbox(sandbox) as platform,
+            PresenceSession(platform.grant, server=platform.url) as session,
+        ):
+            yield session, platform
+        return
+    from . import config, logins
+
+    settings = config.load(profile)
+    grant, store = logins.find(settings)
+    async with PresenceSession(grant, server=settings.server_url, token_store=store) as session:
+        yield session, None
+
+
+def run(command: Coroutine[Any, Any, None]) -> None:
+    """Run a command; its errors are one line, and its end by Ctrl-C or a closed pipe none."""
+    from .. import PresenceError
+
+    try:
+        asyncio.run(command)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has enough. Python would complain at its own end, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (PresenceError, OSError) as error:
+        typer.echo(f"aiopresence: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,34 @@
+"""The options that several commands share."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+As = Annotated[Output, typer.Option("--output", "-o", help="How to write the results.")]
+WithSandbox = Annotated[
+    int | None,
+    typer.Option("--sandbox", min=1, metavar="N", help="Use an embedded platform of N extensions."),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        envvar="AIOPRESENCE_PROFILE", metavar="NAME", help="Use this profile of the configuration."
+    ),
+]
+Ids = Annotated[list[str] | None, typer.Argument(help="Extension ids; ~ is your own.")]
+Numbers = Annotated[
+    list[str] | None,
+    typer.Option("--number", "-n", metavar="NUMBER", help="An extension number, such as 101."),
+]
+Detailed = Annotated[bool, typer.Option("--detailed", help="With the calls.")]
