@@ -9,13 +9,13 @@
 - What is doubtful is to be read again. It stays as it was meanwhile.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from ..errors import NotFound, PermissionDenied, PresenceError
+from ..errors import NotFound, PermissionDenied, PresenceError, UsageError
 from ..models import (
     ChangeSource,
     GetPresenceInfo,
@@ -23,6 +23,7 @@ from ..models import (
     PresenceEvent,
     PresenceEventBody,
 )
+from ..models.inputs import as_id
 from . import events
 
 # What an event tells of an extension, and a read does too.
@@ -164,12 +165,17 @@ class Board:
             if self.covers(body.extension_id) and self._is_in_order(event, body):
                 yield from self._merge(body.extension_id, _told(body), event.timestamp or time)
         elif events.is_presence(event):
-            # It cannot be read. Whose presence it is about can be, perhaps.
-            id_ = str(body.get("extensionId")) if isinstance(body, dict) else ""
-            if id_ in self.records:
+            self._doubt_unread(body.get("extensionId") if isinstance(body, Mapping) else None)
+
+    def _doubt_unread(self, extension_id: object) -> None:
+        """Doubt whom a body is about that cannot be read: all, unless it says who."""
+        try:
+            id_ = as_id(extension_id, "extensionId")
+        except UsageError:
+            self.doubt()
+        else:
+            if self.covers(id_):
                 self.doubt([id_])
-            else:
-                self.doubt()
 
     def _is_in_order(self, event: PresenceEvent, body: PresenceEventBody) -> bool:
         id_ = body.extension_id or ""
