@@ -190,6 +190,13 @@ def test_numbers_that_have_begun_anew_are_doubted_once() -> None:
     assert board.is_settled
 
 
+def test_an_event_without_a_number_does_not_let_an_older_one_through() -> None:
+    board = known("1")
+    apply(board, told("1", 9, at=9.0, userStatus="Busy"), told("1", None, at=None))
+    assert apply(board, told("1", 8, at=8.0, userStatus="Available")) == []
+    assert [*board.doubtful] == ["1"]
+
+
 def test_a_number_that_is_none_leaves_the_body_unread() -> None:
     board = known("1", "2")
     assert apply(board, told("1", "ten", userStatus="Busy")) == []

@@ -187,7 +187,9 @@ class Board:
             newer = event.timestamp and timestamp and event.timestamp > timestamp
             if not newer:
                 return False
-        self._last[id_] = (body.sequence, event.timestamp)
+        # What an event does not say stays as the one before had it.
+        number = sequence if body.sequence is None else body.sequence
+        self._last[id_] = number, event.timestamp or timestamp
         return True
 
     def _merge(self, id_: str, told: dict[str, Any], time: datetime) -> Iterator[PresenceChange]:
