@@ -171,7 +171,7 @@ def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
     wrong = UsageError("event_filters must be filters, such as [filters.account_presence()]")
     if isinstance(event_filters, (str, bytes)) or not isinstance(event_filters, Iterable):
         raise wrong
-    given = dict.fromkeys(event_filters)
+    given = [*event_filters]
     for each in given:
         if not isinstance(each, str) or not is_path(each.partition("?")[0]):
             raise wrong
@@ -180,7 +180,7 @@ def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
     if not given:
         raise wrong
     detailed = {each.partition("?")[0] for each in given if "?detailedTelephonyState=true" in each}
-    return tuple(each for each in given if "?" in each or each not in detailed)
+    return tuple(each for each in dict.fromkeys(given) if "?" in each or each not in detailed)
 
 
 def check_board_ids(extension_ids: Iterable[Id]) -> frozenset[str]:
