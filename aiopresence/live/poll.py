@@ -65,15 +65,17 @@ class Rounds:
     async def read(self, way: Way) -> AsyncGenerator[PresenceChange, None]:
         """Read everything once; give what has changed. PresenceError: not all could be read."""
         reader, board = self._reader, self._reader.board
+        # What no page brings of it, a batch may.
+        board.doubt(self._ids or board.records)
         if way.source is ChangeSource.ACCOUNT:
-            async for change in reader.account():
-                yield change
+            async with aclosing(reader.account()) as changes:
+                async for change in changes:
+                    yield change
             self._list_at = reader.clock.now() + NEW_ONES
-        else:
-            board.doubt(self._ids or board.records)
         if board.doubtful:
-            async for change in reader.batches([*board.doubtful]):
-                yield change
+            async with aclosing(reader.batches([*board.doubtful])) as changes:
+                async for change in changes:
+                    yield change
 
 
 async def poll(
