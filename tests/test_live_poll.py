@@ -17,9 +17,11 @@ from aiopresence import (
     PermissionDenied,
     PresenceChange,
     PresenceSession,
+    ServerError,
     UsageError,
     UserStatus,
 )
+from aiopresence.live.reading import waits
 from aiopresence.sandbox import Answer, Change, Sandbox
 
 HOUR = 3600.0
@@ -459,3 +461,11 @@ def test_limits_that_others_use_up_are_waited_for(ids: int | None) -> None:
 def _left(sandbox: Sandbox, group: str) -> int:
     recent = [at for at in arrivals(sandbox, group) if at > now() - 60]
     return PLAN[group] - len(recent)
+
+
+def test_waits_grow_to_two_minutes_and_stay_there() -> None:
+    lost = ServerError(503)
+    assert [waits(lost, n) for n in (1, 2, 6, 7, 8)] == [2, 4, 64, 120, 120]
+    # After days of it.
+    assert waits(lost, 10_000) == 120
+    assert waits(ServerError(503, retry_after=500.0), 1) == 500

@@ -94,4 +94,5 @@ class Reader:
 
 def waits(error: PresenceError, attempt: int) -> float:
     """Give the seconds to wait before reading again what could not be read."""
-    return max(getattr(error, "retry_after", None) or 0.0, min(120.0, 2.0**attempt))
+    # Of very many attempts the power would be no number.
+    return max(getattr(error, "retry_after", None) or 0.0, min(120.0, 2.0 ** min(attempt, 7)))
