@@ -159,7 +159,10 @@ class PresenceSession(LiveCalls):
 
     @property
     def limits(self) -> dict[str, GroupLimits]:
-        """What is known of each usage-plan group in use, by its name, such as "Light"."""
+        """What is known of each usage-plan group, by its name, such as "Light".
+
+        Those that are in use, and those given as `limits`.
+        """
         return self._gate.view()
 
     async def request(

@@ -16,7 +16,6 @@ from aiopresence import (
     InvalidRequest,
     NotFound,
     PermissionDenied,
-    PresenceError,
     PresenceStatus,
     SessionLost,
     TelephonyStatus,
@@ -311,6 +310,56 @@ async def test_an_extension_that_cannot_be_read_is_told_and_does_not_hold_up_the
 
 
 @virtual
+async def test_an_id_that_is_not_there_costs_only_itself() -> None:
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board([*sandbox.user_ids[:3], "999"]) as board,
+    ):
+        await board.wait_ready()
+        assert set(board) == set(sandbox.user_ids[:3])
+        assert isinstance(board.errors["999"], NotFound)
+        sandbox.set_presence(sandbox.user_ids[1], meeting_status="Connected")
+        met = await board.wait_for(sandbox.user_ids[1], lambda p: p.meeting_status == "Connected")
+        assert met == board[sandbox.user_ids[1]]
+        assert board.is_live
+
+
+@virtual
+async def test_ids_none_of_which_is_there_are_an_error() -> None:
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board(["998", "999"]) as board,
+    ):
+        with pytest.raises(NotFound):
+            await board.wait_ready()
+
+
+@virtual
+async def test_an_extension_that_is_refused_costs_only_itself() -> None:
+    async with virtual_sandbox() as sandbox:
+        odd, good = sandbox.user_ids[1:3]
+
+        def refuse(body: bytes) -> bytes:
+            parts = json.loads(body)
+            for part in parts:
+                if part["resourceId"] == odd:
+                    part |= {"status": 400, "body": {"errorCode": "CMN-101", "message": "No."}}
+            return json.dumps(parts).encode()
+
+        fault = sandbox.faults.add(Change(refuse), path="/presence", times=None)
+        async with (
+            virtual_session(sandbox, batch_format="json") as session,
+            session.board([odd, good]) as board,
+        ):
+            await board.wait_ready()
+            assert fault.fired
+            assert [*board] == [good]
+            assert isinstance(board.errors[odd], InvalidRequest)
+
+
+@virtual
 async def test_a_permission_that_is_missing_is_raised_wherever_the_board_is_used() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         sandbox.forbid("ReadAccounts")
@@ -542,11 +591,15 @@ def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], message:
 
 
 @virtual
-async def test_a_board_outside_its_context_says_so() -> None:
+async def test_a_board_that_was_never_entered_says_so() -> None:
     async with virtual_sandbox(1) as sandbox, virtual_session(sandbox) as session:
         board = session.board()
-        with pytest.raises(PresenceError, match="async with"):
-            await anext(board.changes())
+        for use in (board.wait_ready, lambda: board.wait_for("1", bool)):
+            with pytest.raises(UsageError, match="async with"):
+                await use()
+        for look in (board.changes, lambda: list(board), lambda: len(board), lambda: board["1"]):
+            with pytest.raises(UsageError, match="async with"):
+                look()
 
 
 @virtual

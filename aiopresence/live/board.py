@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from math import inf
 from types import MappingProxyType, TracebackType
 from typing import Self
 from weakref import WeakSet
 
-from ..errors import PresenceError, SessionLost, UsageError
+from ..errors import InvalidRequest, PresenceError, SessionLost, UsageError
 from ..models import (
     ChangeSource,
     DisabledFilterInfo,
@@ -20,6 +20,7 @@ from ..models import (
     ResyncReason,
 )
 from ..models.inputs import as_id
+from ..protocol.board import REFUSED
 from ..protocol.gateway import Subscribed
 from ..protocol.polling import choose
 from ..transport.socket import FATAL, Socket, Told
@@ -31,7 +32,8 @@ _log = logging.getLogger("aiopresence")
 # So often everything doubtful is tried to be read before the board is ready without the rest.
 PATIENCE = 3
 _EXTENSION = re.compile(r"/extension/([0-9]+)/")
-_CLOSED = "the board is closed: use it inside `async with session.board() as board:`"
+_NOT_OPEN = "the board is not open: use it inside `async with session.board() as board:`"
+_CLOSED = "the board was closed"
 
 
 class PresenceBoard(Mapping[str, GetPresenceInfo]):
@@ -42,18 +44,20 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     and reads again whatever may have been missed. Until that has come, the last known state stays
     readable, and `is_stale` tells.
 
-    When it cannot go on, say because a permission was taken away, whatever is done with the board
-    raises the error, and so does the end of the `async with` if nobody has seen it.
+    When it cannot go on, say because a permission was taken away, looking anything up, iterating
+    and waiting raise the error, and so does the end of the `async with` if nobody has seen it.
     """
 
     def __init__(
         self,
-        socket: Socket,
+        connect: Callable[[frozenset[str]], Socket],
         reader: Reader,
         refresh: float,
         live: "set[asyncio.Task[None]]",
     ) -> None:
-        self._socket = socket
+        # Makes an event session that follows all but some ids.
+        self._connect = connect
+        self._socket = connect(frozenset())
         self._reader = reader
         self._board = reader.board
         self._refresh = refresh
@@ -105,6 +109,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         return iter([*self._board.records])
 
     def __len__(self) -> int:
+        self._check()
         return len(self._board.records)
 
     @property
@@ -148,12 +153,13 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         Raises:
             PresenceError: the board cannot be made; it says why.
         """
+        self._check()
         await self._ready.wait()
         self._check()
         if self._ended is not None:
             raise self._ended
 
-    def changes(self) -> Changes:
+    def changes(self) -> AsyncIterator[PresenceChange]:
         """Follow the changes from now on: `async for change in board.changes():`.
 
         A change from None is an extension that was read for the first time, one to None is an
@@ -195,8 +201,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     def _follow(self, only: str | None) -> Changes:
         self._check()
         changes = Changes(only, self._see)
-        if self._running is None or self._ended is not None:
-            changes.end(self._ended or UsageError(_CLOSED))
+        if self._ended is not None:
+            changes.end(self._ended)
         self._followers.add(changes)
         return changes
 
@@ -206,6 +212,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         return running and self._socket.gateway.is_live
 
     def _check(self) -> None:
+        if self._running is None:
+            raise UsageError(_NOT_OPEN)
         if self._error is not None:
             self._see()
             raise self._error
@@ -216,7 +224,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._socket.run(self._take))
+                group.create_task(self._follow_events())
                 group.create_task(self._keep())
         except asyncio.CancelledError:
             self._end(SessionLost(_CLOSED))
@@ -225,6 +233,29 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             self._error = errors.exceptions[0]
             _log.error("the board cannot go on: %s", self._error)
             self._end(self._error)
+
+    async def _follow_events(self) -> None:
+        while True:
+            try:
+                await self._socket.run(self._take)
+            except InvalidRequest as refusal:
+                # One extension that is not there may be why none can be followed.
+                followed = self._board.ids - self._strangers
+                await self._read_once(followed)
+                if not followed & self._strangers:
+                    raise
+                _log.warning("events are followed without those that cannot be: %s", refusal)
+                self._is_begun = False
+                self._socket = self._connect(self._strangers)
+
+    async def _read_once(self, ids: frozenset[str]) -> None:
+        async with aclosing(self._reader.batches(sorted(ids))) as changes:
+            async for change in changes:
+                self._tell(change)
+
+    @property
+    def _strangers(self) -> frozenset[str]:
+        return frozenset(i for i, e in self._board.errors.items() if isinstance(e, REFUSED))
 
     def _end(self, error: Exception) -> None:
         self._ended = error

@@ -4,16 +4,17 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable
 from datetime import timedelta
+from functools import partial
 
 from ..bulk import BulkCalls
 from ..calls import Id
-from ..errors import UsageError, shown
+from ..errors import UsageError
 from ..filters import account_presence, extension_presence
 from ..models import PresenceChange, PresenceEvent, Resync
 from ..models.inputs import as_id, seconds
 from ..protocol.board import Board
+from ..protocol.events import check_filters
 from ..protocol.limits import GroupLimits
-from ..protocol.wire import is_path
 from ..transport.clock import Clock
 from ..transport.pipeline import check_ids
 from ..transport.socket import Socket
@@ -92,30 +93,34 @@ class LiveCalls(BulkCalls):
         """Keep the presence of many extensions at hand, and true: `async with session.board() …`.
 
         Args:
-            extension_ids: whose; None for all of the session's account. Events of single
-                extensions need the permission ReadPresence, those of all ReadAccounts, which is
-                what is followed for more than 2,000 ids, too.
+            extension_ids: whose, but not "~"; None for all of the session's account. Events of
+                single extensions need the permission ReadPresence, those of all ReadAccounts,
+                which is what is followed for more than 2,000 ids, too. Ids that cannot be read
+                are in the board's `errors`.
             detailed_telephony_state: with the calls.
             sip_data: with their SIP data, and so with the calls.
             refresh: seconds, or a timedelta, after which everything is read again, which mends
                 what no event told, such as a changed message. None never does.
 
         Raises:
-            UsageError: an argument is wrong.
+            UsageError: an argument is wrong. What the board itself raises, it says.
         """
         _check_flags(detailed_telephony_state, sip_data)
         ids = None if extension_ids is None else check_board_ids(extension_ids)
         every = float("inf") if refresh is None else seconds("refresh", refresh)
         detailed, account = detailed_telephony_state, self.account_id
-        follow = [account_presence(detailed=detailed, sip_data=sip_data, account_id=account)]
-        if ids is not None and len(ids) <= MAX_FILTERS:
-            follow = [
-                extension_presence(id_, detailed=detailed, sip_data=sip_data, account_id=account)
-                for id_ in sorted(ids)
-            ]
-        socket = self._socket(tuple(follow))
-        reader = self._reader(ids, detailed_telephony_state, sip_data)
-        return PresenceBoard(socket, reader, every, self._live)
+
+        def connect(without: frozenset[str]) -> Socket:
+            if ids is None or len(ids) > MAX_FILTERS:
+                whole = account_presence(detailed=detailed, sip_data=sip_data, account_id=account)
+                return self._socket((whole,))
+            each = partial(
+                extension_presence, detailed=detailed, sip_data=sip_data, account_id=account
+            )
+            return self._socket(tuple(each(id_) for id_ in sorted(ids - without)))
+
+        reader = self._reader(ids, detailed, sip_data)
+        return PresenceBoard(connect, reader, every, self._live)
 
     def poll(
         self,
@@ -132,7 +137,8 @@ class LiveCalls(BulkCalls):
         round gives every extension, as a change from None.
 
         Args:
-            extension_ids: whose; None for all of the session's account.
+            extension_ids: whose, but not "~"; None for all of the session's account. Ids that
+                cannot be read are told in the log.
             interval: seconds, or a timedelta, from the beginning of a round to that of the next;
                 None for the shortest that the limits sustain.
             detailed_telephony_state: with the calls.
@@ -160,27 +166,6 @@ class LiveCalls(BulkCalls):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
-    """Check event filters, and leave out what a detailed filter of the same target brings anyway.
-
-    Raises:
-        UsageError: they are not filters, or none.
-    """
-    wrong = UsageError("event_filters must be filters, such as [filters.account_presence()]")
-    if isinstance(event_filters, (str, bytes)) or not isinstance(event_filters, Iterable):
-        raise wrong
-    given = dict.fromkeys(event_filters)
-    for each in given:
-        if not isinstance(each, str) or not is_path(each.partition("?")[0]):
-            raise wrong
-        if not each.isascii() or not each.isprintable() or " " in each:
-            raise UsageError(f"{shown(each)} is no event filter: it has characters that none has")
-    if not given:
-        raise wrong
-    detailed = {each.partition("?")[0] for each in given if "?detailedTelephonyState=true" in each}
-    return tuple(each for each in given if "?" in each or each not in detailed)
 
 
 def check_board_ids(extension_ids: Iterable[Id]) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The changes of a board, for each who follows them at their own pace."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 
 import attrs
@@ -23,7 +24,8 @@ class Changes(AsyncIterator[PresenceChange]):
     def __init__(self, only: str | None, see: Callable[[], None]) -> None:
         self._only = only
         self._see = see
-        self._waiting: dict[str, PresenceChange] = {}
+        # Not a dict: one whose first entry is taken again and again passes by all it ever had.
+        self._waiting: OrderedDict[str, PresenceChange] = OrderedDict()
         self._end: Exception | None = None
         self._changed = asyncio.Event()
 
@@ -52,4 +54,4 @@ class Changes(AsyncIterator[PresenceChange]):
                 raise self._end
             self._changed.clear()
             await self._changed.wait()
-        return self._waiting.pop(next(iter(self._waiting)))
+        return self._waiting.popitem(last=False)[1]

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from math import inf
 
-from ..errors import PermissionDenied, PresenceError
+from ..errors import DecodeError, PermissionDenied, PresenceError
 from ..models import ChangeSource, PresenceChange
 from ..protocol import polling
 from ..protocol.polling import Way
@@ -65,39 +65,53 @@ class Rounds:
     async def read(self, way: Way) -> AsyncGenerator[PresenceChange, None]:
         """Read everything once; give what has changed. PresenceError: not all could be read."""
         reader, board = self._reader, self._reader.board
+        # What no page brings of it, a batch may.
+        board.doubt(self._ids or board.records)
         if way.source is ChangeSource.ACCOUNT:
-            async for change in reader.account():
-                yield change
+            async with aclosing(reader.account()) as changes:
+                async for change in changes:
+                    yield change
             self._list_at = reader.clock.now() + NEW_ONES
-        else:
-            board.doubt(self._ids or board.records)
         if board.doubtful:
-            async for change in reader.batches([*board.doubtful]):
-                yield change
+            async with aclosing(reader.batches([*board.doubtful])) as changes:
+                async for change in changes:
+                    yield change
 
 
 async def poll(
     reader: Reader, ids: frozenset[str] | None, interval: float | None
 ) -> AsyncGenerator[PresenceChange, None]:
     """Read again and again; see `PresenceSession.poll`."""
-    clock, rounds, last = reader.clock, Rounds(reader, ids), None
+    clock, rounds, never = reader.clock, Rounds(reader, ids), asyncio.Event()
+    told: dict[str, str] = {}
     failures = 0
     while True:
         began_at = clock.now()
         try:
             way = await rounds.choose()
-            every = max(SHORTEST, way.interval) if interval is None else interval
-            if (way.source, way.requests) != last:
-                last = way.source, way.requests
-                _log.info("polling by %s, %d requests every %.0f s", *last, every)
             async with aclosing(rounds.read(way)) as changes:
                 async for change in changes:
                     yield change
-            failures = 0
+        except FATAL:
+            raise
         except PresenceError as error:
-            if isinstance(error, FATAL):
-                raise
-            failures += 1
-            _log.warning("not everything could be polled, trying again: %s", error)
-            every = waits(error, failures)
-        await clock.wait(asyncio.Event(), began_at + every - clock.now())
+            # What is wrong with one answer is told below. The others came.
+            if not (isinstance(error, DecodeError) and reader.board.records):
+                failures += 1
+                _log.warning("not everything could be polled, trying again: %s", error)
+                await clock.wait(never, waits(error, failures))
+                continue
+        failures = 0
+        # What the limits are may only be known now.
+        every = interval or max(SHORTEST, polling.interval(way, reader.limits()))
+        _tell(told, f"polling by {way.source}: requests {way.requests}, every {every:g} s")
+        for id_, why in reader.board.errors.items():
+            _tell(told, f"extension {id_} cannot be polled: {why}", id_)
+        await clock.wait(never, began_at + every - clock.now())
+
+
+def _tell(told: dict[str, str], text: str, about: str = "") -> None:
+    """Log what is not what was logged of it the last time."""
+    if told.get(about) != text:
+        told[about] = text
+        _log.log(logging.WARNING if about else logging.INFO, "%s", text)

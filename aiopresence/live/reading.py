@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import attrs
 
 from ..bulk import BulkCalls
-from ..errors import DecodeError, NotFound, PermissionDenied, PresenceError
+from ..errors import DecodeError, PresenceError
 from ..models import ChangeSource, GetPresenceInfo, PresenceChange
-from ..protocol.board import Board
+from ..protocol.board import REFUSED, Board
 from ..protocol.limits import GroupLimits
 from ..transport.clock import Clock
 
@@ -38,7 +38,7 @@ class Reader:
         """Read some extensions by their ids, in batches; give what has changed.
 
         Raises:
-            PermissionDenied: no presence may be read at all.
+            PermissionDenied, NotFound, InvalidRequest: nothing at all can be read.
             PresenceError: some could not be read, which says nothing of them. The others were.
         """
         reading = self.board.begin(ids)
@@ -54,13 +54,12 @@ class Reader:
                     source, now = ChangeSource.BATCH, self.now()
                     for change in self.board.put(reading, outcome.id, answer, source, now):
                         yield change
-                    if not isinstance(answer, (GetPresenceInfo, NotFound, PermissionDenied)):
+                    if not isinstance(answer, (GetPresenceInfo, *REFUSED)):
                         failure = answer
         finally:
             self.board.end(reading, complete=True)
-        errors = self.board.errors
-        if not self.board.records and all(isinstance(e, PermissionDenied) for e in errors.values()):
-            failure = next(iter(errors.values()), None)
+        if not self.board.records:
+            failure = failure or next(iter(self.board.errors.values()), None)
         if failure is not None:
             raise failure
 
@@ -94,4 +93,5 @@ class Reader:
 
 def waits(error: PresenceError, attempt: int) -> float:
     """Give the seconds to wait before reading again what could not be read."""
-    return max(getattr(error, "retry_after", None) or 0.0, min(120.0, 2.0**attempt))
+    # Of very many attempts the power would be no number.
+    return max(getattr(error, "retry_after", None) or 0.0, min(120.0, 2.0 ** min(attempt, 7)))

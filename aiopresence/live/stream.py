@@ -32,12 +32,13 @@ class Buffer:
 
     def put(self, told: PresenceEvent | Resync) -> None:
         """Add something, or count it as dropped."""
-        if not self._full and len(self._waiting) >= self._room:
-            self._full = True
-            self._waiting.append(Resync(ResyncReason.OVERFLOW, _time(self._waiting[-1]), 0))
         if self._full and isinstance(gap := self._waiting.pop(), Resync):
             missed = (gap.missed or 0) + isinstance(told, PresenceEvent)
             told = attrs.evolve(gap, missed=missed)
+        elif len(self._waiting) >= self._room:
+            self._full = True
+            if isinstance(told, PresenceEvent):
+                told = Resync(ResyncReason.OVERFLOW, _time(self._waiting[-1]), 1)
         self._waiting.append(told)
         self._changed.set()
 

@@ -9,13 +9,13 @@
 - What is doubtful is to be read again. It stays as it was meanwhile.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from ..errors import NotFound, PermissionDenied, PresenceError
+from ..errors import InvalidRequest, NotFound, PermissionDenied, PresenceError, UsageError
 from ..models import (
     ChangeSource,
     GetPresenceInfo,
@@ -23,6 +23,7 @@ from ..models import (
     PresenceEvent,
     PresenceEventBody,
 )
+from ..models.inputs import as_id
 from . import events
 
 # What an event tells of an extension, and a read does too.
@@ -31,6 +32,10 @@ _SHARED = tuple(
     for field in attrs.fields(PresenceEventBody)
     if field.name not in ("extension_id", "sequence", "owner_id")
 )
+
+
+# What reading an extension again will not change: it is not on the board.
+REFUSED = (InvalidRequest, NotFound, PermissionDenied)
 
 
 @attrs.define(eq=False)
@@ -74,6 +79,11 @@ class Board:
     def is_settled(self) -> bool:
         """Whether nothing is to be read, nor being read."""
         return not (self.whole or self.doubtful or self._readings)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Whose presence is to be on it; none for all of the account."""
+        return self._ids or frozenset()
 
     @property
     def is_account(self) -> bool:
@@ -139,7 +149,7 @@ class Board:
             yield from self._change(id_, new, source, time)
             return
         self.errors[id_] = answer
-        if isinstance(answer, (NotFound, PermissionDenied)):
+        if isinstance(answer, REFUSED):
             yield from self._change(id_, None, source, time)
         else:
             self.doubtful[id_] = None
@@ -164,12 +174,17 @@ class Board:
             if self.covers(body.extension_id) and self._is_in_order(event, body):
                 yield from self._merge(body.extension_id, _told(body), event.timestamp or time)
         elif events.is_presence(event):
-            # It cannot be read. Whose presence it is about can be, perhaps.
-            id_ = str(body.get("extensionId")) if isinstance(body, dict) else ""
-            if id_ in self.records:
+            self._doubt_unread(body.get("extensionId") if isinstance(body, Mapping) else None)
+
+    def _doubt_unread(self, extension_id: object) -> None:
+        """Doubt whom a body is about that cannot be read: all, unless it says who."""
+        try:
+            id_ = as_id(extension_id, "extensionId")
+        except UsageError:
+            self.doubt()
+        else:
+            if self.covers(id_):
                 self.doubt([id_])
-            else:
-                self.doubt()
 
     def _is_in_order(self, event: PresenceEvent, body: PresenceEventBody) -> bool:
         id_ = body.extension_id or ""
@@ -181,7 +196,9 @@ class Board:
             newer = event.timestamp and timestamp and event.timestamp > timestamp
             if not newer:
                 return False
-        self._last[id_] = (body.sequence, event.timestamp)
+        # What an event does not say stays as the one before had it.
+        number = sequence if body.sequence is None else body.sequence
+        self._last[id_] = number, event.timestamp or timestamp
         return True
 
     def _merge(self, id_: str, told: dict[str, Any], time: datetime) -> Iterator[PresenceChange]:

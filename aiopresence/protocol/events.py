@@ -1,16 +1,17 @@
-"""Notifications: from their JSON to typed events.
+"""Notifications: what to be told of, and from their JSON to typed events.
 
 Source: RingCentral API reference, "Events".
 """
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from ..errors import DecodeError
+from ..errors import DecodeError, UsageError, shown
 from ..models import (
     CallQueueMemberEventBody,
     CallQueuePresence,
@@ -21,6 +22,7 @@ from ..models import (
 )
 from ..models.ids import Id
 from . import convert
+from .wire import is_path
 
 _EXTENSION = r"/extension/(?:~|[0-9]+)"
 _EVENT = re.compile(
@@ -41,6 +43,27 @@ class _Envelope:
     timestamp: datetime | None = None
     subscription_id: Id | None = None
     owner_id: Id | None = None
+
+
+def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
+    """Check event filters, and leave out what a detailed filter of the same target brings anyway.
+
+    Raises:
+        UsageError: they are not filters, or none.
+    """
+    wrong = UsageError("event_filters must be filters, such as [filters.account_presence()]")
+    if isinstance(event_filters, (str, bytes)) or not isinstance(event_filters, Iterable):
+        raise wrong
+    given = [*event_filters]
+    for each in given:
+        if not isinstance(each, str) or not is_path(each.partition("?")[0]):
+            raise wrong
+        if not each.isascii() or not each.isprintable() or " " in each:
+            raise UsageError(f"{shown(each)} is no event filter: it has characters that none has")
+    if not given:
+        raise wrong
+    detailed = {each.partition("?")[0] for each in given if "?detailedTelephonyState=true" in each}
+    return tuple(each for each in dict.fromkeys(given) if "?" in each or each not in detailed)
 
 
 def read(notification: Any) -> PresenceEvent:

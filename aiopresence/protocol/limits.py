@@ -234,6 +234,7 @@ class Limits:
     """
 
     def __init__(self, presets: Mapping[str, GroupLimits], concurrency: int) -> None:
+        self._given = presets
         self._presets = {**DEFAULTS, **presets}
         self._concurrency = concurrency
         self._groups: dict[str, Group] = {}
@@ -291,7 +292,8 @@ class Limits:
 
     def view(self, now: float) -> dict[str, GroupLimits]:
         """Give what is known of each group at this moment, by name."""
-        return {name: group.view(now) for name, group in self._groups.items() if name}
+        used = {name: group.view(now) for name, group in self._groups.items() if name}
+        return {**self._given, **used}
 
     def _named(self, name: str) -> Group:
         if name not in self._groups and len(self._groups) >= MAX_GROUPS:

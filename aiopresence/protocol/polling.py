@@ -50,6 +50,12 @@ def pages(size: int, limits: Mapping[str, GroupLimits]) -> Way:
     return _way(ChangeSource.ACCOUNT, max(1, -(-size // PAGE)), "Heavy", limits)
 
 
+def interval(way: Way, limits: Mapping[str, GroupLimits]) -> float:
+    """Give the seconds after which a way can be gone again, as is known now."""
+    group = "Light" if way.source is ChangeSource.BATCH else "Heavy"
+    return _way(way.source, way.requests, group, limits).interval
+
+
 def _way(
     source: ChangeSource, requests: int, group: str, limits: Mapping[str, GroupLimits]
 ) -> Way:

@@ -94,6 +94,10 @@ class Delivery:
         """The server's address."""
         return self._http.server
 
+    def forecast(self, request: Request[Any]) -> float:
+        """Give the seconds that a request would have to wait for the limits, at least."""
+        return self._gate.forecast(request)
+
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket, with a token of its own in the address; see `handshake.connect`."""
         return await self._http.connect(url)

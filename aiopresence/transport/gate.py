@@ -89,6 +89,12 @@ class Gate:
         """Give what is known of each group at this moment, by name."""
         return self._limits.view(self.clock.now())
 
+    def forecast(self, request: Request[Any]) -> float:
+        """Give the seconds that a request would have to wait for the limits, at least."""
+        group = self._limits.group(_call(request), request.group)
+        keep = _keep(request)
+        return group.forecast(self.clock.now(), self._waiting[group, keep], keep)
+
     async def enter(self, request: Request[Any]) -> Passage:
         """Wait until a request may be sent.
 
@@ -97,8 +103,7 @@ class Gate:
         """
         call = _call(request)
         deadline = inf if self.max_wait is None else self.clock.now() + self.max_wait
-        # Slots that a login may need soon are not for anything else.
-        keep = RESERVED if request.group == "Auth" and not request.is_login else 0
+        keep = _keep(request)
         while True:
             group = self._limits.group(call, request.group)
             self._check(group, deadline, self._waiting[group, keep], keep)
@@ -179,6 +184,11 @@ class Gate:
             await self.clock.wait(head, seconds)
         finally:
             self._heads.discard(head)
+
+
+def _keep(request: Request[Any]) -> int:
+    """Give how many slots a request has to leave: those that a login may need soon."""
+    return RESERVED if request.group == "Auth" and not request.is_login else 0
 
 
 def _call(request: Request[Any]) -> str:

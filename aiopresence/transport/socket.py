@@ -76,7 +76,10 @@ class Socket:
         never = asyncio.Event()
         while True:
             chance = random.random()  # noqa: S311 - spreads reconnects, protects nothing
-            await self._clock.wait(never, self.gateway.delay(chance))
+            delay = self.gateway.delay(chance)
+            if (wait := max(delay, self._delivery.forecast(wstoken.WSTOKEN))) >= 1:
+                _log.info("connecting for events in %.0f s", wait)
+            await self._clock.wait(never, delay)
             try:
                 await self._connection(tell)
             except FATAL:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,7 +24,9 @@ from ..errors import (
 )
 from ..filters import account_presence
 from ..models import SubscriptionInfo
+from ..models.inputs import seconds
 from ..protocol import convert
+from ..protocol.events import check_filters
 from ..secret import Secret
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class SubscriptionCalls:
     ) -> None:
         self._session = session
         self._key = key
-        self._filters = _filters(event_filters)
+        filters = [account_presence()] if event_filters is None else event_filters
+        self._filters = check_filters(filters)
         mode = {
             "transportType": "WebHook",
             "address": _address(address),
@@ -70,7 +72,7 @@ class SubscriptionCalls:
         }
         self._body: dict[str, Any] = {"eventFilters": self._filters, "deliveryMode": mode}
         if expires_in is not None:
-            self._body["expiresIn"] = int(seconds_of("expires_in", expires_in))
+            self._body["expiresIn"] = max(1, int(seconds("expires_in", expires_in)))
 
     async def create(self) -> SubscriptionInfo:
         """Subscribe.
@@ -154,37 +156,6 @@ def may_pass(error: PresenceError) -> bool:
         passing = isinstance(error, (RateLimited, ServerError)) or error.http_status == 408
         return passing or error.error_code == _WEBHOOK_REPLY
     return isinstance(error, (Timeout, DecodeError))
-
-
-def seconds_of(name: str, duration: float | timedelta) -> float:
-    """Read a positive duration; UsageError when it is none."""
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise UsageError(f"{name} must be a number of seconds, or a timedelta")
-    if not (isfinite(seconds) and 1 <= seconds < 2**31):
-        raise UsageError(f"{name} must be at least one second, and less than 2**31")
-    return float(seconds)
-
-
-def _filters(given: Iterable[str] | None) -> tuple[str, ...]:
-    if isinstance(given, (str, bytes)) or not isinstance(given, (Iterable, type(None))):
-        raise UsageError("event_filters must be a list of filters; see aiopresence.filters")
-    filters = (account_presence(),) if given is None else tuple(given)
-    if not filters or not all(map(_is_filter, filters)):
-        raise UsageError(
-            'event_filters must be filters, such as "/restapi/v1.0/account/~/presence"'
-        )
-    return tuple(dict.fromkeys(filters))
-
-
-def _is_filter(text: object) -> bool:
-    return (
-        isinstance(text, str)
-        and text.startswith("/restapi/")
-        and text.isascii()
-        and text.isprintable()
-        and " " not in text
-    )
 
 
 def _address(address: object) -> str:

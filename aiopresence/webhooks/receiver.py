@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from ..errors import UsageError
-from ..models import PresenceEvent
+from ..models import PresenceEvent, inputs
 from ..transport.clock import Clock
 from . import intake
 from .backlog import Backlog, Callback
-from .calls import SubscriptionCalls, seconds_of
+from .calls import SubscriptionCalls
 from .intake import Credentials, RefusedError
 from .keys import Keys
 from .memory import Replays, Seldom, Subscriptions
@@ -24,6 +24,8 @@ from .upkeep import WebhookSubscription
 if TYPE_CHECKING:
     from ..session import PresenceSession
 
+# What is answered to that which is no notification.
+_UNREADABLE = frozenset({400, 408, 413, 415})
 _DAY = 86_400.0
 
 
@@ -129,7 +131,7 @@ class WebhookReceiver:
         Raises:
             UsageError: it is no such number.
         """
-        limit = inf if seconds is None else seconds_of("seconds", seconds)
+        limit = inf if seconds is None else inputs.seconds("seconds", seconds)
         self._subscriptions.expect(limit)
 
     def subscribe(
@@ -179,6 +181,9 @@ class WebhookReceiver:
         try:
             response = await self._answer(request)
         except RefusedError as refusal:
+            if refusal.status in _UNREADABLE:
+                # If it was RingCentral, it gives the webhook up after some of these.
+                self._seldom.warn(f"refused a call to the webhook with HTTP {refusal.status}")
             response = intake.answer(refusal.status, refusal.headers)
         return await intake.finish(request, response)
 

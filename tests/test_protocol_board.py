@@ -1,0 +1,427 @@
+"""The board without a network: exact records after events, snapshots, gaps and refusals."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, strategies as st
+
+from aiopresence import (
+    ChangeSource,
+    ConnectionFailed,
+    DecodeError,
+    GetPresenceInfo,
+    NotFound,
+    PermissionDenied,
+    PresenceChange,
+    PresenceError,
+    PresenceEvent,
+    ServerError,
+    filters,
+)
+from aiopresence.protocol import convert, events
+from aiopresence.protocol.board import Board, Reading
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ACCOUNT = filters.account_presence(account_id=5)
+
+
+def record(id_: str, **fields: Any) -> GetPresenceInfo:
+    return convert.structure({"extension": {"id": id_}, **fields}, GetPresenceInfo)
+
+
+def but(known: GetPresenceInfo, **fields: Any) -> GetPresenceInfo:
+    return attrs.evolve(known, **fields)
+
+
+def event(
+    body: dict[str, Any], *, at: float | None = 0.0, filter_: str | None = ACCOUNT
+) -> PresenceEvent:
+    when = None if at is None else (NOW + timedelta(seconds=at)).isoformat()
+    return events.read({"event": filter_, "timestamp": when, "body": body})
+
+
+def told(id_: str, sequence: Any = None, *, at: float | None = 0.0, **fields: Any) -> PresenceEvent:
+    return event({"extensionId": id_, "sequence": sequence, **fields}, at=at)
+
+
+def apply(board: Board, *given: PresenceEvent) -> list[PresenceChange]:
+    return [change for each in given for change in board.apply(each, NOW)]
+
+
+def put(
+    board: Board, reading: Reading, id_: str, answer: GetPresenceInfo | PresenceError
+) -> list[PresenceChange]:
+    return [*board.put(reading, id_, answer, ChangeSource.BATCH, NOW)]
+
+
+def known(*ids: str, of: frozenset[str] | None = None, **fields: Any) -> Board:
+    """Make a board that has read some extensions."""
+    board = Board(of)
+    reading = board.begin(None if of is None else ids)
+    for id_ in ids:
+        put(board, reading, id_, record(id_, **fields))
+    board.end(reading, complete=True)
+    assert board.is_settled
+    return board
+
+
+def test_an_event_tells_what_has_changed_and_the_rest_stays() -> None:
+    board = known("1", userStatus="Available", telephonyStatus="NoCall", message="Hello")
+    [change] = apply(board, told("1", 7, at=3.0, telephonyStatus="Ringing", userStatus=None))
+    before = record("1", userStatus="Available", telephonyStatus="NoCall", message="Hello")
+    after = but(before, telephony_status="Ringing")
+    assert change == PresenceChange(
+        "1", before, after, ChangeSource.EVENT, NOW + timedelta(seconds=3)
+    )
+    assert board.records == {"1": after}
+    assert apply(board, told("1", 8, telephonyStatus="Ringing"), told("1", 9)) == []
+    assert board.is_settled
+
+
+def test_an_event_without_a_time_is_dated_when_it_comes() -> None:
+    [change] = apply(known("1"), told("1", at=None, userStatus="Busy"))
+    assert change.time == NOW
+
+
+@pytest.mark.parametrize("ids", [None, frozenset({"1"})])
+def test_a_snapshot_does_not_overwrite_what_was_told_since_it_was_begun(
+    ids: frozenset[str] | None,
+) -> None:
+    board = known("1", of=ids, userStatus="Available", telephonyStatus="NoCall", message="Old")
+    reading = board.begin(ids)
+    apply(board, told("1", 1, userStatus="Busy"), told("1", 2, dndStatus="TakeAllCalls"))
+    apply(board, told("1", 3, userStatus="Offline"))
+    snapshot = record("1", userStatus="Available", telephonyStatus="Ringing", message="New")
+    [change] = put(board, reading, "1", snapshot)
+    board.end(reading, complete=True)
+    expected = but(snapshot, user_status="Offline", dnd_status="TakeAllCalls")
+    assert (change.new, change.source) == (expected, ChangeSource.BATCH)
+    assert board.records == {"1": expected}
+
+
+def test_what_was_told_before_a_snapshot_was_begun_is_overwritten() -> None:
+    board = known("1", userStatus="Available")
+    apply(board, told("1", 1, userStatus="Busy"))
+    reading = board.begin(["1"])
+    put(board, reading, "1", record("1", userStatus="Offline"))
+    assert board.records == {"1": record("1", userStatus="Offline")}
+
+
+def test_of_two_reads_at_once_each_keeps_what_was_told_since_it_was_begun() -> None:
+    board = known("1", userStatus="Available", telephonyStatus="NoCall")
+    first = board.begin(["1"])
+    apply(board, told("1", 1, userStatus="Busy"))
+    second = board.begin(["1"])
+    apply(board, told("1", 2, telephonyStatus="Ringing"))
+    old = record("1", userStatus="Available", telephonyStatus="NoCall")
+    put(board, second, "1", but(old, user_status="Busy"))
+    put(board, first, "1", old)
+    assert board.records == {"1": record("1", userStatus="Busy", telephonyStatus="Ringing")}
+
+
+def test_an_extension_told_of_before_the_first_snapshot_has_both() -> None:
+    board = Board(None)
+    reading = board.begin()
+    assert apply(board, told("1", 1, userStatus="Busy")) == []
+    [change] = put(board, reading, "1", record("1", userStatus="Available", message="Hi"))
+    assert (change.old, change.new) == (None, record("1", userStatus="Busy", message="Hi"))
+    board.end(reading, complete=True)
+    assert board.is_settled
+
+
+def test_an_older_number_is_not_taken_and_doubted() -> None:
+    board = known("1", "2")
+    apply(board, told("1", 9, at=9.0, userStatus="Busy"))
+    assert apply(board, told("1", 8, at=8.0, userStatus="Available", meetingStatus="X")) == []
+    assert board.records["1"].user_status == "Busy"
+    assert [*board.doubtful] == ["1"]
+    assert board.is_stale("1")
+    assert not board.is_stale("2")
+
+
+def test_numbers_are_those_of_one_extension() -> None:
+    board = known("1", "2")
+    apply(board, told("1", 9, userStatus="Busy"), told("2", 3, userStatus="Busy"))
+    assert [each.user_status for each in board.records.values()] == ["Busy", "Busy"]
+    assert board.is_settled
+
+
+# WS-07. Each number, and whether an event with it is taken and whether it is doubted, when the one
+# before had 9 and was sent a second earlier.
+@pytest.mark.parametrize(
+    ("sequence", "at", "is_taken", "is_doubted"),
+    [
+        (9, 1.0, True, False),
+        (10, 1.0, True, False),
+        (10**30, 1.0, True, False),
+        (None, 1.0, True, False),
+        (None, None, True, False),
+        # Older by number and newer by time: the numbers have begun anew.
+        (0, 1.0, True, True),
+        (8, 1.0, True, True),
+        (-1, 1.0, True, True),
+        (-(10**30), 1.0, True, True),
+        # Nothing says that they have.
+        (8, 0.0, False, True),
+        (8, -1.0, False, True),
+        (8, None, False, True),
+    ],
+)
+def test_numbers_of_every_kind(
+    sequence: int | None, at: float | None, is_taken: bool, is_doubted: bool
+) -> None:
+    board = known("1", userStatus="Available")
+    apply(board, told("1", 9, at=0.0, userStatus="Offline"))
+    changes = apply(board, told("1", sequence, at=at, userStatus="Busy"))
+    assert len(changes) == is_taken
+    assert board.records["1"].user_status == ("Busy" if is_taken else "Offline")
+    assert bool(board.doubtful) is is_doubted
+
+
+def test_numbers_that_have_begun_anew_are_doubted_once() -> None:
+    board = known("1")
+    apply(board, told("1", 900, at=0), told("1", 1, at=1, userStatus="Busy"))
+    board.end(board.begin(["1"]), complete=True)
+    board.doubtful.clear()
+    apply(board, told("1", 2, at=2, userStatus="Offline"))
+    assert board.records["1"].user_status == "Offline"
+    assert board.is_settled
+
+
+def test_an_event_without_a_number_does_not_let_an_older_one_through() -> None:
+    board = known("1")
+    apply(board, told("1", 9, at=9.0, userStatus="Busy"), told("1", None, at=None))
+    assert apply(board, told("1", 8, at=8.0, userStatus="Available")) == []
+    assert [*board.doubtful] == ["1"]
+
+
+def test_a_number_that_is_none_leaves_the_body_unread() -> None:
+    board = known("1", "2")
+    assert apply(board, told("1", "ten", userStatus="Busy")) == []
+    assert board.records["1"].user_status is None
+    assert [*board.doubtful] == ["1"]
+
+
+def test_after_forget_order_any_number_is_the_first() -> None:
+    board = known("1")
+    apply(board, told("1", 9, at=9.0, userStatus="Busy"))
+    board.forget_order()
+    apply(board, told("1", 2, at=None, userStatus="Offline"))
+    assert board.records["1"].user_status == "Offline"
+    assert board.is_settled
+
+
+UNREAD = {"userStatus": ["Busy"]}
+
+
+@pytest.mark.parametrize(
+    ("ids", "body", "doubtful", "whole"),
+    [
+        (None, {"extensionId": "1", **UNREAD}, ["1"], False),
+        (None, {"extensionId": 1, **UNREAD}, ["1"], False),
+        # It is new in the account.
+        (None, {"extensionId": "7", **UNREAD}, ["7"], False),
+        # It does not say whose it is, or not so that it can be asked for.
+        (None, UNREAD, [], True),
+        (None, {"extensionId": None, **UNREAD}, [], True),
+        (None, {"extensionId": [1], **UNREAD}, [], True),
+        (None, {"extensionId": "1/presence", **UNREAD}, [], True),
+        (None, {"userStatus": "Busy"}, [], True),
+        ({"1", "2"}, {"extensionId": "2", **UNREAD}, ["2"], False),
+        ({"1", "2"}, {"extensionId": "7", **UNREAD}, [], False),
+        ({"1", "2"}, UNREAD, ["1", "2"], False),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_doubt(
+    ids: set[str] | None, body: dict[str, Any], doubtful: list[str], whole: bool
+) -> None:
+    board = known("1", "2", of=None if ids is None else frozenset(ids))
+    before = dict(board.records)
+    assert apply(board, event(body)) == []
+    assert (sorted(board.doubtful), board.whole) == (doubtful, whole)
+    assert board.records == before
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        None,
+        "/restapi/v1.0/account/5/extension/1/message-store",
+        filters.extension_lines(1),
+        filters.call_queue_presence(3),
+    ],
+)
+def test_events_about_something_else_are_ignored(filter_: str | None) -> None:
+    board = known("1")
+    body = {"extensionId": "1", "changes": 1, **UNREAD}
+    assert apply(board, event(body, filter_=filter_)) == []
+    assert board.is_settled
+
+
+def test_what_a_board_of_given_ids_does_not_cover_is_ignored() -> None:
+    board = known("1", of=frozenset({"1"}))
+    assert not board.is_account
+    assert board.covers("1")
+    assert not board.covers("2")
+    assert apply(board, told("2", 1, userStatus="Busy"), told("2", 0, at=-1)) == []
+    assert board.is_settled
+    assert [*board.records] == ["1"]
+
+
+def test_an_extension_that_is_new_in_the_account_is_doubted_once() -> None:
+    board = known("1")
+    assert board.is_account
+    apply(board, told("2", 1, userStatus="Busy"), told("2", 2, userStatus="Offline"))
+    assert [*board.doubtful] == ["2"]
+    reading = board.begin(["2"])
+    apply(board, told("2", 3, userStatus="Available"))  # It is being read already.
+    assert not board.doubtful
+    [change] = put(board, reading, "2", record("2", userStatus="Offline"))
+    board.end(reading, complete=True)
+    assert change.new == record("2", userStatus="Available")
+    assert board.is_settled
+
+
+def test_while_everything_is_read_a_new_extension_is_not_doubted() -> None:
+    board = known("1")
+    reading = board.begin()
+    apply(board, told("2", 1, userStatus="Busy"))
+    assert not board.doubtful
+    put(board, reading, "2", record("2"))
+    assert board.records["2"].user_status == "Busy"
+
+
+@pytest.mark.parametrize("error", [NotFound(404), PermissionDenied(403)])
+def test_who_is_not_there_or_not_to_be_seen_leaves_the_board(error: PresenceError) -> None:
+    board = known("1", "2")
+    board.doubt(["1"])
+    reading = board.begin(["1"])
+    assert put(board, reading, "1", error) == [
+        PresenceChange("1", record("1"), None, ChangeSource.BATCH, NOW)
+    ]
+    board.end(reading, complete=True)
+    assert [*board.records] == ["2"]
+    assert board.errors == {"1": error}
+    assert apply(board, told("1", 1, userStatus="Busy")) == []
+    assert board.is_settled  # What is known not to be readable is not asked for again.
+    again = board.begin()
+    assert [c.old for c in put(board, again, "1", record("1"))] == [None]
+    assert not board.errors
+
+
+def test_who_was_never_there_is_no_change() -> None:
+    board = Board(frozenset({"1"}))
+    reading = board.begin(["1"])
+    assert put(board, reading, "1", NotFound(404)) == []
+
+
+@pytest.mark.parametrize(
+    "error", [ServerError(503), ConnectionFailed("lost"), DecodeError("not JSON")]
+)
+def test_an_error_that_says_nothing_of_the_extension_leaves_it_and_its_doubt(
+    error: PresenceError,
+) -> None:
+    board = known("1", userStatus="Busy")
+    reading = board.begin(["1"])
+    assert put(board, reading, "1", error) == []
+    board.end(reading, complete=True)
+    assert board.records == {"1": record("1", userStatus="Busy")}
+    assert board.errors == {"1": error}
+    assert [*board.doubtful] == ["1"]
+    assert apply(board, told("1", 1, userStatus="Offline"))
+    put(board, board.begin(["1"]), "1", record("1"))
+    assert not board.errors
+
+
+def test_a_read_of_everything_that_breaks_off_leaves_everything_doubtful() -> None:
+    board = known("1", "2", "3")
+    board.doubt()
+    reading = board.begin()
+    put(board, reading, "1", record("1"))
+    board.end(reading, complete=False)
+    assert board.whole
+    assert board.is_stale("1")
+    assert not board.is_settled
+
+
+def test_whom_a_read_of_everything_did_not_bring_is_doubtful() -> None:
+    board = known("1", "2", "3")
+    board.doubt(["9"])
+    reading = board.begin()
+    put(board, reading, "2", record("2"))
+    board.end(reading, complete=True)
+    assert not board.whole
+    assert [*board.doubtful] == ["1", "3", "9"]
+    assert set(board.records) == {"1", "2", "3"}
+
+
+def test_what_a_read_of_some_did_not_bring_is_doubtful_again() -> None:
+    board = known("1", "2", "3")
+    reading = board.begin(["1", "2"])
+    put(board, reading, "1", record("1"))
+    board.end(reading, complete=False)
+    assert [*board.doubtful] == ["2"]
+    assert not board.whole
+
+
+def test_stale_is_what_is_doubtful_or_being_read_and_settled_when_nothing_is() -> None:
+    board = known("1", "2")
+    board.doubt(["1"])
+    assert (board.is_stale("1"), board.is_stale("2"), board.is_settled) == (True, False, False)
+    reading = board.begin(["1"])
+    assert (board.is_stale("1"), board.is_stale("2"), board.is_settled) == (True, False, False)
+    put(board, reading, "1", record("1"))
+    assert (board.is_stale("1"), board.is_settled) == (False, False)
+    board.end(reading, complete=True)
+    assert board.is_settled
+    board.doubt()
+    assert board.is_stale("2")
+
+
+def test_what_is_doubted_while_it_is_read_is_read_again() -> None:
+    board = known("1")
+    reading = board.begin(["1"])
+    board.doubt(["1"])
+    put(board, reading, "1", record("1"))
+    board.end(reading, complete=True)
+    assert [*board.doubtful] == ["1"]
+
+
+def test_all_of_a_board_of_given_ids_are_doubted_by_their_ids() -> None:
+    board = Board(["2", "1"])
+    board.doubt()
+    assert (sorted(board.doubtful), board.whole) == (["1", "2"], False)
+
+
+TOLD = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "2", "3"]),
+        st.sampled_from(["userStatus", "telephonyStatus", "meetingStatus"]),
+        st.sampled_from(["a", "b", "c"]),
+    ),
+    max_size=12,
+)
+
+
+@given(TOLD, st.randoms(use_true_random=False), st.booleans())
+def test_in_whatever_order_events_come_one_more_read_ends_in_the_truth(
+    happened: list[tuple[str, str, str]], random: Any, has_times: bool
+) -> None:
+    board, truth = known("1", "2"), {id_: record(id_) for id_ in ("1", "2", "3")}
+    notes = []
+    for n, (id_, name, value) in enumerate(happened):
+        notes.append(told(id_, n, at=n if has_times else None, **{name: value}))
+        fields = convert.structure({name: value}, GetPresenceInfo)
+        changed = {k: v for k, v in attrs.asdict(fields, recurse=False).items() if v is not None}
+        truth[id_] = but(truth[id_], **changed)
+    random.shuffle(notes)
+    apply(board, *notes)
+    reading = board.begin(asked := [*board.doubtful])
+    for id_ in asked:
+        put(board, reading, id_, truth[id_])
+    board.end(reading, complete=True)
+    told_of = {"1", "2"} | {id_ for id_, _, _ in happened}
+    assert board.records == {id_: truth[id_] for id_ in truth if id_ in told_of}
+    assert board.is_settled
