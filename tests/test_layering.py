@@ -43,7 +43,7 @@ THIRD_PARTY = {
     "protocol": {"attrs", "cattrs", "orjson"},
     "webhooks": {"attrs", "aiohttp"},
     "sandbox": {"attrs", "aiohttp", "multidict"},
-    "cli": {"typer"},
+    "cli": {"attrs", "dotenv", "platformdirs", "rich", "typer"},
 }
 
 
@@ -84,7 +84,7 @@ def test_the_core_is_pure(name: str) -> None:
 def test_a_room_uses_only_its_libraries(name: str) -> None:
     outside = {module.split(".")[0] for module in imported(name)}
     known = {"aiohttp", "attrs", "cattrs", "filelock", "orjson", "rich", "typer", "yarl"}
-    known |= {"multidict", "aioresponses"}
+    known |= {"multidict", "aioresponses", "dotenv", "platformdirs"}
     assert outside & known <= THIRD_PARTY[room(name)]
 
 

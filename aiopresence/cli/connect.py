@@ -34,8 +34,9 @@ async def connected(
     if sandbox is not None:
         from ..sandbox import Sandbox
 
+        # Its minute is a second, so that trying things takes no patience.
         async with (
-            Sandbox(sandbox) as platform,
+            Sandbox(sandbox, window=1.0) as platform,
             PresenceSession(platform.grant, server=platform.url) as session,
         ):
             yield session, platform

@@ -66,9 +66,10 @@ class Progress:
     def _bar(self, console: Any) -> Any:
         from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
+        of = "/{task.total:,.0f}" if self._total else ""
         columns = (
             BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f}" if self._total else "{task.completed:,.0f}"),
+            TextColumn("{task.completed:,.0f}" + of),
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
         )

@@ -1,7 +1,8 @@
 """The commands that read."""
 
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from .output import Writer, plain
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from .. import GetPresenceInfo, Outcome, PresenceSession, UnifiedPresence
+    from .. import GetPresenceInfo, Outcome, PresenceSession
 
 PRESENCE = {
     "id": 20,
@@ -68,9 +69,13 @@ async def _read(
             asked = [*platform.extension_ids]
         if not asked:
             raise typer.BadParameter("name the ids to read, ~ for your own, or --sandbox 100")
-        outcomes = session.iter_user_presence_statuses(asked, detailed_telephony_state=detailed)
-        async with Progress(session, len(asked)) as progress:
-            failed = 0
+        failed = 0
+        async with (
+            Progress(session, len(asked)) as progress,
+            aclosing(
+                session.iter_user_presence_statuses(asked, detailed_telephony_state=detailed)
+            ) as outcomes,
+        ):
             with Writer(output, PRESENCE, presence_row, outcome_document) as writer:
                 async for outcome in outcomes:
                     writer.write(outcome)
