@@ -1,0 +1,145 @@
+"""The command in a pipe and in a terminal, as a user has it: in a process of its own."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping
+
+import attrs
+import pyte
+
+COMMAND = (sys.executable, "-c", "from aiopresence.cli import main; main()")
+# Nothing of this machine's user, and no colours but where a test wants them.
+CLEAN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("RC_", "RINGCENTRAL_", "AIOPRESENCE_", "XDG_", "COLUMNS", "LINES"))
+    and name not in ("NO_COLOR", "FORCE_COLOR", "TERM")
+}
+
+
+@attrs.frozen
+class Done:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(home: object, **more: str) -> dict[str, str]:
+    """Give the environment of a user whose files are under a directory."""
+    directories = {
+        f"XDG_{name}_HOME": f"{home}/{name.lower()}" for name in ("CONFIG", "STATE", "CACHE")
+    }
+    return {**CLEAN, "HOME": str(home), **directories, **more}
+
+
+def run(
+    *arguments: str,
+    env: Mapping[str, str],
+    stdin: str = "",
+    cwd: object = None,
+    seconds: float = 60.0,
+) -> Done:
+    """Run the command in pipes."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env=dict(env),
+        cwd=str(cwd) if cwd else None,
+    )
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "asyncgen" not in done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class Terminal:
+    """The command in a terminal; use it with `with`.
+
+    Attributes:
+        screen: what the terminal shows; `screen.display` are its lines.
+        raw: every byte that was written to it.
+    """
+
+    def __init__(
+        self, *arguments: str, env: Mapping[str, str], size: tuple[int, int] = (80, 24)
+    ) -> None:
+        self.screen = pyte.Screen(*size)
+        self.raw = b""
+        self._stream = pyte.ByteStream(self.screen)
+        self._arguments = arguments
+        self._env = {**env, "TERM": "xterm-256color"}
+        self._size = size
+
+    def __enter__(self) -> "Terminal":
+        columns, lines = self._size
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.process = subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, *self._arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=self._env,
+            start_new_session=True,
+        )
+        os.close(slave)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    @property
+    def text(self) -> str:
+        """Everything on the screen."""
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def until(self, there: Callable[["Terminal"], bool], seconds: float = 30) -> None:
+        """Take in what is written until something holds."""
+        deadline = time.monotonic() + seconds
+        while not there(self):
+            assert time.monotonic() < deadline, f"not seen; the screen:\n{self.text}"
+            self._take(0.05)
+
+    def end(self, seconds: float = 30) -> int:
+        """Take in all there is, and give the exit code."""
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it does not end; the screen:\n{self.text}"
+            self._take(0.05)
+        while self._take(0.05):
+            pass
+        assert b"Traceback" not in self.raw
+        return self.process.returncode
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, keys.encode())
+
+    def _take(self, seconds: float) -> bool:
+        if not select.select([self._master], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # The other side has closed it.
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return bool(data)
