@@ -329,6 +329,8 @@ def test_an_error_that_says_nothing_of_the_extension_leaves_it_and_its_doubt(
     board.end(reading, complete=True)
     assert board.records == {"1": record("1", userStatus="Busy")}
     assert board.errors == {"1": error}
+    assert (not board.doubtful, board.has_failed, board.is_stale("1")) == (True, True, True)
+    board.retry()
     assert [*board.doubtful] == ["1"]
     assert apply(board, told("1", 1, userStatus="Offline"))
     put(board, board.begin(["1"]), "1", record("1"))
@@ -341,9 +343,11 @@ def test_a_read_of_everything_that_breaks_off_leaves_everything_doubtful() -> No
     reading = board.begin()
     put(board, reading, "1", record("1"))
     board.end(reading, complete=False)
-    assert board.whole
+    assert not board.whole
     assert board.is_stale("1")
     assert not board.is_settled
+    board.retry()
+    assert board.whole
 
 
 def test_whom_a_read_of_everything_did_not_bring_is_doubtful() -> None:
@@ -357,11 +361,13 @@ def test_whom_a_read_of_everything_did_not_bring_is_doubtful() -> None:
     assert set(board.records) == {"1", "2", "3"}
 
 
-def test_what_a_read_of_some_did_not_bring_is_doubtful_again() -> None:
+def test_what_a_read_of_some_did_not_bring_is_to_be_read_later() -> None:
     board = known("1", "2", "3")
     reading = board.begin(["1", "2"])
     put(board, reading, "1", record("1"))
     board.end(reading, complete=False)
+    assert (not board.doubtful, board.is_stale("2"), board.is_stale("1")) == (True, True, False)
+    board.retry()
     assert [*board.doubtful] == ["2"]
     assert not board.whole
 
@@ -425,3 +431,23 @@ def test_in_whatever_order_events_come_one_more_read_ends_in_the_truth(
     told_of = {"1", "2"} | {id_ for id_, _, _ in happened}
     assert board.records == {id_: truth[id_] for id_ in truth if id_ in told_of}
     assert board.is_settled
+
+
+@pytest.mark.parametrize(
+    "id_", ["abc", "", "1,2", "../x", "0011", " 1", "-5", "\u0663", "~", "1" * 20]
+)
+def test_an_id_that_no_extension_has_is_not_taken(id_: str) -> None:
+    board = known("1")
+    assert apply(board, told(id_, 1, userStatus="Busy")) == []
+    assert not board.covers(id_)
+    assert board.is_settled
+
+
+def test_strangers_do_not_fill_the_memory_bp08() -> None:
+    board = known("1")
+    for number in range(5000):
+        reading = board.begin([str(number + 10)])
+        assert put(board, reading, str(number + 10), NotFound(404)) == []
+        board.end(reading, complete=True)
+        apply(board, told(str(number + 10), 1, userStatus="Busy"))
+    assert max(len(v) for v in vars(board).values() if isinstance(v, dict)) <= 1100

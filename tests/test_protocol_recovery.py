@@ -1,5 +1,6 @@
 """What joins one connection on to the next, and what may be missing between."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -120,8 +121,10 @@ def test_a_session_that_was_recovered_goes_on_ws05(state: str) -> None:
     line.connect(1.0)
     assert line.hear(details(state)) == []
     assert line.said() == [[{"type": "Heartbeat", "messageId": "m2"}]]
-    assert line.is_live()
+    assert not line.is_live()  # What it missed is still on its way.
     assert uuids(line.hear(notification(1))) == ["u1"]
+    assert line.hear(json.dumps([{"type": "Heartbeat", "messageId": "m2"}])) == []
+    assert line.is_live()
 
 
 @pytest.mark.parametrize("state", ["Failed", None, "Partly", 1, True, "", ["Successful"]])
@@ -378,3 +381,17 @@ def test_every_event_is_given_once_however_it_is_repeated_ws06(parts: list[list[
         recovery.lose(0.0)
         recovery.resume(1.0, None, "m", 10, None)
     assert given_out == [*dict.fromkeys(n for part in parts for n in part)]
+
+
+def test_a_replay_before_the_greeting_proves_nothing() -> None:
+    line = Line().live()
+    line.hear(notification(1))
+    line.lose(1.0)
+    line.connect(1.0)
+    line.hear("garbage")  # That was ConnectionDetails.
+    for number in range(50, 60):
+        line.hear(notification(number))
+    line.lose(10.0)
+    line.connect(1.0)
+    told = line.hear(details("Successful"))
+    assert [gap.reason for gap in told if isinstance(gap, Gap)] == ["RecoveryIncomplete"]

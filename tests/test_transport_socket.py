@@ -433,7 +433,8 @@ async def test_no_token_is_logged_or_shown(
         await when(lambda: sandbox.gateway.connections == 0)
         await follower.works()
         shown += [repr([follower.session, vars(follower.session), follower.got])]
-        sandbox.faults.add(Answer(403), path=HANDSHAKE)
+        # The first time it may be a mistake.
+        sandbox.faults.add(Answer(403), path=HANDSHAKE, times=2)
         sandbox.gateway.cut()
         with pytest.raises(PermissionDenied) as caught:
             await follower.task
@@ -498,3 +499,22 @@ async def test_cancelling_at_any_step_leaves_nothing_behind_ct01(
         await again.works()
         again.task.cancel()
         await asyncio.gather(again.task, return_exceptions=True)
+
+
+async def test_a_ping_before_the_end_is_an_ordinary_end(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        for _ in range(60):
+            sandbox.gateway.inject("[]")
+        sandbox.gateway.close(1001)
+        await follower.works()
+
+
+async def test_what_has_worked_is_given_up_at_the_second_refusal(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        once = sandbox.faults.add(Answer(403), path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await when(lambda: once.fired)
+        await follower.works()
+        assert max(follower.session.clock.waits) >= 35

@@ -5,14 +5,12 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
-from math import inf
 from types import MappingProxyType, TracebackType
 from typing import Self
 from weakref import WeakSet
 
 from ..errors import InvalidRequest, PresenceError, SessionLost, UsageError
 from ..models import (
-    ChangeSource,
     DisabledFilterInfo,
     GetPresenceInfo,
     PresenceChange,
@@ -22,15 +20,13 @@ from ..models import (
 from ..models.inputs import as_id
 from ..protocol.board import REFUSED
 from ..protocol.gateway import Subscribed
-from ..protocol.polling import choose
-from ..transport.socket import FATAL, Socket, Told
+from ..transport.socket import Socket, Told
 from .changes import Changes
-from .reading import Reader, waits
+from .keeper import Keeper
+from .reading import Reader
 
 _log = logging.getLogger("aiopresence")
 
-# So often everything doubtful is tried to be read before the board is ready without the rest.
-PATIENCE = 3
 _EXTENSION = re.compile(r"/extension/([0-9]+)/")
 _NOT_OPEN = "the board is not open: use it inside `async with session.board() as board:`"
 _CLOSED = "the board was closed"
@@ -60,12 +56,10 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         self._socket = connect(frozenset())
         self._reader = reader
         self._board = reader.board
-        self._refresh = refresh
+        self._keeper = Keeper(reader, refresh, self._tell)
         self._live = live
         self._disabled: tuple[DisabledFilterInfo, ...] = ()
         self._unfollowed: set[str] = set()
-        self._ready = asyncio.Event()
-        self._work = asyncio.Event()
         self._followers: WeakSet[Changes] = WeakSet()
         self._error: Exception | None = None
         self._is_seen = False
@@ -154,10 +148,10 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             PresenceError: the board cannot be made; it says why.
         """
         self._check()
-        await self._ready.wait()
+        await self._keeper.ready.wait()
         self._check()
         if self._ended is not None:
-            raise self._ended
+            raise self._ended.with_traceback(None)
 
     def changes(self) -> AsyncIterator[PresenceChange]:
         """Follow the changes from now on: `async for change in board.changes():`.
@@ -190,12 +184,15 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         if not self._board.covers(id_):
             raise UsageError(f"the board does not follow extension {id_}")
         changes = self._follow(id_)
-        known = self.get(id_)
-        if known is not None and predicate(known):
-            return known
-        async for change in changes:
-            if change.new is not None and predicate(change.new):
-                return change.new
+        try:
+            known = self.get(id_)
+            if known is not None and predicate(known):
+                return known
+            async for change in changes:
+                if change.new is not None and predicate(change.new):
+                    return change.new
+        finally:
+            self._followers.discard(changes)
         raise SessionLost(_CLOSED)
 
     def _follow(self, only: str | None) -> Changes:
@@ -216,7 +213,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             raise UsageError(_NOT_OPEN)
         if self._error is not None:
             self._see()
-            raise self._error
+            raise self._error.with_traceback(None)
 
     def _see(self) -> None:
         self._is_seen = True
@@ -225,7 +222,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow_events())
-                group.create_task(self._keep())
+                group.create_task(self._keeper.run())
         except asyncio.CancelledError:
             self._end(SessionLost(_CLOSED))
             raise
@@ -235,23 +232,25 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             self._end(self._error)
 
     async def _follow_events(self) -> None:
+        without = frozenset[str]()
         while True:
             try:
                 await self._socket.run(self._take)
             except InvalidRequest as refusal:
                 # One extension that is not there may be why none can be followed.
-                followed = self._board.ids - self._strangers
-                await self._read_once(followed)
-                if not followed & self._strangers:
+                if self._board.is_account or not await self._find(self._board.ids - without):
                     raise
+                without = self._strangers
                 _log.warning("events are followed without those that cannot be: %s", refusal)
                 self._is_begun = False
-                self._socket = self._connect(self._strangers)
+                self._socket = self._connect(without)
 
-    async def _read_once(self, ids: frozenset[str]) -> None:
+    async def _find(self, ids: frozenset[str]) -> bool:
+        """Read some ids; tell whether one of them cannot be."""
         async with aclosing(self._reader.batches(sorted(ids))) as changes:
             async for change in changes:
                 self._tell(change)
+        return bool(ids & self._strangers)
 
     @property
     def _strangers(self) -> frozenset[str]:
@@ -259,7 +258,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     def _end(self, error: Exception) -> None:
         self._ended = error
-        self._ready.set()
+        self._keeper.ready.set()
         for changes in self._followers:
             changes.end(StopAsyncIteration() if self._is_closing else error)
 
@@ -280,53 +279,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             for change in self._board.apply(told, self._reader.now()):
                 self._tell(change)
         if self._board.whole or self._board.doubtful:
-            self._work.set()
+            self._keeper.work.set()
 
     def _tell(self, change: PresenceChange) -> None:
         for changes in self._followers:
             changes.put(change)
-
-    async def _keep(self) -> None:
-        """Read what is doubtful as soon as it is, and everything now and then."""
-        clock, board = self._reader.clock, self._board
-        failures, due_at = 0, inf
-        while True:
-            await clock.wait(self._work, due_at - clock.now())
-            self._work.clear()
-            if clock.now() >= due_at:
-                board.doubt()
-            if self._is_all_doubtful:
-                due_at = clock.now() + self._refresh
-            try:
-                await self._read()
-            except PresenceError as error:
-                if isinstance(error, FATAL):
-                    raise
-                failures += 1
-                _log.warning("the board could not be read, trying again: %s", error)
-                await clock.wait(asyncio.Event(), waits(error, failures))
-                self._work.set()
-            else:
-                failures = 0
-            if failures == 0 or (failures >= PATIENCE and self._board.records):
-                self._ready.set()
-
-    @property
-    def _is_all_doubtful(self) -> bool:
-        return self._board.whole or len(self._board.doubtful) >= max(1, len(self._board.records))
-
-    async def _read(self) -> None:
-        """Read until nothing is doubtful, or it fails."""
-        board, reader = self._board, self._reader
-        listed = False
-        while board.whole or board.doubtful:
-            ids = [*board.doubtful]
-            # What a page did not bring, another one will not.
-            if not board.whole and not listed and board.is_account:
-                way = choose(len(ids), len(board.records), reader.limits())
-                listed = way.source is ChangeSource.ACCOUNT
-            else:
-                listed = board.whole
-            async with aclosing(reader.account() if listed else reader.batches(ids)) as changes:
-                async for change in changes:
-                    self._tell(change)

@@ -51,7 +51,7 @@ class Changes(AsyncIterator[PresenceChange]):
         while not self._waiting:
             if self._end is not None:
                 self._see()
-                raise self._end
+                raise self._end.with_traceback(None)
             self._changed.clear()
             await self._changed.wait()
         return self._waiting.popitem(last=False)[1]

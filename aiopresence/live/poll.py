@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from math import inf
 
-from ..errors import DecodeError, PermissionDenied, PresenceError
+from ..errors import PermissionDenied, PresenceError
 from ..models import ChangeSource, PresenceChange
 from ..protocol import polling
 from ..protocol.polling import Way
-from ..transport.socket import FATAL
+from ..protocol.retry import Patience
 from .reading import Reader, waits
 
 _log = logging.getLogger("aiopresence")
@@ -67,6 +67,7 @@ class Rounds:
         reader, board = self._reader, self._reader.board
         # What no page brings of it, a batch may.
         board.doubt(self._ids or board.records)
+        board.retry()
         if way.source is ChangeSource.ACCOUNT:
             async with aclosing(reader.account()) as changes:
                 async for change in changes:
@@ -83,8 +84,7 @@ async def poll(
 ) -> AsyncGenerator[PresenceChange, None]:
     """Read again and again; see `PresenceSession.poll`."""
     clock, rounds, never = reader.clock, Rounds(reader, ids), asyncio.Event()
-    told: dict[str, str] = {}
-    failures = 0
+    patience, told, failures = Patience(), dict[str, str](), 0
     while True:
         began_at = clock.now()
         try:
@@ -92,15 +92,15 @@ async def poll(
             async with aclosing(rounds.read(way)) as changes:
                 async for change in changes:
                     yield change
-        except FATAL:
-            raise
         except PresenceError as error:
-            # What is wrong with one answer is told below. The others came.
-            if not (isinstance(error, DecodeError) and reader.board.records):
-                failures += 1
-                _log.warning("not everything could be polled, trying again: %s", error)
-                await clock.wait(never, waits(error, failures))
-                continue
+            least = patience.wait(error)
+            if least is None:
+                raise
+            failures += 1
+            _log.warning("not everything could be polled, trying again: %s", error)
+            await clock.wait(never, max(least, waits(failures)))
+            continue
+        patience.worked()
         failures = 0
         # What the limits are may only be known now.
         every = interval or max(SHORTEST, polling.interval(way, reader.limits()))

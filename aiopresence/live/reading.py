@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import attrs
 
 from ..bulk import BulkCalls
-from ..errors import DecodeError, PresenceError
+from ..errors import DecodeError
 from ..models import ChangeSource, GetPresenceInfo, PresenceChange
 from ..protocol.board import REFUSED, Board
 from ..protocol.limits import GroupLimits
@@ -37,15 +37,16 @@ class Reader:
     async def batches(self, ids: Collection[str]) -> AsyncGenerator[PresenceChange, None]:
         """Read some extensions by their ids, in batches; give what has changed.
 
+        Some that could not be read are no error: the board's `failed` and `errors` have them.
+
         Raises:
-            PermissionDenied, NotFound, InvalidRequest: nothing at all can be read.
-            PresenceError: some could not be read, which says nothing of them. The others were.
+            PresenceError: none could be read, or nothing at all is on the board.
         """
         reading = self.board.begin(ids)
         outcomes = self.calls.iter_user_presence_statuses(
             ids, detailed_telephony_state=self.detailed, sip_data=self.sip_data
         )
-        failure: PresenceError | None = None
+        answered, failure, complete = False, None, False
         try:
             async with aclosing(outcomes):
                 async for outcome in outcomes:
@@ -54,13 +55,13 @@ class Reader:
                     source, now = ChangeSource.BATCH, self.now()
                     for change in self.board.put(reading, outcome.id, answer, source, now):
                         yield change
-                    if not isinstance(answer, (GetPresenceInfo, *REFUSED)):
-                        failure = answer
+                    answered = answered or isinstance(answer, (GetPresenceInfo, *REFUSED))
+                    failure = failure or outcome.error
+            complete = True
         finally:
-            self.board.end(reading, complete=True)
-        if not self.board.records:
-            failure = failure or next(iter(self.board.errors.values()), None)
-        if failure is not None:
+            self.board.end(reading, complete=complete)
+        if failure is not None and not (answered and self.board.records):
+            self.board.failed.update(dict.fromkeys(ids))
             raise failure
 
     async def account(self) -> AsyncGenerator[PresenceChange, None]:
@@ -91,7 +92,6 @@ class Reader:
         return datetime.fromtimestamp(self.clock.wall(), UTC)
 
 
-def waits(error: PresenceError, attempt: int) -> float:
-    """Give the seconds to wait before reading again what could not be read."""
-    # Of very many attempts the power would be no number.
-    return max(getattr(error, "retry_after", None) or 0.0, min(120.0, 2.0 ** min(attempt, 7)))
+def waits(failures: int) -> float:
+    """Give the seconds to wait before reading again what could not be read so often."""
+    return min(120.0, 2.0 ** min(failures, 10))

@@ -51,7 +51,7 @@ class Buffer:
         """Take the next one, waiting for it."""
         while not self._waiting:
             if self._error is not None:
-                raise self._error
+                raise self._error.with_traceback(None)
             self._changed.clear()
             await self._changed.wait()
         self._full = self._full and len(self._waiting) > self._room // 2 + 1

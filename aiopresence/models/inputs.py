@@ -41,6 +41,11 @@ def as_id(value: object, name: str, *, tilde: bool = False) -> str:
     raise UsageError(f"{name} must be {allowed}, as str or int, not {shown(value)}")
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text is the id of one extension."""
+    return bool(_ID.fullmatch(text))
+
+
 def member_id(value: str | int) -> str:
     """Check an id inside a request body and give it as str; UsageError if it is none."""
     return as_id(value, "id")

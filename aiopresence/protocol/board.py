@@ -15,7 +15,14 @@ from typing import Any
 
 import attrs
 
-from ..errors import InvalidRequest, NotFound, PermissionDenied, PresenceError, UsageError
+from ..errors import (
+    AuthError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    PresenceError,
+    UsageError,
+)
 from ..models import (
     ChangeSource,
     GetPresenceInfo,
@@ -23,7 +30,7 @@ from ..models import (
     PresenceEvent,
     PresenceEventBody,
 )
-from ..models.inputs import as_id
+from ..models.inputs import as_id, is_id
 from . import events
 
 # What an event tells of an extension, and a read does too.
@@ -35,7 +42,9 @@ _SHARED = tuple(
 
 
 # What reading an extension again will not change: it is not on the board.
-REFUSED = (InvalidRequest, NotFound, PermissionDenied)
+REFUSED = (AuthError, InvalidRequest, NotFound, PermissionDenied)
+# Of an account, what somebody invents must not fill the memory.
+MAX_STRANGERS = 1000
 
 
 @attrs.define(eq=False)
@@ -64,6 +73,8 @@ class Board:
         errors: why an extension could not be read the last time, by id.
         doubtful: the ids to read again, in order.
         whole: whether everything is to be read again.
+        failed: the ids that could not be read, to be doubtful again after a while.
+        whole_failed: whether everything could not be.
     """
 
     def __init__(self, ids: Iterable[str] | None) -> None:
@@ -71,6 +82,8 @@ class Board:
         self.errors: dict[str, PresenceError] = {}
         self.doubtful: dict[str, None] = {}
         self.whole = False
+        self.failed: dict[str, None] = {}
+        self.whole_failed = False
         self._ids = None if ids is None else frozenset(ids)
         self._readings: list[Reading] = []
         self._last: dict[str, tuple[int | None, datetime | None]] = {}
@@ -78,7 +91,19 @@ class Board:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is to be read, nor being read."""
-        return not (self.whole or self.doubtful or self._readings)
+        return not (self.whole or self.doubtful or self._readings or self.has_failed)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something could not be read."""
+        return self.whole_failed or bool(self.failed)
+
+    def retry(self) -> None:
+        """Have read again what could not be."""
+        self.doubtful.update(self.failed)
+        self.whole = self.whole or self.whole_failed
+        self.failed.clear()
+        self.whole_failed = False
 
     @property
     def ids(self) -> frozenset[str]:
@@ -92,11 +117,12 @@ class Board:
 
     def covers(self, id_: str) -> bool:
         """Tell whether an extension is to be on it."""
-        return self._ids is None or id_ in self._ids
+        return is_id(id_) if self._ids is None else id_ in self._ids
 
     def is_stale(self, id_: str) -> bool:
         """Tell whether an extension is doubtful, or just being read because it was."""
-        return self.whole or id_ in self.doubtful or any(id_ in r.open for r in self._readings)
+        unread = self.whole or self.whole_failed or id_ in self.doubtful or id_ in self.failed
+        return unread or any(id_ in r.open for r in self._readings)
 
     def doubt(self, ids: Iterable[str] | None = None) -> None:
         """Have some extensions read again, or all."""
@@ -114,13 +140,15 @@ class Board:
     def begin(self, ids: Iterable[str] | None = None) -> Reading:
         """Begin to read some extensions, or all. What was doubtful of them no longer is."""
         if ids is None:
-            reading = Reading(True, {*self.records, *self.doubtful})
-            self.whole = False
+            reading = Reading(True, {*self.records, *self.doubtful, *self.failed})
+            self.whole = self.whole_failed = False
             self.doubtful.clear()
+            self.failed.clear()
         else:
             reading = Reading(False, set(ids))
             for id_ in reading.open:
                 self.doubtful.pop(id_, None)
+                self.failed.pop(id_, None)
         self._readings.append(reading)
         return reading
 
@@ -138,7 +166,7 @@ class Board:
             reading: which read.
             id_: of which extension.
             answer: what was read, or why nothing was. An error that says nothing of the extension
-                itself leaves it as it is, and doubtful.
+                itself leaves it as it is, to be read again after a while.
             source: how it was read.
             time: this moment.
         """
@@ -149,23 +177,28 @@ class Board:
             yield from self._change(id_, new, source, time)
             return
         self.errors[id_] = answer
-        if isinstance(answer, REFUSED):
-            yield from self._change(id_, None, source, time)
-        else:
-            self.doubtful[id_] = None
+        if not isinstance(answer, REFUSED):
+            self.failed[id_] = None
+            return
+        if self.is_account and len(self.errors) > MAX_STRANGERS:
+            del self.errors[next(iter(self.errors))]
+        yield from self._change(id_, None, source, time)
 
     def end(self, reading: Reading, *, complete: bool) -> None:
-        """End a read. What it did not answer is doubtful again.
+        """End a read.
 
         Args:
             reading: which read.
             complete: whether it has come to its end. An extension that a whole one did not answer
-                may be gone, or have been missed between two pages.
+                may be gone, or have been missed between two pages: it is doubtful.
         """
         self._readings.remove(reading)
-        self.doubtful.update(dict.fromkeys(sorted(reading.open)))
-        if reading.whole and not complete:
-            self.whole = True
+        if complete:
+            self.doubtful.update(dict.fromkeys(sorted(reading.open)))
+        elif reading.whole:
+            self.whole_failed = True
+        else:
+            self.failed.update(dict.fromkeys(sorted(reading.open)))
 
     def apply(self, event: PresenceEvent, time: datetime) -> Iterator[PresenceChange]:
         """Take an event in; give the change that it brings, if any."""
@@ -198,6 +231,8 @@ class Board:
                 return False
         # What an event does not say stays as the one before had it.
         number = sequence if body.sequence is None else body.sequence
+        if len(self._last) > MAX_STRANGERS + 2 * len(self.records):
+            self._last.clear()
         self._last[id_] = number, event.timestamp or timestamp
         return True
 

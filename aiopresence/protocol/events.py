@@ -97,9 +97,9 @@ def _envelope(notification: dict[str, Any]) -> _Envelope:
     with suppress(DecodeError):
         return convert.structure(notification, _Envelope)
     good = _Envelope()
-    for name, value in notification.items():
+    for name in (convert.camel(field.name) for field in attrs.fields(_Envelope)):
         with suppress(DecodeError):
-            one = convert.structure({name: value}, _Envelope)
+            one = convert.structure({name: notification.get(name)}, _Envelope)
             given = {k: v for k, v in attrs.asdict(one).items() if v is not None}
             good = attrs.evolve(good, **given)
     return good

@@ -119,6 +119,10 @@ class Gateway:
     @property
     def is_live(self) -> bool:
         """Whether notifications are coming, as far as is known."""
+        return self._is_answered and self._recovery.is_whole
+
+    @property
+    def _is_answered(self) -> bool:
         return self._greeted and self._asked is None and self.ending is None
 
     @property
@@ -212,6 +216,8 @@ class Gateway:
         return []
 
     def _notified(self, now: float, frame: Frame) -> list[Happening]:
+        if not self._greeted:
+            self._recovery.doubt_replay()
         event = events.read(frame.body)
         self._recovery.keep(frame.wsc)
         is_new, gap = self._recovery.take(now, event)
@@ -222,8 +228,9 @@ class Gateway:
         self._remark(f"a frame could not be read, so events may be missing: {reason}")
         if self._unreadable > MAX_UNREADABLE:
             self.ending = "too much that cannot be read"
-        since = self._recovery.since(heard_at)
-        return [Gap(ResyncReason.UNREADABLE, since)] if self.is_live else []
+        if not self._is_answered:
+            return []
+        return [*self._recovery.report(heard_at, ResyncReason.UNREADABLE)]
 
     def _greet(self, now: float, frame: Frame) -> list[Happening]:
         if self._greeted:

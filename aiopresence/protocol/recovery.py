@@ -77,6 +77,15 @@ class Recovery:
         if wsc and (self._wsc is None or wsc.sequence >= self._wsc.sequence):
             self._wsc = wsc
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is known to be missing."""
+        return self._missing_since is None
+
+    def doubt_replay(self) -> None:
+        """Take note of notifications that came before it was known what they continue."""
+        self._torn = True
+
     def forget_token(self) -> None:
         """Continue nothing with the next connection."""
         self._wsc = None

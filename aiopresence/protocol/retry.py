@@ -5,12 +5,18 @@ Source: RingCentral guide, "Error handling" and "API rate limits".
 
 from ..errors import (
     ApiError,
+    AuthError,
     ConnectionFailed,
     DecodeError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
     PresenceError,
     RateLimited,
     ServerError,
+    SessionLost,
     Timeout,
+    UsageError,
 )
 
 # Seconds before the second attempt, doubled before each further one.
@@ -87,3 +93,34 @@ class Budget:
             return False
         self._balance -= requests
         return True
+
+
+# Seconds before what has worked is given up for good: longer than a refused login is remembered.
+SECOND_LOOK = 35.0
+_OURS = (SessionLost, UsageError)
+_FATAL = (AuthError, InvalidRequest, NotFound, PermissionDenied)
+
+
+class Patience:
+    """When to give up something that is to go on for ever.
+
+    A refusal ends what never worked. What did is given a second chance: one odd answer after hours
+    of health, or a login that somebody else's ended, is no reason to stop.
+    """
+
+    def __init__(self) -> None:
+        self._has_worked = False
+
+    def worked(self) -> None:
+        """Take note that it works."""
+        self._has_worked = True
+
+    def wait(self, error: PresenceError) -> float | None:
+        """Give the least seconds to wait after an error; None to give up."""
+        if isinstance(error, _OURS) or (isinstance(error, ConnectionFailed) and error.final):
+            return None
+        asked = (error.retry_after if isinstance(error, ApiError) else None) or 0.0
+        if not isinstance(error, _FATAL):
+            return asked
+        had_worked, self._has_worked = self._has_worked, False
+        return max(asked, SECOND_LOOK) if had_worked else None

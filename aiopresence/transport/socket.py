@@ -5,6 +5,7 @@ import logging
 import random
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -14,17 +15,13 @@ from yarl import URL
 from ..errors import (
     AuthError,
     ConnectionFailed,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
     PresenceError,
-    SessionLost,
-    UsageError,
 )
 from ..models import PresenceEvent, Resync
 from ..protocol import wstoken
 from ..protocol.gateway import PONG_WITHIN, Gateway, Happening, Subscribed
 from ..protocol.recovery import Gap
+from ..protocol.retry import Patience
 from ..protocol.wstoken import WsToken
 from .clock import Clock
 from .delivery import Delivery
@@ -32,8 +29,8 @@ from .stats import Stats
 
 _log = logging.getLogger("aiopresence")
 
-# What trying again will not change.
-FATAL = (AuthError, InvalidRequest, NotFound, PermissionDenied, SessionLost, UsageError)
+_FRAMES = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
+_SIGNS = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
 # Codes with which a connection ends because of what the gateway sent.
 _BROKEN = frozenset({1002, 1003, 1007, 1009})
 # Frames taken in before others get a turn: they may arrive faster than the loop turns.
@@ -63,6 +60,7 @@ class Socket:
         self._clock = clock
         self._stats = stats
         self._wake = asyncio.Event()
+        self._patience = Patience()
 
     async def run(self, tell: Callable[[Told], None]) -> None:
         """Follow events, over as many connections as it takes; it never returns.
@@ -82,12 +80,11 @@ class Socket:
             await self._clock.wait(never, delay)
             try:
                 await self._connection(tell)
-            except FATAL:
-                raise
             except PresenceError as error:
-                if isinstance(error, ConnectionFailed) and error.final:
+                wait_at_least = self._patience.wait(error)
+                if wait_at_least is None:
                     raise
-                self.gateway.failed(getattr(error, "retry_after", None) or 0.0)
+                self.gateway.failed(wait_at_least)
                 _log.warning("no connection for events, trying again: %s", error)
 
     async def _connection(self, tell: Callable[[Told], None]) -> None:
@@ -167,16 +164,13 @@ class Socket:
         taken = 0
         while True:
             message = await socket.receive()
-            if message.type is aiohttp.WSMsgType.TEXT:
-                self._tell(gateway.receive(clock.now(), message.data), tell)
-            elif message.type is aiohttp.WSMsgType.BINARY:
-                # Not a frame, but a sign of life that may have been meant to be one.
-                self._tell(gateway.receive(clock.now(), ""), tell)
-            elif message.type is aiohttp.WSMsgType.PING:
+            if message.type in _FRAMES:
+                self._tell(self._receive(message), tell)
+            elif message.type in _SIGNS:
                 gateway.ponged(clock.now())
-                await socket.pong(message.data)
-            elif message.type is aiohttp.WSMsgType.PONG:
-                gateway.ponged(clock.now())
+                if message.type is aiohttp.WSMsgType.PING:
+                    with suppress(aiohttp.ClientError, OSError):  # What is left is still read.
+                        await socket.pong(message.data)
             else:
                 return socket.close_code in _BROKEN
             if gateway.outbox or gateway.ending or gateway.remarks:
@@ -184,6 +178,17 @@ class Socket:
             taken += 1
             if taken % _AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    def _receive(self, message: aiohttp.WSMessage) -> list[Happening]:
+        # One that is binary is no frame, but may have been meant to be one.
+        text = message.data if message.type is aiohttp.WSMsgType.TEXT else ""
+        try:
+            return self.gateway.receive(self._clock.now(), text)
+        except PresenceError as error:
+            refusal = error.with_traceback(None)
+        # Raised anew: what a frame held may be secret, and tracebacks are shown with locals.
+        del message, text
+        raise refusal
 
     def _tell(self, happenings: list[Happening], tell: Callable[[Told], None]) -> None:
         for happening in happenings:
@@ -195,6 +200,7 @@ class Socket:
             else:
                 self._stats.events += isinstance(happening, PresenceEvent)
                 tell(happening)
+            self._patience.worked()
 
     def _report(self) -> None:
         for remark in self.gateway.remarks:

@@ -118,9 +118,12 @@ class Tokens:
     async def _renewed(self, old: oauth.Token | None) -> oauth.Token:
         """Renew once for all who ask meanwhile; who is cancelled does not cancel the others."""
         if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew(old))
-            self._renewing.add_done_callback(self._renewed_now)
-        renewing = self._renewing
+            renewing = asyncio.create_task(self._renew(old))
+            if not renewing.done():  # As it may be at once, with eager tasks.
+                self._renewing = renewing
+            renewing.add_done_callback(self._renewed_now)
+        else:
+            renewing = self._renewing
         try:
             return await asyncio.shield(renewing)
         except asyncio.CancelledError:

@@ -86,7 +86,10 @@ class Backlog:
     async def _handle(self, item: PresenceEvent | Resync) -> None:
         try:
             await self._callback(item)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise
             # Neither its message nor the event: both may hold what is nobody's business.
             _log.error("the webhook's callback failed on %s: %s", _name(item), _place(error))
 
@@ -95,7 +98,7 @@ def _name(item: PresenceEvent | Resync) -> str:
     return f"event {one_line(str(item.uuid))}" if isinstance(item, PresenceEvent) else "a Resync"
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     *_, (frame, line) = walk_tb(error.__traceback__)
     code = frame.f_code
     return f"{type(error).__name__} in {code.co_name}, {code.co_filename}:{line}"

@@ -96,13 +96,15 @@ class WebhookSubscription:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        self._ended.set()
-        await self._goodbye()
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait({self._task})
+            await self._goodbye()
+        finally:
+            self._ended.set()
         if self._fault is not None and kind is None:
-            raise self._fault
+            raise self._fault.with_traceback(None)
 
     @property
     def info(self) -> SubscriptionInfo:
@@ -128,7 +130,7 @@ class WebhookSubscription:
         """
         await self._ended.wait()
         if self._fault is not None:
-            raise self._fault
+            raise self._fault.with_traceback(None)
 
     async def _run(self) -> None:
         try:
@@ -217,6 +219,8 @@ class WebhookSubscription:
         self._info = info
         self._good_time = asked_time
         left = self._left(info)
+        if fresh and left <= 0:
+            left = inf  # No life at all is no answer to having made it. The next look tells.
         self._look_at = asked_at + LOOK_EVERY
         if fresh:
             self._lead = min(left * _LEAD, _MAX_LEAD)

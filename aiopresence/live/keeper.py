@@ -1,0 +1,104 @@
+"""Reading again whatever is doubtful on a board."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from math import inf
+
+from ..errors import PresenceError
+from ..models import ChangeSource, PresenceChange
+from ..protocol.polling import choose
+from ..protocol.retry import Patience
+from .reading import Reader, waits
+
+_log = logging.getLogger("aiopresence")
+
+# So often everything doubtful is tried to be read before the board is ready without the rest.
+TRIES = 3
+
+
+class Keeper:
+    """Reads what is doubtful as soon as it is, and everything now and then.
+
+    Args:
+        reader: what reads, and into which board.
+        refresh: seconds after which everything is read again.
+        tell: called with every change.
+
+    Attributes:
+        work: to be set when something is doubtful.
+        ready: set when everything has been read once.
+    """
+
+    def __init__(
+        self, reader: Reader, refresh: float, tell: Callable[[PresenceChange], None]
+    ) -> None:
+        self.work = asyncio.Event()
+        self.ready = asyncio.Event()
+        self._reader = reader
+        self._board = reader.board
+        self._refresh = refresh
+        self._tell = tell
+        self._patience = Patience()
+        self._failures = 0
+        self._retry_at = inf
+
+    async def run(self) -> None:
+        """Read, and never return.
+
+        Raises:
+            PresenceError: it cannot be read at all.
+        """
+        clock, board = self._reader.clock, self._board
+        due_at = inf
+        while True:
+            await clock.wait(self.work, min(due_at, self._retry_at) - clock.now())
+            self.work.clear()
+            if clock.now() >= due_at:
+                board.doubt()
+            if clock.now() >= self._retry_at:
+                board.retry()
+            if self._is_all_doubtful:
+                due_at = clock.now() + self._refresh
+            await self._try()
+            if not board.has_failed or (self._failures >= TRIES and board.records):
+                self.ready.set()
+
+    @property
+    def _is_all_doubtful(self) -> bool:
+        return self._board.whole or len(self._board.doubtful) >= max(1, len(self._board.records))
+
+    async def _try(self) -> None:
+        wait = 0.0
+        try:
+            await self._read()
+        except PresenceError as error:
+            least = self._patience.wait(error)
+            if least is None:
+                raise
+            wait = max(least, waits(self._failures + 1))
+            _log.warning("the board could not be read, trying again: %s", error)
+        else:
+            self._patience.worked()
+        if self._board.has_failed:
+            self._failures += 1
+            self._retry_at = self._reader.clock.now() + (wait or waits(self._failures))
+        else:
+            self._failures, self._retry_at = 0, inf
+
+    async def _read(self) -> None:
+        """Read until nothing is doubtful."""
+        board, reader = self._board, self._reader
+        listed = False
+        while board.whole or board.doubtful:
+            ids = [*board.doubtful]
+            # What a page did not bring, another one will not.
+            if not board.whole and not listed and board.is_account:
+                way = choose(len(ids), len(board.records), reader.limits())
+                listed = way.source is ChangeSource.ACCOUNT
+            else:
+                listed = board.whole
+            async with aclosing(reader.account() if listed else reader.batches(ids)) as changes:
+                async for change in changes:
+                    self._tell(change)
