@@ -19,7 +19,7 @@ COLUMNS = {
     "presenceStatus": Column(9, heading="presence"),
     "telephonyStatus": Column(13, heading="telephony"),
     "userStatus": Column(9, drop=4, heading="user"),
-    "dndStatus": Column(26, least=19, heading="dnd"),
+    "dndStatus": Column(26, least=19, drop=1, heading="dnd"),
     "message": Column(30, least=12, drop=3),
     "error": Column(0),
 }

@@ -58,7 +58,7 @@ class Progress:
             return
         await asyncio.sleep(QUIET)
         with self._bar() as bar:
-            task = bar.add_task("", total=self._total)
+            task = bar.add_task(self._words(), total=self._total, completed=self._done)
             while True:
                 bar.update(task, completed=self._done, description=self._words())
                 await asyncio.sleep(EVERY)
@@ -87,4 +87,7 @@ class Progress:
         if blocked:
             name, seconds = max(blocked.items(), key=lambda item: item[1])
             return f"waiting {seconds:.0f} s for the limit of {name}"
-        return f"{self._done / self.seconds:,.0f}/s, {self._session.stats.requests:,} requests"
+        stats = self._session.stats
+        if stats.retries and not self._done:
+            return f"no answer yet, tried {stats.retries + 1} times"
+        return f"{self._done / self.seconds:,.0f}/s, {stats.requests:,} requests"

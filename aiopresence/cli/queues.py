@@ -9,6 +9,7 @@ from .asked import check, one_id
 from .connect import connected, run
 from .options import As, ExtensionId, Number, Output, Profile, WithSandbox
 from .output import Writer
+from .progress import Progress
 from .reads import summarise
 from .table import Column
 
@@ -52,7 +53,7 @@ def queue(
     check([group_id] if group_id is not None else [], tilde=False)
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, platform):
+        async with connected(sandbox, profile) as (session, platform), Progress(session, None):
             id_ = await group(session, platform, group_id, number)
             members = (await session.read_call_queue_presence(id_)).records
             _write(session, members or (), Writer(output, MEMBERS, member_row), "member")
@@ -74,7 +75,7 @@ def queues(
     check([extension_id] if extension_id is not None else [])
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, _):
+        async with connected(sandbox, profile) as (session, _), Progress(session, None):
             id_ = await one_id(session, extension_id, number) or "~"
             found = (await session.read_extension_call_queue_presence(id_)).records
             _write(session, found or (), Writer(output, QUEUES, _queue_row), "queue")

@@ -51,8 +51,8 @@ def read(
 ) -> None:
     """Read the presence of extensions, in batches of 30.
 
-    Ids come as arguments, as extension numbers, or from a file. With --sandbox and none of these,
-    all its extensions are read. One that cannot be read has the reason in its row.
+    Ids come as arguments, as extension numbers, or from a file. With --sandbox and none of
+    these, all its extensions are read. One that cannot be read has the reason in its row.
     """
     asked = given(ids, ids_file)
     chosen = bool(asked or ids_file or number)
@@ -83,7 +83,8 @@ def account(
 ) -> None:
     """Read the presence of the whole account.
 
-    One request reads 1,000 extensions. The requests are of the group Heavy, of which RingCentral allows 10 a minute.
+    One request reads 1,000 extensions. The requests are of the group Heavy, of which
+    RingCentral allows 10 a minute.
     """
 
     async def command() -> None:
@@ -107,7 +108,8 @@ def unified(
 ) -> None:
     """Read messaging, telephone and meetings of users.
 
-    This is what RingCentral calls unified presence. Visibility is told of oneself only. With --sandbox and no ids, all its extensions are read.
+    This is what RingCentral calls unified presence. Visibility is told of oneself only. With
+    --sandbox and no ids, all its extensions are read.
     """
     asked = given(ids, ids_file)
     chosen = bool(asked or ids_file or number)

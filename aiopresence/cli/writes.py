@@ -11,6 +11,7 @@ from .changes import Change, changed, show
 from .connect import connected, run
 from .options import As, ExtensionId, Number, Output, Profile, WithSandbox
 from .output import plain
+from .progress import Progress
 from .queues import GroupId, group
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ def set_(
 ) -> None:
     """Change the presence of a user.
 
-    It is your own, or that of the extension named. What is not said stays as it is. The result has every field that is different afterwards,
-    also those that follow from others, such as presenceStatus.
+    It is your own, or that of the extension named. What is not said stays as it is. The result
+    has every field that is different afterwards, also those that follow from others, such as
+    presenceStatus.
     """
     changes = {
         "user_status": plain(status),
@@ -139,7 +141,7 @@ def set_(
         from .. import PresenceInfoRequest
 
         body = PresenceInfoRequest(**changes)
-        async with connected(sandbox, profile) as (session, _):
+        async with connected(sandbox, profile) as (session, _), Progress(session, None):
             id_ = await one_id(session, extension_id, number) or "~"
             before = await session.read_user_presence_status(id_)
             change = await changed(
@@ -185,7 +187,7 @@ def unified_set(
 
         parts = {"glip": glip, "telephony": telephony}
         body = UpdateUnifiedPresence(**{n: p for n, p in parts.items() if any(p.values())})
-        async with connected(sandbox, profile) as (session, _):
+        async with connected(sandbox, profile) as (session, _), Progress(session, None):
             id_ = await one_id(session, extension_id, number) or "~"
             before = await session.read_unified_presence(id_)
             change = await changed(
@@ -211,8 +213,8 @@ def queue_set(
 ) -> None:
     """Let members take the calls of a queue, or not.
 
-    Other members stay as they are. With --number for the queue, all ids are those of members. With --sandbox and no ids, it is the
-    first member of the first queue.
+    Other members stay as they are. With --number for the queue, all ids are those of members.
+    With --sandbox and no ids, it is the first member of the first queue.
     """
     if number is not None and group_id is not None:
         member_ids, group_id = [group_id, *(member_ids or [])], None
@@ -224,7 +226,7 @@ def queue_set(
         raise typer.BadParameter("name the members to change")
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, platform):
+        async with connected(sandbox, profile) as (session, platform), Progress(session, None):
             id_ = await group(session, platform, group_id, number)
             before = _by_member(await session.read_call_queue_presence(id_))
             wanted = _members(members, before, platform)
