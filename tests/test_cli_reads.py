@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import os
+import pty
 import shlex
+import subprocess
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cli_calls import Cli, commanding, invoke
-from terminal import Terminal, environment, run
+from terminal import COMMAND, Terminal, environment
 
 from aiopresence.cli.app import COMMANDS
 from aiopresence.cli.table import Column, cut, fit, pad
@@ -170,12 +174,38 @@ async def test_limits_need_one_cheap_request(cli: Cli) -> None:
     assert [each.group for each in cli.sandbox.requests] == ["Auth", "Light"]
 
 
-def test_data_in_a_pipe_and_words_elsewhere(tmp_path: Path) -> None:
-    done = run("read", "--sandbox", "5000", "--output", "csv", env=environment(tmp_path))
-    assert done.code == 0
-    assert len(done.out.splitlines()) == 5001
-    assert done.err.startswith("Read 5,000 extensions in 167 requests, ")
-    assert done.err.count("\n") == 1
+def test_data_goes_into_the_pipe_while_the_bar_is_on_the_terminal(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "read", "--sandbox", "5000", "--output", "csv"],
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        env={**environment(tmp_path), "TERM": "xterm"},
+        text=True,
+    ) as process:
+        os.close(slave)
+        with ThreadPoolExecutor() as threads:
+            errors = threads.submit(drained, master)
+            assert process.stdout is not None
+            lines = process.stdout.read().splitlines()
+            shown = errors.result().decode()
+    os.close(master)
+    assert (process.returncode, len(lines)) == (0, 5001)
+    assert {line.count(",") for line in lines} <= {7, 8}  # A message may have a comma.
+    assert "/5,000" in shown
+    assert "Read 5,000 extensions in 167 requests, " in shown
+
+
+def drained(terminal: int) -> bytes:
+    data = b""
+    while True:
+        try:
+            got = os.read(terminal, 65536)
+        except OSError:  # Its other side is closed.
+            return data
+        if not got:
+            return data
+        data += got
 
 
 def test_colours_and_width_are_those_of_the_terminal(tmp_path: Path) -> None:
