@@ -5,8 +5,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-import pytest
-
 from aiopresence.sandbox import Sandbox
 
 ENVIRONMENT = {
@@ -34,34 +32,6 @@ def test_a_thousand_extensions_take_34_requests_and_it_says_so() -> None:
     assert err.startswith("Read 1,000 extensions in 34 requests, ")
 
 
-def test_chosen_ids() -> None:
-    code, out, err = run("read", "--sandbox", "30", "~", "999")
-    assert err.startswith("Read 2 extensions in 2 requests, ")
-    assert err.endswith("1 failed.\n")
-    header, caller, unknown = out.splitlines()
-    assert code == 1
-    assert header.split() == ["ID", "EXTENSION", "PRESENCE", "TELEPHONY", "USER", "DND"]
-    assert caller.split()[:2] == ["~", "101"]
-    assert unknown.split()[:4] == ["999", "HTTP", "404:", "CMN-102"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            ("read", "1"),
-            "aiopresence: set in the environment: RC_APP_CLIENT_ID or RINGCENTRAL_CLIENT_ID",
-        ),
-        (("read", "--sandbox", "5", "x"), "aiopresence: extension_ids[0] must be digits or '~'"),
-    ],
-)
-def test_errors_take_one_line(arguments: tuple[str, ...], message: str) -> None:
-    code, _, err = run(*arguments)
-    assert code == 1
-    assert err.startswith(message)
-    assert err.count("\n") == 1
-
-
 async def test_credentials_from_the_environment() -> None:
     async with Sandbox() as sandbox:
         environment = {
@@ -74,11 +44,6 @@ async def test_credentials_from_the_environment() -> None:
         code, out, _ = await asyncio.to_thread(run, "read", "~", environment=environment)
         assert code == 0
         assert out.splitlines()[1].startswith("~ ")
-        code, _, err = await asyncio.to_thread(run, "read", environment=environment)
-        assert (code, err) == (
-            1,
-            "aiopresence: name the extension ids to read, or ~ for your own\n",
-        )
 
 
 async def test_the_sandbox_runs_until_ctrl_c() -> None:

@@ -5,20 +5,42 @@ The commands import the library when they run, so that `--help` does not wait fo
 
 import typer
 
-from . import platform, reads
+from . import limits, platform, queues, reads, writes
 
 app = typer.Typer(
     name="aiopresence",
     help="RingCentral presence on the command line.",
     epilog="Without an account: aiopresence read --sandbox 1000",
     no_args_is_help=True,
+    # Plain: the boxes of Rich cut long option names, and errors are to be one line.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
+# With an example of each, which a test runs.
 COMMANDS = (
     (reads.read, "aiopresence read --sandbox 1000"),
+    (reads.account, "aiopresence account --sandbox 200 --names"),
+    (reads.unified, "aiopresence unified --sandbox 40 --output jsonl"),
+    (queues.queue, "aiopresence queue --sandbox 40"),
+    (queues.queues, "aiopresence queues --sandbox 200 --number 101"),
+    (writes.set_, "aiopresence set --sandbox 40 --status Busy --message 'Back at 3'"),
+    (writes.queue_set, "aiopresence queue-set --sandbox 40 --no-accept"),
+    (writes.unified_set, "aiopresence unified-set --sandbox 40 --glip-availability DND"),
+    (limits.limits, "aiopresence limits --sandbox 40 --all"),
     (platform.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )
+CODES = "Exit codes: 0 all went well, 1 something failed, 2 it was called wrongly, 130 Ctrl-C."
+
+
+def paragraphs(text: str | None) -> str:
+    """Take the line breaks out of the paragraphs of a docstring."""
+    return "\n\n".join(" ".join(each.split()) for each in (text or "").split("\n\n"))
+
 
 for function, example in COMMANDS:
-    app.command(epilog=f"Example: {example}")(function)
+    app.command(
+        name=function.__name__.strip("_").replace("_", "-"),
+        help=paragraphs(function.__doc__),
+        epilog=f"{CODES}\n\nExample: {example}",
+    )(function)

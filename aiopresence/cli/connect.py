@@ -54,13 +54,24 @@ def run(command: Coroutine[Any, Any, None]) -> None:
     from .. import PresenceError
 
     try:
-        asyncio.run(command)
-        sys.stdout.flush()
+        try:
+            asyncio.run(command)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has enough. Python would complain at its own end, too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has enough.
+        _mute()
     except (PresenceError, OSError) as error:
         typer.echo(f"aiopresence: {error}", err=True)
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _mute() -> None:
+    """Let what is left for a closed pipe go nowhere: Python would complain at its own end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -32,3 +32,16 @@ Numbers = Annotated[
     typer.Option("--number", "-n", metavar="NUMBER", help="An extension number, such as 101."),
 ]
 Detailed = Annotated[bool, typer.Option("--detailed", help="With the calls.")]
+Names = Annotated[
+    bool, typer.Option("--names", help="With the names; needs the permission ReadAccounts.")
+]
+ExtensionId = Annotated[
+    str | None,
+    typer.Argument(metavar="EXTENSION_ID", help="An extension id; your own if none is said."),
+]
+Number = Annotated[
+    str | None,
+    typer.Option(
+        "--number", "-n", metavar="NUMBER", help="Instead of the id: an extension number."
+    ),
+]

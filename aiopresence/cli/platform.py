@@ -26,9 +26,9 @@ def sandbox(
     seed: Seed = 0,
     port: Port = 0,
 ) -> None:
-    """Run an embedded platform on loopback, to try things on, until Ctrl-C.
+    """Run an embedded platform, to try things on.
 
-    It prints four lines to paste into another terminal.
+    It is on loopback, and ends with Ctrl-C. It prints four lines to paste into another terminal.
     """
     run(_serve(extensions, rate, _limits(limit or []), window, seed, port))
 

@@ -1,9 +1,12 @@
 """How far a long command is: a bar on standard error, once it takes more than a second."""
 
 import asyncio
+import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from .output import console
 
 if TYPE_CHECKING:
     from .. import PresenceSession
@@ -51,35 +54,40 @@ class Progress:
         return time.monotonic() - self._started
 
     async def _show(self) -> None:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        if not console.is_terminal:
+        if not sys.stderr.isatty():
             return
         await asyncio.sleep(QUIET)
-        with self._bar(console) as bar:
-            task = bar.add_task("", total=self._total)
+        with self._bar() as bar:
+            task = bar.add_task(self._words(), total=self._total, completed=self._done)
             while True:
                 bar.update(task, completed=self._done, description=self._words())
                 await asyncio.sleep(EVERY)
 
-    def _bar(self, console: Any) -> Any:
+    def _bar(self) -> Any:
+        from rich.console import Console
         from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
+        # Where rows are on the same terminal, they have to know of the bar.
+        screen = console() if sys.stdout.isatty() else Console(stderr=True)
         of = "/{task.total:,.0f}" if self._total else ""
         columns = (
-            BarColumn(),
+            BarColumn(bar_width=20),
             TextColumn("{task.completed:,.0f}" + of),
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
         )
-        return Bar(*columns, console=console, transient=True)
+        # Rich would send what is printed to the bar's terminal, also when it is for a pipe.
+        return Bar(
+            *columns, console=screen, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
 
     def _words(self) -> str:
         """Say how fast it goes, or what it waits for."""
         blocked = {n: g.blocked_for for n, g in self._session.limits.items() if g.blocked_for > 1}
-        words = f"{self._done / self.seconds:,.0f}/s, {self._session.stats.requests:,} requests"
         if blocked:
             name, seconds = max(blocked.items(), key=lambda item: item[1])
-            words += f", waiting {seconds:.0f} s for the limit of {name}"
-        return words
+            return f"waiting {seconds:.0f} s for the limit of {name}"
+        stats = self._session.stats
+        if stats.retries and not self._done:
+            return f"no answer yet, tried {stats.retries + 1} times"
+        return f"{self._done / self.seconds:,.0f}/s, {stats.requests:,} requests"

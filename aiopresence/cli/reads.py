@@ -1,30 +1,36 @@
-"""The commands that read."""
+"""The commands that read the presence of extensions: some of them, or all of an account."""
 
-import sys
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .asked import check as check, given
 from .connect import FAILED, connected, run
-from .options import As, Detailed, Ids, Numbers, Output, Profile, WithSandbox
-from .output import Writer, plain
+from .options import As, Detailed, Ids, Names, Numbers, Output, Profile, WithSandbox
+from .output import Writer
+from .presences import Presences, outcome_document
 from .progress import Progress
+from .table import Column
 
 if TYPE_CHECKING:
-    from .. import GetPresenceInfo, Outcome, PresenceSession
+    from .. import GetPresenceInfo, Outcome, PresenceSession, UnifiedPresence
+    from ..sandbox import Sandbox
 
-PRESENCE = {
-    "id": 20,
-    "extensionNumber": 15,
-    "presenceStatus": 14,
-    "telephonyStatus": 15,
-    "userStatus": 10,
-    "dndStatus": 26,
-    "message": 24,
-    "error": 0,
+    Outcomes = AsyncGenerator[Outcome[Any], None]
+
+UNIFIED = {
+    "id": Column(12),
+    "status": Column(9),
+    "glipStatus": Column(7, heading="glip"),
+    "glipAvailability": Column(9, heading="messages"),
+    "glipVisibility": Column(9, drop=3, heading="glip-seen"),
+    "telephonyStatus": Column(13, heading="telephony"),
+    "telephonyAvailability": Column(21, least=15, heading="calls"),
+    "telephonyVisibility": Column(9, drop=4, heading="tel-seen"),
+    "meetingStatus": Column(9, drop=2, heading="meeting"),
+    "error": Column(0),
 }
 
 IdsFile = Annotated[
@@ -38,113 +44,167 @@ def read(
     ids_file: IdsFile = None,
     number: Numbers = None,
     detailed: Detailed = False,
+    names: Names = False,
     output: As = Output.TABLE,
     sandbox: WithSandbox = None,
     profile: Profile = None,
 ) -> None:
     """Read the presence of extensions, in batches of 30.
 
-    Ids come as arguments, as extension numbers, or from a file. With --sandbox and none of these,
-    all its extensions are read. The exit code is 1 when one of them could not be read.
+    Ids come as arguments, as extension numbers, or from a file. With --sandbox and none of
+    these, all its extensions are read. One that cannot be read has the reason in its row.
     """
-    run(_read(ids or [], ids_file, number or [], detailed, output, sandbox, profile))
+    asked = given(ids, ids_file)
+    chosen = bool(asked or ids_file or number)
 
-
-async def _read(
-    ids: list[str],
-    ids_file: str | None,
-    numbers: list[str],
-    detailed: bool,
-    output: Output,
-    sandbox: int | None,
-    profile: str | None,
-) -> None:
-    from .directory import ids_of
-
-    asked = [*ids, *_from_file(ids_file)]
-    check(asked)
-    async with connected(sandbox, profile) as (session, platform):
-        asked += await ids_of(session, numbers)
-        if platform is not None and not asked:
-            asked = [*platform.extension_ids]
-        if not asked:
-            raise typer.BadParameter("name the ids to read, ~ for your own, or --sandbox 100")
-        failed = 0
-        async with (
-            Progress(session, len(asked)) as progress,
-            aclosing(
-                session.iter_user_presence_statuses(asked, detailed_telephony_state=detailed)
-            ) as outcomes,
-        ):
-            with Writer(output, PRESENCE, presence_row, outcome_document) as writer:
-                async for outcome in outcomes:
-                    writer.write(outcome)
-                    progress.advance()
-                    failed += not outcome.ok
-        summarise("Read", len(asked), failed, session, progress.seconds)
-
-
-def check(ids: Iterable[str]) -> None:
-    """Refuse what is no id before anything is sent.
-
-    Raises:
-        BadParameter: one is none; the message names it.
-    """
-    for id_ in ids:
-        if id_ != "~" and not (id_.isascii() and id_.isdigit()):
-            shown = "".join(c if c.isprintable() else "?" for c in id_[:40])
-            raise typer.BadParameter(
-                f"{shown!r} is no extension id, which is digits, or ~ for your own; for an"
-                " extension number use --number"
+    async def command() -> None:
+        async with connected(sandbox, profile) as (session, platform):
+            wanted = await _wanted(session, platform, asked, number, chosen=chosen)
+            show = await _shown(session, names, detailed)
+            outcomes = session.iter_user_presence_statuses(
+                wanted, detailed_telephony_state=detailed
+            )
+            await _write_all(
+                session,
+                outcomes,
+                len(wanted),
+                Writer(output, show.columns, show.row, show.document),
             )
 
-
-def _from_file(name: str | None) -> list[str]:
-    if name is None:
-        return []
-    text = sys.stdin.read() if name == "-" else Path(name).read_text()
-    return text.replace(",", " ").split()
+    run(command())
 
 
-def presence_row(outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
-    """Give the cells of the presence of one extension."""
+def account(
+    detailed: Detailed = False,
+    names: Names = False,
+    output: As = Output.TABLE,
+    sandbox: WithSandbox = None,
+    profile: Profile = None,
+) -> None:
+    """Read the presence of the whole account.
+
+    One request reads 1,000 extensions. The requests are of the group Heavy, of which
+    RingCentral allows 10 a minute.
+    """
+
+    async def command() -> None:
+        async with connected(sandbox, profile) as (session, _):
+            show = await _shown(session, names, detailed)
+            outcomes = _whole_account(session, detailed)
+            await _write_all(
+                session, outcomes, None, Writer(output, show.columns, show.row, show.document)
+            )
+
+    run(command())
+
+
+def unified(
+    ids: Ids = None,
+    ids_file: IdsFile = None,
+    number: Numbers = None,
+    output: As = Output.TABLE,
+    sandbox: WithSandbox = None,
+    profile: Profile = None,
+) -> None:
+    """Read messaging, telephone and meetings of users.
+
+    This is what RingCentral calls unified presence. Visibility is told of oneself only. With
+    --sandbox and no ids, all its extensions are read.
+    """
+    asked = given(ids, ids_file)
+    chosen = bool(asked or ids_file or number)
+
+    async def command() -> None:
+        async with connected(sandbox, profile) as (session, platform):
+            wanted = await _wanted(session, platform, asked, number, chosen=chosen)
+            writer = Writer(output, UNIFIED, _unified_row, _unified_document)
+            await _write_all(session, session.iter_unified_presences(wanted), len(wanted), writer)
+
+    run(command())
+
+
+async def _wanted(
+    session: "PresenceSession",
+    platform: "Sandbox | None",
+    asked: list[str],
+    numbers: list[str] | None,
+    *,
+    chosen: bool,
+) -> list[str]:
+    from .directory import ids_of
+
+    wanted = [*asked, *await ids_of(session, numbers or [])]
+    if platform is not None and not chosen:
+        return [*platform.extension_ids]
+    if not wanted:
+        raise typer.BadParameter("name the ids to read, ~ for your own, or --sandbox 100")
+    return wanted
+
+
+async def _shown(session: "PresenceSession", names: bool, detailed: bool) -> Presences:
+    from .directory import names_of
+
+    return Presences(await names_of(session) if names else None, detailed)
+
+
+async def _whole_account(session: "PresenceSession", detailed: bool) -> "Outcomes":
+    from .. import Outcome
+
+    records: AsyncGenerator[GetPresenceInfo, None]
+    records = session.iter_account_presence(detailed_telephony_state=detailed)
+    async with aclosing(records):
+        async for record in records:
+            id_ = (record.extension and record.extension.id) or ""
+            yield Outcome(id_, 200, record)
+
+
+async def _write_all(
+    session: "PresenceSession", outcomes: "Outcomes", total: int | None, writer: Writer
+) -> None:
+    count = failed = 0
+    async with Progress(session, total) as progress, aclosing(outcomes):
+        with writer:
+            async for outcome in outcomes:
+                writer.write(outcome)
+                progress.advance()
+                count += 1
+                failed += not outcome.ok
+    summarise("Read", count, failed, session, progress.seconds)
+
+
+def _unified_row(outcome: "Outcome[UnifiedPresence]") -> list[Any]:
     value = outcome.value
     if value is None:
-        return [outcome.id, *[None] * (len(PRESENCE) - 2), outcome.error]
-    number = value.extension and value.extension.extension_number
+        return [outcome.id, *[None] * (len(UNIFIED) - 2), outcome.error]
+    glip, phone, meeting = value.glip, value.telephony, value.meeting
     return [
-        *(outcome.id, number, value.presence_status, value.telephony_status),
-        *(value.user_status, value.dnd_status, value.message, None),
+        *(outcome.id, value.status),
+        *(glip and glip.status, glip and glip.availability, glip and glip.visibility),
+        *(phone and phone.status, phone and phone.availability, phone and phone.visibility),
+        *(meeting and meeting.status, None),
     ]
 
 
-def outcome_document(outcome: "Outcome[Any]") -> dict[str, Any]:
-    """Give the JSON of one outcome: the id, and what was read or why nothing was."""
-    if outcome.value is not None:
-        return {"id": outcome.id, "presence": plain(outcome.value)}
-    return {"id": outcome.id, "error": error_document(outcome.error)}
-
-
-def error_document(error: Any) -> dict[str, Any]:
-    """Give the JSON of an error."""
-    fields = {
-        "type": type(error).__name__,
-        "httpStatus": getattr(error, "http_status", None),
-        "errorCode": getattr(error, "error_code", None),
-        "message": str(error),
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+def _unified_document(outcome: "Outcome[UnifiedPresence]") -> dict[str, Any]:
+    return outcome_document(outcome, "unifiedPresence")
 
 
 def summarise(
-    verb: str, count: int, failed: int, session: "PresenceSession", seconds: float
+    verb: str,
+    count: int,
+    failed: int,
+    session: "PresenceSession",
+    seconds: float | None = None,
+    *,
+    what: str = "extension",
 ) -> None:
     """Say on standard error what was done; end with 1 when something failed."""
     requests = session.stats.requests
     failures = f", {failed:,} failed" if failed else ""
+    took = "" if seconds is None else f", {seconds:.1f} s"
     typer.echo(
-        f"{verb} {count:,} extension{'s' * (count != 1)}"
-        f" in {requests:,} request{'s' * (requests != 1)}, {seconds:.1f} s{failures}.",
+        f"{verb} {count:,} {what}{'s' * (count != 1)}"
+        f" in {requests:,} request{'s' * (requests != 1)}{took}{failures}.",
         err=True,
     )
     if failed:

@@ -1,6 +1,6 @@
 """The nine presence calls, each a function from what was asked to the answer."""
 
-from . import settings, views
+from . import paging, settings, views
 from .account import Extension, Queue
 from .answers import BATCH_JSON_TYPE, Body, Reply, bad, forbidden, json_reply, missing
 from .ask import Ask
@@ -45,35 +45,11 @@ def read_account_presence(ask: Ask) -> Reply:
     """GET …/account/{id}/presence: all extensions, a page at a time."""
     detailed = ask.flag("detailedTelephonyState") or False
     sip = ask.flag("sipData") or False
-    page = ask.number("page", 1)
-    per_page = min(ask.number("perPage", 100), ask.options.page_limit)
-    start = (page - 1) * per_page
-    everyone = list(ask.account.extensions.values())
-    records = [
-        views.presence(ask.base, ask.account, extension, detailed=detailed, sip=sip)
-        for extension in everyone[start : start + per_page]
-    ]
-    pages = max(1, -(-len(everyone) // per_page))
-    paging = {"perPage": per_page, "pageStart": start, "pageEnd": start + len(records) - 1}
-    if ask.options.paging_totals:
-        paging |= {"page": page, "totalPages": pages, "totalElements": len(everyone)}
-    uri = f"{ask.base}/restapi/v1.0/account/{ask.account.id}/presence"
-    navigation = _navigation(ask, uri, page, pages, per_page)
-    return json_reply({"uri": uri, "records": records, "paging": paging, "navigation": navigation})
 
+    def view(extension: Extension) -> Body:
+        return views.presence(ask.base, ask.account, extension, detailed=detailed, sip=sip)
 
-def _navigation(ask: Ask, uri: str, page: int, pages: int, per_page: int) -> Body:
-    flags = "".join(
-        f"&{name}={ask.query[name]}"
-        for name in ("detailedTelephonyState", "sipData")
-        if name in ask.query
-    )
-    targets = {"firstPage": 1, "previousPage": page - 1, "nextPage": page + 1, "lastPage": pages}
-    return {
-        name: {"uri": f"{uri}?page={target}&perPage={per_page}{flags}"}
-        for name, target in targets.items()
-        if 1 <= target <= pages
-    }
+    return paging.answer(ask, "presence", view, ("detailedTelephonyState", "sipData"))
 
 
 def read_queue_presence(ask: Ask) -> Reply:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from . import calls
+from . import calls, directory
 from .answers import Reply
 from .ask import Ask
 
@@ -19,14 +19,18 @@ Call = Callable[[Ask], Reply]
 
 @attrs.frozen
 class Route:
-    """One path: for each method that it takes, the group and the call."""
+    """One path: for each method that it takes, the group and the call; and who may read it."""
 
     pattern: re.Pattern[str]
     methods: Mapping[str, tuple[str, Call]]
+    reading: str
 
 
-def _route(tail: str, methods: Mapping[str, tuple[str, Call]]) -> Route:
-    return Route(re.compile(rf"/restapi/v1\.0/account/(?P<account>[^/]*)/{tail}"), methods)
+def _route(
+    tail: str, methods: Mapping[str, tuple[str, Call]], reading: str = "ReadPresence"
+) -> Route:
+    pattern = re.compile(rf"/restapi/v1\.0/account/(?P<account>[^/]*)/{tail}")
+    return Route(pattern, methods, reading)
 
 
 _ROUTES = (
@@ -50,6 +54,7 @@ _ROUTES = (
         "extension/(?P<ids>[^/]*)/unified-presence",
         {"GET": ("Medium", calls.read_unified), "PATCH": ("Medium", calls.update_unified)},
     ),
+    _route("extension", {"GET": ("Medium", directory.read_extensions)}, "ReadAccounts"),
 )
 
 
@@ -62,12 +67,14 @@ class Found:
         account_id: the account id in the path.
         ids: the extension ids in the path, as written, or None where it has none.
         target: the extension ids or the queue id, as written.
+        reading: the permission that a GET needs.
     """
 
     methods: Mapping[str, tuple[str, Call]]
     account_id: str
     ids: str | None
     target: str
+    reading: str
 
 
 def find(path: str) -> Found | None:
@@ -76,5 +83,6 @@ def find(path: str) -> Found | None:
         if match := route.pattern.fullmatch(path):
             parts = match.groupdict()
             ids = parts.get("ids")
-            return Found(route.methods, parts["account"], ids, ids or parts.get("queue") or "")
+            target = ids or parts.get("queue") or ""
+            return Found(route.methods, parts["account"], ids, target, route.reading)
     return None

@@ -133,7 +133,7 @@ class Service:
             return Reply(405, headers={"Allow": ", ".join(found.methods)})
         self.authority.sessions.check(received.token, received.arrival)
         self._check_account(found.account_id)
-        self.permissions.check("ReadPresence" if received.method == "GET" else "EditPresence")
+        self.permissions.check(found.reading if received.method == "GET" else "EditPresence")
         _, call = found.methods[received.method]
         return call(self._ask(received, base, found.target))
 

@@ -48,6 +48,24 @@ def presence(
     return body
 
 
+def listed(base: str, account: Account, extension: Extension) -> Body:
+    """Write an extension as the list of all extensions has it.
+
+    Args:
+        base: scheme, host and port of the server.
+        account: the account of the extension.
+        extension: which.
+    """
+    return {
+        "id": int(extension.id),
+        "uri": extension_uri(base, account, extension.id),
+        "extensionNumber": extension.number,
+        "name": extension.name,
+        "type": extension.kind,
+        "status": "Enabled",
+    }
+
+
 def event(account: Account, extension: Extension) -> tuple[Body, list[Body]]:
     """Write all that presence events tell of an extension, and its calls, as the caller sees them.
 
