@@ -5,18 +5,22 @@ The commands import the library when they run, so that `--help` does not wait fo
 
 import typer
 
-from . import platform, reads
+from . import access, platform, reads
 
 app = typer.Typer(
     name="aiopresence",
     help="RingCentral presence on the command line.",
     epilog="Without an account: aiopresence read --sandbox 1000",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 
 COMMANDS = (
     (reads.read, "aiopresence read --sandbox 1000"),
+    (access.login, "aiopresence login --profile work"),
+    (access.logout, "aiopresence logout --profile work"),
+    (access.whoami, "aiopresence whoami --output json"),
     (platform.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )
 
