@@ -5,7 +5,7 @@ The commands import the library when they run, so that `--help` does not wait fo
 
 import typer
 
-from . import access, platform, reads
+from . import access, doctor, platform, reads
 
 app = typer.Typer(
     name="aiopresence",
@@ -21,6 +21,7 @@ COMMANDS = (
     (access.login, "aiopresence login --profile work"),
     (access.logout, "aiopresence logout --profile work"),
     (access.whoami, "aiopresence whoami --output json"),
+    (doctor.doctor, "aiopresence doctor --sandbox 40"),
     (platform.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )
 

@@ -27,6 +27,8 @@ STYLES = {
     "OnHold": "magenta",
     "DoNotAcceptAnyCalls": "red",
     "DND": "red",
+    "✓": "green",
+    "✗": "bold red",
 }
 
 
