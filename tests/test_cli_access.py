@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -12,10 +13,18 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
+import pytest
 import terminal
 from terminal import Done
+from typer.testing import CliRunner
 
+from aiopresence.cli.app import app
 from aiopresence.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 def free_port() -> int:
@@ -37,7 +46,12 @@ def user(home: Path, sandbox: Sandbox, *without: str, **more: str) -> dict[str, 
 
 
 async def run(*arguments: str, env: dict[str, str]) -> Done:
-    done = await asyncio.to_thread(terminal.run, *arguments, env=env, cwd=env["HOME"])
+    """Run a command without the half second that a process of its own takes."""
+    whole = {**dict.fromkeys(os.environ), **env}
+    result = await asyncio.to_thread(
+        CliRunner().invoke, app, arguments, env=whole, catch_exceptions=False
+    )
+    done = Done(result.exit_code, result.stdout, result.stderr)
     assert not re.search("Sandbox(Token|Refresh|Code)|NotASecret|NotASignature", str(done))
     return done
 
