@@ -5,7 +5,7 @@ The commands import the library when they run, so that `--help` does not wait fo
 
 import typer
 
-from . import limits, platform, queues, reads, writes
+from . import access, doctor, limits, platform, queues, reads, writes
 
 app = typer.Typer(
     name="aiopresence",
@@ -28,6 +28,10 @@ COMMANDS = (
     (writes.queue_set, "aiopresence queue-set --sandbox 40 --no-accept"),
     (writes.unified_set, "aiopresence unified-set --sandbox 40 --glip-availability DND"),
     (limits.limits, "aiopresence limits --sandbox 40 --all"),
+    (access.login, "aiopresence login --profile work"),
+    (access.logout, "aiopresence logout --profile work"),
+    (access.whoami, "aiopresence whoami --output json"),
+    (doctor.doctor, "aiopresence doctor --sandbox 40"),
     (platform.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )
 CODES = "Exit codes: 0 all went well, 1 something failed, 2 it was called wrongly, 130 Ctrl-C."

@@ -84,11 +84,9 @@ def load(profile: str | None) -> Settings:
     Raises:
         UsageError: a file cannot be read, or there is no such profile.
     """
-    from dotenv import dotenv_values
-
     places: list[tuple[str, Mapping[str, object]]] = [
         ("the environment", _named(os.environ)),
-        (".env", _named(dotenv_values(".env"))),
+        (".env", _named(_dotenv())),
         (f"profile {profile or 'default'}", _profile(profile)),
     ]
     found: dict[str, str] = {}
@@ -102,6 +100,16 @@ def load(profile: str | None) -> Settings:
     return Settings(**found, sources=sources)
 
 
+def _dotenv() -> Mapping[str, str | None]:
+    from dotenv import dotenv_values
+
+    try:
+        # As it stands: a secret may have a dollar sign in it.
+        return dotenv_values(".env", interpolate=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f".env cannot be read: {type(error).__name__}") from None
+
+
 def _named(values: Mapping[str, str | None]) -> dict[str, object]:
     return {
         name: next((values[variable] for variable in variables if values.get(variable)), None)
@@ -111,20 +119,32 @@ def _named(values: Mapping[str, str | None]) -> dict[str, object]:
 
 def _profile(profile: str | None) -> Mapping[str, object]:
     file = config_file()
-    try:
-        profiles = tomllib.loads(file.read_text()).get("profile", {})
-    except FileNotFoundError:
-        profiles = {}
-    except (OSError, ValueError) as error:
-        # A message of the parser may show the line, which may hold a secret.
-        raise UsageError(f"{file} cannot be read: {type(error).__name__}") from None
-    values = profiles.get(profile or "default") if isinstance(profiles, dict) else None
-    if not isinstance(values, dict):
-        if profile is not None:
-            raise UsageError(f"{file} has no [profile.{profile}]")
+    profiles = _profiles(file)
+    values = profiles.get(profile or "default")
+    if values is None and profile is None:
         return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"{file} has no [profile.{profile or 'default'}]")
     if unknown := values.keys() - NAMES.keys():
         raise UsageError(
             f"{file} has {', '.join(sorted(unknown))}; a profile has {', '.join(NAMES)}"
         )
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise UsageError(f"{file}: {name} must be text, in quotes")
     return values
+
+
+def _profiles(file: Path) -> Mapping[str, object]:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        # A message of the parser may show the line, which may hold a secret.
+        raise UsageError(f"{file} cannot be read: {type(error).__name__}") from None
+    profiles = content.pop("profile", {})
+    if content or not isinstance(profiles, dict):
+        wrong = ", ".join(sorted(content)) or "profile"
+        raise UsageError(f"{file} has {wrong}; it takes tables such as [profile.default]")
+    return profiles

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from .. import PresenceSession
     from ..sandbox import Sandbox
+    from .logins import Login
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -29,9 +30,8 @@ async def connected(
     Raises:
         UsageError: the settings are not complete, or wrong.
     """
-    from .. import PresenceSession
-
     if sandbox is not None:
+        from .. import PresenceSession
         from ..sandbox import Sandbox
 
         # Its minute is a second, so that trying things takes no patience.
@@ -43,10 +43,31 @@ async def connected(
         return
     from . import config, logins
 
-    settings = config.load(profile)
-    grant, store = logins.find(settings)
-    async with PresenceSession(grant, server=settings.server_url, token_store=store) as session:
+    async with signed_in(await logins.find(config.load(profile), profile)) as session:
         yield session, None
+
+
+@asynccontextmanager
+async def signed_in(login: "Login") -> "AsyncIterator[PresenceSession]":
+    """Open a session with a login.
+
+    Raises:
+        UsageError: it was kept from `aiopresence login`, and is over.
+    """
+    from .. import AuthError, PresenceSession, UsageError
+
+    try:
+        async with PresenceSession(
+            login.grant, server=login.server, token_store=login.store
+        ) as session:
+            yield session
+    except AuthError as error:
+        if login.profile is None:
+            raise
+        raise UsageError(
+            f"the login kept for profile {login.profile} is over, it seems (HTTP"
+            f" {error.http_status}): log in again with `aiopresence login`"
+        ) from None
 
 
 def run(command: Coroutine[Any, Any, None]) -> None:

@@ -1,19 +1,189 @@
-"""Logins that outlive a command: tokens in the user's state directory."""
+"""Logins that outlive a command: tokens in the user's state directory.
 
-from typing import TYPE_CHECKING
+A login with the browser is kept under its profile, whatever its tokens are by then: RingCentral
+replaces both at each renewal, so neither can be the name of where they are.
+"""
 
+import hashlib
+import os
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from errno import EACCES
+from typing import Any
+
+import attrs
+import typer
+
+from .. import (
+    AuthorizationCodeGrant,
+    FileTokenStore,
+    JwtGrant,
+    MemoryTokenStore,
+    RefreshTokenGrant,
+    TokenStore,
+    UsageError,
+)
 from .config import Settings, state_directory
 
-if TYPE_CHECKING:
-    from .. import FileTokenStore, JwtGrant, RefreshTokenGrant
+
+class Kept:
+    """A TokenStore that remembers what it was last asked to keep, or had.
+
+    Args:
+        inner: where tokens are.
+        key: the name of the one login in it; None for the session's own names.
+        more: what to keep beside the token.
+
+    Attributes:
+        last: the newest record that was seen, or None.
+    """
+
+    def __init__(
+        self, inner: TokenStore, key: str | None = None, more: Mapping[str, str] | None = None
+    ) -> None:
+        self._inner = inner
+        self._key = key
+        self._more = more or {}
+        self.last: dict[str, Any] | None = None
+
+    async def load(self, key: str) -> dict[str, Any] | None:
+        """Give what was last saved, or None."""
+        record = await self._inner.load(self._key or key)
+        self.last = record or self.last
+        return record
+
+    async def save(self, key: str, token: dict[str, Any] | None) -> None:
+        """Keep a token in place of the last one; None forgets that."""
+        if token is not None:
+            token = self.last = {**token, **self._more}
+        await self._inner.save(self._key or key, token)
+
+    def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
+        """Keep other commands from renewing the same token meanwhile."""
+        return self._inner.lock(self._key or key)
 
 
-def find(settings: Settings) -> "tuple[JwtGrant | RefreshTokenGrant, FileTokenStore]":
-    """Give what to log in with, and where its tokens are kept.
+@attrs.frozen
+class Login:
+    """What to log in with, and where.
+
+    Attributes:
+        grant: the credentials.
+        server: the server they are for.
+        store: where its tokens are.
+        profile: for which a login with the browser is kept; None for a JWT.
+    """
+
+    grant: JwtGrant | RefreshTokenGrant | AuthorizationCodeGrant
+    server: str
+    store: Kept
+    profile: str | None = None
+
+
+def name(profile: str | None) -> str:
+    """Give the name of a profile."""
+    return profile or "default"
+
+
+async def find(settings: Settings, profile: str | None) -> Login:
+    """Give what to log in with: the JWT that is set, or else what `aiopresence login` kept.
+
+    Raises:
+        UsageError: there is neither, or the login that is kept is of another app or server.
+    """
+    if settings.jwt is None and (login := await kept(settings, profile)) is not None:
+        _check_same(settings, login)
+        return login
+    return with_jwt(settings)
+
+
+def with_jwt(settings: Settings) -> Login:
+    """Give the login with a JWT.
 
     Raises:
         UsageError: the settings are not complete.
     """
-    from .. import FileTokenStore
+    return Login(settings.grant(), settings.server_url, Kept(keeper()))
 
-    return settings.grant(), FileTokenStore(state_directory() / "tokens.json")
+
+async def kept(settings: Settings, profile: str | None) -> Login | None:
+    """Give the login that is kept for a profile; None when there is none that can be used.
+
+    Raises:
+        UsageError: others may read the file that it is in.
+    """
+    key = _key(profile)
+    try:
+        record = await _file().load(key)
+    except OSError:
+        return None
+    more = {each: str((record or {}).get(each) or "") for each in ("server", "client_id")}
+    if record is None or not all(more.values()):
+        return None
+    inner = keeper()
+    if isinstance(inner, MemoryTokenStore):
+        await inner.save(key, record)
+    # Without a refresh token the login ends with its access token: this one will be refused.
+    refresh_token = record.get("refresh_token") or "none"
+    grant = RefreshTokenGrant(more["client_id"], settings.client_secret, refresh_token)
+    return Login(grant, more["server"], Kept(inner, key, more), name(profile))
+
+
+def begin(grant: AuthorizationCodeGrant, server: str, profile: str | None) -> Login:
+    """Give a login with the browser that is not kept yet, so that the one before it stays."""
+    more = {"server": server, "client_id": grant.client_id}
+    return Login(grant, server, Kept(MemoryTokenStore(), _key(profile), more), name(profile))
+
+
+async def keep(login: Login) -> None:
+    """Keep a login that has begun, in place of the one before it.
+
+    Raises:
+        OSError: it cannot be kept.
+    """
+    key = _key(login.profile)
+    async with _file().lock(key):
+        await _file().save(key, login.store.last)
+
+
+def keeper() -> TokenStore:
+    """Give the store in the state directory; where that cannot be, one that keeps nothing."""
+    try:
+        prepare()
+    except OSError as error:
+        why = f"{state_directory()}: {error.strerror}"
+        typer.echo(f"aiopresence: the login is not kept for the next command: {why}", err=True)
+        return MemoryTokenStore()
+    return _file()
+
+
+def prepare() -> None:
+    """Make the state directory, for its user only.
+
+    Raises:
+        OSError: it is not there, or not writable, and that cannot be helped.
+    """
+    directory = state_directory()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES), str(directory))
+
+
+def _file() -> FileTokenStore:
+    return FileTokenStore(state_directory() / "tokens.json")
+
+
+def _key(profile: str | None) -> str:
+    # Hashed: it becomes a part of a file's name.
+    return hashlib.sha256(f"profile {name(profile)}".encode()).hexdigest()[:32]
+
+
+def _check_same(settings: Settings, login: Login) -> None:
+    ours = {"server_url": login.server, "client_id": login.grant.client_id}
+    for setting, value in ours.items():
+        said = str(getattr(settings, setting)).rstrip("/")
+        if setting in settings.sources and said != value.rstrip("/"):
+            raise UsageError(
+                f"the login kept for profile {login.profile} has another {setting} than"
+                f" {settings.sources[setting]}: log in again with `aiopresence login`"
+            )

@@ -31,6 +31,8 @@ STYLES = {
     "OnHold": "magenta",
     "DoNotAcceptAnyCalls": "red",
     "DND": "red",
+    "✓": "green",
+    "✗": "bold red",
 }
 
 

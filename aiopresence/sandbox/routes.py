@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from . import calls, directory
+from . import calls, directory, whoami
 from .answers import Reply
 from .ask import Ask
 
@@ -55,6 +55,7 @@ _ROUTES = (
         {"GET": ("Medium", calls.read_unified), "PATCH": ("Medium", calls.update_unified)},
     ),
     _route("extension", {"GET": ("Medium", directory.read_extensions)}, "ReadAccounts"),
+    _route("extension/(?P<ids>[^/]*)", {"GET": ("Light", whoami.read_extension)}, "ReadAccounts"),
 )
 
 

@@ -1,0 +1,13 @@
+"""One extension's own record."""
+
+from . import views
+from .answers import Reply, json_reply
+from .ask import Ask
+
+
+def read_extension(ask: Ask) -> Reply:
+    """GET …/extension/{id}: who an extension is, and of which account."""
+    extension = ask.extension(ask.only_id())
+    uri = f"{ask.base}/restapi/v1.0/account/{ask.account.id}"
+    account = {"uri": uri, "id": ask.account.id}
+    return json_reply(views.listed(ask.base, ask.account, extension) | {"account": account})
