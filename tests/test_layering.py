@@ -32,7 +32,7 @@ ROOMS = {
     "session": CORE | {"transport", "calls", "bulk", "live"},
     "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "sandbox"},
+    "cli": {"", "filters", "sandbox"},
     "__init__": CORE | {"transport", "session", "live"},
 }
 # What pure rooms may not touch.

@@ -1,10 +1,11 @@
-"""Keys, one at a time, while a command runs."""
+"""Keys, one at a time, and signals, while a command runs."""
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -40,3 +41,21 @@ def keys(press: Callable[[str], None]) -> Iterator[bool]:
     finally:
         loop.remove_reader(terminal)
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def on_signals(actions: Mapping[str, Callable[[], object]]) -> Iterator[None]:
+    """Act on signals by name; those that the system does not have never come."""
+    loop = asyncio.get_running_loop()
+    handled = []
+    try:
+        for name, action in actions.items():
+            # Windows: no such signal, or a loop that takes none.
+            with suppress(AttributeError, NotImplementedError):
+                number = getattr(signal, name)
+                loop.add_signal_handler(number, action)
+                handled.append(number)
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

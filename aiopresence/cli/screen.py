@@ -247,14 +247,16 @@ def _header(state: State, width: int) -> Line:
 
 
 def _footer(state: State, more: int, width: int) -> Line:
-    """Tell what is not shown, how to change that, and what went wrong last."""
+    """Tell what is not shown, and how to change that or what is wrong."""
     line: Line = []
     if more:
         line.append(Segment(f"… {more:,} more  ", Style.parse("bold")))
+    if state.remark:
+        line.append(Segment(_shorten(cell(state.remark), width), Style.parse("yellow")))
+        return _fit(line, width)
     f, s, q = (" [f]", " [s]", "  quit [q]") if state.has_keys else ("", "", "")
-    text = f"filter: {state.filter or 'all'}{f}  sort: {state.sort}{s}{q}  "
+    text = f"filter: {state.filter or 'all'}{f}  sort: {state.sort}{s}{q}"
     line.append(Segment(text, Style.parse("dim")))
-    line.append(Segment(cell(state.remark), Style.parse("yellow")))
     return _fit(line, width)
 
 

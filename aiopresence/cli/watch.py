@@ -1,31 +1,20 @@
 """The command that shows the live board in the terminal."""
 
 import asyncio
-import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .connect import connected, run
-from .keys import keys
+from .keys import keys, on_signals
+from .lines import CHANGE, change_document, change_row
 from .options import Detailed, Ids, Numbers, Output, Profile, WithSandbox
 from .reads import check
-from .streams import (
-    CHANGE,
-    AsStream,
-    Form,
-    Rate,
-    change_document,
-    change_row,
-    chosen,
-    liven,
-    warnings,
-    write,
-)
+from .streams import AsStream, Form, Rate, chosen, liven, warnings, write
 from .view import Filter, Row, Sort, State, passes
 
 if TYPE_CHECKING:
@@ -39,6 +28,8 @@ SOONEST, LATEST = 0.125, 1.0
 FADING = 0.5
 # Of the time, what drawing may take: the changes have to be taken in, too.
 SHARE = 0.08
+# The exit code that shells give to what SIGTERM ends.
+TERMINATED = 143
 
 FilterBy = Annotated[
     Filter | None,
@@ -149,7 +140,8 @@ class Watch:
         self._filter, self._sort, self._detailed = chosen, sort, detailed
         self._people: Mapping[str, tuple[str, str]] = {}
         self._changed: dict[str, float] = {}
-        self._is_ready = self._has_keys = self._is_over = False
+        self._is_ready = self._has_keys = False
+        self._is_over = self._is_terminated = False
         self._remark = ""
         self._dirty = asyncio.Event()
 
@@ -163,10 +155,16 @@ class Watch:
         tasks[0].add_done_callback(lambda _: self._dirty.set())
         try:
             # The screen is left before the error is told.
-            with warnings(self._warn), keys(self._press) as self._has_keys, _resized(self._dirty):
+            with (
+                warnings(self._warn),
+                keys(self._press) as self._has_keys,
+                on_signals({"SIGWINCH": self._dirty.set, "SIGTERM": self._terminate}),
+            ):
                 await self._draw(tasks[0])
             if tasks[0].done():
                 await tasks[0]
+            if self._is_terminated:
+                raise typer.Exit(TERMINATED)
         finally:
             for task in tasks:
                 task.cancel()
@@ -265,6 +263,11 @@ class Watch:
             self._sort = _next([*Sort], self._sort)
         self._dirty.set()
 
+    def _terminate(self) -> None:
+        """End as for a key: the default would leave the terminal without its echo and cursor."""
+        self._is_over = self._is_terminated = True
+        self._dirty.set()
+
     def _warn(self, warning: str) -> None:
         self._remark = warning
         self._dirty.set()
@@ -276,18 +279,3 @@ def _next(choices: list[Any], now: Any) -> Any:
 
 def _size(console: "Console") -> tuple[int, int]:
     return console.width, console.height
-
-
-@contextmanager
-def _resized(dirty: asyncio.Event) -> Iterator[None]:
-    """Draw anew when the terminal gets another size."""
-    loop = asyncio.get_running_loop()
-    resized = getattr(signal, "SIGWINCH", None)
-    if resized is None:  # Windows
-        yield
-        return
-    loop.add_signal_handler(resized, dirty.set)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(resized)
