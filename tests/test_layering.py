@@ -32,7 +32,7 @@ ROOMS = {
     "session": CORE | {"transport", "calls", "bulk", "live"},
     "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "sandbox"},
+    "cli": {"", "filters", "sandbox"},
     "__init__": CORE | {"transport", "session", "live"},
 }
 # The fixtures give tests a session beside the sandbox. They are a user of both: nothing of the

@@ -5,7 +5,7 @@ The commands import the library when they run, so that `--help` does not wait fo
 
 import typer
 
-from . import access, doctor, limits, platform, queues, reads, writes
+from . import access, doctor, limits, platform, queues, reads, streams, watch, writes
 
 app = typer.Typer(
     name="aiopresence",
@@ -20,6 +20,9 @@ app = typer.Typer(
 # With an example of each, which a test runs.
 COMMANDS = (
     (reads.read, "aiopresence read --sandbox 1000"),
+    (watch.watch, "aiopresence watch --sandbox 200 --rate 20"),
+    (streams.events, "aiopresence events account queue:400100200 --detailed"),
+    (streams.poll, "aiopresence poll --number 101 --interval 30"),
     (reads.account, "aiopresence account --sandbox 200 --names"),
     (reads.unified, "aiopresence unified --sandbox 40 --output jsonl"),
     (queues.queue, "aiopresence queue --sandbox 40"),
