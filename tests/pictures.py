@@ -16,8 +16,9 @@ import attrs
 from rich.console import Console
 
 from aiopresence import PresenceSession
-from aiopresence.cli import directory, output, reads
+from aiopresence.cli import directory, output
 from aiopresence.cli.options import Output
+from aiopresence.cli.presences import Presences
 from aiopresence.cli.screen import render
 from aiopresence.cli.view import Filter, Row, Sort, State
 from aiopresence.sandbox import Sandbox
@@ -110,12 +111,11 @@ async def read_picture() -> str:
         PresenceSession(sandbox.grant, server=sandbox.url) as session,
     ):
         outcomes = await session.read_user_presence_statuses(sandbox.extension_ids)
+    shown = Presences()
     with (
         contextlib.redirect_stdout(Terminal()),
-        mock.patch.object(output, "_console", return_value=console),
-        output.Writer(
-            Output.TABLE, reads.PRESENCE, reads.presence_row, reads.outcome_document
-        ) as writer,
+        mock.patch.object(output, "console", return_value=console),
+        output.Writer(Output.TABLE, shown.columns, shown.row, shown.document) as writer,
     ):
         for each in outcomes:
             writer.write(each)

@@ -175,9 +175,10 @@ async def test_a_state_directory_that_cannot_be_written(
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     done = await cli("queue", cli.sandbox.queue_ids[0])
-    assert (done.code, done.out) == (1, "")
-    assert done.err.count("\n") == 1
-    assert str(tmp_path / "file") in done.err
+    assert done.code == 0
+    assert done.out
+    [warning, _] = done.err.splitlines()  # That the login is not kept is no reason not to read.
+    assert str(tmp_path / "file") in warning
 
 
 async def test_a_limit_that_is_used_up_is_waited_for(

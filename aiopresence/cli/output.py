@@ -120,7 +120,7 @@ class Writer:
 
     def __enter__(self) -> "Writer":
         if self._output is Output.TABLE:
-            headings = {n: (c.heading or n).upper() for n, c in self._columns.items()}
+            headings = {n: (c.heading or n).upper() or " " for n, c in self._columns.items()}
             self._print_row(headings, "bold")
         elif self._output is Output.CSV:
             self._print(_csv_line(self._names))
