@@ -13,11 +13,14 @@ import aiopresence
 from aiopresence import PresenceSession, errors
 from aiopresence.bulk import BulkCalls
 from aiopresence.calls import PresenceCalls
+from aiopresence.cli.app import COMMANDS
 from aiopresence.live import LiveCalls
 from aiopresence.sandbox import Sandbox
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+# Those that are files of a reader's own tests.
+FILES = dict(re.findall(r"^<!-- (\w+\.py) -->\n```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
 FROM_ENV = [example for example in EXAMPLES if "from_env" in example]
 
 
@@ -39,9 +42,33 @@ def run(code: str, **environment: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("number", [n for n, e in enumerate(EXAMPLES) if e not in FROM_ENV])
+ALONE = [n for n, e in enumerate(EXAMPLES) if e not in FROM_ENV and e not in FILES.values()]
+
+
+@pytest.mark.parametrize("number", ALONE)
 def test_an_example_runs_without_an_account(number: int) -> None:
     assert run(EXAMPLES[number])
+
+
+def test_the_test_of_a_reader_passes(tmp_path: Path) -> None:
+    assert set(FILES) == {"conftest.py", "test_bot.py"}
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(  # noqa: S603 - our own examples
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_every_command_is_in_the_readme_and_every_picture_there_is() -> None:
+    for function, _ in COMMANDS:
+        assert f"`{function.__name__.strip('_').replace('_', '-')}" in README
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (Path(__file__).parents[1] / picture).is_file()
 
 
 def test_the_examples_pass_a_strict_type_check(tmp_path: Path) -> None:
