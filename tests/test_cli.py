@@ -82,3 +82,10 @@ def test_without_its_libraries_the_command_says_what_to_install() -> None:
     assert done.stderr == (
         "The aiopresence command needs: python -m pip install 'aiopresence[cli]'\n"
     )
+
+
+def test_help_does_not_wait_for_the_library() -> None:
+    code = "import sys; from aiopresence.cli.app import app; app(['--help'], standalone_mode=False)"
+    code += "; print([m for m in sys.modules if m in ('aiohttp', 'aiopresence.session')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.endswith("[]\n")

@@ -20,7 +20,8 @@ from aiopresence.sandbox import Sandbox
 README = (Path(__file__).parents[1] / "README.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 # Those that are files of a reader's own tests.
-FILES = dict(re.findall(r"^<!-- (\w+\.py) -->\n```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+FILE = re.compile(r"^<!-- (\w+\.py) -->\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILES = dict(FILE.findall(README))
 FROM_ENV = [example for example in EXAMPLES if "from_env" in example]
 
 
