@@ -419,3 +419,16 @@ async def test_a_stream_under_limits_gives_everything_in_order(clock: SkippingCl
         ids = [o.id async for o in session.iter_user_presence_statuses(sandbox.extension_ids)]
         assert ids == list(sandbox.extension_ids)
         assert nobody_was_refused(sandbox)
+
+
+async def test_a_login_that_fails_is_not_repeated_by_the_call(sandbox: Sandbox) -> None:
+    down = sandbox.faults.add(Answer(503), path="/oauth/token", times=None)
+    async with Session(sandbox.grant, server=sandbox.url) as session:
+        with pytest.raises(ServerError):
+            await session.read_user_presence_status()
+    assert down.fired == 4
+
+
+async def test_a_session_that_waits_for_nothing_sends_what_need_not_wait(sandbox: Sandbox) -> None:
+    async with Session(sandbox.grant, server=sandbox.url, max_wait=0) as session:
+        await session.read_user_presence_status()

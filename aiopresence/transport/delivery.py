@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -29,10 +29,20 @@ from .stats import Stats
 from .store import TokenStore
 from .tokens import Tokens
 
+T = TypeVar("T")
+
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What the token endpoint may answer without anything being wrong with the way to it.
 _LOGIN_ANSWERS = frozenset({200, 400, 401, 403})
+
+
+class _LoginError(Exception):
+    """A login failed, after as many attempts as it is worth. The call is not to repeat them."""
+
+    def __init__(self, error: PresenceError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Delivery:
@@ -75,7 +85,11 @@ class Delivery:
             PresenceError: the last attempt failed, or there is no use in another one.
         """
         self._budget.earn()
-        return await self._repeat(request, self._authorized)
+        try:
+            return await self._repeat(request, self._authorized)
+        except _LoginError as failure:
+            error = failure.error
+        raise error
 
     async def revoke(self) -> None:
         """End the login at the server. Whether it heard is not told: the token is forgotten."""
@@ -188,13 +202,13 @@ class Delivery:
 
     async def _with_token(self, request: Request[Any]) -> Response:
         token, response = await self._once(request)
-        if response.status == 401 and await self._tokens.replace(token):
+        if response.status == 401 and await _login(self._tokens.replace(token)):
             _, response = await self._once(request)
         return response
 
     async def _once(self, request: Request[Any]) -> tuple[str, Response]:
         while True:
-            token = await self._tokens.get()
+            token = await _login(self._tokens.get())
             passage = await self._gate.enter(request)
             if self._tokens.is_latest(token):
                 return token, await self._wire(request, Secret(f"Bearer {token}"), passage)
@@ -226,6 +240,13 @@ class Delivery:
             raise
         passage.settle(response)
         return _scrubbed(response, authorization)
+
+
+async def _login(renewal: Awaitable[T]) -> T:
+    try:
+        return await renewal
+    except PresenceError as error:
+        raise _LoginError(error) from None
 
 
 def _scrubbed(response: Response, authorization: str | None) -> Response:

@@ -148,7 +148,7 @@ class Gate:
     def _check(self, group: Group, deadline: float, ahead: int, keep: int) -> None:
         now = self.clock.now()
         wait = group.forecast(now, ahead, keep)
-        if now + wait > deadline:
+        if wait > 0 and now + wait > deadline:
             error = RateLimited(
                 429,
                 message=f"not sent: it would have to wait {wait:.1f} s, longer than max_wait",
