@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Generic, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
@@ -115,6 +116,14 @@ _DOTS = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:[/;]|%2f|%5c|$)", re.IGNOREC
 def is_path(path: object) -> bool:
     """Tell whether a path may be put on the wire as it is: in the API, encoded, and no query."""
     return isinstance(path, str) and bool(_PATH.fullmatch(path)) and not _DOTS.search(path)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, without brackets, is this machine by its name or address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def follow(request: Request[T_co], server: str, link: str, where: str) -> Request[T_co]:

@@ -14,7 +14,7 @@ import attrs
 from ..errors import DecodeError, SessionLost, UsageError
 from ..grants import AccessToken
 from ..secret import Secret
-from .wire import Request, Response
+from .wire import Request, Response, is_loopback
 
 WSTOKEN: Request[Any] = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
 
@@ -70,9 +70,9 @@ def _leads_to_gateway(uri: str, server: str) -> bool:
     if not plain or "@" in there.netloc or there.query or there.fragment or not there.hostname:
         return False
     if here.scheme == "http":
-        return there.scheme in ("ws", "wss") and _is_loopback(there.hostname)
-    if _is_loopback(here.hostname or ""):
-        return there.scheme == "wss" and _is_loopback(there.hostname)
+        return there.scheme in ("ws", "wss") and is_loopback(there.hostname)
+    if is_loopback(here.hostname or ""):
+        return there.scheme == "wss" and is_loopback(there.hostname)
     return there.scheme == "wss" and port in (None, 443) and _same_domain(there, here)
 
 
@@ -94,12 +94,5 @@ _EVERYBODYS = re.compile(r"(?:ac|co|com|edu|gov|net|or|org)\.[a-z]{2}")
 def _is_address(host: str) -> bool:
     try:
         return bool(ip_address(host))
-    except ValueError:
-        return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

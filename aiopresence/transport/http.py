@@ -4,7 +4,6 @@ aiohttp's own errors are never raised, nor chained: some of them print the Autho
 """
 
 import asyncio
-import ipaddress
 import re
 from collections.abc import Callable
 from importlib.metadata import version
@@ -23,7 +22,7 @@ from ..errors import (
     UsageError,
     one_line,
 )
-from ..protocol.wire import JSON, Request, Response
+from ..protocol.wire import JSON, Request, Response, is_loopback
 from . import handshake
 from .stats import Stats
 
@@ -40,20 +39,13 @@ def check_server(server: object) -> str:
     """
     text = server.rstrip("/") if isinstance(server, str) else ""
     found = _SERVER.fullmatch(text)
-    safe = found and (found["scheme"] == "https" or _is_loopback(found["host"].strip("[]")))
+    safe = found and (found["scheme"] == "https" or is_loopback(found["host"].strip("[]")))
     if not (found and safe and 0 < int(found["port"] or 443) < 65536):
         raise UsageError(
             "server must be https://host[:port], as in https://platform.ringcentral.com"
             " (http only for localhost)"
         )
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _SentAgain(aiohttp.ClientError):

@@ -3,7 +3,6 @@
 Source: RingCentral API reference, "Subscriptions".
 """
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,6 +26,7 @@ from ..models import SubscriptionInfo
 from ..models.inputs import seconds
 from ..protocol import convert
 from ..protocol.events import check_filters
+from ..protocol.wire import is_loopback
 from ..secret import Secret
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _address(address: object) -> str:
             host, port = url.hostname, url.port
         except ValueError:
             host, port = None, None
-        scheme_is_good = host and (url.scheme == "https" or (url.scheme == "http" and _near(host)))
+        scheme_is_good = host and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
         if (
             scheme_is_good
             and " " not in address
@@ -177,10 +177,3 @@ def _address(address: object) -> str:
     raise UsageError(
         "address must be an https URL, as in https://example.com/webhook (http only for localhost)"
     )
-
-
-def _near(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
