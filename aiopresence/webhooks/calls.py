@@ -166,7 +166,8 @@ def _address(address: object) -> str:
             host, port = url.hostname, url.port
         except ValueError:
             host, port = None, None
-        scheme_is_good = host and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
+        near = host is not None and is_loopback(host)
+        scheme_is_good = host and (url.scheme == "https" or (url.scheme == "http" and near))
         if (
             scheme_is_good
             and " " not in address
