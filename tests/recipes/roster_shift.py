@@ -1,0 +1,44 @@
+"""Let those on duty take a queue's calls, and no other member. For cron, at every full hour."""
+
+import asyncio
+import sys
+from datetime import datetime, time
+
+from aiopresence import PresenceError, PresenceSession
+
+QUEUE = "400123450"  # the id of the queue's extension
+# From and until which hour of this machine's time: the numbers of those on duty, otherwise nobody.
+ROSTER = {(8, 12): {"101", "102"}, (12, 18): {"102", "103"}}
+
+
+def on_duty_at(roster: dict[tuple[int, int], set[str]], now: time) -> set[str]:
+    return {number for (a, b), who in roster.items() if a <= now.hour < b for number in who}
+
+
+async def shift(
+    session: PresenceSession, queue_id: str, on_duty: set[str], *, dry_run: bool = False
+) -> list[str]:
+    records = (await session.read_call_queue_presence(queue_id)).records or ()
+    members = [(r.member, r.accept_current_queue_calls) for r in records if r.member]
+    if strangers := on_duty - {member.extension_number for member, _ in members}:
+        raise LookupError(f"not in queue {queue_id}: {', '.join(sorted(strangers))}")
+    change = [m for m, takes in members if takes is not (m.extension_number in on_duty)]
+    if change and not dry_run:
+        wanted = [(m.id, m.extension_number in on_duty) for m in change]
+        body = [{"member": {"id": i}, "accept_current_queue_calls": on} for i, on in wanted]
+        await session.update_call_queue_presence({"records": body}, group_id=queue_id)
+    return sorted(m.extension_number or "" for m in change)
+
+
+async def main(dry_run: bool) -> None:
+    on_duty = on_duty_at(ROSTER, datetime.now().astimezone().time())
+    async with PresenceSession.from_env() as session:
+        for number in await shift(session, QUEUE, on_duty, dry_run=dry_run):
+            sys.stdout.write(f"{number} {'takes calls' if number in on_duty else 'is off'}\n")
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main("--dry-run" in sys.argv[1:]))
+    except (PresenceError, LookupError) as error:
+        sys.exit(f"roster_shift: {error}")

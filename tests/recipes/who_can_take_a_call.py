@@ -1,0 +1,44 @@
+"""Answer questions of a chat, "who can take a call?" and "is 101 free?", from one board."""
+
+import asyncio
+import re
+import signal
+import sys
+
+from aiopresence import GetPresenceInfo, PresenceBoard, PresenceError, PresenceSession
+
+FREE = "Available, NoCall, TakeAllCalls"
+
+
+def state(of: GetPresenceInfo) -> str:
+    return ", ".join(filter(None, (of.presence_status, of.telephony_status, of.dnd_status)))
+
+
+async def answer(board: PresenceBoard, question: str) -> str:
+    await board.wait_ready()  # Only the first question may have to wait.
+    states = {p.extension.extension_number or "": state(p) for p in board.values() if p.extension}
+    as_of = "" if board.is_live else f" (last heard of RingCentral {board.age:.0f} s ago)"
+    if "who" in question.lower():
+        free = sorted((n for n in states if states[n] == FREE), key=lambda n: (len(n), n))
+        more = f" and {len(free) - 10} more" if len(free) > 10 else ""
+        return (", ".join(free[:10]) or "nobody") + more + as_of
+    number = "".join(re.findall(r"\d+", question)[:1])
+    if number not in states:
+        return f"no extension {number}" if number else "ask: who can take a call? is 101 free?"
+    return f"{number}: {states[number].replace(FREE, 'free')}{as_of}"
+
+
+async def main() -> None:
+    async with PresenceSession.from_env() as session, session.board() as board:
+        # In a bot, the handler of Slack's or Teams' messages calls answer(board, text) instead.
+        while question := await asyncio.to_thread(sys.stdin.readline):
+            sys.stdout.write(f"{await answer(board, question)}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C does not wait for another line.
+    try:
+        asyncio.run(main())
+    except PresenceError as error:
+        sys.exit(f"who_can_take_a_call: {error}")

@@ -1,0 +1,252 @@
+"""The recipes do what they say, as the scripts that they are."""
+
+import asyncio
+import csv
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from cli_calls import credentials, lead
+from recipes.presence_service import PresenceService
+from recipes.roster_shift import on_duty_at, shift
+from recipes.who_can_take_a_call import answer
+
+from aiopresence import PresenceSession
+from aiopresence.sandbox import Answer, Sandbox
+
+HERE = Path(__file__).parent / "recipes"
+RECIPES = sorted(HERE.glob("[!_]*.py"))
+
+
+@pytest.fixture(autouse=True)
+def environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lead(monkeypatch, tmp_path, {**credentials(sandbox), "HOME": str(tmp_path)})
+
+
+def run(script: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own recipes
+        [sys.executable, "-W", "error", script, *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+async def lines(script: Path, *arguments: str, stdin: str = "") -> list[str]:
+    """Give what a script prints, when all goes well."""
+    done = await asyncio.to_thread(run, script, *arguments, stdin=stdin)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+async def complaint(script: Path, *arguments: str) -> str:
+    """Give the one line in which a script says what went wrong."""
+    done = await asyncio.to_thread(run, script, *arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    return done.stderr
+
+
+def is_free(sandbox: Sandbox, id_: str) -> bool:
+    now = sandbox.presence(id_)
+    state = (now["presenceStatus"], now.get("telephonyStatus"), now.get("dndStatus"))
+    return state == ("Available", "NoCall", "TakeAllCalls")
+
+
+def number(sandbox: Sandbox, id_: str) -> str:
+    return str(sandbox.presence(id_)["extension"]["extensionNumber"])
+
+
+def test_they_are_short() -> None:
+    assert len(RECIPES) == 4
+    assert all(len(recipe.read_text().splitlines()) < 45 for recipe in RECIPES)
+
+
+async def test_all_say_in_one_line_that_there_are_no_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RC_USER_JWT")
+    scripts = [recipe for recipe in RECIPES if recipe.stem != "presence_service"]
+    for said in await asyncio.gather(*(complaint(script) for script in scripts)):
+        assert "RC_USER_JWT" in said
+
+
+class TestWhoCanTakeACall:
+    async def test_it_answers_line_by_line(self, sandbox: Sandbox) -> None:
+        sandbox.set_presence(sandbox.user_ids[0], user_status="Busy", telephony_status="NoCall")
+        sandbox.set_presence(sandbox.user_ids[0], dnd_status_personal="TakeAllCalls")
+        sandbox.set_presence(sandbox.user_ids[0], accept_call_queue_calls=True)
+        free = [number(sandbox, id_) for id_ in sandbox.user_ids if is_free(sandbox, id_)]
+        questions = ["Who can take a call?", "is 101 free?", f"{free[0]}?", "is 9 free?", "hello"]
+        assert len(free) > 10
+        assert await lines(HERE / "who_can_take_a_call.py", stdin="\n".join(questions)) == [
+            f"{', '.join(free[:10])} and {len(free) - 10} more",
+            "101: Busy, NoCall, TakeAllCalls",
+            f"{free[0]}: free",
+            "no extension 9",
+            "ask: who can take a call? is 101 free?",
+        ]
+
+    async def test_it_knows_of_changes_and_says_when_it_may_not(self, sandbox: Sandbox) -> None:
+        ids = sandbox.user_ids[:2]
+        for id_ in ids:
+            sandbox.set_presence(id_, user_status="Available", telephony_status="NoCall")
+            sandbox.set_presence(id_, dnd_status="DoNotAcceptAnyCalls")
+        async with PresenceSession.from_env() as session, session.board(ids) as board:
+            assert await answer(board, "who?") == "nobody"
+            sandbox.set_presence(ids[1], dnd_status="TakeAllCalls")
+            await board.wait_for(ids[1], lambda known: known.dnd_status == "TakeAllCalls")
+            assert await answer(board, "who?") == number(sandbox, ids[1])
+            sandbox.gateway.without_details(times=None)
+            sandbox.gateway.close()
+            while board.is_live:
+                await asyncio.sleep(0)
+            said = await answer(board, "who?")
+            assert re.fullmatch(r"102 \(last heard of RingCentral \d+ s ago\)", said)
+
+
+class TestPresenceService:
+    @pytest.fixture
+    async def service(self) -> PresenceService:
+        return PresenceService()
+
+    @pytest.fixture
+    async def client(self, service: PresenceService) -> AsyncIterator[aiohttp.ClientSession]:
+        runner = web.AppRunner(service.app())
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = "http://127.0.0.1:{1}".format(*runner.addresses[0])
+        async with aiohttp.ClientSession(url) as client:
+            yield client
+        await runner.cleanup()
+
+    async def test_it_tells_presence(self, sandbox: Sandbox, client: aiohttp.ClientSession) -> None:
+        id_ = sandbox.user_ids[3]
+        before = len(sandbox.requests)
+        async with client.get(f"/presence/{id_}") as response:
+            told = await response.json()
+        assert told["presence_status"] == sandbox.presence(id_)["presenceStatus"]
+        assert told["extension"]["id"] == id_
+        assert told["stale"] is False
+        async with client.get("/available") as response:
+            assert set(await response.json()) == {
+                id_
+                for id_ in sandbox.extension_ids
+                if sandbox.presence(id_)["presenceStatus"] == "Available"
+            }
+        async with client.get("/presence/9") as response:
+            assert (response.status, await response.json()) == (404, {"error": "no extension 9"})
+        assert len(sandbox.requests) == before
+
+    async def test_it_is_well_until_nothing_is_heard_for_long(
+        self,
+        client: aiohttp.ClientSession,
+        service: PresenceService,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        async with client.get("/health") as response:
+            told = await response.json()
+            assert (response.status, told["live"]) == (200, True)
+            assert 0 <= told["age"] < 25
+        service.oldest = 0.0
+        async with client.get("/health") as response:
+            assert response.status == 503
+            assert (await response.json())["age"] > 0
+        assert capfd.readouterr() == ("", "")
+
+
+class TestPresenceToCsv:
+    async def test_two_runs_replace_the_file_and_share_a_login(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        script, path = HERE / "presence_to_csv.py", tmp_path / "all.csv"
+        path.write_text("old")
+        assert await lines(script, str(path)) == []
+        sandbox.set_presence("~", user_status="Offline")
+        assert await lines(script, str(path)) == []
+        with path.open(newline="") as file:
+            rows = {row["id"]: row for row in csv.DictReader(file)}
+        assert tuple(rows) == sandbox.extension_ids
+        for id_, row in rows.items():
+            now = sandbox.presence(id_)
+            assert row["number"] == now["extension"]["extensionNumber"]
+            assert row["presence"] == now["presenceStatus"]
+            assert (row["telephony"], row["dnd"]) == (
+                now.get("telephonyStatus", ""),
+                now.get("dndStatus", ""),
+            )
+        assert sum(each.path.endswith("/oauth/token") for each in sandbox.requests) == 1
+        assert {each.name for each in tmp_path.iterdir()} == {"all.csv", ".cache"}
+
+    async def test_a_failure_leaves_the_old_file(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        script, path = HERE / "presence_to_csv.py", tmp_path / "all.csv"
+        path.write_text("old")
+        sandbox.faults.add(Answer(403), path="/presence", times=None)
+        assert "HTTP 403" in await complaint(script, str(path))
+        assert path.read_text() == "old"
+        sandbox.faults.clear()
+        assert "no such" in (await complaint(script, str(tmp_path / "no/all.csv"))).lower()
+        assert {each.name for each in tmp_path.iterdir()} == {"all.csv", ".cache"}
+
+
+class TestRosterShift:
+    def test_who_is_on_duty(self) -> None:
+        roster = {(8, 12): {"101"}, (11, 17): {"102"}, (22, 24): {"103"}}
+        on = {hour: on_duty_at(roster, time(hour, 59)) for hour in range(24)}
+        assert [hour for hour in on if "101" in on[hour]] == [8, 9, 10, 11]
+        assert [hour for hour in on if "102" in on[hour]] == [11, 12, 13, 14, 15, 16]
+        assert [hour for hour in on if on[hour] == {"103"}] == [22, 23]
+        assert on[7] == set()
+
+    async def takes(self, session: PresenceSession, queue: str) -> dict[str, bool]:
+        records = (await session.read_call_queue_presence(queue)).records or ()
+        return {
+            each.member.extension_number or "": each.accept_current_queue_calls or False
+            for each in records
+            if each.member
+        }
+
+    async def test_only_what_differs_is_written(
+        self, sandbox: Sandbox, session: PresenceSession
+    ) -> None:
+        queue = sandbox.queue_ids[0]
+        before = await self.takes(session, queue)
+        same, *differ = sorted(before)
+        wanted = {number: (not takes) ^ (number == same) for number, takes in before.items()}
+        on = {number for number, takes in wanted.items() if takes}
+        assert await shift(session, queue, on, dry_run=True) == differ
+        assert await self.takes(session, queue) == before
+        assert await shift(session, queue, on) == differ
+        assert await self.takes(session, queue) == wanted
+        assert await shift(session, queue, on) == []
+        with pytest.raises(LookupError, match=f"not in queue {queue}: 9, 99"):
+            await shift(session, queue, {*on, "99", "9"})
+        assert [each.method for each in sandbox.requests].count("PUT") == 1
+
+    async def test_the_script_does_it_once(
+        self, sandbox: Sandbox, session: PresenceSession, tmp_path: Path
+    ) -> None:
+        queue = sandbox.queue_ids[0]
+        before = await self.takes(session, queue)
+        on = [number for number in before if not before[number]] or [*before][:1]
+        script = tmp_path / "roster_shift.py"
+        text = (HERE / "roster_shift.py").read_text().replace("400123450", queue)
+        script.write_text(re.sub(r"(?m)^ROSTER = .*", f"ROSTER = {{(0, 24): {{*{on}}}}}", text))
+        said = sorted(
+            f"{number} {'takes calls' if number in on else 'is off'}"
+            for number in before
+            if before[number] != (number in on)
+        )
+        assert said
+        assert await lines(script, "--dry-run") == said
+        assert await self.takes(session, queue) == before
+        assert await lines(script) == said
+        assert await self.takes(session, queue) == {number: number in on for number in before}
+        assert await lines(script) == []
+        assert "HTTP 404" in await complaint(HERE / "roster_shift.py")
