@@ -34,7 +34,7 @@ async def main(dry_run: bool) -> None:
     on_duty = on_duty_at(ROSTER, datetime.now().astimezone().time())
     async with PresenceSession.from_env() as session:
         for number in await shift(session, QUEUE, on_duty, dry_run=dry_run):
-            sys.stdout.write(f"{number} {'takes calls' if number in on_duty else 'is off'}\n")
+            print(number, "takes calls" if number in on_duty else "is off")
 
 
 if __name__ == "__main__":

@@ -32,8 +32,7 @@ async def main() -> None:
     async with PresenceSession.from_env() as session, session.board() as board:
         # In a bot, the handler of Slack's or Teams' messages calls answer(board, text) instead.
         while question := await asyncio.to_thread(sys.stdin.readline):
-            sys.stdout.write(f"{await answer(board, question)}\n")
-            sys.stdout.flush()
+            print(await answer(board, question), flush=True)
 
 
 if __name__ == "__main__":
