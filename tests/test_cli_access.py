@@ -117,7 +117,7 @@ async def test_a_login_with_the_browser_lasts_over_commands_and_renewals(tmp_pat
         sandbox.expire_refresh_tokens()
         _age(tmp_path)
         done = await run("read", "~", env=env)
-        assert done.code == 1
+        assert done.code == 2
         assert done.err == (
             "aiopresence: the login kept for profile default is over, it seems (HTTP 400):"
             " log in again with `aiopresence login`\n"
@@ -141,13 +141,13 @@ async def test_profiles_have_logins_of_their_own_and_logout_ends_one(tmp_path: P
         await log_in(env, sandbox, "--profile", "a/b")
         out = (await run("logout", "--profile", "a/b", env=env)).out
         assert out == (
-            f"Forgot the tokens of the login with the browser, and told {sandbox.url} to end it.\n"
+            f"Forgot the tokens of the login of profile a/b, and told {sandbox.url} to end it.\n"
         )
         assert [r.path for r in sandbox.requests][-1] == "/restapi/oauth/revoke"
         again = await run("logout", "--profile", "a/b", env=env)
         assert (again.code, again.out) == (0, "Not logged in, profile a/b.\n")
         who = json.loads((await run("whoami", "--output", "json", env=env)).out)
-        assert (who["profile"], who["login"]) == ("default", "login with the browser")
+        assert (who["profile"], who["login"]) == ("default", "login of profile default")
         gone = await run("whoami", "--profile", "a/b", env=env)
         assert gone.err.startswith("aiopresence: not set: RC_USER_JWT; ")
         moved = await run("whoami", env={**env, "RC_APP_CLIENT_ID": "other"})
@@ -173,7 +173,7 @@ async def test_only_the_login_that_was_begun_counts(tmp_path: Path) -> None:
             refusal = {"error": "access_denied\n<b>", "state": query["state"]}
             status, page = await come_back(query, **refusal)
             _, err = await process.communicate()
-        assert (status, "<b>" in page, process.returncode) == (200, False, 1)
+        assert (status, "<b>" in page, process.returncode) == (200, False, 2)
         assert err.decode().splitlines()[-1] == (
             "aiopresence: RingCentral's login page refused: access_denied??b?; see login --help"
         )
@@ -190,10 +190,10 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
         env = user(tmp_path, sandbox)
         done = await run("login", env=env)
         assert done.out.startswith(f"Logged in to {sandbox.url} as extension 101, until ")
-        assert done.out.endswith(", and renewed by the JWT.\n")
+        assert done.out.endswith(", and longer with each use.\n")
         who = json.loads((await run("whoami", "-o", "json", env=env)).out)
         assert who.pop("until").endswith("renewed by the JWT")
-        assert (who["login"], who["extensionNumber"]) == ("login with a JWT", "101")
+        assert (who["login"], who["extensionNumber"]) == ("login with the JWT", "101")
         assert who["extensionId"] == sandbox.extension_ids[0]
         assert who["settings"] == dict.fromkeys(
             ("server_url", "client_id", "client_secret", "jwt"), "the environment"
@@ -208,8 +208,13 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
         tokens.chmod(0o644)
         assert "chmod 600" in (await run("whoami", env=env)).err
         tokens.chmod(0o600)
+        without = {name: value for name, value in env.items() if name != "RC_USER_JWT"}
+        assert (await run("read", "~", env=without)).code == 0
+        wrong = await run("login", env={**env, "RC_APP_CLIENT_SECRET": "wrong"})
+        assert (wrong.code, wrong.err.count("invalid_client")) == (1, 1)
         done = await run("logout", env=env)
-        assert done.out.startswith("Forgot the tokens of the login with a JWT")
+        assert done.out.startswith("Forgot the tokens of the login of profile default, ")
+        assert done.out.count("\n") == 1
         refused = await run("login", env={**env, "RC_USER_JWT": "NotASignature"})
         assert refused.code == 1
         assert refused.err.count("\n") == 1
@@ -226,7 +231,7 @@ async def test_without_a_state_directory_it_works_and_keeps_nothing(tmp_path: Pa
             f" {tmp_path}/state/aiopresence: Not a directory\n"
         )
         done = await run("login", env=user(tmp_path, sandbox, "RC_USER_JWT"))
-        assert done.code == 1
+        assert done.code == 2
         assert done.err.startswith("aiopresence: the login could not be kept in ")
         done = await run(
             "login", env=terminal.environment(tmp_path, XDG_STATE_HOME=f"{tmp_path}/s")

@@ -67,7 +67,7 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     lead(monkeypatch, tmp_path, {})
     for name, arguments in CALLS.items():
         done = invoke(*("1" if each.isupper() and each != "DND" else each for each in arguments))
-        assert (name, done.code, done.out) == (name, 1, "")
+        assert (name, done.code, done.out) == (name, 2, "")
         assert done.err.startswith("aiopresence: not set: RC_APP_CLIENT_ID, ")
         assert done.err.count("\n") == 1
 

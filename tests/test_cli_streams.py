@@ -132,7 +132,7 @@ async def test_a_missing_permission_takes_one_line(
 
 def test_without_credentials_it_says_what_to_set(tmp_path: Path) -> None:
     done = run("watch", env=environment(tmp_path), cwd=tmp_path)
-    assert done.code == 1
+    assert done.code == 2
     assert done.err.startswith("aiopresence: not set: RC_APP_CLIENT_ID")
 
 

@@ -11,7 +11,7 @@ from .connect import connected, run, signed_in
 from .options import Output, Profile, WithSandbox
 
 if TYPE_CHECKING:
-    from .. import PresenceSession
+    from .. import AuthorizationCodeGrant, JwtGrant, PresenceSession
     from .config import Settings
     from .logins import Login
 
@@ -41,7 +41,8 @@ As = Annotated[Form, typer.Option("--output", "-o", help="How to write the resul
 def login(port: Port = 8765, no_browser: NoBrowser = False, profile: Profile = None) -> None:
     """Log in, once for many commands.
 
-    With a JWT in the settings that is all it needs. Without one it opens RingCentral's login page
+    With a JWT in the settings that is all it needs, and it may be taken out of them afterwards
+    for as long as the login lasts. Without one it opens RingCentral's login page
     in the browser and waits five minutes for somebody to log in. For that the settings need the
     client id, and the client secret if the app has one; and the app, in RingCentral's developer
     console, the redirect URI http://localhost:8765/callback (with the port of --port).
@@ -56,19 +57,19 @@ async def _login(port: int, browser: bool, profile: str | None) -> None:
     from . import config, logins
 
     settings = config.load(profile)
+    # First, so that nobody logs in for nothing.
+    _check_state()
+    grant: JwtGrant | AuthorizationCodeGrant
     if settings.jwt is not None:
-        found = await logins.find(settings, profile)
+        grant = settings.grant()
     else:
-        # First, so that nobody logs in for nothing.
-        _check_state()
         from .browser import log_in
 
         grant = await log_in(settings, port, browser=browser)
-        found = logins.begin(grant, settings.server_url, profile)
+    found = logins.begin(grant, settings.server_url, profile)
     async with signed_in(found) as session:
         record = await me(session)
-    if settings.jwt is None:
-        await logins.keep(found)
+    await logins.keep(found)
     who = f"extension {record['extensionNumber']}" if record.get("extensionNumber") else "you"
     typer.echo(f"Logged in to {found.server} as {who}, {_until(found, settings)}.")
 
@@ -142,7 +143,7 @@ async def _whoami(output: Form, sandbox: int | None, profile: str | None) -> Non
         "server": found.server,
         "profile": logins.name(profile),
         "login": _how(found),
-        "until": _until(found, settings),
+        "until": _until(found, settings).removeprefix("until "),
         **_person(record),
     }
     _show(facts, settings.sources, output)
@@ -179,13 +180,13 @@ def _person(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _how(found: "Login") -> str:
-    return "login with a JWT" if found.profile is None else "login with the browser"
+    return "login with the JWT" if found.profile is None else f"login of profile {found.profile}"
 
 
 def _until(found: "Login", settings: "Settings") -> str:
     """Say until when a login is good if nothing renews it."""
     last = found.store.last or {}
-    if settings.jwt is not None:
+    if settings.jwt is not None and found.profile is None:
         return f"until {_moment(last.get('expires_time'))}, and renewed by the JWT"
     if not last.get("refresh_token"):
         return f"until {_moment(last.get('expires_time'))}"

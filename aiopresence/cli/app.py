@@ -3,6 +3,8 @@
 The commands import the library when they run, so that `--help` does not wait for it.
 """
 
+from typing import Annotated
+
 import typer
 
 from . import access, doctor, limits, platform, queues, reads, streams, watch, writes
@@ -15,6 +17,7 @@ app = typer.Typer(
     # Plain: the boxes of Rich cut long option names, and errors are to be one line.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 # With an example of each, which a test runs.
@@ -37,7 +40,27 @@ COMMANDS = (
     (doctor.doctor, "aiopresence doctor --sandbox 40"),
     (platform.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )
-CODES = "Exit codes: 0 all went well, 1 something failed, 2 it was called wrongly, 130 Ctrl-C."
+CODES = (
+    "Exit codes: 0 all went well, 1 something failed, 2 it was called or set up wrongly,"
+    " 130 Ctrl-C."
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"aiopresence {version('aiopresence')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """RingCentral presence on the command line."""
 
 
 def paragraphs(text: str | None) -> str:

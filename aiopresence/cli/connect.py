@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..sandbox import Sandbox
     from .logins import Login
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def signed_in(login: "Login") -> "AsyncIterator[PresenceSession]":
         ) as session:
             yield session
     except AuthError as error:
-        if login.profile is None:
+        if login.profile is None or login.is_new:
             raise
         raise UsageError(
             f"the login kept for profile {login.profile} is over, it seems (HTTP"
@@ -72,7 +72,7 @@ async def signed_in(login: "Login") -> "AsyncIterator[PresenceSession]":
 
 def run(command: Coroutine[Any, Any, None]) -> None:
     """Run a command; its errors are one line, and its end by Ctrl-C or a closed pipe none."""
-    from .. import PresenceError
+    from .. import PresenceError, UsageError
 
     try:
         try:
@@ -84,7 +84,7 @@ def run(command: Coroutine[Any, Any, None]) -> None:
         _mute()
     except (PresenceError, OSError) as error:
         typer.echo(f"aiopresence: {error}", err=True)
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(WRONG if isinstance(error, UsageError) else FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 

@@ -1,6 +1,6 @@
 """Logins that outlive a command: tokens in the user's state directory.
 
-A login with the browser is kept under its profile, whatever its tokens are by then: RingCentral
+A login that was asked for is kept under its profile, whatever its tokens are by then: RingCentral
 replaces both at each renewal, so neither can be the name of where they are.
 """
 
@@ -36,6 +36,7 @@ class Kept:
 
     Attributes:
         last: the newest record that was seen, or None.
+        more: as given.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Kept:
     ) -> None:
         self._inner = inner
         self._key = key
-        self._more = more or {}
+        self.more = more or {}
         self.last: dict[str, Any] | None = None
 
     async def load(self, key: str) -> dict[str, Any] | None:
@@ -55,7 +56,7 @@ class Kept:
     async def save(self, key: str, token: dict[str, Any] | None) -> None:
         """Keep a token in place of the last one; None forgets that."""
         if token is not None:
-            token = self.last = {**token, **self._more}
+            token = self.last = {**token, **self.more}
         await self._inner.save(self._key or key, token)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
@@ -71,13 +72,15 @@ class Login:
         grant: the credentials.
         server: the server they are for.
         store: where its tokens are.
-        profile: for which a login with the browser is kept; None for a JWT.
+        profile: for which it is kept; None for a JWT that is set.
+        is_new: whether it has only begun, so that what is refused is not what was kept.
     """
 
     grant: JwtGrant | RefreshTokenGrant | AuthorizationCodeGrant
     server: str
     store: Kept
     profile: str | None = None
+    is_new: bool = False
 
 
 def name(profile: str | None) -> str:
@@ -91,10 +94,16 @@ async def find(settings: Settings, profile: str | None) -> Login:
     Raises:
         UsageError: there is neither, or the login that is kept is of another app or server.
     """
-    if settings.jwt is None and (login := await kept(settings, profile)) is not None:
-        _check_same(settings, login)
-        return login
-    return with_jwt(settings)
+    login = await kept(settings, profile)
+    if settings.jwt is not None:
+        if login is None or login.store.more.get("jwt") != _digest(settings.jwt):
+            return with_jwt(settings)
+        # It was begun with this JWT: one login for both.
+        return attrs.evolve(login, grant=settings.grant(), profile=None)
+    if login is None:
+        return with_jwt(settings)
+    _check_same(settings, login)
+    return login
 
 
 def with_jwt(settings: Settings) -> Login:
@@ -117,8 +126,8 @@ async def kept(settings: Settings, profile: str | None) -> Login | None:
         record = await _file().load(key)
     except OSError:
         return None
-    more = {each: str((record or {}).get(each) or "") for each in ("server", "client_id")}
-    if record is None or not all(more.values()):
+    more = {each: str((record or {}).get(each) or "") for each in ("server", "client_id", "jwt")}
+    if record is None or not (more["server"] and more["client_id"]):
         return None
     inner = keeper()
     if isinstance(inner, MemoryTokenStore):
@@ -129,10 +138,12 @@ async def kept(settings: Settings, profile: str | None) -> Login | None:
     return Login(grant, more["server"], Kept(inner, key, more), name(profile))
 
 
-def begin(grant: AuthorizationCodeGrant, server: str, profile: str | None) -> Login:
-    """Give a login with the browser that is not kept yet, so that the one before it stays."""
-    more = {"server": server, "client_id": grant.client_id}
-    return Login(grant, server, Kept(MemoryTokenStore(), _key(profile), more), name(profile))
+def begin(grant: JwtGrant | AuthorizationCodeGrant, server: str, profile: str | None) -> Login:
+    """Give a login that is not kept yet, so that the one before it stays if this one fails."""
+    jwt = _digest(grant.jwt) if isinstance(grant, JwtGrant) else ""
+    more = {"server": server, "client_id": grant.client_id, "jwt": jwt}
+    store = Kept(MemoryTokenStore(), _key(profile), more)
+    return Login(grant, server, store, name(profile), is_new=True)
 
 
 async def keep(login: Login) -> None:
@@ -176,6 +187,11 @@ def _file() -> FileTokenStore:
 def _key(profile: str | None) -> str:
     # Hashed: it becomes a part of a file's name.
     return hashlib.sha256(f"profile {name(profile)}".encode()).hexdigest()[:32]
+
+
+def _digest(jwt: str) -> str:
+    """Give what tells one JWT from another, and gives nothing away."""
+    return hashlib.sha256(jwt.encode()).hexdigest()[:32]
 
 
 def _check_same(settings: Settings, login: Login) -> None:

@@ -110,6 +110,7 @@ class Writer:
         self._row = row
         self._document = document
         self._documents: list[Any] = []
+        self._has_begun = False
         self._terminal = sys.stdout.isatty()
         if isinstance(sys.stdout, io.TextIOWrapper):
             # Names are in all languages, and not every terminal can show all of them.
@@ -119,19 +120,28 @@ class Writer:
             self._widths = table.fit(self._columns, console().width)
 
     def __enter__(self) -> "Writer":
+        return self
+
+    def _begin(self) -> None:
+        """Write the header, once there is something under it or it is sure that nothing comes."""
+        if self._has_begun:
+            return
+        self._has_begun = True
         if self._output is Output.TABLE:
             headings = {n: (c.heading or n).upper() or " " for n, c in self._columns.items()}
             self._print_row(headings, "bold")
         elif self._output is Output.CSV:
             self._print(_csv_line(self._names))
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._begin()
         if self._output is Output.JSON and kind is None:
             self._print(document_text(self._documents, 2))
 
     def write(self, item: Any) -> None:
         """Write one result, at once."""
+        self._begin()
         if self._output is Output.JSON:
             self._documents.append(self._document(item))
         elif self._output is Output.JSONL:

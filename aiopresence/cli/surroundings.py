@@ -30,10 +30,15 @@ async def settings(patient: Patient) -> str:
         return "the embedded platform"
     patient.settings = config.load(patient.profile)
     found = await logins.find(patient.settings, patient.profile)
+    if found.profile is None:
+        # With tokens of its own, or those of an earlier login would hide a wrong secret.
+        found = logins.begin(patient.settings.grant(), found.server, patient.profile)
     patient.address = found.server
     patient.session = await patient.stack.enter_async_context(signed_in(found))
+    if found.is_new:
+        patient.stack.push_async_callback(patient.session.revoke)
     told = [f"{name} from {place}" for name, place in patient.settings.sources.items()]
-    if found.profile is not None:
+    if not found.is_new:
         told.append(f"the login kept for profile {found.profile}")
     return ", ".join(told)
 
@@ -53,15 +58,13 @@ async def files(patient: Patient) -> str:
 
 
 def _secret(patient: Patient) -> list[Path]:
-    """Give what holds secrets: of the settings, only where one was taken from."""
+    """Give what may hold secrets; of `.env`, which is for other things too, only if it does."""
     state = config.state_directory()
     sources = patient.settings.sources if patient.settings else {}
     places = {sources.get(name) for name in ("client_secret", "jwt")} - {None}
     known = patient.settings is not None
     dotenv = [] if known and ".env" not in places else [Path(".env")]
-    profile = f"profile {logins.name(patient.profile)}"
-    file = [] if known and profile not in places else [config.config_file()]
-    return [*dotenv, *file, state, state / "tokens.json"]
+    return [*dotenv, config.config_file(), state, state / "tokens.json"]
 
 
 def _wrong(path: Path) -> str | None:

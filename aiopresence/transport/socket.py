@@ -31,6 +31,8 @@ _log = logging.getLogger("aiopresence")
 
 _FRAMES = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
 _SIGNS = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
+# Seconds of waiting that somebody should know of. A guess.
+NOTICEABLE = 3.0
 # Codes with which a connection ends because of what the gateway sent.
 _BROKEN = frozenset({1002, 1003, 1007, 1009})
 # Frames taken in before others get a turn: they may arrive faster than the loop turns.
@@ -75,8 +77,11 @@ class Socket:
         while True:
             chance = random.random()  # noqa: S311 - spreads reconnects, protects nothing
             delay = self.gateway.delay(chance)
-            if (wait := max(delay, self._delivery.forecast(wstoken.WSTOKEN))) >= 1:
-                _log.info("connecting for events in %.0f s", wait)
+            limited = self._delivery.forecast(wstoken.WSTOKEN)
+            if limited > max(delay, NOTICEABLE):
+                _log.warning("the limits of group Auth let events go on in %.0f s", limited)
+            elif delay >= 1:
+                _log.info("connecting for events in %.0f s", delay)
             await self._clock.wait(never, delay)
             try:
                 await self._connection(tell)
