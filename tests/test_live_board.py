@@ -503,7 +503,32 @@ async def test_numbers_that_begin_anew_are_noticed_and_healed() -> None:
                 sandbox.set_presence(who, user_status=status)
                 await asyncio.sleep(1)
                 assert board[who].user_status == status
-            assert len(reads(sandbox)) == before + 1  # Once; then the new numbers are known.
+            await asyncio.sleep(10)
+        assert len(reads(sandbox)) == before + 1  # Once; then the new numbers are known.
+
+
+@virtual
+async def test_events_that_cannot_be_read_leave_the_limits_to_others() -> None:
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+
+        def spoil(text: str) -> str:
+            return text.replace('"sequence":', '"sequence":"x","was":')
+
+        spoilt = sandbox.gateway.replace(spoil, times=None)
+        before = len(reads(sandbox))
+        for number in range(120):
+            change = ({"user_status": "Busy"}, {"user_status": "Available"})[number % 2]
+            sandbox.set_presence("~", **change)
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(10)
+        assert spoilt.fired >= 119
+        assert len(reads(sandbox)) - before <= 2 * 70 / 5
+        assert board[sandbox.user_ids[0]].user_status == "Available"
 
 
 @virtual

@@ -16,6 +16,9 @@ _log = logging.getLogger("aiopresence")
 
 # So often everything doubtful is tried to be read before the board is ready without the rest.
 TRIES = 3
+# Seconds between two reads of single extensions. Should every event be unreadable, say because
+# RingCentral has changed one, re-reading must leave the limits to others. A guess.
+LULL = 5.0
 
 
 class Keeper:
@@ -43,6 +46,7 @@ class Keeper:
         self._patience = Patience()
         self._failures = 0
         self._retry_at = inf
+        self._read_at = -inf
 
     async def run(self) -> None:
         """Read, and never return.
@@ -59,9 +63,13 @@ class Keeper:
                 board.doubt()
             if clock.now() >= self._retry_at:
                 board.retry()
+            while not board.whole and (left := self._read_at + LULL - clock.now()) > 0:
+                await clock.wait(self.work, left)
+                self.work.clear()
             if self._is_all_doubtful:
                 due_at = clock.now() + self._refresh
             await self._try()
+            self._read_at = clock.now()
             if not board.has_failed or (self._failures >= TRIES and board.records):
                 self.ready.set()
 
