@@ -14,6 +14,7 @@ import resource
 import statistics
 import sys
 import time
+from array import array
 from pathlib import Path
 
 import aiohttp
@@ -49,7 +50,7 @@ async def serve() -> None:
         await lines.readline()
 
 
-async def follow(board: PresenceBoard, latencies: list[float]) -> None:
+async def follow(board: PresenceBoard, latencies: "array[float]") -> None:
     """Note how long each change took to come out."""
     async for change in board.changes():
         late = time.time() - change.time.timestamp()
@@ -58,7 +59,7 @@ async def follow(board: PresenceBoard, latencies: list[float]) -> None:
 
 async def measure(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader) -> bool:
     """Follow the platform, and tell whether all was as it should be."""
-    latencies: list[float] = []
+    latencies = array("d")
     grant = Sandbox(EXTENSIONS).grant  # The same seed makes the same credentials.
     async with PresenceSession(grant, server=url) as session, session.board(
         detailed_telephony_state=True
