@@ -326,6 +326,17 @@ async def test_an_id_that_is_not_there_costs_only_itself() -> None:
 
 
 @virtual
+async def test_an_id_that_is_not_there_is_found_even_if_the_service_is_down_meanwhile() -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
+        down = sandbox.faults.add(Answer(503), path="/presence", times=9)
+        async with session.board([*sandbox.user_ids[:3], "999"]) as board:
+            await board.wait_ready()
+            assert down.fired == 9
+            assert set(board) == set(sandbox.user_ids[:3])
+            assert isinstance(board.errors["999"], NotFound)
+
+
+@virtual
 async def test_ids_none_of_which_is_there_are_an_error() -> None:
     async with (
         virtual_sandbox() as sandbox,

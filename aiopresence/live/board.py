@@ -20,10 +20,11 @@ from ..models import (
 from ..models.inputs import as_id
 from ..protocol.board import REFUSED
 from ..protocol.gateway import Subscribed
+from ..protocol.retry import Patience
 from ..transport.socket import Socket, Told
 from .changes import Changes
 from .keeper import Keeper
-from .reading import Reader
+from .reading import Reader, waits
 
 _log = logging.getLogger("aiopresence")
 
@@ -246,11 +247,22 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
                 self._socket = self._connect(without)
 
     async def _find(self, ids: frozenset[str]) -> bool:
-        """Read some ids; tell whether one of them cannot be."""
-        async with aclosing(self._reader.batches(sorted(ids))) as changes:
-            async for change in changes:
-                self._tell(change)
-        return bool(ids & self._strangers)
+        """Read some ids, however often that takes; tell whether one of them cannot be."""
+        patience, failures = Patience(), 0
+        while True:
+            try:
+                async with aclosing(self._reader.batches(sorted(ids))) as changes:
+                    async for change in changes:
+                        self._tell(change)
+            except PresenceError as error:
+                least = patience.wait(error)
+                if least is None:
+                    raise
+                failures += 1
+                _log.warning("the board could not be read, trying again: %s", error)
+                await self._reader.clock.wait(asyncio.Event(), max(least, waits(failures)))
+            else:
+                return bool(ids & self._strangers)
 
     @property
     def _strangers(self) -> frozenset[str]:
