@@ -61,9 +61,10 @@ async def measure(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReade
     """Follow the platform, and tell whether all was as it should be."""
     latencies = array("d")
     grant = Sandbox(EXTENSIONS).grant  # The same seed makes the same credentials.
-    async with PresenceSession(grant, server=url) as session, session.board(
-        detailed_telephony_state=True
-    ) as board:
+    async with (
+        PresenceSession(grant, server=url) as session,
+        session.board(detailed_telephony_state=True) as board,
+    ):
         await board.wait_ready()
         following = asyncio.create_task(follow(board, latencies))
         say.write(b"start\n")

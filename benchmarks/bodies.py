@@ -1,0 +1,78 @@
+"""Answers to measure with, taken from the embedded platform as it writes them."""
+
+import asyncio
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from aiopresence.protocol.envelope import MULTIPART_JSON
+from aiopresence.protocol.wire import Response
+from aiopresence.sandbox import Sandbox
+
+# Changes before anybody looks: about every second extension then has a call, some of them over,
+# and thirty detailed records take some 36 KB.
+CHANGES = 500
+
+
+@attrs.frozen
+class Bodies:
+    """Answers for the same 30 extensions, and pages of 1,000.
+
+    Attributes:
+        ids: the 30.
+        plain: as multipart.
+        detailed: as multipart, with calls.
+        array: as an array, with calls.
+        page: a page of the account.
+        detailed_page: a page of the account, with calls.
+    """
+
+    ids: tuple[str, ...]
+    plain: Response
+    detailed: Response
+    array: Response
+    page: Response
+    detailed_page: Response
+
+
+async def _take() -> Bodies:
+    async with Sandbox(1000) as sandbox, aiohttp.ClientSession() as http:
+        life = sandbox.simulate(1.0)
+        for _ in range(CHANGES):
+            life.step()
+        ids = sandbox.extension_ids[:30]
+
+        async def get(path: str, accept: str = "*/*") -> Response:
+            url = URL(f"{sandbox.url}/restapi/v1.0/account/~/{path}", encoded=True)
+            headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+            async with http.get(url, headers=headers) as answer:
+                return Response(
+                    answer.status,
+                    {name.lower(): value for name, value in answer.headers.items()},
+                    await answer.read(),
+                )
+
+        token = await _log_in(sandbox, http)
+        batch, detailed = f"extension/{','.join(ids)}/presence", "detailedTelephonyState=true"
+        return Bodies(
+            ids,
+            await get(batch),
+            await get(f"{batch}?{detailed}"),
+            await get(f"{batch}?{detailed}", MULTIPART_JSON),
+            await get("presence?perPage=1000"),
+            await get(f"presence?perPage=1000&{detailed}"),
+        )
+
+
+async def _log_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> str:
+    basic = aiohttp.encode_basic_auth(sandbox.client_id, sandbox.client_secret)
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": sandbox.jwt}
+    url = f"{sandbox.url}/restapi/oauth/token"
+    async with http.post(url, data=form, headers={"Authorization": basic}) as answer:
+        return str((await answer.json())["access_token"])
+
+
+def take() -> Bodies:
+    """Take the answers."""
+    return asyncio.run(_take())
