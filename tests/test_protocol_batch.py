@@ -33,7 +33,7 @@ from aiopresence import (
     ServerError,
     UnifiedPresence,
 )
-from aiopresence.protocol import batch
+from aiopresence.protocol import batch, envelope
 
 JSON_FORM = "application/vnd.ringcentral.multipart+json"
 GOOD = [ok("101"), missing("102"), ok("103", presenceStatus="Busy")]
@@ -44,6 +44,8 @@ def read(
     body: bytes, ids: Sequence[str] = IDS, content_type: str | None = None
 ) -> list[Outcome[GetPresenceInfo]]:
     outcomes = batch.read(tuple(ids), answer(body, content_type), GetPresenceInfo)
+    careful = batch.carefully(tuple(ids), answer(body, content_type), GetPresenceInfo)
+    assert [*map(repr, outcomes)] == [*map(repr, careful)]  # No short cut leads elsewhere.
     assert [o.id for o in outcomes] == list(ids)
     assert all((o.value is None) is not (o.error is None) for o in outcomes)
     for o in outcomes:
@@ -367,12 +369,12 @@ def mutate(body: bytes, chance: random.Random, *, flips: bool) -> bytes:
     return b"\r\n".join(pieces)
 
 
-@given(st.randoms(use_true_random=False), st.booleans(), st.booleans())
+@given(st.randoms(use_true_random=False), st.booleans(), st.booleans(), st.booleans())
 def test_a_mutated_answer_never_gives_a_wrong_value(
-    chance: random.Random, hrefs: bool, flips: bool
+    chance: random.Random, hrefs: bool, flips: bool, all_good: bool
 ) -> None:
     items = [ok(str(n), message=f"I am {n}") for n in range(101, 107)]
-    items[3] = missing("104")
+    items[3] = items[3] if all_good else missing("104")
     body = multipart(items if hrefs else without_hrefs(items))
     outcomes = read(mutate(body, chance, flips=flips), [item.id for item in items])
     for outcome in outcomes:
@@ -391,6 +393,61 @@ def test_any_choice_of_answers_gives_only_proven_values(chosen: list[int], hrefs
 def test_any_bytes_give_an_outcome_per_id(noise: bytes) -> None:
     for content_type in (None, JSON_FORM, "text/html"):
         assert kinds(read(noise, content_type=content_type)) == ["DecodeError"] * 3
+
+
+# The short cut for answers in which all is well; read() compares it with the long way each time.
+
+
+@pytest.mark.parametrize("hrefs", [True, False])
+@pytest.mark.parametrize("form", ["crlf", "lf", "no last line end", "lengths differ", "array"])
+def test_an_answer_in_which_all_is_well_needs_no_matching(form: str, hrefs: bool) -> None:
+    items = [ok("101"), ok("102", message="ä"), ok("103")]
+    items = items if hrefs else without_hrefs(items)
+    eol = b"\n" if form == "lf" else b"\r\n"
+    body = array(items) if form == "array" else multipart(items, eol=eol)
+    if form == "no last line end":
+        body = body.removesuffix(eol)
+    if form == "lengths differ":
+        body = body.replace(b"json\r\n\r\n", b"json\r\nContent-Length: 1\r\n\r\n", 1)
+    content_type = JSON_FORM if form == "array" else None
+    ids = ("101", "102", "103")
+    records = envelope.records(ids, answer(body, content_type))
+    assert len(records) == (0 if form == "lengths differ" else 3)
+    assert kinds(read(body, ids, content_type)) == ["ok"] * 3
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        GOOD,
+        [ok("101"), ok("103"), ok("102")],
+        [ok("101"), ok("102")],
+        [ok("101"), ok("102"), ok("103"), ok("104")],
+        [ok("101"), ok("102"), Item("103", 403, record("103"))],
+        [ok("101"), ok("102"), Item("103", 200, {**record("103"), "errorCode": "CMN-101"})],
+        [ok("101"), ok("102"), Item("103", 200, {})],
+        [ok("101"), ok("102"), Item("103", 200, {"extension": {"id": None}})],
+        [ok("101"), ok("102"), Item("103", 200, [])],
+        [ok("101"), ok("102"), Item("103", True, record("103"))],
+    ],
+)
+def test_an_answer_with_anything_odd_in_it_takes_the_long_way(items: list[Item]) -> None:
+    for body, content_type in ((multipart(items), None), (array(items), JSON_FORM)):
+        assert envelope.records(IDS, answer(body, content_type)) == []
+        read(body, content_type=content_type)
+
+
+def test_only_a_207_is_an_answer_to_several_ids() -> None:
+    items = [ok(id_) for id_ in IDS]
+    assert envelope.records(IDS, answer(multipart(items))) != []
+    assert envelope.records(IDS, answer(multipart(items), status=200)) == []
+
+
+def test_a_wrong_type_in_one_record_takes_no_other_along() -> None:
+    outcomes = read(multipart([ok("101"), ok("102", message=5), ok("103")]))
+    assert kinds(outcomes) == ["ok", "DecodeError", "ok"]
+    assert isinstance(outcomes[1].error, DecodeError)
+    assert outcomes[1].error.path == "$.message"
 
 
 # Planning and splitting.

@@ -1,6 +1,9 @@
+import copy
 import json
+import pickle
+import random
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import attrs
 import pytest
@@ -28,8 +31,11 @@ from aiopresence import (
     UpdateUnifiedPresence,
     UsageError,
     UserStatus,
+    models,
 )
-from aiopresence.protocol import convert
+from aiopresence.models.enums import OpenStrEnum
+from aiopresence.models.ids import Id
+from aiopresence.protocol import convert, hooks
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, 250_000, UTC)
 
@@ -382,3 +388,96 @@ def test_any_json_is_a_record_or_a_decode_error(value: object) -> None:
         assert error.path.startswith("$")  # noqa: PT017
     else:
         assert isinstance(record, GetPresenceInfo)
+
+
+# The hooks that are written for our records, against cattrs' own, which are the reference.
+
+RECORDS = sorted(
+    (
+        cls
+        for cls in vars(models).values()
+        if isinstance(cls, type) and attrs.has(cls) and hooks.is_plain(cls)
+    ),
+    key=lambda cls: cls.__name__,
+)
+ANYTHING: list[Any] = [
+    None,
+    True,
+    0,
+    7,
+    2**64 - 1,
+    1.5,
+    "",
+    "7",
+    "Available",
+    "None",
+    [],
+    {},
+    [{}],
+    [None],
+]
+
+
+def wire(kind: Any, chance: random.Random) -> Any:
+    """Make JSON for a type, at times for another."""
+    inner = next((k for k in get_args(kind) if k is not type(None)), kind)
+    if kind == Id:
+        inner = Id
+    if chance.random() < 0.1:
+        return chance.choice(ANYTHING)
+    if get_origin(inner) is tuple:
+        return [wire(get_args(inner)[0], chance) for _ in range(chance.randrange(3))]
+    if inner == Id:
+        return chance.choice(["1", 2**63])
+    if attrs.has(inner):
+        fields = [f for f in attrs.fields(inner) if chance.random() < 0.7]
+        return {convert.camel(f.name): wire(f.type, chance) for f in fields}
+    if issubclass(inner, OpenStrEnum):
+        return chance.choice([*map(str, inner), "New"])
+    if inner is datetime:
+        return chance.choice(["2026-05-04T12:00:00Z", "2026-05-04T12:00:00.5+0200"])
+    return {str: "text", bool: chance.random() < 0.5, int: 5}[inner]
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+@given(st.randoms(use_true_random=False))
+def test_every_hook_gives_what_the_reference_gives_or_nothing(
+    cls: Any, chance: random.Random
+) -> None:
+    value = wire(cls, chance)
+    try:
+        expected = convert.reference.structure(value, cls)
+    except Exception:
+        with pytest.raises(Exception):  # noqa: B017, PT011
+            convert.fast.structure(value, cls)
+        with pytest.raises(DecodeError):
+            convert.structure(value, cls)
+    else:
+        read = convert.fast.structure(value, cls)
+        assert read == expected
+        assert repr(read) == repr(expected)  # Also the types: an enum's member equals its text.
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_what_is_read_is_a_record_like_any_other(cls: Any) -> None:
+    read = convert.fast.structure({}, cls)
+    assert type(read) is cls
+    assert (read, hash(read), repr(read)) == (cls(), hash(cls()), repr(cls()))
+    assert pickle.loads(pickle.dumps(read)) == copy.copy(read) == read  # noqa: S301
+    for field in attrs.fields(cls):
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(read, field.name, 1)
+    with pytest.raises(AttributeError):
+        read.colour = 1
+
+
+@attrs.frozen
+class Referable:
+    """A class with a slot for weak references, which ours do without."""
+
+    a: str | None = None
+
+
+def test_only_records_of_our_layout_can_be_filled_before_they_are_frozen() -> None:
+    with pytest.raises(TypeError, match="layout"):
+        hooks.Writer(convert.fast.get_structure_hook, convert.camel, 9).write(Referable)

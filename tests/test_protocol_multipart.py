@@ -205,3 +205,47 @@ def test_any_bytes_give_parts_or_a_decode_error(noise: bytes, tokens: list[bytes
 def test_what_was_written_is_read(texts: list[bytes], eol: bytes) -> None:
     body = wrap([part(text, eol=eol) for text in texts], eol=eol, boundary="B")
     assert payloads(body) == texts
+
+
+# The short cut for bodies whose parts all look the same.
+
+
+@pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("headers", ["", "Content-Type: application/json", "X: 1\nY: 2"])
+def test_parts_that_look_the_same_are_found_by_counting_lines(headers: str, eol: bytes) -> None:
+    body = wrap([part(A, headers=headers, eol=eol)] * 3, eol=eol, boundary="B")
+    assert [p.rstrip() for p in multipart.uniform(body, b"B", 3)] == [A] * 3
+    assert multipart.uniform(body, b"B", 2) == multipart.uniform(body, b"B", 4) == []
+
+
+def test_parts_with_headers_that_are_refused_are_refused() -> None:
+    body = wrap([part(A, headers="Content-Type: text/html")] * 2, boundary="B")
+    with pytest.raises(DecodeError, match="not JSON"):
+        multipart.uniform(body, b"B", 2)
+
+
+def test_a_body_of_nothing_but_lines_is_given_up_soon() -> None:
+    assert multipart.uniform(b"\n" * 10_000_000, b"B", 31) == []
+
+
+@given(
+    st.lists(st.sampled_from([b"--B", b"--B--", b"", b"X: 1", A, b"--B x"]), max_size=16),
+    st.sampled_from([b"\r\n", b"\n"]),
+    st.integers(1, 4),
+)
+def test_what_is_found_by_counting_lines_is_what_is_there(
+    lines: list[bytes], eol: bytes, count: int
+) -> None:
+    for body in (
+        eol.join(lines),
+        wrap([part(A, eol=eol)] * count + lines[:1], eol=eol, boundary="B"),
+    ):
+        try:
+            parts = multipart.uniform(body, b"B", count)
+        except DecodeError:
+            continue
+        # What holds a delimiter is no JSON, and is not taken for any.
+        if parts and not any(p.startswith(b"--B") for p in parts):
+            split = multipart.split(body, b"B", count)
+            assert split.closed
+            assert [multipart.payload(p).strip() for p in split.parts] == [p.strip() for p in parts]

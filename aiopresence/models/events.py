@@ -18,7 +18,7 @@ from .presence import ActiveCallInfo, GetPresenceInfo
 from .queues import CallQueuePresence
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceEventBody:
     """What has changed in the presence of one extension.
 
@@ -61,7 +61,7 @@ class PresenceEventBody:
     owner_id: Id | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceLineExtension:
     """An extension on a presence line.
 
@@ -72,7 +72,7 @@ class PresenceLineExtension:
     id: Id | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceLineEventBody:
     """Which extensions a user's presence lines show has changed.
 
@@ -85,7 +85,7 @@ class PresenceLineEventBody:
     sequence: int | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueueMemberEventBody:
     """Whether a member takes a queue's calls: one of the two documented forms of that event.
 
@@ -109,7 +109,7 @@ EventBody = (
 )
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceEvent:
     """A notification.
 
@@ -146,7 +146,7 @@ class ResyncReason(StrEnum):
     """RingCentral had stopped to call the webhook."""
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Resync:
     """Events may have been lost: whoever keeps a state should read it anew.
 
@@ -172,7 +172,7 @@ class ChangeSource(StrEnum):
     """A page of the account's presence, of group Heavy."""
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceChange:
     """A change of the presence of one extension.
 

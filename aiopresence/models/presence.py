@@ -24,7 +24,7 @@ from .ids import Id
 from .inputs import flag, status_message
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class GetPresenceExtensionInfo:
     """The extension that a presence record is about.
 
@@ -39,7 +39,7 @@ class GetPresenceExtensionInfo:
     extension_number: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class DetailedCallInfo:
     """The SIP dialogue of a call (sent with `sip_data=True` only), as RFC 3261 names its parts.
 
@@ -60,7 +60,7 @@ class DetailedCallInfo:
     rc_session_id: Id | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PrimaryCQInfo:
     """The first line that a phone shows for a call of a call queue.
 
@@ -73,7 +73,7 @@ class PrimaryCQInfo:
     value: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class AdditionalCQInfo:
     """The second line that a phone shows for a call of a call queue.
 
@@ -86,7 +86,7 @@ class AdditionalCQInfo:
     value: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallInfoCQ:
     """What a phone shows for a call of a call queue.
 
@@ -99,7 +99,7 @@ class CallInfoCQ:
     additional: AdditionalCQInfo | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class AppearanceInfo:
     """Which appearance of a shared line a call is on.
 
@@ -112,7 +112,7 @@ class AppearanceInfo:
     appearance_number: int | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ActiveCallInfo:
     """One of the latest calls of an extension (sent with `detailed_telephony_state=True` only).
 
@@ -155,7 +155,7 @@ class ActiveCallInfo:
     appearance_info: AppearanceInfo | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class GetPresenceInfo:
     """The presence of one extension.
 
@@ -211,7 +211,7 @@ class GetPresenceInfo:
 PresenceInfoResponse = GetPresenceInfo
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceInfoRequest:
     """What to change in a user's presence; None leaves a field as it is.
 
@@ -244,7 +244,7 @@ class PresenceInfoRequest:
     accept_call_queue_calls: bool | None = attrs.field(default=None, validator=flag)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresencePagingInfo:
     """Where a page of the account's presence stands; RingCentral may leave out any of it.
 
@@ -265,7 +265,7 @@ class PresencePagingInfo:
     total_elements: int | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceNavigationInfoURI:
     """The address of a page.
 
@@ -276,7 +276,7 @@ class PresenceNavigationInfoURI:
     uri: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceNavigationInfo:
     """The addresses of other pages; None where there is no such page.
 
@@ -293,7 +293,7 @@ class PresenceNavigationInfo:
     last_page: PresenceNavigationInfoURI | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class AccountPresenceInfo:
     """One page of the presence of all extensions of an account.
 

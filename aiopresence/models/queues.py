@@ -12,7 +12,7 @@ from .ids import Id
 from .inputs import as_record, as_records, flag, member_id
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SiteBasicInfo:
     """The site an extension belongs to.
 
@@ -25,7 +25,7 @@ class SiteBasicInfo:
     name: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueueMember:
     """A member of a call queue.
 
@@ -44,7 +44,7 @@ class CallQueueMember:
     site: SiteBasicInfo | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueueMemberPresence:
     """Whether a member takes a queue's calls.
 
@@ -59,7 +59,7 @@ class CallQueueMemberPresence:
     accept_current_queue_calls: bool | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueuePresence:
     """The members of a call queue and whether they take its calls.
 
@@ -70,7 +70,7 @@ class CallQueuePresence:
     records: tuple[CallQueueMemberPresence, ...] | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueueMemberId:
     """The member a change is for.
 
@@ -88,7 +88,7 @@ def _member(value: CallQueueMemberId | Mapping[str, Any]) -> CallQueueMemberId:
     return as_record(CallQueueMemberId, value)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueueUpdateMemberPresence:
     """Whether a member is to take the queue's calls.
 
@@ -110,7 +110,7 @@ def _members(
     return as_records(CallQueueUpdateMemberPresence, values)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueueUpdatePresence:
     """Which members of a call queue are to take its calls; others stay as they are.
 
@@ -124,7 +124,7 @@ class CallQueueUpdatePresence:
     records: tuple[CallQueueUpdateMemberPresence, ...] = attrs.field(converter=_members)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class PresenceCallQueueInfo:
     """A call queue that an extension is a member of.
 
@@ -141,7 +141,7 @@ class PresenceCallQueueInfo:
     editable_member_status: bool | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ExtensionCallQueuePresence:
     """Whether an extension takes the calls of one of its queues.
 
@@ -154,7 +154,7 @@ class ExtensionCallQueuePresence:
     accept_calls: bool | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ExtensionCallQueuePresenceList:
     """The call queues of an extension and whether it takes their calls.
 
@@ -165,7 +165,7 @@ class ExtensionCallQueuePresenceList:
     records: tuple[ExtensionCallQueuePresence, ...] | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class CallQueueId:
     """The call queue a change is for.
 
@@ -183,7 +183,7 @@ def _call_queue(value: CallQueueId | Mapping[str, Any]) -> CallQueueId:
     return as_record(CallQueueId, value)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ExtensionCallQueueUpdatePresence:
     """Whether an extension is to take the calls of one of its queues.
 
@@ -205,7 +205,7 @@ def _queues(
     return as_records(ExtensionCallQueueUpdatePresence, values)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ExtensionCallQueueUpdatePresenceList:
     """Which call queues an extension is to take calls of; others stay as they are.
 

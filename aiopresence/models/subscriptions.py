@@ -19,7 +19,7 @@ class SubscriptionStatus(OpenStrEnum):
     BLACKLISTED = "Blacklisted"
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class DisabledFilterInfo:
     """An event filter that brings nothing, although the subscription as a whole was accepted.
 
@@ -34,7 +34,7 @@ class DisabledFilterInfo:
     message: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class NotificationBlacklistedData:
     """Why RingCentral has given up on a webhook.
 
@@ -47,7 +47,7 @@ class NotificationBlacklistedData:
     blacklisted_at: datetime | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SubscriptionInfo:
     """A subscription.
 

@@ -21,7 +21,7 @@ from .enums import (
 from .inputs import as_record
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class UnifiedPresenceGlip:
     """Presence in Glip, RingCentral's messaging.
 
@@ -36,7 +36,7 @@ class UnifiedPresenceGlip:
     availability: GlipAvailability | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class UnifiedPresenceTelephony:
     """Presence on the phone.
 
@@ -51,7 +51,7 @@ class UnifiedPresenceTelephony:
     availability: TelephonyAvailability | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class UnifiedPresenceMeeting:
     """Presence in meetings.
 
@@ -62,7 +62,7 @@ class UnifiedPresenceMeeting:
     status: UnifiedMeetingStatus | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class UnifiedPresence:
     """The presence of one user in Glip, on the phone and in meetings.
 
@@ -79,7 +79,7 @@ class UnifiedPresence:
     meeting: UnifiedPresenceMeeting | None = None
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class UpdateUnifiedPresenceGlip:
     """What to change in Glip; None leaves a field as it is.
 
@@ -97,7 +97,7 @@ class UpdateUnifiedPresenceGlip:
     )
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class UpdateUnifiedPresenceTelephony:
     """What to change on the phone; None leaves a field as it is.
 
@@ -125,7 +125,7 @@ def _telephony(
     return as_record(UpdateUnifiedPresenceTelephony, value)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class UpdateUnifiedPresence:
     """What to change in a user's unified presence; None leaves a part as it is.
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from ..errors import ApiError, DecodeError
 from . import convert
-from .envelope import Answer, answers
-from .outcome import Outcome, failed
+from .envelope import Answer, answers, records, refuses
+from .outcome import Outcome, failed, succeeded
 from .wire import Response, refusal_of
 
 T = TypeVar("T")
@@ -57,13 +57,24 @@ def read(ids: Sequence[str], response: Response, model: type[T]) -> list[Outcome
         model: the record expected for each id.
     """
     try:
+        if bodies := records(ids, response):
+            return succeeded(ids, convert.structure_all(bodies, model))
+    except DecodeError:
+        pass  # One of them has a wrong type; the others are as good as they were.
+    return carefully(ids, response, model)
+
+
+def carefully(ids: Sequence[str], response: Response, model: type[T]) -> list[Outcome[T]]:
+    """Do what `read` does, for answers of which nothing is taken for granted."""
+    try:
         received, complete = answers(ids, response)
     except DecodeError as error:
         return failed(ids, error, response.status)
     found: dict[str, Outcome[T]] = {}
     for id_, answer in _matched(ids, received, complete=complete):
         outcome = _outcome(id_, answer, response, model)
-        if not _agree(found.setdefault(id_, outcome), outcome):
+        first = found.setdefault(id_, outcome)
+        if first is not outcome and not _agree(first, outcome):
             found[id_] = Outcome(id_, error=DecodeError("two answers that contradict each other"))
     missing = DecodeError("no answer for this id, or none that is certain to be for it")
     return [found.get(id_) or Outcome(id_, error=missing) for id_ in ids]
@@ -92,12 +103,12 @@ def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Ou
     """Read one answer; its status decides, and a body that says otherwise is a contradiction."""
     status, body = answer.status, answer.body
     broken = isinstance(body, DecodeError)
-    refuses = isinstance(body, dict) and ("errorCode" in body or "error" in body)
-    if status is not None and status >= 400 and (broken or refuses or not body):
+    refused = refuses(body)
+    if status is not None and status >= 400 and (broken or refused or not body):
         return Outcome(id_, status, error=refusal_of(status, response.headers, body))
     if broken:
         return Outcome(id_, status or None, error=body)
-    if refuses or status not in (None, 200):
+    if refused or status not in (None, 200):
         error = DecodeError("a status that contradicts its body")
         return Outcome(id_, status or None, error=error)
     try:

@@ -6,7 +6,6 @@ Open where RingCentral grows: unknown fields are ignored and unknown enum values
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from types import GenericAlias
 from typing import Any, NoReturn, TypeVar, get_args, get_origin
@@ -20,9 +19,10 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from ..errors import DecodeError, UsageError, one_line
 from ..models.enums import OpenStrEnum
 from ..models.ids import Id
+from . import hooks
+from .hooks import Hook
 
 T = TypeVar("T")
-Hook = Callable[[object, object], Any]
 
 # A page of an account has 1,000 records at most and an extension 7 calls. Ten times the larger is
 # a guess at what no honest answer exceeds, so that a hostile one cannot hold up the event loop.
@@ -108,6 +108,8 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter = Converter(detailed_validation=detailed)
 
     def record_in(cls: type) -> Hook:
+        if not detailed and hooks.is_plain(cls):
+            return hooks.Writer(converter.get_structure_hook, camel, MAX_ITEMS).write(cls)
         build: Any = make_dict_structure_fn(cls, converter, **_wire_names(cls))
         return lambda value, _: build(_object(value), cls)
 
@@ -134,8 +136,10 @@ def _make_converter(*, detailed: bool) -> Converter:
     return converter
 
 
-_fast = _make_converter(detailed=False)
-_slow = _make_converter(detailed=True)
+# The fast one says only that something is wrong. The other one is cattrs' own way, and says what:
+# it is the reference for what the fast one has to give.
+fast = _make_converter(detailed=False)
+reference = _make_converter(detailed=True)
 
 
 def parse(data: bytes) -> Any:
@@ -146,12 +150,20 @@ def parse(data: bytes) -> Any:
             encoding but UTF-8 and nesting deeper than 1,024 are not JSON either. Of duplicate
             keys the last one counts.
     """
-    # Counted before anything is built: the event loop stands still meanwhile.
-    if data.count(b"{") + data.count(b"[") > MAX_OBJECTS or data.count(b",") > MAX_COMMAS:
+    # Counted before anything is built: the event loop stands still meanwhile. An object takes two
+    # bytes at least.
+    if len(data) > 2 * MAX_OBJECTS and _is_too_much(data):
         raise DecodeError("more in it than any honest answer has")
-    with suppress(orjson.JSONDecodeError):
+    try:
         return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
     raise DecodeError("not JSON")
+
+
+def _is_too_much(data: bytes) -> bool:
+    objects = data.count(b"{") + data.count(b"[")
+    return objects > MAX_OBJECTS or data.count(b",") > MAX_COMMAS
 
 
 def structure(value: Any, cls: type[T]) -> T:
@@ -160,10 +172,22 @@ def structure(value: Any, cls: type[T]) -> T:
     Raises:
         DecodeError: something in it has the wrong type; `path` names the place on the wire.
     """
-    with suppress(Exception):  # Whatever it was, the detailed run below says where.
-        return _fast.structure(value, cls)
+    return structure_all([value], cls)[0]
+
+
+def structure_all(values: list[Any], cls: type[T]) -> list[T]:
+    """Make models of several parsed values; DecodeError as `structure`, about the first fault."""
+    hook: Hook = fast.get_structure_hook(cls)
     try:
-        return _slow.structure(value, cls)
+        return [hook(value, cls) for value in values]
+    except Exception:  # noqa: S110 - Whatever it was, what follows says where.
+        pass
+    return [_explained(value, cls) for value in values]
+
+
+def _explained(value: Any, cls: type[T]) -> T:
+    try:
+        return reference.structure(value, cls)
     except Exception as error:
         fault = _first_fault(error)
     raise DecodeError(*fault)
@@ -176,7 +200,7 @@ def load(data: bytes, cls: type[T]) -> T:
 
 def unstructure(record: Any) -> Any:
     """Turn a model into what JSON can hold, under the wire's names, without absent fields."""
-    return _fast.unstructure(record)
+    return fast.unstructure(record)
 
 
 def dump(value: Any) -> bytes:

@@ -16,10 +16,12 @@ from .wire import JSON, Response
 
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
 
+# The types of an answer that is an array.
+_ARRAYS = (MULTIPART_JSON, JSON)
 _HREF = re.compile(r"/extension/([0-9]{1,19})(?:[/?]|$)", re.ASCII)
 
 
-@attrs.frozen
+@attrs.define
 class Answer:
     """One answer out of a batch.
 
@@ -28,17 +30,48 @@ class Answer:
         status: the status that the envelope gives it, 0 when that is no integer; None when it is
             not known which status belongs to it.
         body: its JSON, or the DecodeError that tells why there is none.
+        own_id: the id that the record itself says it is about, or None when it does not say.
     """
 
     claim: str | None
     status: int | None
     body: Any
+    own_id: str | None = attrs.field(init=False)
 
-    @property
-    def own_id(self) -> str | None:
-        """The id that the record itself says it is about, or None when it does not say."""
-        extension = self.body.get("extension") if isinstance(self.body, dict) else None
-        return _id(extension.get("id")) if isinstance(extension, dict) else None
+    @own_id.default
+    def _own_id(self) -> str | None:
+        return _own_id(self.body)
+
+
+def records(ids: Sequence[str], response: Response) -> list[Any]:
+    """Give the records of an answer in which everything is as it should be; else nothing.
+
+    Every status is 200, and every record names the id that was asked for at its place. Nearly all
+    answers are like that, and it takes no matching. Of all others `answers` makes the best.
+    """
+    header = response.headers.get("content-type", "")
+    try:
+        if header.partition(";")[0] in _ARRAYS:
+            lines = response.json()
+            bodies = [line["body"] for line in lines]
+        else:
+            boundary = multipart.boundary_of(header)
+            parts = multipart.uniform(response.body, boundary, 1 + len(ids))
+            summary, *bodies = map(convert.parse, parts)
+            lines = summary["response"]
+        statuses = [line["status"] for line in lines]
+        own_ids = [str(body["extension"]["id"]) for body in bodies]
+    except (DecodeError, LookupError, TypeError, ValueError):
+        return []
+    is_good = response.status == 207 and own_ids == [*ids] and statuses == [200] * len(ids)
+    if not is_good or set(map(type, statuses)) != {int} or any(map(refuses, bodies)):
+        return []
+    return bodies
+
+
+def refuses(body: Any) -> bool:
+    """Tell whether a body is that of an error."""
+    return type(body) is dict and ("errorCode" in body or "error" in body)
 
 
 def answers(ids: Sequence[str], response: Response) -> tuple[list[Answer], bool]:
@@ -52,9 +85,14 @@ def answers(ids: Sequence[str], response: Response) -> tuple[list[Answer], bool]
     if response.status != 207:
         raise DecodeError(f"HTTP {response.status} is no answer to {len(ids)} ids")
     header = response.headers.get("content-type", "")
-    if multipart.content_type(header)[0] in (MULTIPART_JSON, JSON):
+    if multipart.content_type(header)[0] in _ARRAYS:
         return _from_array(ids, response.json())
     return _from_parts(ids, header, response.body)
+
+
+def _own_id(body: Any) -> str | None:
+    extension = body.get("extension") if type(body) is dict else None
+    return _id(extension.get("id")) if type(extension) is dict else None
 
 
 def _id(value: object) -> str | None:
@@ -92,17 +130,18 @@ def _from_parts(ids: Sequence[str], header: str, body: bytes) -> tuple[list[Answ
     lines = _summary(split.parts[0], _most(ids))
     bodies = [_part(part) for part in split.parts[1:]]
     if split.closed and len(bodies) == len(lines):
-        pairs = [attrs.evolve(line, body=b) for line, b in zip(lines, bodies, strict=True)]
+        pairs = [Answer(*line, body) for line, body in zip(lines, bodies, strict=True)]
         if not _crossed(ids, pairs):
             return pairs, len(pairs) == len(ids)
     return _unpaired(lines, bodies), False
 
 
-def _summary(part: bytes, most: int) -> list[Answer]:
+def _summary(part: bytes, most: int) -> list[tuple[str | None, int]]:
+    """Read what the first part says of each answer: its id and its status."""
     summary = convert.parse(multipart.payload(part))
     lines = summary.get("response") if isinstance(summary, dict) else None
     if isinstance(lines, list) and len(lines) <= most and all(type(x) is dict for x in lines):
-        return [Answer(_href_id(line.get("href")), _status(line), {}) for line in lines]
+        return [(_href_id(line.get("href")), _status(line)) for line in lines]
     raise DecodeError("a multipart answer without its summary", "$.response")
 
 
@@ -130,12 +169,12 @@ def _crossed(ids: Sequence[str], pairs: Sequence[Answer]) -> bool:
     )
 
 
-def _unpaired(lines: Sequence[Answer], bodies: Sequence[Any]) -> list[Answer]:
+def _unpaired(lines: Sequence[tuple[str | None, int]], bodies: Sequence[Any]) -> list[Answer]:
     """Keep what proves itself when it is not known which line of the summary is whose.
 
     A record that names its id is an answer without a status; a line of the summary that refuses
     an id by its href is one without a body.
     """
     records = [answer for body in bodies if (answer := Answer(None, None, body)).own_id]
-    refusals = [line for line in lines if line.claim and (line.status or 0) >= 400]
+    refusals = [Answer(id_, status, {}) for id_, status in lines if id_ and status >= 400]
     return records + refusals

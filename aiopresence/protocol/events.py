@@ -34,7 +34,7 @@ _EVENT = re.compile(
 )
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class _Envelope:
     """A notification, but for its body."""
 

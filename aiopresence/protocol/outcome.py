@@ -8,11 +8,12 @@ from typing import Generic, TypeVar, overload
 import attrs
 
 from ..errors import BatchError, PresenceError
+from .frozen import unfrozen
 
 T = TypeVar("T")
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Outcome(Generic[T]):
     """One id's answer: a value or an error, never both.
 
@@ -105,6 +106,20 @@ def _of(id_: str, error: PresenceError) -> PresenceError:
     own = copy(error)
     own.add_note(f"extension {id_}")
     return own
+
+
+_Open = unfrozen(Outcome)
+
+
+def succeeded(ids: Iterable[str], values: Iterable[T]) -> list[Outcome[T]]:
+    """Give each id its value, with status 200."""
+    outcomes = []
+    for id_, value in zip(ids, values, strict=True):
+        it = _Open()
+        it.id, it.status, it.value, it.error = id_, 200, value, None
+        it.__class__ = Outcome
+        outcomes.append(it)
+    return outcomes
 
 
 def failed(ids: Iterable[str], error: PresenceError, status: int | None) -> list[Outcome[T]]:

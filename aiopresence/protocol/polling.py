@@ -56,9 +56,7 @@ def interval(way: Way, limits: Mapping[str, GroupLimits]) -> float:
     return _way(way.source, way.requests, group, limits).interval
 
 
-def _way(
-    source: ChangeSource, requests: int, group: str, limits: Mapping[str, GroupLimits]
-) -> Way:
+def _way(source: ChangeSource, requests: int, group: str, limits: Mapping[str, GroupLimits]) -> Way:
     known = limits.get(group, DEFAULTS[group])
     left = known.limit if known.remaining is None else known.remaining
     each = known.window / known.limit
