@@ -1,0 +1,204 @@
+"""A server that costs next to nothing: real answers of the embedded platform, served from memory.
+
+It runs in a process of its own and knows four answers: a token, a presence record, a batch of them
+and a page of 1,000 of the account, each plain or detailed. Everybody has the presence that one of
+1,000 extensions of the embedded platform has, under their own id; what was made once is kept. It
+counts no requests and tells of limits that nobody reaches.
+
+Ids have ten digits. Its processor time so far is at `USED`.
+
+Run: python -m benchmarks.canned, which prints its address and ends when its input does.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from . import bodies
+
+PAGES, PER_PAGE = 10, 1000
+# What it tells of its limits: as many as the library believes in, in a second.
+LIMIT, WINDOW = 10_000, 1.0
+ACCOUNT = "/restapi/v1.0/account/~"
+USED = "/used"
+
+# As long as a real one, and nothing that is in an answer: there it would be blanked out.
+TOKEN = "U0pDMTJQMDFQQVMwMHxBQUR" * 4
+_LOGIN = {
+    "access_token": TOKEN,
+    "token_type": "bearer",
+    "expires_in": 3600,
+    "scope": "ReadPresence",
+    "owner_id": "1000000001",
+    "endpoint_id": "canned",
+}
+_EDGE = "Boundary_of_a_canned_answer"
+
+
+def ids(count: int) -> list[str]:
+    """Give the ids of the first so many of the account."""
+    return [str(10**9 + n) for n in range(count)]
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Run the server and give its address."""
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    ) as process:
+        if process.stdout is None:
+            raise RuntimeError("it has an output")
+        yield process.stdout.readline().strip()
+
+
+class Answers:
+    """The answers by their path and query, as bytes on the wire."""
+
+    def __init__(self) -> None:
+        taken = bodies.take()
+        # A record is its text between the places where its id stands.
+        self._records = {
+            False: [_split(record) for record in json.loads(taken.page.body)["records"]],
+            True: [_split(record) for record in json.loads(taken.detailed_page.body)["records"]],
+        }
+        self._made: dict[str, bytes] = {}
+
+    def get(self, target: str) -> bytes:
+        """Give the answer to a GET."""
+        if target == USED:
+            return _answer(200, _dump(time.process_time()))
+        if target not in self._made:
+            self._made[target] = self._make(target)
+        return self._made[target]
+
+    def _make(self, target: str) -> bytes:
+        url = urlsplit(target)
+        query = parse_qs(url.query)
+        detailed = query.get("detailedTelephonyState") == ["true"]
+        if url.path == f"{ACCOUNT}/presence":
+            return self._page(int(query.get("page", ["1"])[0]), detailed=detailed)
+        asked = url.path.removeprefix(f"{ACCOUNT}/extension/").removesuffix("/presence").split(",")
+        if len(asked) == 1:
+            return _answer(200, self._record(asked[0], detailed=detailed))
+        lines = [_line(f"{ACCOUNT}/extension/{id_}/presence") for id_ in asked]
+        documents = [_dump({"response": lines})]
+        documents += [self._record(id_, detailed=detailed) for id_ in asked]
+        return _answer(207, _multipart(documents), f"multipart/mixed; boundary={_EDGE}")
+
+    def _page(self, number: int, *, detailed: bool) -> bytes:
+        start = (number - 1) * PER_PAGE
+        end = start + PER_PAGE
+        records = [self._record(id_, detailed=detailed) for id_ in ids(end)[start:]]
+        tail = _dump(
+            {
+                "paging": {
+                    "page": number,
+                    "perPage": PER_PAGE,
+                    "pageStart": start,
+                    "pageEnd": end - 1,
+                    "totalPages": PAGES,
+                    "totalElements": PAGES * PER_PAGE,
+                },
+                "navigation": {"firstPage": {"uri": f"{ACCOUNT}/presence?page=1&perPage=1000"}},
+            }
+        )
+        body = b'{"records":[' + b",".join(records) + b"]," + tail[1:]
+        return _answer(200, body, group="heavy")
+
+    def _record(self, id_: str, *, detailed: bool) -> bytes:
+        records = self._records[detailed]
+        return id_.encode().join(records[int(id_) % len(records)])
+
+
+def _split(record: dict[str, Any]) -> list[bytes]:
+    return _dump(record).split(str(record["extension"]["id"]).encode())
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _line(href: str) -> dict[str, object]:
+    return {"href": href, "status": 200, "responseDescription": "OK"}
+
+
+def _multipart(documents: Sequence[bytes]) -> bytes:
+    edge = b"--" + _EDGE.encode()
+    head = edge + b"\r\nContent-Type: application/json\r\n\r\n"
+    return b"".join(head + document + b"\r\n" for document in documents) + edge + b"--\r\n"
+
+
+def _answer(
+    status: int, body: bytes, content_type: str = "application/json", group: str = "light"
+) -> bytes:
+    head = (
+        f"HTTP/1.1 {status} OK\r\n"
+        f"Content-Type: {content_type}\r\n"
+        "RCRequestId: a0116be5-ab0c-4681-88f8-e3d0d3290a4c\r\n"
+        f"X-Rate-Limit-Group: {group}\r\n"
+        f"X-Rate-Limit-Limit: {LIMIT}\r\n"
+        f"X-Rate-Limit-Remaining: {LIMIT}\r\n"
+        f"X-Rate-Limit-Window: {WINDOW:g}\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Server: canned\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Connection(asyncio.Protocol):
+    """One connection: requests one after the other, each whole before it is answered."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._received = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where answers go."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer, once the request is all there."""
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        method, target, _ = head.split(b" ", 2)
+        if method == b"GET":
+            answer = self._answers.get(target.decode())
+        elif len(body) < _length(head):
+            return
+        else:
+            answer = _answer(200, _dump(_LOGIN), group="auth")
+        self._received = b""
+        self._transport.write(answer)
+
+
+def _length(head: bytes) -> int:
+    lines = head.lower().split(b"\r\n")
+    return next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
+
+
+async def serve(answers: Answers) -> None:
+    """Serve until the input ends."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(answers), "127.0.0.1")
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await lines.read()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Answers()))
