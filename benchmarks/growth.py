@@ -29,9 +29,9 @@ from .report import Row, Times, finish, ratio
 
 SMALLEST, LARGEST = 10**3, 10**6
 SIZES = (SMALLEST, 10**4, 10**5, LARGEST)
-ROUNDS = 50
+ROUNDS = 100
 # How many ids of the largest read fall into one round, and how many of each other one.
-PIECE, OTHER_PIECE = LARGEST // ROUNDS, 4_000
+PIECE, OTHER_PIECE = LARGEST // ROUNDS, 2_000
 WARM = 300
 TARGET, MEMORY = 1.1, 30.0
 
@@ -148,10 +148,10 @@ def measure() -> list[Row]:
     answer = bodies.take().plain
     given = {"type": answer.headers["content-type"], "body": answer.body.decode()}
     times = asyncio.run(compared(Wire(given["type"], answer.body)))
-    late = {name: values[-ROUNDS // 5 :] for name, values in times.items()}
+    late = {name: values[-ROUNDS // 4 :] for name, values in times.items()}
     return [
         *(_dearer(f"{size:,}", times, size) for size in SIZES[1:]),
-        _dearer(f"the last fifth of {LARGEST:,}", late, LARGEST),
+        _dearer(f"the last quarter of {LARGEST:,}", late, LARGEST),
         *(
             Row(
                 *("growth", f"memory for {size:,} ids"),
