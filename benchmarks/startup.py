@@ -1,13 +1,17 @@
 """How long does it take to begin, against what it cannot do without?
 
 Importing the library and asking the command for its help, each against `import aiohttp`, in
-processes of their own that take turns. And whether a session brings in parts that it does not need.
+processes of their own that take turns. All is compiled before, as it is once it is installed. And
+whether a session brings in parts that it does not need.
 
 Run: python -m benchmarks.startup
 """
 
+import os
 import subprocess
 import sys
+from functools import partial
+from tempfile import TemporaryDirectory
 
 from .report import Row, Times, finish, interleaved, ratio
 
@@ -33,22 +37,29 @@ print(sum(name == part or name.startswith(part + ".") for name in sys.modules fo
 """
 
 
-def python(*arguments: str) -> str:
-    """Run Python once, and give what it prints."""
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
-    return done.stdout
+def python(arguments: tuple[str, ...], compiled: str) -> str:
+    """Run Python once, and give what it prints; `compiled` is where to keep bytecode."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
+    return subprocess.run(  # noqa: S603 - our own commands
+        [sys.executable, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
 
 
-def taken() -> Times:
+def taken(compiled: str) -> Times:
     """Give the seconds that each takes, by round."""
-    contestants = {name: lambda a=arguments: python(*a) for name, arguments in THINGS.items()}
+    contestants = {name: partial(python, command, compiled) for name, command in THINGS.items()}
     return interleaved(contestants, rounds=RUNS, seconds=0.0)
 
 
 def measure() -> list[Row]:
     """Measure all."""
-    times = taken()
+    with TemporaryDirectory() as compiled:
+        times = taken(compiled)
+        parts = float(python(("-c", _COUNT), compiled))
     return [
         *(
             ratio("startup", f"{name} over {AIOHTTP}", times, name, AIOHTTP, target=target)
@@ -56,7 +67,7 @@ def measure() -> list[Row]:
         ),
         Row(
             *("startup", "modules of sandbox, webhooks, cli and redis that a session brings in"),
-            *(float(python("-c", _COUNT)), "modules", 0.0),
+            *(parts, "modules", 0.0),
         ),
     ]
 
