@@ -13,6 +13,7 @@ Run: python -m benchmarks.events
 import asyncio
 import gc
 import json
+import statistics
 import sys
 import time
 from collections.abc import Mapping
@@ -121,10 +122,11 @@ class Follower:
 
 def of_events() -> list[Row]:
     """Measure the events."""
-    followers = {
-        name: Follower(asyncio.run(_collect(detailed=detailed)))
-        for name, detailed in DETAILED.items()
+    stories = {
+        name: asyncio.run(_collect(detailed=detailed)) for name, detailed in DETAILED.items()
     }
+    sizes = {name: statistics.mean(map(len, story.frames)) for name, story in stories.items()}
+    followers = {name: Follower(story) for name, story in stories.items()}
     rates: dict[str, list[float]] = {name: [] for name in followers}
     for follower in followers.values():
         follower.take(WARM - 2)
@@ -132,7 +134,12 @@ def of_events() -> list[Row]:
         for name, follower in followers.items():
             rates[name].append(follower.take(PIECE))
     return [
-        spread("events", f"{name} events", rate, unit="events/s", target=RATE, at_least=True)
+        spread(
+            *("events", f"{name} events, {sizes[name]:,.0f} characters each", rate),
+            unit="events/s",
+            target=RATE,
+            at_least=True,
+        )
         for name, rate in rates.items()
     ]
 
