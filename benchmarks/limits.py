@@ -8,53 +8,43 @@ ways to send the 300 batches that 9,000 extensions take:
 - all at once, each one sleeping as long as Retry-After says when refused;
 - eight at a time, each one sleeping window x 2^n when refused for the n-th time.
 
+And in virtual time, with RingCentral's minute: 1,000 requests that take 200 ms each.
+
 Run: python -m benchmarks.limits
 """
 
 import asyncio
-import platform
 import random
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import ceil
 
 import aiohttp
-import attrs
 from yarl import URL
 
 from aiopresence import PresenceSession
 from aiopresence.sandbox import Sandbox
+
+from . import virtual
+from .report import Row, finish
 
 EXTENSIONS = 9_000
 BATCH = 30
 LIMIT = 50
 WINDOW = 1.0
 # A policy that has not finished by then is stopped.
-PATIENCE = 40 * WINDOW
+PATIENCE = 30 * WINDOW
 
+LATENCY, MINUTE, MANY = 0.2, 60.0, 1_000
+
+OURS = "aiopresence"
 REQUESTS = EXTENSIONS // BATCH
-# The first burst goes at once, and each further one a window later.
-OPTIMUM = (ceil(REQUESTS / LIMIT) - 1) * WINDOW
 
 
-@attrs.frozen
-class Result:
-    """What one way of sending came to."""
-
-    name: str
-    seconds: float
-    answered: int
-    refused: int
-    in_penalty: int
-
-    def __str__(self) -> str:
-        finished = self.answered == EXTENSIONS
-        time_taken = f"{self.seconds:6.2f} s" if finished else "     not"
-        ratio = f"{self.seconds / OPTIMUM:5.2f} x" if finished else "finished"
-        return (
-            f"{self.name:<34} {time_taken} {ratio} {self.answered:>9,} {self.refused:>7,}"
-            f" {self.in_penalty:>10,}"
-        )
+def optimum(requests: int, window: float) -> float:
+    """Give the seconds it takes at best: a burst at once, and each further one a window later."""
+    return (ceil(requests / LIMIT) - 1) * window
 
 
 async def with_aiopresence(sandbox: Sandbox) -> int:
@@ -118,23 +108,56 @@ async def backing_off(sandbox: Sandbox) -> int:
     )
 
 
-async def main() -> None:
-    """Try each way on a platform of its own and print the table."""
-    print(f"{REQUESTS} requests, {LIMIT} per {WINDOW:g} s: at best {OPTIMUM:.2f} s.")
-    print(f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}\n")
-    print(f"{'':<34} {'time':>8} {'':>8} {'answered':>9} {'429s':>7} {'in penalty':>10}")
-    for name, way in (
-        ("aiopresence", with_aiopresence),
-        ("gather + Retry-After", all_at_once),
-        ("8 workers, window x 2^n back-off", backing_off),
+WAYS = {
+    OURS: with_aiopresence,
+    "gather and Retry-After": all_at_once,
+    "8 workers, window x 2^n back-off": backing_off,
+}
+
+
+async def of_way(name: str, way: Callable[[Sandbox], Awaitable[int]]) -> list[Row]:
+    """Try one way on a platform of its own."""
+    async with Sandbox(EXTENSIONS, window=WINDOW) as sandbox:
+        started = time.perf_counter()
+        answered = await way(sandbox)
+        seconds = time.perf_counter() - started
+        refused = sandbox.counters.rate_limited
+    took = "time over the optimum"
+    if answered < EXTENSIONS:
+        took = f"{took} (stopped with {answered:,} of {EXTENSIONS:,} answered)"
+    # The others are there to compare with.
+    longest, most = (1.10, 0.0) if name == OURS else (None, None)
+    return [
+        Row("limits", f"{name}: {took}", seconds / optimum(REQUESTS, WINDOW), target=longest),
+        Row("limits", f"{name}: refusals", refused, "429s", most),
+    ]
+
+
+async def of_minutes() -> list[Row]:
+    """Send many requests in virtual time."""
+    async with (
+        virtual.sandbox(MANY * BATCH, latency=LATENCY) as sandbox,
+        virtual.session(sandbox) as session,
     ):
-        async with Sandbox(EXTENSIONS, window=WINDOW) as sandbox:
-            started = time.perf_counter()
-            answered = await way(sandbox)
-            seconds = time.perf_counter() - started
-            counters = sandbox.counters
-            print(Result(name, seconds, answered, counters.rate_limited, counters.in_penalty))
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        result = await session.read_user_presence_statuses(sandbox.extension_ids)
+        took, best = loop.time() - started, optimum(MANY, MINUTE)
+        what = f"{OURS}: {MANY:,} requests of {LATENCY * 1000:.0f} ms by the minute"
+        return [
+            Row("limits", f"{what}: time over the optimum", took / best, target=1.05),
+            Row("limits", f"{what}: refusals", sandbox.counters.rate_limited, "429s", 0.0),
+            Row("limits", f"{what}: ids without a value", len(result.errors), "ids", 0.0),
+        ]
+
+
+def measure() -> list[Row]:
+    """Try each way, and many requests in virtual time."""
+    return [
+        *(row for name, way in WAYS.items() for row in asyncio.run(of_way(name, way))),
+        *virtual.run(of_minutes()),
+    ]
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(finish(measure()))

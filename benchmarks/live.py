@@ -9,19 +9,19 @@ Run: python -m benchmarks.live
 """
 
 import asyncio
-import platform
-import resource
 import statistics
 import sys
 import time
 from array import array
 from pathlib import Path
 
-import aiohttp
 import attrs
 
 from aiopresence import PresenceBoard, PresenceSession
 from aiopresence.sandbox import Sandbox
+
+from . import memory
+from .report import Row, finish
 
 EXTENSIONS = 5_000
 RATE = 2_000.0
@@ -57,8 +57,8 @@ async def follow(board: PresenceBoard, latencies: "array[float]") -> None:
         latencies.append(late)
 
 
-async def measure(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader) -> bool:
-    """Follow the platform, and tell whether all was as it should be."""
+async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader) -> list[Row]:
+    """Follow the platform, and tell how well that went."""
     latencies = array("d")
     grant = Sandbox(EXTENSIONS).grant  # The same seed makes the same credentials.
     async with (
@@ -70,10 +70,10 @@ async def measure(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReade
         say.write(b"start\n")
         used = time.process_time()
         await asyncio.sleep(WARM)
-        warm = memory()
+        warm = memory.peak()
         changes = int(await hear.readline())
         await asyncio.sleep(1.0)  # The last ones are on their way.
-        grown, used = memory() - warm, time.process_time() - used
+        grown, used = memory.peak() - warm, time.process_time() - used
         wrong = [
             record
             async for record in session.iter_account_presence(detailed_telephony_state=True)
@@ -83,45 +83,49 @@ async def measure(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReade
         stats = session.stats
         following.cancel()
         say.write(b"stop\n")
-    median = statistics.median(latencies)
-    print(f"{'changes made':<34} {changes:>10,}")
-    print(f"{'events received':<34} {stats.events:>10,}")
-    print(f"{'lost':<34} {changes - stats.events:>10,}")
-    print(f"{'gaps reported':<34} {stats.resyncs:>10,}")
-    print(f"{'records that differ at the end':<34} {len(wrong):>10,}")
-    print(f"{'latency, median':<34} {median * 1000:>10.1f} ms")
-    print(f"{'latency, 99 %':<34} {statistics.quantiles(latencies, n=100)[98] * 1000:>10.1f} ms")
-    print(f"{'memory, growth after ' + format(WARM, '.0f') + ' s':<34} {grown / 1024:>10.1f} MB")
-    print(f"{'processor time of the client':<34} {used / SECONDS * 100:>10.0f} %")
-    return stats.events == changes and not wrong and median < 0.02 and stats.resyncs == 0
+    low, middle, high = (1000 * late for late in statistics.quantiles(latencies, n=4))
+    latest = 1000 * statistics.quantiles(latencies, n=100)[98]
+    return [
+        Row("live", "events", stats.events, "events"),
+        Row("live", "changes that were lost", changes - stats.events, "changes", 0.0),
+        Row("live", "gaps reported", stats.resyncs, "gaps", 0.0),
+        Row("live", "records that differ at the end", len(wrong), "records", 0.0),
+        Row("live", "latency", middle, "ms", 20.0, spread=(low, high)),
+        Row("live", "latency, 99 %", latest, "ms"),
+        Row("live", f"memory, growth after {WARM:.0f} s", grown, "MB"),
+        Row("live", "processor time of the client", 100 * used / SECONDS, "%"),
+    ]
 
 
-def memory() -> int:
-    """Give the largest size that this process has had, in KB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-async def main() -> int:
-    """Run both sides, and print a table."""
-    if sys.argv[1:] == ["serve"]:
-        await serve()
-        return 0
-    print(f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}")
-    print(f"{EXTENSIONS:,} extensions, {RATE:,.0f} changes a second, {SECONDS:.0f} s")
+async def both() -> list[Row]:
+    """Run the platform, and follow it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.live", "serve"),
+        *(sys.executable, "-m", __spec__.name, "serve"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1],
     )
     say, hear = process.stdin, process.stdout
     if say is None or hear is None:
-        return 1
+        raise SystemExit("there is no way to talk to the platform")
     url = (await hear.readline()).decode().strip()
-    good = await measure(url, say, hear)
+    rows = await watch(url, say, hear)
     await process.wait()
-    return 0 if good else 1
+    return rows
+
+
+def measure() -> list[Row]:
+    """Measure all."""
+    return asyncio.run(both())
+
+
+def main() -> int:
+    """Measure all; or, when told to, be the platform."""
+    if sys.argv[1:] != ["serve"]:
+        return finish(measure())
+    asyncio.run(serve())
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

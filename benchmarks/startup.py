@@ -1,48 +1,76 @@
-"""How long does the command take to begin, against what it cannot do without?
+"""How long does it take to begin, against what it cannot do without?
 
-`aiopresence --help` and importing the library, each against `import aiohttp`, in processes of their
-own, one after the other; medians of each.
+Importing the library and asking the command for its help, each against `import aiohttp`, in
+processes of their own that take turns. All is compiled before, as it is once it is installed. And
+whether a session brings in parts that it does not need.
 
 Run: python -m benchmarks.startup
 """
 
-import platform
-import statistics
+import os
 import subprocess
 import sys
-import time
+from functools import partial
+from tempfile import TemporaryDirectory
+
+from .report import Row, Times, finish, interleaved, ratio
 
 RUNS = 15
+AIOHTTP = "import aiohttp"
 THINGS = {
-    "import aiohttp": ("-c", "import aiohttp"),
-    "aiopresence --help": ("-c", "from aiopresence.cli import main; main()", "--help"),
+    AIOHTTP: ("-c", AIOHTTP),
     "import aiopresence": ("-c", "import aiopresence"),
     "from aiopresence import PresenceSession": ("-c", "from aiopresence import PresenceSession"),
+    "aiopresence --help": ("-c", "from aiopresence.cli import main; main()", "--help"),
 }
+TARGETS = {
+    "import aiopresence": 1.25,
+    "from aiopresence import PresenceSession": 1.25,
+    "aiopresence --help": 1.0,
+}
+# What only some need.
+PARTS = ("aiopresence.sandbox", "aiopresence.webhooks", "aiopresence.cli", "redis")
+_COUNT = f"""
+import sys
+from aiopresence import PresenceSession
+print(sum(name == part or name.startswith(part + ".") for name in sys.modules for part in {PARTS}))
+"""
 
 
-def seconds(arguments: tuple[str, ...]) -> float:
-    """Run Python once, and give the seconds."""
-    started = time.perf_counter()
-    subprocess.run(  # noqa: S603 - our own commands
-        [sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True
-    )
-    return time.perf_counter() - started
+def python(arguments: tuple[str, ...], compiled: str) -> str:
+    """Run Python once, and give what it prints; `compiled` is where to keep bytecode."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
+    return subprocess.run(  # noqa: S603 - our own commands
+        [sys.executable, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    print(f"Python {platform.python_version()}, {RUNS} runs each")
-    for arguments in THINGS.values():
-        seconds(arguments)  # Whatever has to be compiled is.
-    taken: dict[str, list[float]] = {name: [] for name in THINGS}
-    for _ in range(RUNS):
-        for name, arguments in THINGS.items():
-            taken[name].append(seconds(arguments))
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    for name, median in medians.items():
-        print(f"{name:<42} {median * 1000:>6.0f} ms {median / medians['import aiohttp']:>5.2f} x")
+def taken(compiled: str) -> Times:
+    """Give the seconds that each takes, by round."""
+    contestants = {name: partial(python, command, compiled) for name, command in THINGS.items()}
+    return interleaved(contestants, rounds=RUNS, seconds=0.0)
+
+
+def measure() -> list[Row]:
+    """Measure all."""
+    with TemporaryDirectory() as compiled:
+        times = taken(compiled)
+        parts = float(python(("-c", _COUNT), compiled))
+    return [
+        *(
+            ratio("startup", f"{name} over {AIOHTTP}", times, name, AIOHTTP, target=target)
+            for name, target in TARGETS.items()
+        ),
+        Row(
+            *("startup", "modules of sandbox, webhooks, cli and redis that a session brings in"),
+            *(parts, "modules", 0.0),
+        ),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(finish(measure()))

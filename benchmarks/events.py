@@ -1,0 +1,196 @@
+"""How many events a second does a board take in, and how large is it for a large account?
+
+- From the text of a notification over the typed event to the board, on one core. The texts are
+  what the embedded platform has sent of a simulated account, as many as make the session's tables
+  full before anything is timed.
+- The memory of a board of 100,000 extensions, in a process of its own: what it has grown by since
+  the first page was read, and what it had grown by at most meanwhile. With calls, one for every
+  second extension.
+
+Run: python -m benchmarks.events
+"""
+
+import asyncio
+import gc
+import json
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import attrs
+
+from aiopresence import ChangeSource, GetPresenceInfo, JwtGrant, PresenceEvent, PresenceSession
+from aiopresence.protocol.board import Board
+from aiopresence.protocol.gateway import Gateway
+from aiopresence.protocol.recovery import MAX_SEEN
+from aiopresence.sandbox import Sandbox
+
+from . import memory
+from .report import Row, finish, spread
+
+EXTENSIONS = 500
+# Changes before anybody looks: extensions then have as many calls as they ever will.
+BEFORE = 20 * EXTENSIONS
+# Events before anything is timed.
+WARM = MAX_SEEN + 2_000
+ROUNDS, PIECE = 20, 500
+RATE = 20_000.0
+
+LARGE = 100_000
+CALLS = LARGE // 2
+MEMORY = 200.0
+PLENTY = {"Auth": 9_000, "Heavy": 9_000}
+
+DETAILED = {"plain": False, "detailed": True}
+
+
+@attrs.frozen
+class Story:
+    """What a session is told.
+
+    Attributes:
+        records: how things are at first, by id.
+        frames: what then comes over the socket: a greeting, the subscription, notifications.
+    """
+
+    records: Mapping[str, GetPresenceInfo]
+    frames: list[str]
+
+
+async def _collect(*, detailed: bool) -> Story:
+    frames: list[str] = []
+
+    def keep(text: str) -> str:
+        frames.append(text)
+        return text
+
+    async with Sandbox(EXTENSIONS) as sandbox:
+        life = sandbox.simulate(1.0)
+        for _ in range(BEFORE):
+            life.step()
+        sandbox.gateway.replace(keep, times=None)
+        async with (
+            PresenceSession(sandbox.grant, server=sandbox.url) as session,
+            session.board(detailed_telephony_state=detailed) as board,
+        ):
+            await board.wait_ready()
+            records = dict(board)
+            while len(frames) < WARM + ROUNDS * PIECE:
+                life.step()
+    return Story(records, frames)
+
+
+class Follower:
+    """An event session and a board, without anything between.
+
+    Args:
+        story: what they are told.
+    """
+
+    def __init__(self, story: Story) -> None:
+        self._frames = iter(story.frames)
+        greeting, answer = next(self._frames), next(self._frames)
+        asked = json.loads(answer)[0]["messageId"]
+        self._gateway = Gateway(("all",), lambda: str(asked))
+        self._gateway.connected(0.0)
+        for frame in (greeting, answer):
+            self._gateway.receive(0.0, frame)
+        self._now = datetime.now(UTC)
+        self._board = Board(None)
+        reading = self._board.begin()
+        for id_, record in story.records.items():
+            [*self._board.put(reading, id_, record, ChangeSource.ACCOUNT, self._now)]
+        self._board.end(reading, complete=True)
+
+    def take(self, count: int) -> float:
+        """Take some events in, and give how many a second of processor time."""
+        frames = [next(self._frames) for _ in range(count)]
+        changes = 0
+        started = time.process_time()
+        for frame in frames:
+            for happening in self._gateway.receive(0.0, frame):
+                if isinstance(happening, PresenceEvent):
+                    for _ in self._board.apply(happening, self._now):
+                        changes += 1
+        used = time.process_time() - started
+        if changes != count or not self._board.is_settled:
+            raise SystemExit(f"{count} events made {changes} changes")
+        return count / used
+
+
+def of_events() -> list[Row]:
+    """Measure the events."""
+    stories = {
+        name: asyncio.run(_collect(detailed=detailed)) for name, detailed in DETAILED.items()
+    }
+    sizes = {name: statistics.mean(map(len, story.frames)) for name, story in stories.items()}
+    followers = {name: Follower(story) for name, story in stories.items()}
+    rates: dict[str, list[float]] = {name: [] for name in followers}
+    for follower in followers.values():
+        follower.take(WARM - 2)
+    for _ in range(ROUNDS):
+        for name, follower in followers.items():
+            rates[name].append(follower.take(PIECE))
+    return [
+        spread(
+            *("events", f"{name} events, {sizes[name]:,.0f} characters each", rate),
+            unit="events/s",
+            target=RATE,
+            at_least=True,
+        )
+        for name, rate in rates.items()
+    ]
+
+
+async def _of_memory() -> list[Row]:
+    async with Sandbox(LARGE, limits=PLENTY) as sandbox:
+        life = sandbox.simulate(1.0)
+        for _ in range(CALLS):
+            life.step()
+        given = {"server": sandbox.url, "grant": attrs.astuple(sandbox.grant)}
+        rows = []
+        for name in DETAILED:
+            now, most = await asyncio.to_thread(
+                memory.in_process, __spec__.name, "grow", name, given=given
+            )
+            what = f"a board of {LARGE:,} extensions, {name}"
+            rows += [
+                Row("events", what, now, "MB", MEMORY),
+                Row("events", f"{what}: at most, while it was read", most, "MB", MEMORY),
+            ]
+        return rows
+
+
+async def grow(server: str, grant: JwtGrant, *, detailed: bool) -> tuple[float, float]:
+    """Give by how much this process grows with a board, in the end and at most."""
+    async with PresenceSession(grant, server=server) as session:
+        await session.read_account_presence(detailed_telephony_state=detailed)
+        gc.collect()
+        before = memory.resident()
+        async with session.board(detailed_telephony_state=detailed) as board:
+            await board.wait_ready()
+            if len(board) != LARGE:
+                raise SystemExit(f"{len(board)} extensions are on the board")
+            gc.collect()
+            return memory.resident() - before, memory.peak() - before
+
+
+def measure() -> list[Row]:
+    """Measure all."""
+    return [*of_events(), *asyncio.run(_of_memory())]
+
+
+def main() -> int:
+    """Measure all; or, when told to, the memory of one board."""
+    if sys.argv[1:2] != ["grow"]:
+        return finish(measure())
+    given = json.load(sys.stdin)
+    grant = JwtGrant(*given["grant"])
+    print(json.dumps(asyncio.run(grow(given["server"], grant, detailed=DETAILED[sys.argv[2]]))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

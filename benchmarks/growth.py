@@ -1,0 +1,181 @@
+"""Does reading stay as cheap for a million ids as for a thousand, in time and in memory?
+
+`iter_user_presence_statuses` reads ids from a generator, through the whole library but for the
+wire: every request is answered at once, with what the embedded platform wrote for thirty others.
+
+- Processor time per id. A thousand ids are read again and again between pieces of one read of a
+  million, so that whatever else the machine does falls on both.
+- Memory: the most that a process of its own takes, over what it took after 300 ids.
+
+Run: python -m benchmarks.growth
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from aiopresence import GetPresenceInfo, GroupLimits, Outcome, PresenceSession, Response
+from aiopresence.protocol import multipart
+from aiopresence.protocol.wire import Request
+from aiopresence.transport.http import Http
+
+from . import bodies, memory
+from .report import Row, Times, finish, ratio
+
+SMALLEST, LARGEST = 10**3, 10**6
+SIZES = (SMALLEST, 10**4, 10**5, LARGEST)
+ROUNDS = 100
+# How many ids of the largest read fall into one round, and how many of each other one.
+PIECE, OTHER_PIECE = LARGEST // ROUNDS, 2_000
+WARM = 300
+TARGET, MEMORY = 1.1, 30.0
+
+Outcomes = AsyncGenerator[Outcome[GetPresenceInfo], None]
+
+_ID = re.compile(rb'(?<=/extension/)\d+|(?<="id":)\d+')
+
+
+class Wire(Http):
+    """Answers every batch at once.
+
+    Args:
+        content_type: of an answer that the platform has written.
+        body: its body.
+    """
+
+    def __init__(self, content_type: str, body: bytes) -> None:
+        self._headers = {"content-type": content_type}
+        self._dashes = b"--" + multipart.boundary_of(content_type)
+        _, self._summary, *self._records = body.split(self._dashes)[:-1]
+        self._cut: dict[int, tuple[list[bytes], list[int]]] = {}
+
+    async def open(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def send(self, request: Request[Any], *_: object) -> Response:
+        """Answer."""
+        ids = request.path.split("/")[-2].encode().split(b",")
+        texts, places = self._cut.get(len(ids)) or self._cut.setdefault(
+            len(ids), self._cut_to(len(ids))
+        )
+        body = [b""] * (len(texts) + len(places))
+        body[::2] = texts
+        body[1::2] = [ids[place] for place in places]
+        return Response(207, self._headers, b"".join(body))
+
+    def _cut_to(self, count: int) -> tuple[list[bytes], list[int]]:
+        """Give the texts between the ids of the first records, and which id goes where."""
+        head, lines = self._summary.split(b"\r\n\r\n")
+        lines = json.dumps({"response": json.loads(lines)["response"][:count]}).encode()
+        summary = b"%b\r\n\r\n%b\r\n" % (head, lines)
+        body = self._dashes.join([b"", summary, *self._records[:count], b"--\r\n"])
+        ids = _ID.findall(body)
+        order = [*dict.fromkeys(ids)]
+        return _ID.split(body), [order.index(id_) for id_ in ids]
+
+
+class Session(PresenceSession):
+    """A session on such a wire, whose limits hold nothing back."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__("token", limits={"Light": GroupLimits(10_000, window=0.01)})
+        self._delivery._http = wire
+
+
+def ids(count: int) -> Iterator[str]:
+    """Make as many ids."""
+    return (str(number) for number in range(10**11, 10**11 + count))
+
+
+async def again_and_again(session: PresenceSession, count: int) -> Outcomes:
+    """Read as many ids, again and again."""
+    while True:
+        async with aclosing(session.iter_user_presence_statuses(ids(count))) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+
+async def take(outcomes: Outcomes, count: int) -> float:
+    """Take some outcomes, and give the processor time of each."""
+    started = time.process_time()
+    for _ in range(count):
+        if (await anext(outcomes)).value is None:
+            raise SystemExit("an id was not answered as it should be")
+    for _ in range(100):  # What is read ahead is no other read's time.
+        await asyncio.sleep(0)
+    return (time.process_time() - started) / count
+
+
+async def compared(wire: Wire) -> Times:
+    """Give the seconds per id for each size, by round."""
+    times: dict[str, list[float]] = {str(size): [] for size in SIZES}
+    async with Session(wire) as session:
+        reads = {size: again_and_again(session, size) for size in SIZES}
+        for outcomes in reads.values():
+            await take(outcomes, SMALLEST)
+        for _ in range(ROUNDS):
+            for size, outcomes in reads.items():
+                count = PIECE if size == LARGEST else OTHER_PIECE
+                times[str(size)].append(await take(outcomes, count))
+        for outcomes in reads.values():
+            await outcomes.aclose()
+    return times
+
+
+async def grown(wire: Wire, count: int) -> float:
+    """Give by how much this process grows while it reads as many ids."""
+    async with Session(wire) as session:
+        reading = again_and_again(session, WARM)
+        await take(reading, WARM)
+        await reading.aclose()
+        before = memory.resident()
+        reading = again_and_again(session, count)
+        await take(reading, count)
+        await reading.aclose()
+        return memory.peak() - before
+
+
+def measure() -> list[Row]:
+    """Measure all."""
+    answer = bodies.take().plain
+    given = {"type": answer.headers["content-type"], "body": answer.body.decode()}
+    times = asyncio.run(compared(Wire(given["type"], answer.body)))
+    late = {name: values[-ROUNDS // 4 :] for name, values in times.items()}
+    return [
+        *(_dearer(f"{size:,}", times, size) for size in SIZES[1:]),
+        _dearer(f"the last quarter of {LARGEST:,}", late, LARGEST),
+        *(
+            Row(
+                *("growth", f"memory for {size:,} ids"),
+                *(memory.in_process(__spec__.name, str(size), given=given), "MB", MEMORY),
+            )
+            for size in SIZES
+        ),
+    ]
+
+
+def _dearer(what: str, times: Times, size: int) -> Row:
+    what = f"time per id, {what} over {SMALLEST:,}"
+    return ratio("growth", what, times, str(size), str(SMALLEST), target=TARGET)
+
+
+def main() -> int:
+    """Measure all; or, when a number of ids is given, the memory that they take."""
+    if not (sys.argv[1:] and sys.argv[1].isdigit()):
+        return finish(measure())
+    given = json.load(sys.stdin)
+    wire = Wire(given["type"], given["body"].encode())
+    print(asyncio.run(grown(wire, int(sys.argv[1]))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
