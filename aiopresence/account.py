@@ -1,5 +1,6 @@
 """A whole account, page by page."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -63,6 +64,7 @@ class AccountCalls(PresenceCalls):
         seen: set[str] = set()
         async with aclosing(self._account_pages(first)) as account_pages:
             async for page in account_pages:
+                await asyncio.sleep(0)  # Several may have come at once.
                 for record in page.records or ():
                     id_ = record.extension.id if record.extension else None
                     if id_ is None or id_ not in seen:
@@ -71,7 +73,7 @@ class AccountCalls(PresenceCalls):
                         seen.add(id_)
 
     async def _account_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
-        last = first, await self._call(first)
+        last = first, await self._call_page(first)
         yield last[1]
         known = each(pages.known(*last))
         async with aclosing(stream(known, self._page, ahead=self._ahead)) as rest:
@@ -87,4 +89,4 @@ class AccountCalls(PresenceCalls):
             yield last[1]
 
     async def _page(self, request: PageRequest) -> tuple[PageRequest, AccountPresenceInfo]:
-        return request, await self._call(request)
+        return request, await self._call_page(request)

@@ -6,6 +6,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
+    Generator,
     Iterable,
     Mapping,
     Sequence,
@@ -27,7 +28,7 @@ from .protocol import batch, calls
 from .protocol.envelope import MULTIPART_JSON
 from .protocol.outcome import BatchResult, Outcome, failed
 from .protocol.wire import JSON, Request, Response
-from .transport.pipeline import Ids, check_ids, chunks, each, stream
+from .transport.pipeline import Ids, check_ids, chunks, each, in_turns, stream
 from .transport.stats import Stats
 
 T = TypeVar("T")
@@ -36,6 +37,10 @@ Body = PresenceInfoRequest | Plain
 # Three, because a Mapping is invariant in its key.
 Changes = Mapping[str, Body] | Mapping[int, Body] | Mapping[str | int, Body]
 Errors = dict[str, PresenceError]
+Found = dict[str, Outcome[T]]
+
+# Ids that are looked at in one turn of the event loop: some 0.5 ms. A guess.
+_SLICE = 1000
 
 _ACCEPT = {"multipart": f"multipart/mixed, {JSON}", "json": f"{MULTIPART_JSON}, {JSON}"}
 
@@ -193,28 +198,27 @@ class BulkCalls(AccountCalls):
         check_ids(extension_ids)
         if not isinstance(extension_ids, Iterable):
             raise UsageError("an async iterable of ids goes to iter_…, not read_…")
-        asked = [
-            as_id(id_, f"extension_ids[{n}]", tilde=True) for n, id_ in enumerate(extension_ids)
-        ]
+        asked = await in_turns(_checked([*extension_ids]))
         unique = [id_ for request in batch.plan(asked) for id_ in request]
 
-        async def ask(ids: Sequence[str], partial: Errors) -> list[Outcome[T]]:
+        async def ask(ids: Sequence[str], partial: Errors) -> Found[T]:
             async def work(chunk: tuple[str, ...]) -> list[Outcome[T]]:
                 return await self._read_chunk(chunk, call, partial)
 
             async with aclosing(self._stream(ids, work)) as outcomes:
-                return [outcome async for outcome in outcomes]
+                return {outcome.id: outcome async for outcome in outcomes}
 
         found = await self._until_answered(unique, ask)
-        return BatchResult([found[id_] for id_ in asked])
+        return BatchResult(await in_turns(_in_order(asked, found)))
 
     def _iter_all(self, extension_ids: Ids, call: BatchCall[T]) -> AsyncGenerator[Outcome[T], None]:
         check_ids(extension_ids)
 
         async def work(chunk: tuple[str, ...]) -> list[Outcome[T]]:
-            found = await self._until_answered(
-                chunk, lambda ids, partial: self._read_chunk(ids, call, partial)
-            )
+            async def ask(ids: Sequence[str], partial: Errors) -> Found[T]:
+                return {o.id: o for o in await self._read_chunk(ids, call, partial)}
+
+            found = await self._until_answered(chunk, ask)
             return [found[id_] for id_ in chunk]
 
         return self._stream(extension_ids, work)
@@ -231,15 +235,15 @@ class BulkCalls(AccountCalls):
     async def _until_answered(
         self,
         ids: Sequence[str],
-        ask: Callable[[Sequence[str], Errors], Awaitable[list[Outcome[T]]]],
-    ) -> dict[str, Outcome[T]]:
+        ask: Callable[[Sequence[str], Errors], Awaitable[Found[T]]],
+    ) -> Found[T]:
         """Ask for ids, and again for those whose own part of an answer failed and may yet come."""
-        found: dict[str, Outcome[T]] = {}
+        found: Found[T] = {}
         attempt = 0
         while ids:
             attempt += 1
             partial: Errors = {}
-            found |= {outcome.id: outcome for outcome in await ask(ids, partial)}
+            found |= await ask(ids, partial)
             ids = await self._again(partial, attempt)
         self._stats.items += len(found)
         return found
@@ -311,3 +315,21 @@ class BulkCalls(AccountCalls):
             outcomes = batch.read((id_,), response, request.answer)
         self._stats.items += 1
         return outcomes[0]
+
+
+def _checked(ids: Sequence[Id]) -> Generator[None, None, list[str]]:
+    """Check ids, and give them as str."""
+    asked = []
+    for n, id_ in enumerate(ids):
+        asked.append(as_id(id_, f"extension_ids[{n}]", tilde=True))
+        if len(asked) % _SLICE == 0:
+            yield
+    return asked
+
+
+def _in_order(ids: Sequence[str], found: Found[T]) -> Generator[None, None, list[Outcome[T]]]:
+    outcomes = []
+    for n in range(0, len(ids), _SLICE):
+        outcomes += [found[id_] for id_ in ids[n : n + _SLICE]]
+        yield
+    return outcomes

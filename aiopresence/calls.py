@@ -18,8 +18,10 @@ from .models import (
     UpdateUnifiedPresence,
 )
 from .models.inputs import as_id
-from .protocol import batch, calls, convert
+from .protocol import batch, calls, convert, pages
+from .protocol.pages import PageRequest
 from .protocol.wire import Request, Response
+from .transport.pipeline import in_turns
 
 T = TypeVar("T")
 Id = str | int
@@ -55,10 +57,16 @@ class PresenceCalls(ABC):
         return self.account_id if account_id is None else account_id
 
     async def _call(self, request: Request[T]) -> T:
+        return convert.load(await self._answer(request), request.answer)
+
+    async def _call_page(self, request: PageRequest) -> AccountPresenceInfo:
+        return await in_turns(pages.read(await self._answer(request)))
+
+    async def _answer(self, request: Request[Any]) -> bytes:
         response = await self._send(request)
         if response.status != 200:
             raise DecodeError(f"HTTP {response.status} is no answer to this call")
-        return convert.load(response.body, request.answer)
+        return response.body
 
     async def _call_one(self, extension_id: Id, request: Request[T]) -> T:
         # A batch of one, so that the record is checked to be that extension's.
@@ -145,7 +153,7 @@ class PresenceCalls(ABC):
         Source: RingCentral API reference, "Get User Presence Status List"; group Heavy, permission
         ReadPresence.
         """
-        return await self._call(
+        return await self._call_page(
             calls.read_account_presence(
                 self._account(account_id),
                 detailed_telephony_state=detailed_telephony_state,

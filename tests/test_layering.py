@@ -25,7 +25,7 @@ ROOMS = {
     "grants": {"errors", "secret"},
     "protocol": VALUES,
     "transport": CORE,
-    "calls": CORE,
+    "calls": CORE | {"transport"},
     "account": CORE | {"transport", "calls"},
     "bulk": CORE | {"transport", "calls", "account"},
     "live": CORE | {"transport", "calls", "bulk"},

@@ -146,6 +146,8 @@ class Gate:
             head.set()
 
     def _check(self, group: Group, deadline: float, ahead: int, keep: int) -> None:
+        if deadline == inf:
+            return
         now = self.clock.now()
         wait = group.forecast(now, ahead, keep)
         if wait > 0 and now + wait > deadline:

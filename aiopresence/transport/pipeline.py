@@ -1,7 +1,14 @@
 """Many pieces of work at once, their results in order, in bounded memory."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+)
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -48,6 +55,17 @@ async def stream(
         for task in tasks:
             task.cancel()
         await asyncio.gather(feeder, *tasks, return_exceptions=True)
+
+
+async def in_turns(work: Generator[None, None, R]) -> R:
+    """Do some work that takes long, with a turn for everybody else at each of its yields."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        await asyncio.sleep(0)
 
 
 async def each(values: Iterable[C] | AsyncIterable[C]) -> AsyncGenerator[C, None]:
