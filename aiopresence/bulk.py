@@ -288,8 +288,9 @@ class BulkCalls(AccountCalls):
         self, ids: tuple[str, ...], request: Request[T], response: Response, partial: Errors
     ) -> list[Outcome[T]]:
         outcomes = batch.read(ids, response, request.answer)
-        partial |= {o.id: o.error for o in outcomes if o.error is not None}
-        if any(isinstance(o.error, RateLimited) for o in outcomes):
+        errors = {o.id: o.error for o in outcomes if o.error is not None}
+        partial |= errors
+        if any(isinstance(error, RateLimited) for error in errors.values()):
             self._penalise(request, response)
         return outcomes
 
@@ -321,7 +322,7 @@ def _checked(ids: Sequence[Id]) -> Generator[None, None, list[str]]:
     """Check ids, and give them as str."""
     asked = []
     for n, id_ in enumerate(ids):
-        asked.append(as_id(id_, f"extension_ids[{n}]", tilde=True))
+        asked.append(as_id(id_, "extension_ids", n, tilde=True))
         if len(asked) % _SLICE == 0:
             yield
     return asked

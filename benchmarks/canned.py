@@ -1,4 +1,4 @@
-"""A server that costs next to nothing: real answers of the embedded platform, served from memory.
+"""A server that does little: real answers of the embedded platform, served from memory by aiohttp.
 
 It runs in a process of its own and knows four answers: a token, a presence record, a batch of them
 and a page of 1,000 of the account, each plain or detailed. Everybody has the presence that one of
@@ -15,11 +15,14 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import attrs
+from aiohttp import web
 
 from . import bodies
 
@@ -62,8 +65,21 @@ def running() -> Iterator[str]:
         yield process.stdout.readline().strip()
 
 
+@attrs.frozen
+class Answer:
+    """What is sent for one request."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def response(self) -> web.Response:
+        """Make what aiohttp sends; it sends each but once."""
+        return web.Response(status=self.status, headers=self.headers, body=self.body)
+
+
 class Answers:
-    """The answers by their path and query, as bytes on the wire."""
+    """The answers by their path and query."""
 
     def __init__(self) -> None:
         taken = bodies.take()
@@ -72,17 +88,16 @@ class Answers:
             False: [_split(record) for record in json.loads(taken.page.body)["records"]],
             True: [_split(record) for record in json.loads(taken.detailed_page.body)["records"]],
         }
-        self._made: dict[str, bytes] = {}
+        self._made: dict[str, Answer] = {}
 
-    def get(self, target: str) -> bytes:
-        """Give the answer to a GET."""
-        if target == USED:
-            return _answer(200, _dump(time.process_time()))
+    async def get(self, request: web.Request) -> web.Response:
+        """Answer a GET."""
+        target = request.path_qs
         if target not in self._made:
             self._made[target] = self._make(target)
-        return self._made[target]
+        return self._made[target].response()
 
-    def _make(self, target: str) -> bytes:
+    def _make(self, target: str) -> Answer:
         url = urlsplit(target)
         query = parse_qs(url.query)
         detailed = query.get("detailedTelephonyState") == ["true"]
@@ -96,7 +111,7 @@ class Answers:
         documents += [self._record(id_, detailed=detailed) for id_ in asked]
         return _answer(207, _multipart(documents), f"multipart/mixed; boundary={_EDGE}")
 
-    def _page(self, number: int, *, detailed: bool) -> bytes:
+    def _page(self, number: int, *, detailed: bool) -> Answer:
         start = (number - 1) * PER_PAGE
         end = start + PER_PAGE
         records = [self._record(id_, detailed=detailed) for id_ in ids(end)[start:]]
@@ -141,63 +156,42 @@ def _multipart(documents: Sequence[bytes]) -> bytes:
 
 def _answer(
     status: int, body: bytes, content_type: str = "application/json", group: str = "light"
-) -> bytes:
-    head = (
-        f"HTTP/1.1 {status} OK\r\n"
-        f"Content-Type: {content_type}\r\n"
-        "RCRequestId: a0116be5-ab0c-4681-88f8-e3d0d3290a4c\r\n"
-        f"X-Rate-Limit-Group: {group}\r\n"
-        f"X-Rate-Limit-Limit: {LIMIT}\r\n"
-        f"X-Rate-Limit-Remaining: {LIMIT}\r\n"
-        f"X-Rate-Limit-Window: {WINDOW:g}\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        "Server: canned\r\n\r\n"
-    )
-    return head.encode() + body
+) -> Answer:
+    headers = {
+        "Content-Type": content_type,
+        "RCRequestId": "a0116be5-ab0c-4681-88f8-e3d0d3290a4c",
+        "X-Rate-Limit-Group": group,
+        "X-Rate-Limit-Limit": str(LIMIT),
+        "X-Rate-Limit-Remaining": str(LIMIT),
+        "X-Rate-Limit-Window": f"{WINDOW:g}",
+    }
+    return Answer(status, headers, body)
 
 
-class Connection(asyncio.Protocol):
-    """One connection: requests one after the other, each whole before it is answered."""
-
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
-        self._received = b""
-        self._transport: Any = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where answers go."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer, once the request is all there."""
-        self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end:
-            return
-        method, target, _ = head.split(b" ", 2)
-        if method == b"GET":
-            answer = self._answers.get(target.decode())
-        elif len(body) < _length(head):
-            return
-        else:
-            answer = _answer(200, _dump(_LOGIN), group="auth")
-        self._received = b""
-        self._transport.write(answer)
+async def _used(_: web.Request) -> web.Response:
+    return web.json_response(time.process_time())
 
 
-def _length(head: bytes) -> int:
-    lines = head.lower().split(b"\r\n")
-    return next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
+async def _log_in(_: web.Request) -> web.Response:
+    return _answer(200, _dump(_LOGIN), group="auth").response()
 
 
 async def serve(answers: Answers) -> None:
     """Serve until the input ends."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(answers), "127.0.0.1")
+    app = web.Application()
+    app.router.add_get(USED, _used)
+    app.router.add_post("/restapi/oauth/token", _log_in)
+    app.router.add_get("/{path:.*}", answers.get)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     lines = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+    )
+    print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
     await lines.read()
+    await runner.cleanup()
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ class LiveCalls(BulkCalls):
 def check_board_ids(extension_ids: Iterable[Id]) -> frozenset[str]:
     """Check the ids of a board; UsageError if they are none, or not of single extensions."""
     check_ids(extension_ids)
-    ids = frozenset(as_id(id_, f"extension_ids[{n}]") for n, id_ in enumerate(extension_ids))
+    ids = frozenset(as_id(id_, "extension_ids", n) for n, id_ in enumerate(extension_ids))
     if not ids:
         raise UsageError("extension_ids is empty; None is for all of the account")
     return ids

@@ -20,25 +20,29 @@ T = TypeVar("T")
 _ID = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
-def as_id(value: object, name: str, *, tilde: bool = False) -> str:
+def as_id(value: object, name: str, index: int | None = None, *, tilde: bool = False) -> str:
     """Check an id (a str or int of digits) and give it as str.
 
     Args:
         value: the id.
         name: the argument's name, for the message.
+        index: the id's place in that argument, when there are several.
         tilde: also take "~", which stands for the caller's own.
 
     Raises:
         UsageError: anything else.
     """
+    if type(value) is str and _ID.fullmatch(value):
+        return value
     if tilde and value == "~":
         return "~"
     text = str(value) if type(value) is int and 0 <= value < 10**19 else value
     # What was matched is returned: a str of another class may turn into another text later.
     if isinstance(text, str) and (found := _ID.fullmatch(text)):
         return found[0]
+    place = "" if index is None else f"[{index}]"
     allowed = "digits or '~'" if tilde else "digits"
-    raise UsageError(f"{name} must be {allowed}, as str or int, not {shown(value)}")
+    raise UsageError(f"{name}{place} must be {allowed}, as str or int, not {shown(value)}")
 
 
 def is_id(text: str) -> bool:

@@ -32,7 +32,7 @@ def _path(account_id: str | int, tail: str) -> str:
 
 def _extension_path(account_id: str | int, ids: Sequence[str | int], tail: str) -> str:
     # Several ids are several answers in one request; RingCentral wants the commas unencoded.
-    joined = ",".join(as_id(id_, "extension_id", tilde=True) for id_ in ids)
+    joined = ",".join([as_id(id_, "extension_id", tilde=True) for id_ in ids])
     return _path(account_id, f"extension/{joined}/{tail}")
 
 

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
-import attrs
 from yarl import URL
 
 from ..errors import (
@@ -254,12 +253,13 @@ def _scrubbed(response: Response, authorization: str | None) -> Response:
     token = (authorization or "").removeprefix("Bearer ")
     if not token:
         return response
-    body, headers = response.body, dict(response.headers)
+    values = "\n".join(response.headers.values())
     for text in {token, token.replace("/", "\\/"), quote(token, safe="")}:
-        body = body.replace(text.encode(), b"***")
-        if any(text in value for value in headers.values()):
-            headers = {name: value.replace(text, "***") for name, value in headers.items()}
-    return attrs.evolve(response, body=body, headers=headers)
+        if text in values or text.encode() in response.body:
+            headers = {n: value.replace(text, "***") for n, value in response.headers.items()}
+            body = response.body.replace(text.encode(), b"***")
+            response = Response(response.status, headers, body)
+    return response
 
 
 def _never() -> bool:

@@ -99,7 +99,7 @@ async def chunks(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str,
     try:
         position = 0
         async for value in each(ids):
-            chunk.append(as_id(value, f"extension_ids[{position}]", tilde=True))
+            chunk.append(as_id(value, "extension_ids", position, tilde=True))
             position += 1
             if len(chunk) >= size():
                 full, chunk = tuple(chunk), []
