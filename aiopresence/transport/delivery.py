@@ -1,6 +1,7 @@
 """The way of a request: token, gate, wire, what is learned of it, and again if that may help."""
 
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -34,6 +35,10 @@ MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What the token endpoint may answer without anything being wrong with the way to it.
 _LOGIN_ANSWERS = frozenset({200, 400, 401, 403})
+
+
+# A token that looks the same in JSON and in a URL.
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 
 
 class _LoginError(Exception):
@@ -254,7 +259,10 @@ def _scrubbed(response: Response, authorization: str | None) -> Response:
     if not token:
         return response
     values = "\n".join(response.headers.values())
-    for text in {token, token.replace("/", "\\/"), quote(token, safe="")}:
+    spelt_otherwise = (
+        () if _PLAIN.fullmatch(token) else (token.replace("/", "\\/"), quote(token, ""))
+    )
+    for text in (token, *spelt_otherwise):
         if text in values or text.encode() in response.body:
             headers = {n: value.replace(text, "***") for n, value in response.headers.items()}
             body = response.body.replace(text.encode(), b"***")
