@@ -90,7 +90,7 @@ async def test_a_cancelled_waiter_is_not_missed_rl19(victim: int) -> None:
         await world.answer()
     assert world.passed == ["first", *(n for n in "01234" if n != str(victim))]
     assert world.in_flight == 0
-    assert set(world.gate._waiting.values()) == {0}
+    assert {turnstile.waiting for turnstile in world.gate._turnstiles.values()} == {0}
     assert world.gate._heads == set()
 
 
@@ -295,7 +295,7 @@ async def test_ten_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert world.gate._heads == set()
-    assert set(world.gate._waiting.values()) == {0}
+    assert {turnstile.waiting for turnstile in world.gate._turnstiles.values()} == {0}
 
 
 async def test_a_lost_request_gives_its_slot_back_one_window_later() -> None:

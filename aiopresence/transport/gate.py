@@ -11,6 +11,8 @@ from collections import defaultdict
 from math import inf
 from typing import Any
 
+import attrs
+
 from ..errors import RateLimited, UsageError
 from ..protocol.limits import Group, GroupLimits, Limits, Taken
 from ..protocol.retry import DUPLICATE_REQUEST
@@ -25,6 +27,14 @@ RESERVED = 2
 
 # Paths that differ in ids only are one call.
 _IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
+
+
+@attrs.define
+class _Turnstile:
+    """Where the requests of a group queue."""
+
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    waiting: int = 0
 
 
 class Passage:
@@ -80,8 +90,7 @@ class Gate:
         self.max_wait = max_wait
         self._stats = stats
         # By group and slots kept: a login does not queue behind those who leave it its slots.
-        self._turnstiles: defaultdict[tuple[Group, int], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._waiting: defaultdict[tuple[Group, int], int] = defaultdict(int)
+        self._turnstiles: defaultdict[tuple[Group, int], _Turnstile] = defaultdict(_Turnstile)
         self._heads: set[asyncio.Event] = set()
         self.closed = asyncio.Event()
 
@@ -93,7 +102,7 @@ class Gate:
         """Give the seconds that a request would have to wait for the limits, at least."""
         group = self._limits.group(_call(request), request.group)
         keep = _keep(request)
-        return group.forecast(self.clock.now(), self._waiting[group, keep], keep)
+        return group.forecast(self.clock.now(), self._turnstiles[group, keep].waiting, keep)
 
     async def enter(self, request: Request[Any]) -> Passage:
         """Wait until a request may be sent.
@@ -106,16 +115,17 @@ class Gate:
         keep = _keep(request)
         while True:
             group = self._limits.group(call, request.group)
-            self._check(group, deadline, self._waiting[group, keep], keep)
-            self._waiting[group, keep] += 1
+            turnstile = self._turnstiles[group, keep]
+            self._check(group, deadline, turnstile.waiting, keep)
+            turnstile.waiting += 1
             try:
-                async with self._turnstiles[group, keep]:
+                async with turnstile.lock:
                     await self._wait(call, request.group, group, deadline, keep)
                     if self._limits.group(call, request.group) is group:
                         return Passage(self, call, group)
                     # An answer told meanwhile that it counts elsewhere: queue there.
             finally:
-                self._waiting[group, keep] -= 1
+                turnstile.waiting -= 1
 
     def settle(self, call: str, group: Group, taken: Taken, response: Response) -> None:
         """Learn from an answer, and let the next ones through, unless it is a 429."""
