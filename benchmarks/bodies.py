@@ -10,6 +10,8 @@ from aiopresence.protocol.envelope import MULTIPART_JSON
 from aiopresence.protocol.wire import Response
 from aiopresence.sandbox import Sandbox
 
+from . import bare
+
 # Changes before anybody looks: about every second extension then has a call, some of them over,
 # and thirty detailed records take some 36 KB.
 CHANGES = 400
@@ -47,7 +49,7 @@ async def _take() -> Bodies:
 
         async def get(path: str, accept: str = "*/*") -> Response:
             url = URL(f"{sandbox.url}/restapi/v1.0/account/~/{path}", encoded=True)
-            headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+            headers = {"Authorization": authorization, "Accept": accept}
             async with http.get(url, headers=headers) as answer:
                 return Response(
                     answer.status,
@@ -55,7 +57,7 @@ async def _take() -> Bodies:
                     (await answer.read()).replace(sandbox.url.encode(), SERVER.encode()),
                 )
 
-        token = await _log_in(sandbox, http)
+        authorization = await bare.log_in(http, sandbox.url, sandbox.grant)
         batch, detailed = f"extension/{','.join(ids)}/presence", "detailedTelephonyState=true"
         return Bodies(
             ids,
@@ -65,14 +67,6 @@ async def _take() -> Bodies:
             await get("presence?perPage=1000"),
             await get(f"presence?perPage=1000&{detailed}"),
         )
-
-
-async def _log_in(sandbox: Sandbox, http: aiohttp.ClientSession) -> str:
-    basic = aiohttp.encode_basic_auth(sandbox.client_id, sandbox.client_secret)
-    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": sandbox.jwt}
-    url = f"{sandbox.url}/restapi/oauth/token"
-    async with http.post(url, data=form, headers={"Authorization": basic}) as answer:
-        return str((await answer.json())["access_token"])
 
 
 def take() -> Bodies:

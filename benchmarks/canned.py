@@ -5,32 +5,24 @@ and a page of 1,000 of the account, each plain or detailed. Everybody has the pr
 1,000 extensions of the embedded platform has, under their own id; what was made once is kept. It
 counts no requests and tells of limits that nobody reaches.
 
-Ids have ten digits. Its processor time so far is at `USED`.
-
-Run: python -m benchmarks.canned, which prints its address and ends when its input does.
+Ids have ten digits.
 """
 
 import asyncio
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 from aiohttp import web
 
-from . import bodies
+from . import bodies, process
 
 PAGES, PER_PAGE = 10, 1000
 # What it tells of its limits: as many as the library believes in, in a second.
 LIMIT, WINDOW = 10_000, 1.0
 ACCOUNT = "/restapi/v1.0/account/~"
-USED = "/used"
 
 # As long as a real one, and nothing that is in an answer: there it would be blanked out.
 TOKEN = "U0pDMTJQMDFQQVMwMHxBQUR" * 4
@@ -48,21 +40,6 @@ _EDGE = "Boundary_of_a_canned_answer"
 def ids(count: int) -> list[str]:
     """Give the ids of the first so many of the account."""
     return [str(10**9 + n) for n in range(count)]
-
-
-@contextmanager
-def running() -> Iterator[str]:
-    """Run the server and give its address."""
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[1],
-    ) as process:
-        if process.stdout is None:
-            raise RuntimeError("it has an output")
-        yield process.stdout.readline().strip()
 
 
 @attrs.frozen
@@ -168,10 +145,6 @@ def _answer(
     return Answer(status, headers, body)
 
 
-async def _used(_: web.Request) -> web.Response:
-    return web.json_response(time.process_time())
-
-
 async def _log_in(_: web.Request) -> web.Response:
     return _answer(200, _dump(_LOGIN), group="auth").response()
 
@@ -179,18 +152,12 @@ async def _log_in(_: web.Request) -> web.Response:
 async def serve(answers: Answers) -> None:
     """Serve until the input ends."""
     app = web.Application()
-    app.router.add_get(USED, _used)
     app.router.add_post("/restapi/oauth/token", _log_in)
     app.router.add_get("/{path:.*}", answers.get)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    lines = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
-    )
-    print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-    await lines.read()
+    await process.tell_and_stay({"server": f"http://127.0.0.1:{runner.addresses[0][1]}"})
     await runner.cleanup()
 
 

@@ -27,7 +27,7 @@ from aiopresence.protocol.gateway import Gateway
 from aiopresence.protocol.recovery import MAX_SEEN
 from aiopresence.sandbox import Sandbox
 
-from . import memory
+from . import process
 from .report import Row, finish, spread
 
 EXTENSIONS = 500
@@ -153,7 +153,7 @@ async def _of_memory() -> list[Row]:
         rows = []
         for name in DETAILED:
             now, most = await asyncio.to_thread(
-                memory.in_process, __spec__.name, "grow", name, given=given
+                process.run, __spec__.name, "grow", name, given=given
             )
             what = f"a board of {LARGE:,} extensions, {name}"
             rows += [
@@ -168,13 +168,13 @@ async def grow(server: str, grant: JwtGrant, *, detailed: bool) -> tuple[float, 
     async with PresenceSession(grant, server=server) as session:
         await session.read_account_presence(detailed_telephony_state=detailed)
         gc.collect()
-        before = memory.resident()
+        before = process.resident()
         async with session.board(detailed_telephony_state=detailed) as board:
             await board.wait_ready()
             if len(board) != LARGE:
                 raise SystemExit(f"{len(board)} extensions are on the board")
             gc.collect()
-            return memory.resident() - before, memory.peak() - before
+            return process.resident() - before, process.peak() - before
 
 
 def measure() -> list[Row]:

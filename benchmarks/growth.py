@@ -24,7 +24,7 @@ from aiopresence.protocol import multipart
 from aiopresence.protocol.wire import Request
 from aiopresence.transport.http import Http
 
-from . import bodies, memory
+from . import bodies, process
 from .report import Row, Times, finish, ratio
 
 SMALLEST, LARGEST = 10**3, 10**6
@@ -136,11 +136,11 @@ async def grown(wire: Wire, count: int) -> float:
         reading = again_and_again(session, WARM)
         await take(reading, WARM)
         await reading.aclose()
-        before = memory.resident()
+        before = process.resident()
         reading = again_and_again(session, count)
         await take(reading, count)
         await reading.aclose()
-        return memory.peak() - before
+        return process.peak() - before
 
 
 def measure() -> list[Row]:
@@ -155,7 +155,7 @@ def measure() -> list[Row]:
         *(
             Row(
                 *("growth", f"memory for {size:,} ids"),
-                *(memory.in_process(__spec__.name, str(size), given=given), "MB", MEMORY),
+                *(process.run(__spec__.name, str(size), given=given), "MB", MEMORY),
             )
             for size in SIZES
         ),

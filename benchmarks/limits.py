@@ -21,12 +21,11 @@ from collections.abc import Awaitable, Callable
 from math import ceil
 
 import aiohttp
-from yarl import URL
 
 from aiopresence import PresenceSession
 from aiopresence.sandbox import Sandbox
 
-from . import virtual
+from . import bare, virtual
 from .report import Row, finish
 
 EXTENSIONS = 9_000
@@ -56,22 +55,13 @@ async def with_aiopresence(sandbox: Sandbox) -> int:
 async def by_hand(sandbox: Sandbox, concurrency: int, wait: Callable[[int, float], float]) -> int:
     """Read with aiohttp alone; `wait` tells how long after the n-th refusal."""
     async with aiohttp.ClientSession() as http:
-        basic = aiohttp.encode_basic_auth(sandbox.client_id, sandbox.client_secret)
-        form = {
-            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            "assertion": sandbox.jwt,
-        }
-        login = f"{sandbox.url}/restapi/oauth/token"
-        async with http.post(login, data=form, headers={"Authorization": basic}) as response:
-            token = (await response.json())["access_token"]
+        headers = {"Authorization": await bare.log_in(http, sandbox.url, sandbox.grant)}
         slots = asyncio.Semaphore(concurrency)
         answered = 0
 
         async def read(ids: tuple[str, ...]) -> None:
             nonlocal answered
-            path = f"/restapi/v1.0/account/~/extension/{','.join(ids)}/presence"
-            url = URL(sandbox.url + path, encoded=True)
-            headers = {"Authorization": f"Bearer {token}"}
+            url = bare.presence(sandbox.url, ids)
             for refusals in range(1, 1000):
                 async with http.get(url, headers=headers) as response:
                     if response.status == 207:

@@ -20,7 +20,7 @@ import attrs
 from aiopresence import PresenceBoard, PresenceSession
 from aiopresence.sandbox import Sandbox
 
-from . import memory
+from . import process
 from .report import Row, finish
 
 EXTENSIONS = 5_000
@@ -70,10 +70,10 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
         say.write(b"start\n")
         used = time.process_time()
         await asyncio.sleep(WARM)
-        warm = memory.peak()
+        warm = process.peak()
         changes = int(await hear.readline())
         await asyncio.sleep(1.0)  # The last ones are on their way.
-        grown, used = memory.peak() - warm, time.process_time() - used
+        grown, used = process.peak() - warm, time.process_time() - used
         wrong = [
             record
             async for record in session.iter_account_presence(detailed_telephony_state=True)

@@ -27,7 +27,7 @@ from aiopresence.transport.clock import Clock
 from aiopresence.transport.gate import Gate
 from aiopresence.transport.stats import Stats
 
-from . import canned
+from . import canned, process
 from .report import Row, finish, spread
 
 ID = canned.ids(1)[0]
@@ -174,8 +174,8 @@ def _row(what: str, values: list[float], unit: str, target: float | None = None)
 
 def measure() -> list[Row]:
     """Measure all."""
-    with canned.running() as server:
-        return [*asyncio.run(of_requests(server)), *of_herds()]
+    with process.running(canned.__name__) as told:
+        return [*asyncio.run(of_requests(told["server"])), *of_herds()]
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """How fast can very many extensions be read where no limit holds anything back?
 
 - 30,000 ids in 1,000 batches, against bare aiohttp that asks for the same at the same concurrency
-  and throws every body away. The server (see `canned`) is the same for all, in its own process.
+  and throws every body away. First with the embedded platform in a process of its own, which has
+  to find the presence of everybody; then with one that has every answer ready (see `canned`): there
+  is nothing left then but what the client itself takes.
 - The longest turn of the event loop meanwhile, and while ten pages of 1,000 are read: for so long
   nothing else in the program can run. What counts is this thread's processor time, because other
   processes take none of that; the wall clock is there to compare with. Python's garbage collector
-  is on, and its part of that turn is told.
+  is on, and told by itself: how long it takes depends on how much the program keeps, and a turn it
+  falls into is as much longer.
 
 Run: python -m benchmarks.throughput
 """
@@ -14,28 +17,22 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
-from yarl import URL
 
 from aiopresence import GroupLimits, JwtGrant, PresenceSession
 
-from . import canned
+from . import bare, canned, embedded, process
 from .report import Row, finish, interleaved, ratio, spread
 
-IDS = canned.ids(30_000)
+EXTENSIONS = 30_000
 BATCH, CONCURRENCY = 30, 8
 # Medians of so many; of the longest turns, of as many runs.
-ROUNDS, RUNS = 5, 3
-# As the server tells them. So many are not sent in a second.
-LIMITS = dict.fromkeys(("Light", "Heavy"), GroupLimits(canned.LIMIT, canned.WINDOW))
-HEADERS = {
-    "accept": "multipart/mixed, application/json",
-    "user-agent": "aiohttp",
-    "authorization": f"Bearer {canned.TOKEN}",
-}
+ROUNDS, RUNS = 5, 5
+# As the servers tell them. So many are not sent in a second.
+LIMITS = dict.fromkeys(("Light", "Heavy"), GroupLimits(embedded.LIMIT, embedded.WINDOW))
 BARE, ITER, READ = "bare aiohttp", "iter_…", "read_…"
 KINDS = {"records": None, "detailed records": True}
 
@@ -47,23 +44,33 @@ class Reading:
         server: its address.
         session: an open session.
         http: another one, of bare aiohttp.
+        headers: what that one sends.
+        ids: what to read.
     """
 
-    def __init__(self, server: str, session: PresenceSession, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        server: str,
+        session: PresenceSession,
+        http: aiohttp.ClientSession,
+        headers: dict[str, str],
+        ids: Sequence[str],
+    ) -> None:
         self._server = server
         self._session = session
         self._http = http
+        self._headers = headers
+        self._ids = ids
 
     async def bare(self, detailed: bool | None) -> None:
         """Read what the ids are asked for with aiohttp alone, and throw it away."""
         query = "?detailedTelephonyState=true" if detailed else ""
-        extensions = f"{self._server}{canned.ACCOUNT}/extension"
-        batches = (IDS[n : n + BATCH] for n in range(0, len(IDS), BATCH))
-        urls = (f"{extensions}/{','.join(batch)}/presence{query}" for batch in batches)
+        batches = (self._ids[n : n + BATCH] for n in range(0, len(self._ids), BATCH))
+        urls = (bare.presence(self._server, batch, query) for batch in batches)
 
         async def work() -> None:
             for url in urls:
-                async with self._http.get(URL(url, encoded=True), headers=HEADERS) as answer:
+                async with self._http.get(url, headers=self._headers) as answer:
                     await answer.read()
 
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
@@ -71,23 +78,20 @@ class Reading:
     async def iterate(self, detailed: bool | None) -> None:
         """Have one outcome after the other, and keep none."""
         async for _ in self._session.iter_user_presence_statuses(
-            IDS, detailed_telephony_state=detailed
+            self._ids, detailed_telephony_state=detailed
         ):
             pass
 
     async def read(self, detailed: bool | None) -> None:
         """Have all outcomes."""
-        await self._session.read_user_presence_statuses(IDS, detailed_telephony_state=detailed)
+        await self._session.read_user_presence_statuses(
+            self._ids, detailed_telephony_state=detailed
+        )
 
     async def account(self, detailed: bool | None) -> None:
         """Have one record after the other of a whole account."""
         async for _ in self._session.iter_account_presence(detailed_telephony_state=detailed):
             pass
-
-    async def server_used(self) -> float:
-        """Give the processor time that the server has taken."""
-        async with self._http.get(self._server + canned.USED) as answer:
-            return float(await answer.read())
 
     async def check(self) -> None:
         """See to it that what is measured works. Afterwards every answer was made once.
@@ -97,12 +101,10 @@ class Reading:
         """
         for detailed in KINDS.values():
             flag = {"detailed_telephony_state": detailed}
-            came = [o async for o in self._session.iter_user_presence_statuses(IDS, **flag)]
-            read = await self._session.read_user_presence_statuses(IDS, **flag)
-            account = [record async for record in self._session.iter_account_presence(**flag)]
-            in_order = [o.id for o in came] == [o.id for o in read] == IDS
-            complete = len(account) == canned.PAGES * canned.PER_PAGE
-            if not (in_order and complete and all(o.ok for o in (*came, *read))):
+            came = [o async for o in self._session.iter_user_presence_statuses(self._ids, **flag)]
+            read = await self._session.read_user_presence_statuses(self._ids, **flag)
+            in_order = [o.id for o in came] == [o.id for o in read] == [*self._ids]
+            if not (in_order and all(o.ok for o in (*came, *read))):
                 raise RuntimeError("what came is not what was asked for")
 
 
@@ -110,9 +112,10 @@ class Watch:
     """Looks at the clocks once in every turn of the event loop, and remembers the longest turn.
 
     Attributes:
-        used: the processor time of the turn that took most of it, in seconds.
-        collected: the garbage collector's part of that.
-        wall: how long the turn took that took longest.
+        used: the processor time of the turn that took most of it, in seconds, but for the garbage
+            collector's.
+        collected: the garbage collector's, of the turn in which that was longest.
+        wall: how long the turn took that took longest, with everything.
     """
 
     def __init__(self) -> None:
@@ -140,8 +143,8 @@ class Watch:
 
     def _look(self) -> None:
         used, wall = time.thread_time() - self._began[0], time.perf_counter() - self._began[1]
-        if used > self.used:
-            self.used, self.collected = used, self._collected
+        self.used = max(self.used, used - self._collected)
+        self.collected = max(self.collected, self._collected)
         self.wall = max(self.wall, wall)
         self._begin()
 
@@ -153,7 +156,9 @@ class Watch:
             self._collected += now - self._collecting
 
 
-def of_ids(runner: asyncio.Runner, reading: Reading) -> list[Row]:
+def of_ids(
+    runner: asyncio.Runner, reading: Reading, server: str, target: float | None
+) -> list[Row]:
     """Measure how long the ids take."""
     rows = []
     for kind, detailed in KINDS.items():
@@ -162,7 +167,10 @@ def of_ids(runner: asyncio.Runner, reading: Reading) -> list[Row]:
             {name: _call(runner, way, detailed) for name, way in ways.items()}, rounds=ROUNDS
         )
         rows += [
-            ratio("throughput", f"{len(IDS):,} {kind}, {name}", times, name, BARE, target=2.0)
+            ratio(
+                *("throughput", f"{server}: {EXTENSIONS:,} {kind}, {name}", times, name, BARE),
+                target=target,
+            )
             for name in (ITER, READ)
         ]
     return rows
@@ -177,33 +185,20 @@ def _call(
     return lambda: runner.run(call())
 
 
-async def of_the_server(reading: Reading) -> Row:
-    """Measure how busy the server is with the fastest way: at 1 x it would be what is measured."""
-    shares = []
-    for _ in range(ROUNDS):
-        used, began = await reading.server_used(), time.perf_counter()
-        await reading.bare(None)
-        seconds = time.perf_counter() - began
-        shares.append((await reading.server_used() - used) / seconds)
-    what = f"the server's processor time, of {BARE}'s time"
-    return spread("throughput", what, shares, target=0.5)
-
-
 async def of_turns(reading: Reading) -> list[Row]:
     """Measure the longest turns of the event loop."""
     rows = []
     for kind, detailed in KINDS.items():
         for name, way in (
-            (f"{len(IDS):,} {kind}, {ITER}", reading.iterate),
-            (f"{len(IDS):,} {kind}, {READ}", reading.read),
+            (f"{EXTENSIONS:,} {kind}, {ITER}", reading.iterate),
+            (f"{EXTENSIONS:,} {kind}, {READ}", reading.read),
             (f"{canned.PAGES} pages of {canned.PER_PAGE:,} {kind}", reading.account),
         ):
             watches = [await _watched(way, detailed) for _ in range(RUNS)]
-            longest = f"longest turn, {name}"
             rows += [
-                _milliseconds(longest, [watch.used for watch in watches], 5.0),
-                _milliseconds(" … garbage collection in it", [w.collected for w in watches]),
-                _milliseconds(" … by the wall clock", [watch.wall for watch in watches]),
+                _milliseconds(f"longest turn, {name}", [watch.used for watch in watches], 5.0),
+                _milliseconds(" … longest garbage collection", [w.collected for w in watches]),
+                _milliseconds(" … both, by the wall clock", [watch.wall for watch in watches]),
             ]
     return rows
 
@@ -219,21 +214,22 @@ def _milliseconds(what: str, seconds: list[float], target: float | None = None) 
 
 
 @asynccontextmanager
-async def opened(server: str) -> AsyncIterator[Reading]:
-    """Log in, and see to it that no limit held anything back after the first answer.
+async def opened(server: str, grant: JwtGrant, ids: Sequence[str]) -> AsyncIterator[Reading]:
+    """Log in, and see to it that no limit held anything back after the first answers.
 
     Raises:
         RuntimeError: one did.
     """
-    grant = JwtGrant("id", "secret", "jwt")
     async with (
         PresenceSession(grant, server=server, concurrency=CONCURRENCY, limits=LIMITS) as session,
-        # As the library opens its own.
-        aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-        ) as http,
+        bare.opened() as http,
     ):
-        reading = Reading(server, session, http)
+        headers = {
+            "accept": "multipart/mixed, application/json",
+            "user-agent": "aiohttp",
+            "authorization": await bare.log_in(http, server, grant),
+        }
+        reading = Reading(server, session, http, headers, ids)
         await reading.check()
         waits = session.stats.waits
         yield reading
@@ -243,16 +239,20 @@ async def opened(server: str) -> AsyncIterator[Reading]:
 
 def measure() -> list[Row]:
     """Measure all."""
-    with canned.running() as server, asyncio.Runner() as runner:
-        way = opened(server)
-        reading = runner.run(way.__aenter__())
-        rows = [
-            *of_ids(runner, reading),
-            runner.run(of_the_server(reading)),
-            *runner.run(of_turns(reading)),
-        ]
-        runner.run(way.__aexit__(None, None, None))
-        return rows
+    rows = []
+    with asyncio.Runner() as runner:
+        with process.running(embedded.__name__, str(EXTENSIONS)) as told:
+            way = opened(told["server"], JwtGrant(*told["grant"]), told["ids"])
+            reading = runner.run(way.__aenter__())
+            rows += of_ids(runner, reading, "embedded platform", 2.0)
+            runner.run(way.__aexit__(None, None, None))
+        with process.running(canned.__name__) as told:
+            way = opened(told["server"], JwtGrant("id", "secret", "jwt"), canned.ids(EXTENSIONS))
+            reading = runner.run(way.__aenter__())
+            rows += of_ids(runner, reading, "answers from memory", None)
+            rows += runner.run(of_turns(reading))
+            runner.run(way.__aexit__(None, None, None))
+    return rows
 
 
 if __name__ == "__main__":
