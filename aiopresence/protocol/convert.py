@@ -81,13 +81,13 @@ def _boolean(value: object, _: object) -> bool:
     return value if isinstance(value, bool) else _wrong("true or false", value)
 
 
-def _moment(value: object, _: object) -> datetime:
-    text = _text(value, str)
+def _moment(value: Any, _: object) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
+        _text(value, str)
         raise _WrongType("expected a date and time with a UTC offset")
     return moment
 

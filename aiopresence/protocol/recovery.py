@@ -8,6 +8,7 @@ Source: RingCentral guide, "WebSockets", session recovery. Times are monotonic s
 the caller.
 """
 
+from collections import OrderedDict
 from datetime import datetime
 from math import inf
 
@@ -59,7 +60,8 @@ class Recovery:
     def __init__(self) -> None:
         self._wsc: Wsc | None = None
         self._connection = 0
-        self._seen: dict[str, int] = {}
+        # By uuid, the connection that brought it; ordered, because a dict finds its oldest slowly.
+        self._seen: OrderedDict[str, int] = OrderedDict()
         self._newest: datetime | None = None
         # Since when notifications may be missing; None while none are.
         self._missing_since: float | None = None
@@ -148,7 +150,7 @@ class Recovery:
         if known is None and uuid is not None:
             self._seen[uuid] = self._connection
             if len(self._seen) > MAX_SEEN:
-                del self._seen[next(iter(self._seen))]
+                self._seen.popitem(last=False)
         if event.timestamp and (self._newest is None or event.timestamp > self._newest):
             self._newest = event.timestamp
         return known is None, gap
