@@ -7,7 +7,6 @@ import asyncio
 import re
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -225,7 +224,10 @@ class Http:
 
 @cache
 def _user_agent() -> str:
-    # Finding out takes four times as long as all the rest of a request.
+    # Finding out takes four times as long as all the rest of a request; and bringing in what
+    # finds out takes its time, too.
+    from importlib.metadata import version
+
     return f"aiopresence/{version('aiopresence')}"
 
 

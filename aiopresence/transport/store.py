@@ -9,8 +9,6 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import AsyncFileLock
-
 from ..errors import UsageError
 
 _log = logging.getLogger("aiopresence")
@@ -83,12 +81,18 @@ class FileTokenStore:
 
     async def save(self, key: str, token: dict[str, Any] | None) -> None:
         """Keep a token under a key, in place of the last one; None forgets that."""
-        async with AsyncFileLock(f"{self._path}.write.lock", mode=0o600):
+        async with self._lock("write"):
             await asyncio.to_thread(self._change, key, token)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
         """Keep other processes from renewing the same token meanwhile."""
-        return AsyncFileLock(f"{self._path}.{key[:8]}.lock", mode=0o600)
+        return self._lock(key[:8])
+
+    def _lock(self, name: str) -> AbstractAsyncContextManager[Any]:
+        # Brought in here because most sessions keep their tokens in memory, and it takes long.
+        from filelock import AsyncFileLock
+
+        return AsyncFileLock(f"{self._path}.{name}.lock", mode=0o600)
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
