@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+
+import orjson
 import pytest
 
 from aiopresence import (
@@ -8,7 +11,7 @@ from aiopresence import (
     PresenceNavigationInfoURI,
     PresencePagingInfo,
 )
-from aiopresence.protocol import calls, pages
+from aiopresence.protocol import calls, convert, pages
 
 SERVER = "https://platform.example"
 FIRST = calls.read_account_presence("~", sip_data=True, per_page=2)
@@ -93,3 +96,109 @@ def test_without_navigation_the_end_is_a_page_that_is_not_full() -> None:
     assert pages.following(FIRST, page(FULL[:1], per_page=1), SERVER) is not None  # clamped
     assert pages.following(FIRST, page(total=1), SERVER) is None
     assert pages.following(FIRST, AccountPresenceInfo(), SERVER) is None
+
+
+def record(id_: int, *, first: str = "uri", **more: object) -> dict[str, object]:
+    return {first: "x" * 500, "extension": {"id": id_}, **more}
+
+
+def sliced(body: bytes) -> tuple[AccountPresenceInfo, int]:
+    """Read a page, and tell how often others had their turn."""
+    turns, reading = 0, pages.read(body)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return end.value, turns
+        turns += 1
+
+
+def written(*records: Mapping[str, object], **more: object) -> bytes:
+    return orjson.dumps({"uri": "u", "records": records, "paging": {"page": 1}, **more})
+
+
+MANY = [record(n) for n in range(1000)]
+
+
+def test_a_large_page_is_read_in_slices() -> None:
+    body = written(*MANY)
+    read, turns = sliced(body)
+    assert read == convert.load(body, AccountPresenceInfo)
+    assert len(body) / (pages.SLICE + 600) <= turns <= len(body) / pages.SLICE + 1
+
+
+def test_a_small_one_is_read_at_once() -> None:
+    body = written(*MANY[:10])
+    assert sliced(body) == (convert.load(body, AccountPresenceInfo), 0)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [record(n, first="uri" if n % 3 else "presenceStatus") for n in range(1000)],
+        [*MANY[:500], record(0, activeCalls=[{"uri": "y" * 99, "id": "1"}] * 900), *MANY[500:]],
+        [record(n, message='"records":[{"uri":' * 9) for n in range(1000)],
+        [record(n, message=']},{"uri":"') for n in range(1000)],
+        [*MANY, {}],
+    ],
+    ids=["uneven", "nested", "quoted", "quoted ends", "empty record"],
+)
+def test_whatever_is_in_a_page_it_is_read_as_a_whole_one_is(
+    records: list[dict[str, object]],
+) -> None:
+    body = written(*records)
+    assert sliced(body)[0] == convert.load(body, AccountPresenceInfo)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        written(*MANY).replace(b'"records"', b'"records":[],"records"'),
+        written(*MANY).replace(b'"paging"', b'"records":[{"uri":"last"}],"paging"'),
+        written(other={"records": MANY}),
+        written({}, other={"records": MANY}),
+        written(*MANY, other=[{"records": MANY}]),
+        written(*MANY).replace(b'{"uri":"u","records":', b'{"other":{"records":')[:-1] + b"}}",
+        orjson.dumps({"records": MANY, "uri": "u"}, option=orjson.OPT_INDENT_2),
+    ],
+    ids=[
+        "empty before",
+        "twice",
+        "not there",
+        "nearly",
+        "there and elsewhere",
+        "elsewhere",
+        "indented",
+    ],
+)
+def test_wherever_records_are_in_a_page_it_is_read_as_a_whole_one_is(body: bytes) -> None:
+    assert len(body) > 2 * pages.SLICE
+    assert sliced(body)[0] == convert.load(body, AccountPresenceInfo)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        written(*MANY[:-1], record(999, dndStatus=5)),
+        written(*MANY[:-1], record(999, extension=[])),
+        written(*MANY[:-1])[:-40],
+        written(*MANY[:500]) + written(*MANY[500:]),
+        written(*MANY[:500], record(1)).replace(
+            b'"extension":{"id":1}}', b'"extension":{"id":1},}'
+        ),
+    ],
+    ids=["wrong type", "wrong record", "cut", "two pages", "a comma too many"],
+)
+def test_what_is_wrong_with_a_page_is_told_as_of_a_whole_one(body: bytes) -> None:
+    with pytest.raises(DecodeError) as whole:
+        convert.load(body, AccountPresenceInfo)
+    with pytest.raises(DecodeError) as caught:
+        sliced(body)
+    assert str(caught.value) == str(whole.value)
+
+
+def test_more_records_than_any_page_has_are_refused() -> None:
+    body = written(*({"uri": ""} for _ in range(convert.MAX_ITEMS + 1)))
+    assert len(body) > 2 * pages.SLICE
+    with pytest.raises(DecodeError, match="more than"):
+        sliced(body)

@@ -1,11 +1,11 @@
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing
 
 import pytest
 
 from aiopresence import UsageError
-from aiopresence.transport.pipeline import check_ids, chunks, each, stream
+from aiopresence.transport.pipeline import check_ids, chunks, each, in_turns, stream
 
 
 async def idle() -> None:
@@ -147,3 +147,31 @@ async def test_chunks_follow_the_size_as_it_changes() -> None:
 def test_what_is_no_iterable_of_ids(ids: object) -> None:
     with pytest.raises(UsageError, match="iterable of ids"):
         check_ids(ids)
+
+
+async def test_work_in_turns_lets_others_have_theirs() -> None:
+    order = []
+
+    def work() -> Generator[None, None, str]:
+        for n in range(3):
+            order.append(f"work {n}")
+            yield
+        return "done"
+
+    async def other() -> None:
+        for n in range(3):
+            order.append(f"other {n}")
+            await asyncio.sleep(0)
+
+    result, _ = await asyncio.gather(in_turns(work()), other())
+    assert result == "done"
+    assert order == ["work 0", "other 0", "work 1", "other 1", "work 2", "other 2"]
+
+
+async def test_an_error_of_work_in_turns_is_raised() -> None:
+    def work() -> Generator[None, None, None]:
+        yield
+        raise UsageError("broken")
+
+    with pytest.raises(UsageError, match="broken"):
+        await in_turns(work())

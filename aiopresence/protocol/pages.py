@@ -6,6 +6,7 @@ clamped, and totals, even the page number, may be absent.
 
 import re
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 
 import attrs
 
@@ -42,15 +43,14 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
     """
     rest, slices = _cut(body)
     records: list[GetPresenceInfo] = []
-    try:
-        page = convert.load(rest, AccountPresenceInfo)
-        for each in slices:
-            records += convert.structure_all(convert.parse(b"[%b]" % each), GetPresenceInfo)
-            yield
-    except DecodeError:
-        slices = []  # The whole says what is wrong, and where.
-    if slices and page.records == () and len(records) <= convert.MAX_ITEMS:
-        return attrs.evolve(page, records=tuple(records))
+    if slices:
+        with suppress(DecodeError):  # The whole says what is wrong, and where.
+            page = convert.load(rest, AccountPresenceInfo)
+            for each in slices:
+                records += convert.structure_all(convert.parse(b"[%b]" % each), GetPresenceInfo)
+                yield
+            if page.records == () and len(records) <= convert.MAX_ITEMS:
+                return attrs.evolve(page, records=tuple(records))
     return convert.load(body, AccountPresenceInfo)
 
 
@@ -58,10 +58,11 @@ def _cut(body: bytes) -> tuple[bytes, list[bytes]]:
     """Cut a page where its records seem to begin: what is left without them, and the slices.
 
     Where they do begin is known only when everything was read: between two values of an array
-    there is no other place at which what is before, and what comes after, are JSON both.
+    there is no other place at which what is before, and what comes after, are JSON both. After the
+    last bracket of the page there can be no other list.
     """
     first = _FIRST_RECORD.search(body) if len(body) > 2 * SLICE else None
-    if first is None:
+    if first is None or not _are_of_page(body[: first.start(1)]):
         return body, []
     begin, end, mark = first.start(1), body.rfind(b"]"), b"," + first[1]
     rest, slices = body[:begin] + body[end:], []
@@ -69,6 +70,14 @@ def _cut(body: bytes) -> tuple[bytes, list[bytes]]:
         slices.append(body[begin:cut])
         begin = cut + 1
     return rest, [*slices, body[begin:end]]
+
+
+def _are_of_page(before: bytes) -> bool:
+    """Tell whether a list that begins after some text is the page's own, and not further within."""
+    with suppress(DecodeError):
+        convert.parse(before + b"]}")
+        return True
+    return False
 
 
 def known(first: PageRequest, page: AccountPresenceInfo) -> Iterator[PageRequest]:
