@@ -99,18 +99,18 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
 
 async def both() -> list[Row]:
     """Run the platform, and follow it."""
-    process = await asyncio.create_subprocess_exec(
+    platform = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __spec__.name, "serve"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1],
     )
-    say, hear = process.stdin, process.stdout
+    say, hear = platform.stdin, platform.stdout
     if say is None or hear is None:
         raise SystemExit("there is no way to talk to the platform")
     url = (await hear.readline()).decode().strip()
     rows = await watch(url, say, hear)
-    await process.wait()
+    await platform.wait()
     return rows
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -130,6 +131,11 @@ def spread(
     """Give the median of some values, and their quartiles."""
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
     return Row(question, what, middle, unit, target, at_least, (low, high))
+
+
+def rows_of(found: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Give the rows that JSON has kept."""
+    return [Row(**{**row, "spread": row["spread"] and tuple(row["spread"])}) for row in found]
 
 
 def finish(rows: Sequence[Row]) -> int:

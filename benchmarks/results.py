@@ -1,0 +1,78 @@
+"""The results of the last run of all benchmarks: results.json, and where they are quoted."""
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from .report import Row, rows_of, table
+
+# In the order in which they are run and told.
+QUESTIONS = (
+    *("decoding", "throughput", "limits", "growth", "overhead"),
+    *("events", "live", "startup", "cost"),
+)
+HERE = Path(__file__).parent
+KEPT = HERE / "results.json"
+# What quotes them, between two marks: everything, and what has a target.
+ALL, AIMED = HERE / "README.md", HERE.parent / "README.md"
+_QUOTED = re.compile(r"(?<=<!-- results -->\n\n).*?(?=\n\n<!-- end of results -->)", re.DOTALL)
+
+
+def question(name: str) -> str:
+    """Give what a benchmark asks: the first paragraph of its docstring."""
+    tree = ast.parse((HERE / f"{name}.py").read_text())
+    paragraph = (ast.get_docstring(tree) or "").partition("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def section(name: str, rows: Sequence[Row]) -> str:
+    """Give the table of one benchmark, under its question."""
+    return f"### {name.capitalize()}\n\n{question(name)}\n\n{table(rows)}"
+
+
+def everything(where: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """Give all tables."""
+    of = {name: [row for row in rows if row.question == name] for name in QUESTIONS}
+    return "\n\n".join([_described(where), *(section(name, of[name]) for name in QUESTIONS)])
+
+
+def aimed(where: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """Give one table of all that has a target."""
+    some = [
+        attrs.evolve(row, what=f"{row.question}: {row.what}", spread=None)
+        for row in rows
+        if row.target is not None
+    ]
+    return f"{_described(where)}\n\n{table(some)}"
+
+
+def _described(where: Mapping[str, str]) -> str:
+    date, python, machine, *packages = where.values()
+    versions = ", ".join(
+        f"{name} {version}" for name, version in zip([*where][3:], packages, strict=True)
+    )
+    return f"`python -m benchmarks`, {date}, Python {python}, {machine}; {versions}."
+
+
+def keep(where: Mapping[str, str], rows: Sequence[Row]) -> None:
+    """Keep the results, and quote them."""
+    kept = {"where": where, "rows": [attrs.asdict(row) for row in rows]}
+    KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    for file, text in ((ALL, everything(where, rows)), (AIMED, aimed(where, rows))):
+        file.write_text(_QUOTED.sub(lambda _, text=text: text, file.read_text()))
+
+
+def kept() -> tuple[Mapping[str, str], list[Row]]:
+    """Give the results that were kept."""
+    found = json.loads(KEPT.read_text())
+    return found["where"], rows_of(found["rows"])
+
+
+def quoted(file: Path) -> str:
+    """Give what a file quotes."""
+    found = _QUOTED.search(file.read_text())
+    return found[0] if found else ""
