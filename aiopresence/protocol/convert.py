@@ -5,7 +5,7 @@ is not True), it is a DecodeError that names the place on the wire and never quo
 Open where RingCentral grows: unknown fields are ignored and unknown enum values kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import GenericAlias
 from typing import Any, NoReturn, TypeVar, get_args, get_origin
@@ -150,18 +150,25 @@ def parse(data: bytes) -> Any:
             encoding but UTF-8 and nesting deeper than 1,024 are not JSON either. Of duplicate
             keys the last one counts.
     """
-    # Counted before anything is built: the event loop stands still meanwhile. An object takes two
-    # bytes at least.
-    if len(data) > 2 * MAX_OBJECTS and _is_too_much(data):
+    return parse_all([data])[0]
+
+
+def parse_all(documents: Sequence[bytes]) -> list[Any]:
+    """Read several documents of JSON; DecodeError as `parse`."""
+    if any(map(_is_too_much, documents)):
         raise DecodeError("more in it than any honest answer has")
     try:
-        return orjson.loads(data)
+        return [orjson.loads(data) for data in documents]
     except orjson.JSONDecodeError:
         pass
     raise DecodeError("not JSON")
 
 
 def _is_too_much(data: bytes) -> bool:
+    # Counted before anything is built: the event loop stands still meanwhile. An object takes two
+    # bytes at least.
+    if len(data) <= 2 * MAX_OBJECTS:
+        return False
     objects = data.count(b"{") + data.count(b"[")
     return objects > MAX_OBJECTS or data.count(b",") > MAX_COMMAS
 

@@ -57,7 +57,7 @@ def records(ids: Sequence[str], response: Response) -> list[Any]:
         else:
             boundary = multipart.boundary_of(header)
             parts = multipart.uniform(response.body, boundary, 1 + len(ids))
-            summary, *bodies = map(convert.parse, parts)
+            summary, *bodies = convert.parse_all(parts)
             lines = summary["response"]
         statuses = [line["status"] for line in lines]
         own_ids = [str(body["extension"]["id"]) for body in bodies]
