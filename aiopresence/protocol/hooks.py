@@ -30,6 +30,7 @@ Nothing is explained: when anything is wrong, the converter that explains reads 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, get_args, get_origin
 
 import attrs
@@ -41,7 +42,7 @@ from .frozen import unfrozen
 Hook = Callable[..., Any]
 
 _REFUSE = "    raise TypeError"
-# How a value `v` of a type that JSON itself has is checked.
+# How a value `v` of the simplest types is checked, and converted.
 _CHECKS: dict[object, tuple[str, ...]] = {
     str: ("if type(v) is not str and v is not None:", _REFUSE),
     int: ("if type(v) is not int and v is not None:", _REFUSE),
@@ -51,6 +52,12 @@ _CHECKS: dict[object, tuple[str, ...]] = {
         "    v = str(v)",
         "elif type(v) is not str and v is not None:",
         _REFUSE,
+    ),
+    datetime: (
+        "if v is not None:",
+        "    v = moment(v)",
+        "    if v.tzinfo is None:",
+        f"    {_REFUSE}",
     ),
 }
 
@@ -86,7 +93,7 @@ class Writer:
         self._camel = camel
         self._max_items = max_items
         # What the function can see, by name.
-        self._names: dict[str, Any] = {}
+        self._names: dict[str, Any] = {"moment": datetime.fromisoformat}
 
     def write(self, cls: type) -> Hook:
         """Write it.
