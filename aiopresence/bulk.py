@@ -198,8 +198,9 @@ class BulkCalls(AccountCalls):
         check_ids(extension_ids)
         if not isinstance(extension_ids, Iterable):
             raise UsageError("an async iterable of ids goes to iter_…, not read_…")
-        asked = await in_turns(_checked([*extension_ids]))
-        unique = [id_ for request in batch.plan(asked) for id_ in request]
+        asked, unique = await in_turns(_checked([*extension_ids]))
+        if "~" in unique:
+            unique["~"] = unique.pop("~")  # It takes a request of its own: after all full ones.
 
         async def ask(ids: Sequence[str], partial: Errors) -> Found[T]:
             async def work(chunk: tuple[str, ...]) -> list[Outcome[T]]:
@@ -208,7 +209,7 @@ class BulkCalls(AccountCalls):
             async with aclosing(self._stream(ids, work)) as outcomes:
                 return {outcome.id: outcome async for outcome in outcomes}
 
-        found = await self._until_answered(unique, ask)
+        found = await self._until_answered([*unique], ask)
         return BatchResult(await in_turns(_in_order(asked, found)))
 
     def _iter_all(self, extension_ids: Ids, call: BatchCall[T]) -> AsyncGenerator[Outcome[T], None]:
@@ -243,7 +244,8 @@ class BulkCalls(AccountCalls):
         while ids:
             attempt += 1
             partial: Errors = {}
-            found |= await ask(ids, partial)
+            answered = await ask(ids, partial)
+            found = found | answered if found else answered
             ids = await self._again(partial, attempt)
         self._stats.items += len(found)
         return found
@@ -318,14 +320,16 @@ class BulkCalls(AccountCalls):
         return outcomes[0]
 
 
-def _checked(ids: Sequence[Id]) -> Generator[None, None, list[str]]:
-    """Check ids, and give them as str."""
-    asked = []
-    for n, id_ in enumerate(ids):
-        asked.append(as_id(id_, "extension_ids", n, tilde=True))
-        if len(asked) % _SLICE == 0:
-            yield
-    return asked
+def _checked(ids: Sequence[Id]) -> Generator[None, None, tuple[list[str], dict[str, None]]]:
+    """Check ids, and give them as str: as they were asked for, and each once."""
+    asked: list[str] = []
+    unique: dict[str, None] = {}
+    for start in range(0, len(ids), _SLICE):
+        some = enumerate(ids[start : start + _SLICE], start)
+        asked += [as_id(id_, "extension_ids", n, tilde=True) for n, id_ in some]
+        unique |= dict.fromkeys(asked[start:])
+        yield
+    return asked, unique
 
 
 def _in_order(ids: Sequence[str], found: Found[T]) -> Generator[None, None, list[Outcome[T]]]:

@@ -163,8 +163,14 @@ def of_herds() -> list[Row]:
         _row(f"one of {FEW:,} waiting tasks", [cost[FEW] for cost in costs], "µs"),
         _row(f"one of {MANY:,}", [cost[MANY] for cost in costs], "µs"),
         _row(f"one of {MANY:,}, to one of {FEW:,}", [c[MANY] / c[FEW] for c in costs], "x", 1.5),
-        Row("overhead", f"callbacks of one of {MANY:,}", callbacks[MANY], ""),
-        Row("overhead", f" … to one of {FEW:,}", callbacks[MANY] / callbacks[FEW], "x", 1.1),
+        Row("overhead", f"callbacks of one of {MANY:,}", callbacks[MANY], "callbacks"),
+        Row(
+            "overhead",
+            f"callbacks of one of {MANY:,}, to one of {FEW:,}",
+            callbacks[MANY] / callbacks[FEW],
+            "x",
+            1.1,
+        ),
     ]
 
 

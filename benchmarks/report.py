@@ -64,9 +64,11 @@ def _short(number: float) -> str:
     return f"{number:,.{digits}f}"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Give a table, in Markdown that also reads well in a terminal."""
+def table(rows: Sequence[Row], *, short: bool = False) -> str:
+    """Give a table, in Markdown that also reads well in a terminal; a short one has no spread."""
     lines = [("", "result", "half of the rounds", "target", ""), *(row.cells() for row in rows)]
+    if short:
+        lines = [line[:2] + line[3:] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [
         "| " + " | ".join(cell.ljust(n) for cell, n in zip(line, widths, strict=True)) + " |"

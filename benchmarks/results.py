@@ -17,8 +17,8 @@ QUESTIONS = (
 )
 HERE = Path(__file__).parent
 KEPT = HERE / "results.json"
-# What quotes them, between two marks: everything, and what has a target.
-ALL, AIMED = HERE / "README.md", HERE.parent / "README.md"
+# What quotes them, between two marks: all of them, and an extract.
+ALL, EXTRACT = HERE / "README.md", HERE.parent / "README.md"
 _QUOTED = re.compile(r"(?<=<!-- results -->\n\n).*?(?=\n\n<!-- end of results -->)", re.DOTALL)
 
 
@@ -40,14 +40,14 @@ def everything(where: Mapping[str, str], rows: Sequence[Row]) -> str:
     return "\n\n".join([_described(where), *(section(name, of[name]) for name in QUESTIONS)])
 
 
-def aimed(where: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """Give one table of all that has a target."""
+def extract(where: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """Give one table of all ratios, and of all else that has a target."""
     some = [
-        attrs.evolve(row, what=f"{row.question}: {row.what}", spread=None)
+        attrs.evolve(row, what=f"{row.question}: {row.what}")
         for row in rows
-        if row.target is not None
+        if row.target is not None or row.unit == "x"
     ]
-    return f"{_described(where)}\n\n{table(some)}"
+    return f"{_described(where)}\n\n{table(some, short=True)}"
 
 
 def _described(where: Mapping[str, str]) -> str:
@@ -62,7 +62,7 @@ def keep(where: Mapping[str, str], rows: Sequence[Row]) -> None:
     """Keep the results, and quote them."""
     kept = {"where": where, "rows": [attrs.asdict(row) for row in rows]}
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-    for file, text in ((ALL, everything(where, rows)), (AIMED, aimed(where, rows))):
+    for file, text in ((ALL, everything(where, rows)), (EXTRACT, extract(where, rows))):
         file.write_text(_QUOTED.sub(lambda _, text=text: text, file.read_text()))
 
 

@@ -82,9 +82,9 @@ class Reading:
         ):
             pass
 
-    async def read(self, detailed: bool | None) -> None:
+    async def read(self, detailed: bool | None) -> object:
         """Have all outcomes."""
-        await self._session.read_user_presence_statuses(
+        return await self._session.read_user_presence_statuses(
             self._ids, detailed_telephony_state=detailed
         )
 
@@ -132,6 +132,7 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._look()
         gc.callbacks.remove(self._collect)
         if self._next is not None:
             self._next.cancel()
@@ -177,7 +178,7 @@ def of_ids(
 
 
 def _call(
-    runner: asyncio.Runner, way: Callable[[bool | None], Awaitable[None]], detailed: bool | None
+    runner: asyncio.Runner, way: Callable[[bool | None], Awaitable[object]], detailed: bool | None
 ) -> Callable[[], None]:
     async def call() -> None:
         await way(detailed)
@@ -203,9 +204,9 @@ async def of_turns(reading: Reading) -> list[Row]:
     return rows
 
 
-async def _watched(way: Callable[[bool | None], Awaitable[None]], detailed: bool | None) -> Watch:
+async def _watched(way: Callable[[bool | None], Awaitable[object]], detailed: bool | None) -> Watch:
     with Watch() as watch:
-        await way(detailed)
+        _kept = await way(detailed)  # How long it takes to drop it is not of the library.
     return watch
 
 
