@@ -132,22 +132,25 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._look()
-        gc.callbacks.remove(self._collect)
         if self._next is not None:
             self._next.cancel()
+        self._look()
+        gc.callbacks.remove(self._collect)
 
     def _begin(self) -> None:
         self._collected = 0.0
-        self._next = self._loop.call_soon(self._look)
+        self._next = self._loop.call_soon(self._turn)
         self._began = time.thread_time(), time.perf_counter()
+
+    def _turn(self) -> None:
+        self._look()
+        self._begin()
 
     def _look(self) -> None:
         used, wall = time.thread_time() - self._began[0], time.perf_counter() - self._began[1]
         self.used = max(self.used, used - self._collected)
         self.collected = max(self.collected, self._collected)
         self.wall = max(self.wall, wall)
-        self._begin()
 
     def _collect(self, phase: str, _: dict[str, int]) -> None:
         now = time.thread_time()
