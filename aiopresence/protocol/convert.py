@@ -6,6 +6,7 @@ Open where RingCentral grows: unknown fields are ignored and unknown enum values
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from types import GenericAlias
 from typing import Any, NoReturn, TypeVar, get_args, get_origin
@@ -154,8 +155,10 @@ def parse(data: bytes) -> Any:
 
 
 def parse_all(documents: Sequence[bytes]) -> list[Any]:
-    """Read several documents of JSON; DecodeError as `parse`."""
-    if any(map(_is_too_much, documents)):
+    """Read one or more documents of JSON; DecodeError as `parse`."""
+    # Counted before anything is built: the event loop stands still meanwhile. An object takes two
+    # bytes at least.
+    if max(map(len, documents)) > 2 * MAX_OBJECTS and any(map(_is_too_much, documents)):
         raise DecodeError("more in it than any honest answer has")
     try:
         return [orjson.loads(data) for data in documents]
@@ -165,10 +168,6 @@ def parse_all(documents: Sequence[bytes]) -> list[Any]:
 
 
 def _is_too_much(data: bytes) -> bool:
-    # Counted before anything is built: the event loop stands still meanwhile. An object takes two
-    # bytes at least.
-    if len(data) <= 2 * MAX_OBJECTS:
-        return False
     objects = data.count(b"{") + data.count(b"[")
     return objects > MAX_OBJECTS or data.count(b",") > MAX_COMMAS
 
@@ -189,10 +188,14 @@ def structure_all(values: list[Any], cls: type[T]) -> list[T]:
         return [hook(value, cls) for value in values]
     except Exception:  # noqa: S110 - Whatever it was, what follows says where.
         pass
-    return [_explained(value, cls) for value in values]
+    return [_explained(value, cls, hook) for value in values]
 
 
-def _explained(value: Any, cls: type[T]) -> T:
+def _explained(value: Any, cls: type[T], hook: Hook) -> T:
+    record: T
+    with suppress(Exception):
+        record = hook(value, cls)
+        return record
     try:
         return reference.structure(value, cls)
     except Exception as error:

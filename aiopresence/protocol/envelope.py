@@ -49,6 +49,8 @@ def records(ids: Sequence[str], response: Response) -> list[Any]:
     Every status is 200, and every record names the id that was asked for at its place. Nearly all
     answers are like that, and it takes no matching. Of all others `answers` makes the best.
     """
+    if response.status != 207:
+        return []
     header = response.headers.get("content-type", "")
     try:
         if header.partition(";")[0] in _ARRAYS:
@@ -63,10 +65,8 @@ def records(ids: Sequence[str], response: Response) -> list[Any]:
         own_ids = [str(body["extension"]["id"]) for body in bodies]
     except (DecodeError, LookupError, TypeError, ValueError):
         return []
-    is_good = response.status == 207 and own_ids == [*ids] and statuses == [200] * len(ids)
-    if not is_good or set(map(type, statuses)) != {int} or any(map(refuses, bodies)):
-        return []
-    return bodies
+    is_good = own_ids == [*ids] and statuses == [200] * len(ids) and {*map(type, statuses)} == {int}
+    return bodies if is_good and not any(map(refuses, bodies)) else []
 
 
 def refuses(body: Any) -> bool:

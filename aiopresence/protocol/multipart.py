@@ -131,24 +131,37 @@ def _line_end_before(body: bytes, line: int, start: int) -> int:
 def uniform(body: bytes, boundary: bytes, count: int) -> list[bytes]:
     """Give what the parts hold if there are `count` that look all the same; else nothing.
 
-    Nearly all bodies are like that: the same headers in every part, and what it holds on one line.
-    Every so many lines everything is then as before, and that is quick to see.
+    Nearly all bodies are like that: every part begins with the same delimiter and headers. What
+    looks like another delimiter stays within what a part holds, which is no JSON then.
 
     Raises:
         DecodeError: as `payload`.
     """
-    lines = list(islice(BytesIO(body), (MAX_HEADER_LINES + 3) * count))
-    end = b"\r\n" if lines and lines[0].endswith(b"\r\n") else b"\n"
-    length = lines.index(end) + 2 if end in lines else len(lines)
-    last = length * count
-    first, closing = b"--" + boundary + end, b"--" + boundary + b"--"
-    if lines[:1] != [first] or lines[last:] not in ([closing + end], [closing]):
+    dashes = b"--" + boundary
+    blank = _BLANK_LINE.search(body, 0, MAX_HEADER_BYTES) if body.startswith(dashes) else None
+    closing = body.rfind(b"\n" + dashes + b"--") + 1
+    if blank is None or body[closing + len(dashes) + 2 :] not in (b"", b"\n", b"\r\n"):
         return []
-    if any(lines[n:last:length] != [lines[n]] * count for n in range(length - 1)):
+    head = body[: blank.end()]
+    delimiter, _, headers = body[: blank.start()].partition(b"\n")
+    if delimiter.removesuffix(b"\r") != dashes:
         return []
-    _check_headers(b"".join(lines[1 : length - 2]).removesuffix(end))
-    parts = lines[length - 1 : last : length]
-    return parts if max(map(len, parts)) <= MAX_PART else []
+    _check_headers(headers)
+    parts = _lines(body[:closing], head, count) or _split(body[:closing], head)
+    return parts if len(parts) == count and max(map(len, parts)) <= MAX_PART else []
+
+
+def _lines(body: bytes, head: bytes, count: int) -> list[bytes]:
+    """Give every so many lines one, if those between are always the same: the quickest way."""
+    length = head.count(b"\n") + 1
+    lines = [*islice(BytesIO(body), length * count + 1)]
+    same = all(lines[n::length] == [lines[n]] * count for n in range(length - 1))
+    return lines[length - 1 :: length] if same and len(lines) == length * count else []
+
+
+def _split(body: bytes, head: bytes) -> list[bytes]:
+    """Give what is between two heads, over however many lines."""
+    return body[len(head) : -1].split(b"\n" + head)
 
 
 def payload(part: bytes) -> bytes:
