@@ -68,6 +68,20 @@ def test_the_callers_own_id_only_where_it_makes_sense() -> None:
         as_id("me", "extension_id", tilde=True)
 
 
+class Anything:
+    """Equal to whatever it is compared with, as placeholders in tests are."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+def test_what_only_says_that_it_is_equal_is_no_id() -> None:
+    with pytest.raises(UsageError):
+        as_id(Anything(), "extension_id", tilde=True)
+
+
 def test_an_id_of_a_class_with_other_ideas_is_what_was_checked() -> None:
     class Traveller(str):
         __slots__ = ()

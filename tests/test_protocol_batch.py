@@ -494,3 +494,23 @@ def test_a_rate_limited_part_tells_how_long_to_wait() -> None:
     assert isinstance(outcomes[1].error, RateLimited)
     assert outcomes[1].error.retry_after == 7.0
     assert outcomes[1].error.group == "Light"
+
+
+def test_an_id_that_is_nested_deeply_costs_only_itself() -> None:
+    deep = b"[" * 1000 + b"]" * 1000
+    items = [b'{"status":200,"body":{"extension":{"id":%b}}}' % id_ for id_ in (b"1", deep)]
+    response = Response(207, {"content-type": JSON_FORM}, b"[" + b",".join(items) + b"]")
+    good, bad = batch.read(("1", "2"), response, GetPresenceInfo)
+    assert good.ok
+    assert isinstance(bad.error, DecodeError)
+
+
+@pytest.mark.parametrize("boundary", ["a:b", "B"])
+def test_a_delimiter_that_could_be_a_header_is_none(boundary: str) -> None:
+    edge = b"--" + boundary.encode()
+    texts = (b'{"response":[{"status":200}]}', b'{"extension":{"id":1}}')
+    body = b"".join(edge + b"\r\n" + edge + b"\r\n\r\n" + text + b"\r\n" for text in texts)
+    headers = {"content-type": f'multipart/mixed; boundary="{boundary}"'}
+    response = Response(207, headers, body + edge + b"--")
+    [outcome] = batch.read(("1",), response, GetPresenceInfo)
+    assert isinstance(outcome.error, DecodeError)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 
 import orjson
@@ -127,6 +128,14 @@ def test_a_large_page_is_read_in_slices() -> None:
     assert len(body) / (pages.SLICE + 600) <= turns <= len(body) / pages.SLICE + 1
 
 
+def test_an_indented_one_is_read_in_slices() -> None:
+    page = {"uri": "u", "records": MANY, "paging": {"page": 1}}
+    body = json.dumps(page, indent=4, separators=(" ,", " : ")).encode()
+    read, turns = sliced(body)
+    assert read == convert.load(body, AccountPresenceInfo)
+    assert turns > 10
+
+
 def test_a_small_one_is_read_at_once() -> None:
     body = written(*MANY[:10])
     assert sliced(body) == (convert.load(body, AccountPresenceInfo), 0)
@@ -195,6 +204,14 @@ def test_what_is_wrong_with_a_page_is_told_as_of_a_whole_one(body: bytes) -> Non
     with pytest.raises(DecodeError) as caught:
         sliced(body)
     assert str(caught.value) == str(whole.value)
+
+
+def test_a_heavy_page_with_more_objects_than_any_has_is_refused() -> None:
+    calls = [{"id": "1"}] * 150
+    body = written(*({"uri": "x" * 2000, "activeCalls": calls} for _ in range(1000)))
+    assert len(body) > pages.HEAVY
+    with pytest.raises(DecodeError, match="more in it"):
+        sliced(body)
 
 
 def test_more_records_than_any_page_has_are_refused() -> None:

@@ -286,6 +286,22 @@ async def test_closing_refuses_all_who_wait_ct09() -> None:
     assert world.passed == ["a"]
 
 
+async def test_who_waited_at_a_closed_gate_is_refused_though_it_is_opened_again() -> None:
+    world = World()
+    await world.enters("a")  # The group lets one through until it is answered.
+    waiting = await world.enters("b", "c", "d")
+    world.gate.close()
+    world.gate.open()
+    await idle()
+    await world.answer()
+    for task in waiting:
+        with pytest.raises(UsageError, match="not open"):
+            await task
+    assert world.passed == ["a"]
+    await world.enters("e")
+    assert world.passed == ["a", "e"]
+
+
 async def test_ten_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
     world = World({"Light": GroupLimits(5)})
     await world.enters("a")

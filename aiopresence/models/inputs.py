@@ -34,7 +34,7 @@ def as_id(value: object, name: str, index: int | None = None, *, tilde: bool = F
     """
     if type(value) is str and _ID.fullmatch(value):
         return value
-    if tilde and value == "~":
+    if tilde and isinstance(value, str) and str.__eq__(value, "~"):
         return "~"
     text = str(value) if type(value) is int and 0 <= value < 10**19 else value
     # What was matched is returned: a str of another class may turn into another text later.

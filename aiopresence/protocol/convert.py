@@ -167,9 +167,13 @@ def parse_all(documents: Sequence[bytes]) -> list[Any]:
     raise DecodeError("not JSON")
 
 
+def objects(data: bytes) -> int:
+    """Give how many objects and lists JSON has at most."""
+    return data.count(b"{") + data.count(b"[")
+
+
 def _is_too_much(data: bytes) -> bool:
-    objects = data.count(b"{") + data.count(b"[")
-    return objects > MAX_OBJECTS or data.count(b",") > MAX_COMMAS
+    return objects(data) > MAX_OBJECTS or data.count(b",") > MAX_COMMAS
 
 
 def structure(value: Any, cls: type[T]) -> T:

@@ -49,7 +49,7 @@ def records(ids: Sequence[str], response: Response) -> list[Any]:
     Every status is 200, and every record names the id that was asked for at its place. Nearly all
     answers are like that, and it takes no matching. Of all others `answers` makes the best.
     """
-    if response.status != 207:
+    if response.status != 207 or ids[0] == "~":
         return []
     header = response.headers.get("content-type", "")
     try:
@@ -62,9 +62,10 @@ def records(ids: Sequence[str], response: Response) -> list[Any]:
             summary, *bodies = convert.parse_all(parts)
             lines = summary["response"]
         statuses = [line["status"] for line in lines]
-        own_ids = [str(body["extension"]["id"]) for body in bodies]
+        own_ids = [body["extension"]["id"] for body in bodies]
     except (DecodeError, LookupError, TypeError, ValueError):
         return []
+    own_ids = [str(id_) if type(id_) is int else id_ for id_ in own_ids]
     is_good = own_ids == [*ids] and statuses == [200] * len(ids) and {*map(type, statuses)} == {int}
     return bodies if is_good and not any(map(refuses, bodies)) else []
 

@@ -64,12 +64,17 @@ _CHECKS: dict[object, tuple[str, ...]] = {
 
 def is_plain(cls: type) -> bool:
     """Tell whether all fields of a class are of one type, or None, and kept as they are read."""
-    return attrs.has(cls) and all(
-        field.default is None
-        and field.converter is None
-        and field.validator is None
-        and len(_kinds(field)) == 1
-        for field in attrs.fields(cls)
+    # A subclass of a record cannot be filled: it is frozen by its base.
+    return (
+        attrs.has(cls)
+        and cls.__bases__ == (object,)
+        and all(
+            field.default is None
+            and field.converter is None
+            and field.validator is None
+            and len(_kinds(field)) == 1
+            for field in attrs.fields(cls)
+        )
     )
 
 
@@ -109,9 +114,9 @@ class Writer:
 
     def _record(self, cls: Any, depth: int) -> list[str]:
         """Make a record `it…` of a `value…`, both of that depth."""
-        value, it, name = f"value{depth}", f"it{depth}", cls.__name__
-        self._names |= {name: cls, f"Open{name}": unfrozen(cls)}
-        lines = [f"if type({value}) is not dict:", _REFUSE, f"{it} = Open{name}()"]
+        value, it = f"value{depth}", f"it{depth}"
+        name, open_name = self._named(cls.__name__, cls), self._named("Open", unfrozen(cls))
+        lines = [f"if type({value}) is not dict:", _REFUSE, f"{it} = {open_name}()"]
         for field in attrs.fields(cls):
             [kind] = _kinds(field)
             lines += [f"v = {value}.get({self._camel(field.name)!r})", *self._field(kind, depth)]

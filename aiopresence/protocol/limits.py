@@ -82,13 +82,9 @@ def retry_after(headers: Headers) -> float | None:
         return None
 
 
-def _number(headers: Headers, name: str) -> float | None:
-    return _read(headers.get(name, ""))
-
-
 # Nearly every answer says the same.
 @lru_cache(maxsize=256)
-def _read(text: str) -> float | None:
+def _number(text: str) -> float | None:
     text = text.strip()
     return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) else None
 
@@ -201,14 +197,14 @@ class Group:
         self.in_flight -= 1
 
     def _observe(self, now: float, taken: Taken, headers: Headers) -> None:
-        limit = _number(headers, "x-rate-limit-limit")
-        window = _number(headers, "x-rate-limit-window")
+        limit = _number(headers.get("x-rate-limit-limit", ""))
+        window = _number(headers.get("x-rate-limit-window", ""))
         self.limit = int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else self.limit
         if window and window > self.window:
             # Requests that were forgotten count again.
             self.blocked_until = max(self.blocked_until, self._last_freed + min(window, MAX_WINDOW))
         self.window = min(window, MAX_WINDOW) if window else self.window
-        remaining = _number(headers, "x-rate-limit-remaining")
+        remaining = _number(headers.get("x-rate-limit-remaining", ""))
         if remaining is None or remaining > self.limit:
             return
         # Of ours the server can have counted what was in use when this request was sent, and what

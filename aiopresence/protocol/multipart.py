@@ -144,11 +144,12 @@ def uniform(body: bytes, boundary: bytes, count: int) -> list[bytes]:
         return []
     head = body[: blank.end()]
     delimiter, _, headers = body[: blank.start()].partition(b"\n")
-    if delimiter.removesuffix(b"\r") != dashes:
+    if delimiter.removesuffix(b"\r") != dashes or dashes in headers:
         return []
     _check_headers(headers)
     parts = _lines(body[:closing], head, count) or _split(body[:closing], head)
-    return parts if len(parts) == count and max(map(len, parts)) <= MAX_PART else []
+    longest = MAX_PART - len(head)
+    return parts if len(parts) == count and max(map(len, parts)) <= longest else []
 
 
 def _lines(body: bytes, head: bytes, count: int) -> list[bytes]:

@@ -23,14 +23,19 @@ from .wire import Request, follow
 PageRequest = Request[AccountPresenceInfo]
 
 DEFAULT_PER_PAGE, MAX_PER_PAGE = 100, 1000
-# Bytes that are read at once: some 50 records, which take some 0.2 ms. A guess.
+# Bytes that are read at once: some 50 records. A guess.
 SLICE = 32 * 1024
+# Bytes from which the objects of a sliced page are counted: counting takes its time, and in less
+# there are not so many that they would matter. A guess.
+HEAVY = 2 * 1024 * 1024
 
-_FIRST_RECORD = re.compile(rb'"records":\[(\{"[A-Za-z]+":)')
+_FIRST_RECORD = re.compile(rb'"records"\s*:\s*\[\s*(\{\s*"[A-Za-z]+"\s*:)')
 
 
 def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
     """Read a page a slice at a time, because a large one takes long.
+
+    A page that is not as it should be is read at once.
 
     Yields:
         Nothing, between two slices: others can have their turn.
@@ -39,19 +44,28 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
         The page.
 
     Raises:
-        DecodeError: as `convert.load`.
+        DecodeError: as `convert.load`; of less than `HEAVY` bytes the objects are not counted.
     """
     rest, slices = _cut(body)
-    records: list[GetPresenceInfo] = []
     if slices:
         with suppress(DecodeError):  # The whole says what is wrong, and where.
             page = convert.load(rest, AccountPresenceInfo)
-            for each in slices:
-                records += convert.structure_all(convert.parse(b"[%b]" % each), GetPresenceInfo)
-                yield
-            if page.records == () and len(records) <= convert.MAX_ITEMS:
+            records = yield from _records(slices, counted=len(body) > HEAVY)
+            if page.records == ():
                 return attrs.evolve(page, records=tuple(records))
     return convert.load(body, AccountPresenceInfo)
+
+
+def _records(slices: list[bytes], *, counted: bool) -> Generator[None, None, list[GetPresenceInfo]]:
+    records: list[GetPresenceInfo] = []
+    objects = 0
+    for each in slices:
+        objects += convert.objects(each) if counted else 0
+        records += convert.structure_all(convert.parse(b"[%b]" % each), GetPresenceInfo)
+        if objects > convert.MAX_OBJECTS or len(records) > convert.MAX_ITEMS:
+            raise DecodeError("more in it than any honest answer has")
+        yield
+    return records
 
 
 def _cut(body: bytes) -> tuple[bytes, list[bytes]]:
@@ -64,11 +78,12 @@ def _cut(body: bytes) -> tuple[bytes, list[bytes]]:
     first = _FIRST_RECORD.search(body) if len(body) > 2 * SLICE else None
     if first is None or not _are_of_page(body[: first.start(1)]):
         return body, []
-    begin, end, mark = first.start(1), body.rfind(b"]"), b"," + first[1]
+    begin, end = first.start(1), body.rfind(b"]")
     rest, slices = body[:begin] + body[end:], []
-    while (cut := body.find(mark, begin + SLICE, end)) >= 0:
-        slices.append(body[begin:cut])
-        begin = cut + 1
+    mark = re.compile(rb",\s*" + re.escape(first[1]))
+    while cut := mark.search(body, begin + SLICE, end):
+        slices.append(body[begin : cut.start()])
+        begin = cut.start() + 1
     return rest, [*slices, body[begin:end]]
 
 

@@ -1,10 +1,8 @@
 """The way of a request: token, gate, wire, what is learned of it, and again if that may help."""
 
 import random
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -20,6 +18,7 @@ from ..errors import (
 from ..grants import AccessToken, Grant
 from ..protocol import oauth, retry
 from ..protocol.batch import MAX_IDS
+from ..protocol.scrub import scrubbed
 from ..protocol.wire import Request, Response, follow, refusal
 from ..secret import Secret
 from .clock import Clock
@@ -35,10 +34,6 @@ MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What the token endpoint may answer without anything being wrong with the way to it.
 _LOGIN_ANSWERS = frozenset({200, 400, 401, 403})
-
-
-# A token that looks the same in JSON and in a URL.
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 
 
 class _LoginError(Exception):
@@ -208,6 +203,7 @@ class Delivery:
         token, response = await self._once(request)
         if response.status == 401 and await _login(self._tokens.replace(token)):
             _, response = await self._once(request)
+            response = scrubbed(response, token)  # The refused one may still be a good one.
         return response
 
     async def _once(self, request: Request[Any]) -> tuple[str, Response]:
@@ -243,7 +239,7 @@ class Delivery:
                 passage.lose()
             raise
         passage.settle(response)
-        return _scrubbed(response, authorization)
+        return scrubbed(response, (authorization or "").removeprefix("Bearer "))
 
 
 async def _login(renewal: Awaitable[T]) -> T:
@@ -251,23 +247,6 @@ async def _login(renewal: Awaitable[T]) -> T:
         return await renewal
     except PresenceError as error:
         raise _LoginError(error) from None
-
-
-def _scrubbed(response: Response, authorization: str | None) -> Response:
-    """Take our token out of an answer, should the server have repeated it."""
-    token = (authorization or "").removeprefix("Bearer ")
-    if not token:
-        return response
-    values = "\n".join(response.headers.values())
-    spelt_otherwise = (
-        () if _PLAIN.fullmatch(token) else (token.replace("/", "\\/"), quote(token, ""))
-    )
-    for text in (token, *spelt_otherwise):
-        if text in values or text.encode() in response.body:
-            headers = {n: value.replace(text, "***") for n, value in response.headers.items()}
-            body = response.body.replace(text.encode(), b"***")
-            response = Response(response.status, headers, body)
-    return response
 
 
 def _never() -> bool:

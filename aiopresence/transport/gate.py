@@ -111,6 +111,7 @@ class Gate:
             RateLimited: it would take longer than `max_wait`. Nothing was sent or taken.
         """
         call = _call(request)
+        closed = self.closed  # Another one, once the session is opened again.
         deadline = inf if self.max_wait is None else self.clock.now() + self.max_wait
         keep = _keep(request)
         while True:
@@ -120,7 +121,7 @@ class Gate:
             turnstile.waiting += 1
             try:
                 async with turnstile.lock:
-                    await self._wait(call, request.group, group, deadline, keep)
+                    await self._wait(call, request.group, group, deadline, keep, closed)
                     if self._limits.group(call, request.group) is group:
                         return Passage(self, call, group)
                     # An answer told meanwhile that it counts elsewhere: queue there.
@@ -170,7 +171,13 @@ class Gate:
             raise error
 
     async def _wait(
-        self, call: str, expected: str, group: Group, deadline: float, keep: int
+        self,
+        call: str,
+        expected: str,
+        group: Group,
+        deadline: float,
+        keep: int,
+        closed: asyncio.Event,
     ) -> None:
         limited_at = None
         while self._limits.group(call, expected) is group:
@@ -178,7 +185,7 @@ class Gate:
             delay = self._limits.delay(group, now, keep)
             if delay > 0 and limited_at is None:
                 limited_at = now
-            if self.closed.is_set():
+            if closed.is_set():
                 raise UsageError("the session is not open: use it inside `async with session:`")
             if delay <= 0 and not self._limits.full():
                 break

@@ -69,7 +69,11 @@ class FileTokenStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Brought in here because most sessions keep their tokens in memory, and it takes long.
+        from filelock import AsyncFileLock
+
         self._path = Path(path)
+        self._new_lock = AsyncFileLock
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self._path)!r})"
@@ -89,10 +93,7 @@ class FileTokenStore:
         return self._lock(key[:8])
 
     def _lock(self, name: str) -> AbstractAsyncContextManager[Any]:
-        # Brought in here because most sessions keep their tokens in memory, and it takes long.
-        from filelock import AsyncFileLock
-
-        return AsyncFileLock(f"{self._path}.{name}.lock", mode=0o600)
+        return self._new_lock(f"{self._path}.{name}.lock", mode=0o600)
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
