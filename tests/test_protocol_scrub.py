@@ -11,6 +11,7 @@ from aiopresence.protocol.wire import refusal
 
 TOKEN = "U0pDMTJQMDFQQVMwMHx/abc+def=_-~"
 PLAIN = "U0pDMTJQMDFQQVMwMHxBQUR_-.~"
+ODD = "U0pD%41&amp;QMDFQQVMwMHxBQUR"
 
 
 def unicode_escaped(text: str) -> str:
@@ -31,7 +32,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("token", [TOKEN, PLAIN])
+@pytest.mark.parametrize("token", [TOKEN, PLAIN, ODD])
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_no_refusal_shows_a_token(spelling: str, token: str) -> None:
     spelt = SPELLINGS[spelling](token)

@@ -30,11 +30,11 @@ def scrubbed(response: Response, token: str) -> Response:
         body = plain
     for text in (token,) if _PLAIN.fullmatch(token) else (token, quote(token, safe="")):
         body = body.replace(text.encode(), _STARS.encode())
-    if is_refusal and token in _decoded(body.decode(errors="replace")):
+    if is_refusal and _has(body.decode(errors="replace"), token):
         body = _STARS.encode()
     values = "\n".join(headers.values())
-    if token in _decoded(values):
-        headers = {n: _STARS if token in _decoded(value) else value for n, value in headers.items()}
+    if _has(values, token):
+        headers = {n: _STARS if _has(value, token) else value for n, value in headers.items()}
     if body is response.body and headers is response.headers:
         return response
     return Response(response.status, headers, body)
@@ -45,6 +45,11 @@ def _plainly(found: "re.Match[bytes]") -> bytes:
         return b"/"
     character = bytes([int(found[1], 16)]) if found[1] else b""
     return found[0] if character in (b"", b'"', b"\\", b"\x7f") else character
+
+
+def _has(text: str, token: str) -> bool:
+    """Tell whether a token is in a text, as it is or encoded, even twice."""
+    return token in text or _decoded(token) in _decoded(text)
 
 
 def _decoded(text: str) -> str:
