@@ -48,11 +48,11 @@ def _plainly(found: "re.Match[bytes]") -> bytes:
 
 
 def _has(text: str, token: str) -> bool:
-    """Tell whether a token is in a text, as it is or encoded, even twice."""
+    """Tell whether a token is in a text, as it is or encoded, even more than once."""
     return token in text or _decoded(token) in _decoded(text)
 
 
 def _decoded(text: str) -> str:
-    for _ in range(2 if "%" in text or "&" in text else 0):
+    for _ in range(4 if "%" in text or "&" in text else 0):
         text = unquote(unescape(text))
     return text
