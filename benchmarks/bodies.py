@@ -1,6 +1,7 @@
 """Answers to measure with, taken from the embedded platform as it writes them."""
 
 import asyncio
+import json
 
 import aiohttp
 import attrs
@@ -12,8 +13,7 @@ from aiopresence.sandbox import Sandbox
 
 from . import bare
 
-# Changes before anybody looks: about every second extension then has a call, some of them over,
-# and thirty detailed records take some 36 KB.
+# Changes before anybody looks: about every second extension then has a call, some of them over.
 CHANGES = 400
 # The name of the server, which every record repeats, is as long as it is in production.
 SERVER = "https://platform.ringcentral.com"
@@ -27,6 +27,7 @@ class Bodies:
         ids: the 30.
         plain: as multipart.
         detailed: as multipart, with calls.
+        indented: the same, as RingCentral's documentation shows it.
         array: as an array, with calls.
         page: a page of the account.
         detailed_page: a page of the account, with calls.
@@ -35,6 +36,7 @@ class Bodies:
     ids: tuple[str, ...]
     plain: Response
     detailed: Response
+    indented: Response
     array: Response
     page: Response
     detailed_page: Response
@@ -58,15 +60,23 @@ async def _take() -> Bodies:
                 )
 
         authorization = await bare.log_in(http, sandbox.url, sandbox.grant)
-        batch, detailed = f"extension/{','.join(ids)}/presence", "detailedTelephonyState=true"
+        batch, detailed_query = f"extension/{','.join(ids)}/presence", "detailedTelephonyState=true"
+        detailed = await get(f"{batch}?{detailed_query}")
         return Bodies(
             ids,
             await get(batch),
-            await get(f"{batch}?{detailed}"),
-            await get(f"{batch}?{detailed}", MULTIPART_JSON),
+            detailed,
+            attrs.evolve(detailed, body=_indented(detailed.body)),
+            await get(f"{batch}?{detailed_query}", MULTIPART_JSON),
             await get("presence?perPage=1000"),
-            await get(f"presence?perPage=1000&{detailed}"),
+            await get(f"presence?perPage=1000&{detailed_query}"),
         )
+
+
+def _indented(body: bytes) -> bytes:
+    lines = body.split(b"\r\n")
+    texts = (json.dumps(json.loads(line), indent=2) if line[:1] == b"{" else line for line in lines)
+    return b"\r\n".join(text.encode() if isinstance(text, str) else text for text in texts)
 
 
 def take() -> Bodies:

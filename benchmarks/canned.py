@@ -20,8 +20,6 @@ from aiohttp import web
 from . import bodies, process
 
 PAGES, PER_PAGE = 10, 1000
-# What it tells of its limits: as many as the library believes in, in a second.
-LIMIT, WINDOW = 10_000, 1.0
 ACCOUNT = "/restapi/v1.0/account/~"
 
 # As long as a real one, and nothing that is in an answer: there it would be blanked out.
@@ -138,9 +136,9 @@ def _answer(
         "Content-Type": content_type,
         "RCRequestId": "a0116be5-ab0c-4681-88f8-e3d0d3290a4c",
         "X-Rate-Limit-Group": group,
-        "X-Rate-Limit-Limit": str(LIMIT),
-        "X-Rate-Limit-Remaining": str(LIMIT),
-        "X-Rate-Limit-Window": f"{WINDOW:g}",
+        "X-Rate-Limit-Limit": str(process.LIMIT),
+        "X-Rate-Limit-Remaining": str(process.LIMIT),
+        "X-Rate-Limit-Window": f"{process.WINDOW:g}",
     }
     return Answer(status, headers, body)
 

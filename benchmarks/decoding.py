@@ -1,9 +1,11 @@
-"""How fast do answers become records, against what people would use instead?
+"""How long do others take to read answers, against the library?
 
-- A batch of 30 detailed records (some 36 KB of multipart/mixed) as our outcomes; as dicts by the
-  vendor's SDK, by requests-toolbelt and by aiohttp's own reader, each with json; and as msgspec
-  Structs, which is the floor: a body that is known to be good, split and read without a check.
-- The same batch as an array, and pages of 1,000 records, as dicts by json and as Structs.
+- A batch of 30 records, plain and detailed, as outcomes; as dicts by the vendor's SDK, by
+  requests-toolbelt and by aiohttp's own reader, each with json; as dicts by toolbelt with orjson,
+  and by nothing but a split and orjson, which trusts the body; and as msgspec Structs, which is the
+  floor: split as well, and no check but that of the types.
+- The same batch indented, and as an array; pages of 1,000 records: as dicts by json and by orjson,
+  and as Structs.
 
 Run: python -m benchmarks.decoding
 """
@@ -15,12 +17,14 @@ import sys
 import types
 from collections.abc import Callable
 from functools import reduce
+from importlib.metadata import version
 from operator import or_
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import aiohttp
 import attrs
 import msgspec
+import orjson
 import requests
 from aiohttp.base_protocol import BaseProtocol
 from multidict import CIMultiDict
@@ -34,27 +38,36 @@ from aiopresence.protocol import batch, convert, multipart, pages
 from . import bodies
 from .report import Row, Times, finish, interleaved, ratio
 
-OURS, VENDOR, TOOLBELT = "aiopresence", "ringcentral 0.9.2", "requests-toolbelt and json"
-READER, FLOOR, PLAIN = "aiohttp's reader and json", "msgspec Structs", "json, as dicts"
+OURS, VENDOR = "aiopresence", f"ringcentral {version('ringcentral')}"
+TOOLBELT, TOOLBELT_ORJSON = "requests-toolbelt and json", "requests-toolbelt and orjson"
+READER, FLOOR = "aiohttp's reader and json", "msgspec Structs (unchecked)"
+SPLIT = "a split and orjson (dicts, unchecked)"
+DICTS, DICTS_ORJSON = "json (dicts)", "orjson (dicts)"
+
+Reader = Callable[[], object]
 
 
-def vendor(answer: Response) -> list[Any]:
-    """Read a batch with the vendor's SDK, from an answer as requests makes it."""
+def vendor(answer: Response) -> Reader:
+    """Make a reader of a batch with the vendor's SDK, from an answer as requests makes it."""
     received = requests.Response()
     received.status_code = answer.status
     received.headers.update(answer.headers)
     received.encoding = requests.utils.get_encoding_from_headers(received.headers)
     received._content = answer.body
-    return [part.json_dict() for part in ApiResponse(response=received).multipart()]
+    return lambda: [part.json_dict() for part in ApiResponse(response=received).multipart()]
 
 
-def toolbelt(answer: Response) -> list[Any]:
-    """Read a batch with requests-toolbelt."""
-    parts = MultipartDecoder(answer.body, answer.headers["content-type"]).parts
-    return [json.loads(part.content) for part in parts]
+def toolbelt(answer: Response, loads: Callable[[bytes], object]) -> Reader:
+    """Make a reader of a batch with requests-toolbelt."""
+
+    def read() -> list[object]:
+        parts = MultipartDecoder(answer.body, answer.headers["content-type"]).parts
+        return [loads(part.content) for part in parts]
+
+    return read
 
 
-def reader(answer: Response) -> Callable[[], list[Any]]:
+def reader(answer: Response) -> Reader:
     """Make a reader of a batch with aiohttp, on a loop that is there already."""
     loop = asyncio.new_event_loop()
     headers = CIMultiDict({"Content-Type": answer.headers["content-type"]})
@@ -69,12 +82,11 @@ def reader(answer: Response) -> Callable[[], list[Any]]:
     return lambda: loop.run_until_complete(read())
 
 
-def floor(answer: Response) -> Callable[[], list[Any]]:
-    """Make a reader of a batch that splits it and checks nothing but the types."""
-    decode = msgspec.json.Decoder(_struct(GetPresenceInfo)).decode
+def split(answer: Response, decode: Callable[[bytes], object]) -> Reader:
+    """Make a reader of a batch that is known to be good."""
     delimiter = b"\r\n--" + multipart.boundary_of(answer.headers["content-type"])
 
-    def read() -> list[Any]:
+    def read() -> list[object]:
         _summary, *parts = answer.body.split(delimiter)[:-1]
         return [decode(part[part.index(b"\r\n\r\n") + 4 :]) for part in parts]
 
@@ -100,48 +112,49 @@ def _of_structs(hint: Any) -> Any:
     return _struct(hint) if attrs.has(hint) else hint
 
 
-def of_batch(what: str, ids: tuple[str, ...], answer: Response) -> list[Row]:
+def of_batch(
+    what: str, ids: tuple[str, ...], answer: Response, *, targets: bool = True
+) -> list[Row]:
     """Measure a batch in multipart/mixed."""
     times = interleaved(
         {
             OURS: lambda: batch.read(ids, answer, GetPresenceInfo),
-            VENDOR: lambda: vendor(answer),
-            TOOLBELT: lambda: toolbelt(answer),
+            VENDOR: vendor(answer),
+            TOOLBELT: toolbelt(answer, json.loads),
             READER: reader(answer),
-            FLOOR: floor(answer),
+            TOOLBELT_ORJSON: toolbelt(answer, orjson.loads),
+            SPLIT: split(answer, orjson.loads),
+            FLOOR: split(answer, msgspec.json.Decoder(_struct(GetPresenceInfo)).decode),
         }
     )
-    return [
-        _faster(what, times, VENDOR, 6.0),
-        _faster(what, times, TOOLBELT, 3.0),
-        _faster(what, times, READER, 3.0),
-        _slower(what, times),
-    ]
+    least = {VENDOR: 6.0, TOOLBELT: 3.0, READER: 3.0} if targets else {}
+    others = (VENDOR, TOOLBELT, READER, TOOLBELT_ORJSON, SPLIT)
+    return [*(_other(what, times, name, least.get(name)) for name in others), _ours(what, times)]
 
 
-def of_json(what: str, ours: Callable[[], object], answer: Response, shape: Any) -> list[Row]:
+def of_json(what: str, ours: Reader, answer: Response, shape: Any) -> list[Row]:
     """Measure an answer that is plain JSON."""
     decode = msgspec.json.Decoder(shape).decode
     times = interleaved(
         {
             OURS: ours,
-            PLAIN: lambda: json.loads(answer.body),
+            DICTS: lambda: json.loads(answer.body),
+            DICTS_ORJSON: lambda: orjson.loads(answer.body),
             FLOOR: lambda: decode(answer.body),
         }
     )
-    return [_faster(what, times, PLAIN, None), _slower(what, times)]
+    return [*(_other(what, times, name) for name in (DICTS, DICTS_ORJSON)), _ours(what, times)]
 
 
-def _faster(what: str, times: Times, name: str, target: float | None) -> Row:
-    return ratio(
-        *("decoding", f"{what}: faster than {name}", times, name, OURS),
-        target=target,
-        at_least=True,
-    )
+def _other(what: str, times: Times, name: str, target: float | None = None) -> Row:
+    what = f"{what}: time of {name} over {OURS}'s"
+    told = name == SPLIT
+    return ratio("decoding", what, times, name, OURS, target=target, at_least=True, told=told)
 
 
-def _slower(what: str, times: Times) -> Row:
-    return ratio("decoding", f"{what}: slower than {FLOOR}", times, OURS, FLOOR, target=5.0)
+def _ours(what: str, times: Times) -> Row:
+    what = f"{what}: time of {OURS} over {FLOOR}"
+    return ratio("decoding", what, times, OURS, FLOOR, target=5.0)
 
 
 def measure() -> list[Row]:
@@ -153,20 +166,23 @@ def measure() -> list[Row]:
     gc.collect()
     gc.freeze()
 
-    def load(response: Response) -> Callable[[], object]:
+    def load(response: Response) -> Reader:
         return lambda: [*pages.read(response.body)]
 
     return [
         *of_batch("30 detailed records", taken.ids, taken.detailed),
         *of_batch("30 records", taken.ids, taken.plain),
+        *of_batch("30 detailed records, indented", taken.ids, taken.indented, targets=False),
         *of_json(
-            "the same, detailed, as an array",
+            "30 detailed records as an array",
             lambda: batch.read(taken.ids, taken.array, GetPresenceInfo),
             taken.array,
             list[answer],  # type: ignore[valid-type] # made at run time
         ),
-        *of_json("a page of 1,000", load(taken.page), taken.page, page),
-        *of_json("a page of 1,000 detailed", load(taken.detailed_page), taken.detailed_page, page),
+        *of_json("a page of 1,000 records", load(taken.page), taken.page, page),
+        *of_json(
+            "a page of 1,000 detailed records", load(taken.detailed_page), taken.detailed_page, page
+        ),
     ]
 
 

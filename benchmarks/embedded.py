@@ -13,14 +13,11 @@ from aiopresence.sandbox import Sandbox
 
 from . import process
 
-# As many as the library believes in, in a second.
-LIMIT, WINDOW = 10_000, 1.0
-
 
 async def serve(extensions: int) -> None:
     """Serve so many extensions until the input ends; about every second has a call, or had one."""
-    limits = dict.fromkeys(("Auth", "Light", "Heavy"), LIMIT)
-    async with Sandbox(extensions, limits=limits, window=WINDOW) as sandbox:
+    limits = dict.fromkeys(("Auth", "Light", "Heavy"), process.LIMIT)
+    async with Sandbox(extensions, limits=limits, window=process.WINDOW) as sandbox:
         life = sandbox.simulate(1.0)
         for _ in range(extensions // 2):
             life.step()

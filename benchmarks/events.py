@@ -1,8 +1,9 @@
-"""How many events a second does a board take in, and how large is it for a large account?
+"""How many events a second can a board be kept true by, and how large is it for a large account?
 
-- From the text of a notification over the typed event to the board, on one core. The texts are
-  what the embedded platform has sent of a simulated account, as many as make the session's tables
-  full before anything is timed.
+- From the text of a notification over the typed event to the board, on one core, without the
+  network: see `live` for all of it. The texts are what the embedded platform has sent of a
+  simulated account, as many as make the session's tables full before anything is timed. By then
+  most extensions have seven calls, which is as many as RingCentral lists.
 - The memory of a board of 100,000 extensions, in a process of its own: what it has grown by since
   the first page was read, and what it had grown by at most meanwhile. With calls, one for every
   second extension.
@@ -135,7 +136,7 @@ def of_events() -> list[Row]:
             rates[name].append(follower.take(PIECE))
     return [
         spread(
-            *("events", f"{name} events, {sizes[name]:,.0f} characters each", rate),
+            *("events", f"{name} events of {sizes[name]:,.0f} characters, text to board", rate),
             unit="events/s",
             target=RATE,
             at_least=True,

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# The limits of the servers: as many as the library believes in, in a second. Nobody reaches them.
+LIMIT, WINDOW = 10_000, 1.0
+
 _KB = 1024
 _HERE = Path(__file__).parents[1]
 
@@ -57,12 +60,17 @@ def running(module: str, *arguments: str) -> Iterator[Any]:
 
 async def tell_and_stay(told: object) -> None:
     """Tell whoever started this process something, and wait until the input ends."""
-    lines = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
-    )
     print(json.dumps(told), flush=True)
-    await lines.read()
+    await (await lines()).read()
+
+
+async def lines() -> asyncio.StreamReader:
+    """Give the input of this process."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    return reader
 
 
 def _command(module: str, arguments: tuple[str, ...]) -> list[str]:

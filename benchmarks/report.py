@@ -30,6 +30,7 @@ class Row:
         target: what it should be; None when it is there to compare with.
         at_least: whether the target is a lower bound; otherwise it is an upper one.
         spread: the quartiles of the rounds; None where there is one value only.
+        told: whether the project's README tells it, though it has no target.
     """
 
     question: str
@@ -39,6 +40,7 @@ class Row:
     target: float | None = None
     at_least: bool = False
     spread: tuple[float, float] | None = None
+    told: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -66,7 +68,7 @@ def _short(number: float) -> str:
 
 def table(rows: Sequence[Row], *, short: bool = False) -> str:
     """Give a table, in Markdown that also reads well in a terminal; a short one has no spread."""
-    lines = [("", "result", "half of the rounds", "target", ""), *(row.cells() for row in rows)]
+    lines = [("", "result", "quartiles", "target", ""), *(row.cells() for row in rows)]
     if short:
         lines = [line[:2] + line[3:] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -115,10 +117,11 @@ def ratio(
     *,
     target: float | None = None,
     at_least: bool = False,
+    told: bool = False,
 ) -> Row:
     """Give how many times as long `over` takes as `under`, round by round."""
     ratios = [a / b for a, b in zip(times[over], times[under], strict=True)]
-    return spread(question, what, ratios, target=target, at_least=at_least)
+    return spread(question, what, ratios, target=target, at_least=at_least, told=told)
 
 
 def spread(
@@ -129,10 +132,11 @@ def spread(
     unit: str = "x",
     target: float | None = None,
     at_least: bool = False,
+    told: bool = False,
 ) -> Row:
     """Give the median of some values, and their quartiles."""
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Row(question, what, middle, unit, target, at_least, (low, high))
+    return Row(question, what, middle, unit, target, at_least, (low, high), told)
 
 
 def rows_of(found: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -141,8 +145,10 @@ def rows_of(found: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 def finish(rows: Sequence[Row]) -> int:
-    """Print a table, write the rows where the first argument says, and give the exit code."""
+    """Print a table, write the rows to the file of `--json=…`, and give the exit code."""
     print(table(rows))
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps([attrs.asdict(row) for row in rows]))
+    for argument in sys.argv[1:]:
+        if argument.startswith("--json="):
+            path = Path(argument.removeprefix("--json="))
+            path.write_text(json.dumps([attrs.asdict(row) for row in rows]))
     return 0 if all(row.is_good for row in rows) else 1

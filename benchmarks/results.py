@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -34,31 +35,31 @@ def section(name: str, rows: Sequence[Row]) -> str:
     return f"### {name.capitalize()}\n\n{question(name)}\n\n{table(rows)}"
 
 
-def everything(where: Mapping[str, str], rows: Sequence[Row]) -> str:
+def everything(where: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """Give all tables."""
     of = {name: [row for row in rows if row.question == name] for name in QUESTIONS}
     return "\n\n".join([_described(where), *(section(name, of[name]) for name in QUESTIONS)])
 
 
-def extract(where: Mapping[str, str], rows: Sequence[Row]) -> str:
-    """Give one table of all ratios, and of all else that has a target."""
+def extract(where: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """Give one table of what has a target, and of what else is to be told."""
     some = [
         attrs.evolve(row, what=f"{row.question}: {row.what}")
         for row in rows
-        if row.target is not None or row.unit == "x"
+        if row.target is not None or row.told
     ]
     return f"{_described(where)}\n\n{table(some, short=True)}"
 
 
-def _described(where: Mapping[str, str]) -> str:
-    date, python, machine, *packages = where.values()
-    versions = ", ".join(
-        f"{name} {version}" for name, version in zip([*where][3:], packages, strict=True)
+def _described(where: Mapping[str, Any]) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
+    return (
+        f"`python -m benchmarks`, {where['date']}, Python {where['python']}, {where['machine']};"
+        f" {packages}."
     )
-    return f"`python -m benchmarks`, {date}, Python {python}, {machine}; {versions}."
 
 
-def keep(where: Mapping[str, str], rows: Sequence[Row]) -> None:
+def keep(where: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Keep the results, and quote them."""
     kept = {"where": where, "rows": [attrs.asdict(row) for row in rows]}
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
@@ -66,7 +67,7 @@ def keep(where: Mapping[str, str], rows: Sequence[Row]) -> None:
         file.write_text(_QUOTED.sub(lambda _, text=text: text, file.read_text()))
 
 
-def kept() -> tuple[Mapping[str, str], list[Row]]:
+def kept() -> tuple[Mapping[str, Any], list[Row]]:
     """Give the results that were kept."""
     found = json.loads(KEPT.read_text())
     return found["where"], rows_of(found["rows"])

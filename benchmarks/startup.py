@@ -63,7 +63,9 @@ def measure() -> list[Row]:
         parts = float(python(("-c", _COUNT), compiled))
     return [
         *(
-            ratio("startup", f"{name} over {AIOHTTP}", times, name, AIOHTTP, target=target)
+            ratio(
+                "startup", f"{name} over {AIOHTTP}", times, name, AIOHTTP, target=target, told=True
+            )
             for name, target in TARGETS.items()
         ),
         Row(
