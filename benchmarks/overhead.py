@@ -29,7 +29,7 @@ from .report import Row, finish, spread
 
 ID = canned.ids(1)[0]
 PATH = f"{bare.EXTENSIONS}/{ID}/presence"
-REQUESTS, ROUNDS = 300, 25
+REQUESTS, ROUNDS = 200, 100
 BARE, REQUEST, READ = "bare aiohttp", "session.request", "read_user_presence_status"
 # As the server tells them. So many are not sent in a second.
 LIMITS = {"Light": GroupLimits(process.LIMIT, process.WINDOW)}
