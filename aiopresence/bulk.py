@@ -39,7 +39,7 @@ Changes = Mapping[str, Body] | Mapping[int, Body] | Mapping[str | int, Body]
 Errors = dict[str, PresenceError]
 Found = dict[str, Outcome[T]]
 
-# Ids that are looked at in one turn of the event loop: some 0.5 ms. A guess.
+# Ids that are looked at in one turn of the event loop. A guess.
 _SLICE = 1000
 
 _ACCEPT = {"multipart": f"multipart/mixed, {JSON}", "json": f"{MULTIPART_JSON}, {JSON}"}

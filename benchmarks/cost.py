@@ -18,6 +18,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -106,7 +107,7 @@ def count() -> Counts:
 def draw(counts: Counts) -> None:
     """Draw it, to be read on light and on dark."""
     grey = "#808080"
-    settings = {
+    settings: Any = {
         "svg.hashsalt": "cost",
         "svg.fonttype": "none",
         **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), grey),

@@ -77,7 +77,9 @@ def reader(answer: Response) -> Reader:
         stream.feed_data(answer.body)
         stream.feed_eof()
         parts = aiohttp.MultipartReader(headers, stream)
-        return [await part.json() async for part in parts]
+        return [
+            await part.json() async for part in parts if isinstance(part, aiohttp.BodyPartReader)
+        ]
 
     return lambda: loop.run_until_complete(read())
 
@@ -108,7 +110,7 @@ def _of_structs(hint: Any) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         return reduce(or_, map(_of_structs, get_args(hint)))
     if get_origin(hint) is tuple:
-        return tuple[_of_structs(get_args(hint)[0]), ...]
+        return types.GenericAlias(tuple, (_of_structs(get_args(hint)[0]), ...))
     return _struct(hint) if attrs.has(hint) else hint
 
 

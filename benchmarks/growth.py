@@ -152,14 +152,13 @@ def measure() -> list[Row]:
     return [
         *(_dearer(f"{size:,}", times, size) for size in SIZES[1:]),
         _dearer(f"the last quarter of {LARGEST:,}", late, LARGEST),
-        *(
-            Row(
-                *("growth", f"memory for {size:,} ids"),
-                *(process.run(__spec__.name, str(size), given=given), "MB", MEMORY),
-            )
-            for size in SIZES
-        ),
+        *(_grown(size, given) for size in SIZES),
     ]
+
+
+def _grown(size: int, given: object) -> Row:
+    memory = process.run(__spec__.name, str(size), given=given)
+    return Row("growth", f"memory for {size:,} ids", memory, "MB", target=MEMORY)
 
 
 def _dearer(what: str, times: Times, size: int) -> Row:

@@ -74,7 +74,7 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
         used, took = time.process_time() - used, time.perf_counter() - began
         grown = process.peak() - warm
         fresh = {
-            record.extension.id: record
+            str(record.extension.id): record
             async for record in session.iter_account_presence(detailed_telephony_state=True)
             if record.extension
         }

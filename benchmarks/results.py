@@ -63,8 +63,12 @@ def keep(where: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Keep the results, and quote them."""
     kept = {"where": where, "rows": [attrs.asdict(row) for row in rows]}
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-    for file, text in ((ALL, everything(where, rows)), (EXTRACT, extract(where, rows))):
-        file.write_text(_QUOTED.sub(lambda _, text=text: text, file.read_text()))
+    _quote(ALL, everything(where, rows))
+    _quote(EXTRACT, extract(where, rows))
+
+
+def _quote(file: Path, text: str) -> None:
+    file.write_text(_QUOTED.sub(lambda _: text, file.read_text()))
 
 
 def kept() -> tuple[Mapping[str, Any], list[Row]]:

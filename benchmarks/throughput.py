@@ -171,15 +171,9 @@ def of_ids(
         times = interleaved(
             {name: _call(runner, way, detailed) for name, way in ways.items()}, rounds=ROUNDS
         )
-        rows += [
-            ratio(
-                *("throughput", f"{server}: {EXTENSIONS:,} {kind}, {name}: time over {BARE}'s"),
-                *(times, name, BARE),
-                target=target,
-                told=True,
-            )
-            for name in (ITER, READ)
-        ]
+        for name in (ITER, READ):
+            what = f"{server}: {EXTENSIONS:,} {kind}, {name}: time over {BARE}'s"
+            rows.append(ratio("throughput", what, times, name, BARE, target=target, told=True))
     return rows
 
 

@@ -1,7 +1,8 @@
 """What README says of speed is what was measured."""
 
-import json
+from pathlib import Path
 
+import attrs
 import pytest
 
 from benchmarks import results
@@ -21,11 +22,17 @@ def test_the_last_run_was_of_every_benchmark() -> None:
         assert results.question(name).endswith("?"), name
 
 
-def test_results_are_kept_as_they_are() -> None:
-    kept = json.loads(results.KEPT.read_text())
-    _, rows = results.kept()
-    assert [row["value"] for row in kept["rows"]] == [row.value for row in rows]
-    assert any(row.spread for row in rows)
+def test_results_are_kept_and_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, rows = results.kept()
+    rows[0] = attrs.evolve(rows[0], value=123.0, spread=(122.0, 124.0))
+    for name in ("KEPT", "ALL", "EXTRACT"):
+        monkeypatch.setattr(results, name, tmp_path / name)
+        (tmp_path / name).write_text("before\n\n<!-- results -->\n\n\n\n<!-- end of results -->")
+    results.keep(where, rows)
+    assert results.kept() == (where, rows)
+    for file in (results.ALL, results.EXTRACT):
+        assert file.read_text().startswith("before\n\n<!-- results -->\n\n`python -m benchmarks`")
+        assert "123 x" in results.quoted(file)
 
 
 @pytest.mark.parametrize(

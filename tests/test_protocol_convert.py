@@ -30,6 +30,7 @@ from aiopresence import (
     PrimaryCQInfo,
     TelephonyStatus,
     TerminationType,
+    UnifiedPresence,
     UpdateUnifiedPresence,
     UsageError,
     UserStatus,
@@ -417,6 +418,9 @@ ANYTHING: list[Any] = [
     {},
     [{}],
     [None],
+    [{}] * (convert.MAX_ITEMS + 1),
+    "2026-05-04",
+    "2026-05-04T12:00:00",
 ]
 
 
@@ -439,6 +443,18 @@ def wire(kind: Any, chance: random.Random) -> Any:
     if inner is datetime:
         return chance.choice(["2026-05-04T12:00:00Z", "2026-05-04T12:00:00.5+0200"])
     return {str: "text", bool: chance.random() < 0.5, int: 5}[inner]
+
+
+def test_hooks_are_written_for_the_records_that_are_read() -> None:
+    assert {AccountPresenceInfo, ActiveCallInfo, GetPresenceInfo, UnifiedPresence} <= {*RECORDS}
+
+
+class Sub(GetPresenceInfo):
+    """A user's own, which its base has frozen already."""
+
+
+def test_a_subclass_of_a_record_is_read_by_the_reference() -> None:
+    assert convert.structure({"uri": "u"}, Sub) == Sub(uri="u")
 
 
 @pytest.mark.parametrize("cls", RECORDS)

@@ -1,4 +1,8 @@
-"""What RingCentral says: frozen records and open enums, in RingCentral's own names."""
+"""What RingCentral says: frozen records and open enums, in RingCentral's own names.
+
+Records have no slot for weak references, because those that are read could not be filled before
+they are frozen then: see `protocol/frozen.py`.
+"""
 
 from .enums import (
     CallDirection,

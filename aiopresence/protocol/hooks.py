@@ -7,7 +7,7 @@ the records within a record in the same function. For GetPresenceInfo it begins 
     def read(value0, _=None):
         if type(value0) is not dict:
             raise TypeError
-        it0 = OpenGetPresenceInfo()
+        it0 = Open()
         v = value0.get('uri')
         if type(v) is not str and v is not None:
             raise TypeError
@@ -21,12 +21,12 @@ the records within a record in the same function. For GetPresenceInfo it begins 
         it0.extension = v
         v = value0.get('presenceStatus')
         try:
-            v = members6[v]
+            v = members[v]
         except KeyError:
-            v = hook4(v, type5)
+            v = hook(v, type)
         it0.presence_status = v
 
-Nothing is explained: when anything is wrong, the converter that explains reads the value again.
+(Names like `Open` and `members` have a number each.) Nothing is explained: when anything is wrong, the converter that explains reads the value again.
 """
 
 from collections.abc import Callable

@@ -224,8 +224,7 @@ class Http:
 
 @cache
 def _user_agent() -> str:
-    # Finding out takes four times as long as all the rest of a request; and bringing in what
-    # finds out takes its time, too.
+    # Looked up once, because it reads files; and brought in here, because that takes long.
     from importlib.metadata import version
 
     return f"aiopresence/{version('aiopresence')}"
