@@ -19,6 +19,7 @@ _LOOPBACK = 0.0001
 
 
 class _Selector(selectors.SelectSelector):
+    # Not epoll, which counts in milliseconds.
     passed = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -31,12 +32,15 @@ class _Selector(selectors.SelectSelector):
         return ready
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class Loop(asyncio.SelectorEventLoop):
+    """The loop."""
+
     def __init__(self) -> None:
         self._virtual = _Selector()
         super().__init__(self._virtual)
 
     def time(self) -> float:
+        """Give the seconds that have passed."""
         return 1000.0 + self._virtual.passed
 
 
@@ -66,5 +70,5 @@ def session(platform: Sandbox) -> Session:
 
 def run(story: Coroutine[Any, Any, T]) -> T:
     """Run something in virtual time."""
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(story)
