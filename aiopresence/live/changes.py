@@ -34,13 +34,13 @@ class Changes(AsyncIterator[PresenceChange]):
         if self._only not in (None, change.id):
             return
         earlier = self._waiting.get(change.id)
+        if earlier is not None and earlier.old == change.new:
+            del self._waiting[change.id]
+            return
         if earlier is not None:
             change = attrs.evolve(change, old=earlier.old)
-        if change.old == change.new:
-            del self._waiting[change.id]
-        else:
-            self._waiting[change.id] = change
-            self._changed.set()
+        self._waiting[change.id] = change
+        self._changed.set()
 
     def end(self, error: Exception) -> None:
         """Let the iteration end with an error, after the changes before it."""
