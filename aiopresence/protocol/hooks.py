@@ -26,7 +26,8 @@ the records within a record in the same function. For GetPresenceInfo it begins 
             v = hook(v, type)
         it0.presence_status = v
 
-(Names like `Open` and `members` have a number each.) Nothing is explained: when anything is wrong, the converter that explains reads the value again.
+Names like `Open` and `members` have a number each. Nothing is explained: when anything is wrong,
+the converter that explains reads the value again.
 """
 
 from collections.abc import Callable
