@@ -5,8 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
-from aiopresence import Response
-from aiopresence.protocol.scrub import scrubbed
+from aiopresence import DecodeError, GetPresenceInfo, PresenceError, RateLimited, Response
+from aiopresence.protocol import batch
+from aiopresence.protocol.envelope import MULTIPART_JSON
+from aiopresence.protocol.scrub import STARS, cleaned, masked
 from aiopresence.protocol.wire import refusal
 
 TOKEN = "U0pDMTJQMDFQQVMwMHx/abc+def=_-~"
@@ -18,50 +20,91 @@ def unicode_escaped(text: str) -> str:
     return "".join(f"\\u{ord(character):04X}" for character in text)
 
 
+def in_json(text: str) -> str:
+    return json.dumps(json.dumps({"t": text}).replace("/", "\\/"))[1:-1]
+
+
+def percent(text: str) -> str:
+    return "".join(f"%{ord(character):02x}" for character in text)
+
+
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "slashes escaped": lambda text: text.replace("/", "\\/"),
     "one escape": lambda text: text.replace("0", "\\u0030", 1).replace("=", "\\u003d"),
     "all escaped": unicode_escaped,
     "percent": lambda text: quote(text, safe=""),
-    "percent in lower case": lambda text: quote(text, safe="").replace("%2F", "%2f"),
+    "all percent": percent,
     "some percent": lambda text: text.replace("+", "%2B"),
     "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "percent escaped": lambda text: percent(text).replace("%", "\\u0025"),
     "tilde": lambda text: text.replace("~", "%7E"),
     "HTML": lambda text: escape(text.replace("/", "&#x2F;").replace("=", "&#61;")),
+    "HTML escaped": lambda text: text.replace("/", "\\u0026#47;"),
+    "JSON in JSON": in_json,
+    "escapes in JSON": lambda text: in_json(text).replace("0", "\\\\u0030"),
 }
+
+
+def shown(error: PresenceError | None) -> str:
+    assert error is not None
+    return f"{error} {error!r} {vars(error)} {json.dumps(vars(error), default=repr)}"
 
 
 @pytest.mark.parametrize("token", [TOKEN, PLAIN, ODD])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_refusal_shows_a_token(spelling: str, token: str) -> None:
+def test_no_error_shows_a_token(spelling: str, token: str) -> None:
     spelt = SPELLINGS[spelling](token)
-    body = f'{{"errorCode":"A","message":"the token {spelt} is bad","x":{{"{spelt}":1}}}}'.encode()
-    headers = {"content-type": "application/json", "www-authenticate": f'Bearer error="{spelt}"'}
-    clean = scrubbed(Response(400, headers, body), token)
-    error = refusal(clean)
-    for shown in (str(error), repr(error), error.body, clean.body.decode(), str(clean.headers)):
-        assert token not in shown
-        assert spelt not in shown
-    assert clean.status == 400
-    assert clean.headers["content-type"] == "application/json"
+    said = f'{{"errorCode":"{spelt}","message":"the token {spelt} is bad"}}'
+    headers = {"x-rate-limit-group": spelt, "content-type": MULTIPART_JSON}
+    whole = refusal(Response(429, headers, said.encode(), (token,)))
+    part = f'[{{"status":400,"body":{said}}}]'.encode()
+    [outcome] = batch.read(("1",), Response(207, headers, part, (token,)), GetPresenceInfo)
+    assert isinstance(whole, RateLimited)
+    assert not isinstance(outcome.error, DecodeError)
+    for text in (shown(whole), shown(outcome.error)):
+        for secret in {token, spelt, spelt.replace("\\", "\\\\"), percent(token)}:
+            assert secret not in text
 
 
-@pytest.mark.parametrize("spelling", ["as it is", "slashes escaped", "one escape", "all escaped"])
+def test_what_has_no_secret_in_it_is_shown() -> None:
+    response = Response(400, {}, b'{"errorCode":"CMN-101","message":"50 %41 &amp; \\\\"}', (TOKEN,))
+    error = refusal(response)
+    assert (error.error_code, error.message) == ("CMN-101", "50 %41 &amp; \\")
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("100%%41Bcdefghijk", "ABcdefghijk"),
+        ("&#%35%30JDMTJQMDFQ", "50JDMTJQMDFQ"),
+        ("U\0S\0E\0", "USE"),
+        ("&#" + "1" * 5000 + "USE", "USE"),
+        (f"{'%25' * 3}41BC", "ABC"),
+    ],
+)
+def test_a_secret_is_found_at_whatever_depth(text: str, secret: str) -> None:
+    assert masked(text, (secret,)) == STARS
+    assert masked(text, ("another",)) == text
+
+
+def test_looking_at_a_text_takes_no_time_however_long_it_is() -> None:
+    assert masked("%" * 10**8, (TOKEN,)) == "%" * 10**8
+
+
+@pytest.mark.parametrize("spelling", ["as it is", "slashes escaped", "percent"])
 def test_no_good_answer_gives_a_token_and_all_else_stays(spelling: str) -> None:
     spelt = SPELLINGS[spelling](TOKEN)
     body = '{"a":"\\\\u0041 \\"\\u00e9\\n","b":"' + spelt + '","c":"\\u0022"}'
-    clean = scrubbed(Response(207, {}, body.encode()), TOKEN)
-    assert json.loads(clean.body) == {"a": '\\u0041 "é\n', "b": "***", "c": '"'}
+    link = f"/x?access_token={TOKEN}"
+    headers, clean = cleaned({"x": f"a {TOKEN}", "location": link}, body.encode(), (TOKEN,))
+    assert json.loads(clean) == {"a": '\\u0041 "é\n', "b": "***", "c": '"'}
+    assert headers == {"x": "a ***", "location": link}
 
 
 def test_an_answer_without_it_is_the_same() -> None:
-    response = Response(200, {"location": "/a%2Fb"}, b'{"a":"\\u0041 \\/ %7E"}')
-    assert scrubbed(response, TOKEN) is response
-    assert scrubbed(response, "") is response
-
-
-def test_what_is_too_short_for_a_token_is_taken_out_of_refusals_only() -> None:
-    body = b'{"message":"101"}'
-    assert scrubbed(Response(200, {}, body), "1").body == body
-    assert scrubbed(Response(400, {}, body), "1").body == b'{"message":"***0***"}'
+    headers, body = {"x": "/a%2Fb"}, b'{"a":"\\u0041 \\/ %7E"}'
+    for secrets in ((), (TOKEN,), ("",), ("1",), (TOKEN, PLAIN)):
+        same_headers, same_body = cleaned(headers, body, secrets)
+        assert same_headers is headers
+        assert same_body is body

@@ -180,6 +180,28 @@ async def test_concurrency_is_for_all_groups_together() -> None:
     assert world.passed == ["a", "b", "c"]
 
 
+async def test_who_comes_again_at_once_is_behind_those_of_other_groups() -> None:
+    world = World({"Light": GroupLimits(50), "Heavy": GroupLimits(50)}, concurrency=1)
+
+    async def again_and_again() -> None:
+        for _ in range(5):
+            (await world.gate.enter(LIGHT)).settle(Response(200, {}, b""))
+            world.passed.append("again")
+
+    (await world.gate.enter(LIGHT)).settle(Response(200, {}, b""))
+    (await world.gate.enter(HEAVY)).settle(Response(200, {}, b""))
+    await world.enters("first")
+    other = world.enter("other", HEAVY)
+    await idle()
+    world.passages.pop(0).settle(Response(200, {}, b""))
+    looping = asyncio.create_task(again_and_again())
+    await idle()
+    world.passages.pop(0).settle(Response(200, {}, b""))
+    await asyncio.gather(other, looping)
+    assert world.passed == ["first", "other", *["again"] * 5]
+    assert world.gate._places == {}
+
+
 async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there_rl12() -> None:
     world = World({"Light": GroupLimits(50), "Presence": GroupLimits(3)})
     await world.enters(*map(str, range(10)))

@@ -105,7 +105,7 @@ def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Ou
     broken = isinstance(body, DecodeError)
     refused = refuses(body)
     if status is not None and status >= 400 and (broken or refused or not body):
-        return Outcome(id_, status, error=refusal_of(status, response.headers, body))
+        return Outcome(id_, status, error=refusal_of(response, body, status=status))
     if broken:
         return Outcome(id_, status or None, error=body)
     if refused or status not in (None, 200):

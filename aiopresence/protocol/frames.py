@@ -11,7 +11,7 @@ import attrs
 from ..errors import ApiError, DecodeError
 from ..secret import Secret
 from . import convert
-from .wire import EXCERPT, refusal_of
+from .wire import Response, refusal_of
 
 # The largest frame that is read. An answer to a subscription repeats its filters: some 2,000 of
 # them have been seen, which are 200 KB.
@@ -109,4 +109,4 @@ def refusal(frame: Frame) -> ApiError:
     status = frame.status or 0
     if status < 400:
         status = next((s for start, s in _STATUS.items() if str(code).startswith(start)), 500)
-    return refusal_of(status, {}, frame.body, str(code or "")[:EXCERPT])
+    return refusal_of(Response(status, {}, b""), frame.body, excerpt=str(code or ""))

@@ -258,9 +258,9 @@ class Limits:
             return group.delay(now, keep)
         return max(each.delay(now) for each in self._groups.values())
 
-    def full(self) -> bool:
-        """Tell whether as many requests are in flight as may be."""
-        return sum(group.in_flight for group in self._groups.values()) >= self._concurrency
+    def room(self) -> int:
+        """Give how many more requests may be in flight."""
+        return self._concurrency - sum(group.in_flight for group in self._groups.values())
 
     def settle(self, now: float, call: str, group: Group, taken: Taken, headers: Headers) -> Group:
         """Count a request of a group as answered, and learn from the answer.

@@ -1,58 +1,72 @@
-"""Taking a token out of an answer, should the server have repeated it, in whatever spelling."""
+"""Keeping secrets out of sight that a server has repeated, in whatever spelling."""
 
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import unescape
 from urllib.parse import quote, unquote
 
-from .wire import Response
-
-_STARS = "***"
-# A token that is no token: taken out of good answers, it would take their digits along.
+STARS = "***"
+# A secret that is none: taken out of good answers, it would take their digits along.
 _TOO_SHORT = 8
-# A token that looks the same when it is percent-encoded.
+# Characters that look the same in JSON and in a URL.
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
-# How JSON may spell a character that needs no escape: RFC 8259 §7. Pairs of backslashes are passed.
-_ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9A-Fa-f])|(.))", re.DOTALL)
+# Of what is shown, so many characters are looked at: more than are ever shown.
+_LOOKED_AT = 8 * 1024
+_ROUNDS = 4
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+# No honest one has so many digits, and Python refuses to read very many.
+_LONG_REFERENCE = re.compile(r"&#[0-9]{8,}")
 
 
-def scrubbed(response: Response, token: str) -> Response:
-    """Give an answer without a token.
+def cleaned(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+) -> tuple[Mapping[str, str], bytes]:
+    """Take secrets out of an answer, as they are and as JSON and URLs usually spell them.
 
-    Of a refusal that has it in a spelling of its own, such as doubly encoded, nothing is left: its
-    words go into messages.
+    A link stays as it is: it is followed, and never shown.
     """
-    is_refusal = response.status >= 400
-    if not token or (len(token) < _TOO_SHORT and not is_refusal):
-        return response
-    headers, body = response.headers, response.body
-    encoded = token.encode()
-    if b"\\" in body and encoded in (plain := _ESCAPE.sub(_plainly, body)):
-        body = plain
-    for text in (token,) if _PLAIN.fullmatch(token) else (token, quote(token, safe="")):
-        body = body.replace(text.encode(), _STARS.encode())
-    if is_refusal and _has(body.decode(errors="replace"), token):
-        body = _STARS.encode()
     values = "\n".join(headers.values())
-    if _has(values, token):
-        headers = {n: _STARS if _has(value, token) else value for n, value in headers.items()}
-    if body is response.body and headers is response.headers:
-        return response
-    return Response(response.status, headers, body)
+    for text in (text for secret in secrets for text in _spellings(secret)):
+        if text in values:
+            headers = {
+                name: value if name == "location" else value.replace(text, STARS)
+                for name, value in headers.items()
+            }
+        body = body.replace(text.encode(), STARS.encode())
+    return headers, body
 
 
-def _plainly(found: "re.Match[bytes]") -> bytes:
-    if found[2] == b"/":
-        return b"/"
-    character = bytes([int(found[1], 16)]) if found[1] else b""
-    return found[0] if character in (b"", b'"', b"\\", b"\x7f") else character
+def _spellings(secret: str) -> tuple[str, ...]:
+    if len(secret) < _TOO_SHORT:
+        return ()
+    if _PLAIN.fullmatch(secret):
+        return (secret,)
+    return secret, secret.replace("/", "\\/"), quote(secret, safe="")
 
 
-def _has(text: str, token: str) -> bool:
-    """Tell whether a token is in a text, as it is or encoded, even more than once."""
-    return token in text or _decoded(token) in _decoded(text)
+def masked(text: str, secrets: Sequence[str]) -> str:
+    """Give a text that is to be shown; only stars if decoding it somehow brings up a secret."""
+    # Decoding may change a secret, too, if it looks as if it were encoded.
+    hidden = {version for secret in secrets if secret for version in _versions(secret)}
+    versions = _versions(text[:_LOOKED_AT].replace("\0", ""))
+    return STARS if any(each in version for version in versions for each in hidden) else text
 
 
-def _decoded(text: str) -> str:
-    for _ in range(4 if "%" in text or "&" in text else 0):
-        text = unquote(unescape(text))
-    return text
+def _versions(text: str) -> Iterator[str]:
+    decoders: tuple[Callable[[str], str], ...] = (_from_json, _from_html, unquote)
+    yield text
+    for _ in range(_ROUNDS):
+        before = text
+        for decode in decoders:
+            text = decode(text)
+            yield text
+        if text == before:
+            return
+
+
+def _from_json(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+
+
+def _from_html(text: str) -> str:
+    return unescape(_LONG_REFERENCE.sub("", text))

@@ -21,6 +21,7 @@ from ..errors import (
 )
 from . import convert
 from .limits import group_of, retry_after
+from .scrub import masked
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -82,6 +83,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
+    # What no error may show of it, should the server have repeated it.
+    _secrets: tuple[str, ...] = attrs.field(default=(), repr=False, eq=False)
 
     def json(self) -> Any:
         """Give the body as parsed JSON.
@@ -90,6 +93,10 @@ class Response:
             DecodeError: it is not JSON.
         """
         return convert.parse(self.body)
+
+    def shown(self, text: str | None) -> str | None:
+        """Give the beginning of a text out of it as it may be shown: without a secret."""
+        return text and masked(text, self._secrets)[:EXCERPT]
 
     @property
     def request_id(self) -> str | None:
@@ -175,31 +182,34 @@ def refusal(response: Response) -> ApiError:
     if len(response.body) <= MAX_ERROR:
         with suppress(DecodeError):
             said = convert.parse(response.body)
-    excerpt = response.body[:EXCERPT].decode("utf-8", "replace")
-    return refusal_of(response.status, response.headers, said, excerpt)
+    excerpt = response.body[:MAX_ERROR].decode("utf-8", "replace")
+    return refusal_of(response, said, excerpt=excerpt)
 
 
-def refusal_of(status: int, headers: Mapping[str, str], said: Any, excerpt: str = "") -> ApiError:
+def refusal_of(
+    response: Response, said: Any, *, status: int | None = None, excerpt: str = ""
+) -> ApiError:
     """Turn a refusal, whose body has been parsed, into the error to raise.
 
     Args:
-        status: of the answer, or of a part of one.
-        headers: of the answer.
+        response: the answer that it is, or is a part of.
         said: the parsed body, whatever it is.
+        status: of a part of the answer; None for that of the answer.
         excerpt: the beginning of the body.
     """
-    code, message, parameter = _said(said)
+    status = response.status if status is None else status
+    code, message, parameter = map(response.shown, _said(said))
     error = error_class(status)(
         status,
         code,
-        message and message[:EXCERPT],
+        message,
         parameter,
-        request_id(headers),
-        retry_after(headers),
-        excerpt,
+        response.shown(response.request_id),
+        retry_after(response.headers),
+        response.shown(excerpt) or "",
     )
     if isinstance(error, RateLimited):
-        error.group = group_of(headers)
+        error.group = response.shown(group_of(response.headers))
     return error
 
 

@@ -1,6 +1,7 @@
 """The way of a request: token, gate, wire, what is learned of it, and again if that may help."""
 
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from ..errors import (
 from ..grants import AccessToken, Grant
 from ..protocol import oauth, retry
 from ..protocol.batch import MAX_IDS
-from ..protocol.scrub import scrubbed
+from ..protocol.scrub import cleaned
 from ..protocol.wire import Request, Response, follow, refusal
 from ..secret import Secret
 from .clock import Clock
@@ -76,6 +77,8 @@ class Delivery:
         self._clock = clock
         self._stats = stats
         self._budget = retry.Budget()
+        # The tokens in use, and some before: a refused one may still be a good one.
+        self._recent: deque[str] = deque(maxlen=4)
 
     async def send(self, request: Request[Any]) -> Response:
         """Send a request and give its successful answer.
@@ -203,7 +206,6 @@ class Delivery:
         token, response = await self._once(request)
         if response.status == 401 and await _login(self._tokens.replace(token)):
             _, response = await self._once(request)
-            response = scrubbed(response, token)  # The refused one may still be a good one.
         return response
 
     async def _once(self, request: Request[Any]) -> tuple[str, Response]:
@@ -238,8 +240,19 @@ class Delivery:
             else:
                 passage.lose()
             raise
+        response = self._without_secrets(response, authorization)
         passage.settle(response)
-        return scrubbed(response, (authorization or "").removeprefix("Bearer "))
+        return response
+
+    def _without_secrets(self, response: Response, authorization: str | None) -> Response:
+        """Take our tokens out of an answer, should the server have repeated them."""
+        token = (authorization or "").removeprefix("Bearer ")
+        if token and token not in self._recent:
+            self._recent.append(token)
+        secrets = tuple(self._recent)
+        return Response(
+            response.status, *cleaned(response.headers, response.body, secrets), secrets
+        )
 
 
 async def _login(renewal: Awaitable[T]) -> T:

@@ -92,6 +92,8 @@ class Gate:
         # By group and slots kept: a login does not queue behind those who leave it its slots.
         self._turnstiles: defaultdict[tuple[Group, int], _Turnstile] = defaultdict(_Turnstile)
         self._heads: set[asyncio.Event] = set()
+        # One for each of them that only the concurrency holds back, first come, first served.
+        self._places: dict[object, None] = {}
         self.closed = asyncio.Event()
 
     def view(self) -> dict[str, GroupLimits]:
@@ -180,21 +182,40 @@ class Gate:
         closed: asyncio.Event,
     ) -> None:
         limited_at = None
-        while self._limits.group(call, expected) is group:
-            now = self.clock.now()
-            delay = self._limits.delay(group, now, keep)
-            if delay > 0 and limited_at is None:
-                limited_at = now
-            if closed.is_set():
-                raise UsageError("the session is not open: use it inside `async with session:`")
-            if delay <= 0 and not self._limits.full():
-                break
-            if delay > 0:
-                self._check(group, deadline, 0, keep)
-            await self._sleep(delay or inf)
+        place = object()
+        try:
+            while self._limits.group(call, expected) is group:
+                now = self.clock.now()
+                delay = self._limits.delay(group, now, keep)
+                if delay > 0 and limited_at is None:
+                    limited_at = now
+                if closed.is_set():
+                    raise UsageError("the session is not open: use it inside `async with session:`")
+                if delay <= 0 and self._is_in_turn(place):
+                    break
+                if delay > 0:
+                    self._leave(place)
+                    self._check(group, deadline, 0, keep)
+                await self._sleep(delay or inf)
+        finally:
+            self._leave(place)
         if limited_at is not None:
             self._stats.waits += 1
             self._stats.seconds_waited += now - limited_at
+
+    def _is_in_turn(self, place: object) -> bool:
+        """Tell whether there is room for one who is held back by the concurrency only.
+
+        Who has just been answered and comes again is behind those of other groups who wait.
+        """
+        self._places.setdefault(place)
+        return [*self._places].index(place) < self._limits.room()
+
+    def _leave(self, place: object) -> None:
+        if place in self._places:
+            del self._places[place]
+            if self._places:
+                self.changed()
 
     async def _sleep(self, seconds: float) -> None:
         head = asyncio.Event()
