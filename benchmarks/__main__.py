@@ -38,6 +38,7 @@ def run(name: str, folder: Path) -> list[Row]:
     """
     found = folder / f"{name}.json"
     command = [sys.executable, "-m", f"{__package__}.{name}", f"--json={found}"]
+    found.unlink(missing_ok=True)
     # In a session of its own, so that all it starts can be ended with it.
     process = subprocess.Popen(  # noqa: S603 - our own module
         command, stdout=subprocess.DEVNULL, cwd=results.HERE.parent, start_new_session=True
@@ -104,6 +105,8 @@ if __name__ == "__main__":
         sys.exit(f"not installed: {', '.join(missing)}; run pip install -e '.[bench]'")
     if os.getloadavg()[0] > 0.5:
         print(f"the machine is busy (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(main(asked or results.QUESTIONS))
     except KeyboardInterrupt:

@@ -230,6 +230,11 @@ def test_mixed_line_ends_are_no_hindrance() -> None:
     assert multipart.uniform((head + A + b"\n") * 2 + b"--B--", b"B", 2) == [A + b"\n"] * 2
 
 
+@pytest.mark.parametrize("body", [b"--b\n\n", b"--b--", b"--b\n\n--b--", b"", b"\n--b--"])
+def test_a_body_without_parts_has_none(body: bytes) -> None:
+    assert multipart.uniform(body, b"b", 2) == []
+
+
 def test_headers_beyond_their_bound_are_not_looked_at() -> None:
     filler = "X: " + "x" * multipart.MAX_HEADER_BYTES
     assert multipart.uniform(wrap([part(A, headers=filler)] * 2, boundary="B"), b"B", 2) == []

@@ -140,7 +140,11 @@ def uniform(body: bytes, boundary: bytes, count: int) -> list[bytes]:
     dashes = b"--" + boundary
     blank = _BLANK_LINE.search(body, 0, MAX_HEADER_BYTES) if body.startswith(dashes) else None
     closing = body.rfind(b"\n" + dashes + b"--") + 1
-    if blank is None or body[closing + len(dashes) + 2 :] not in (b"", b"\n", b"\r\n"):
+    if (
+        blank is None
+        or closing < blank.end()
+        or body[closing + len(dashes) + 2 :] not in (b"", b"\n", b"\r\n")
+    ):
         return []
     head = body[: blank.end()]
     delimiter, _, headers = body[: blank.start()].partition(b"\n")

@@ -44,7 +44,7 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
         The page.
 
     Raises:
-        DecodeError: as `convert.load`; of less than `HEAVY` bytes the objects are not counted.
+        DecodeError: as `convert.load`, but that only the objects of more than `HEAVY` bytes count.
     """
     rest, slices = _cut(body)
     if slices:
