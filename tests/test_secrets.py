@@ -172,3 +172,12 @@ def test_grants_are_shown_without_their_secrets_se03(grant: Any) -> None:
     print(grant, repr(grant), attrs.asdict(grant), copy.deepcopy(grant), file=stream)
     assert "canary" not in stream.getvalue()
     assert pickle.loads(pickle.dumps(grant)) == grant  # noqa: S301 - whoever pickles wants it all
+
+
+async def test_an_answer_that_is_dumped_has_no_token(sandbox: Sandbox) -> None:
+    async with Session(sandbox.grant, server=sandbox.url) as session:
+        await session.read_user_presence_status()
+        sandbox.faults.add(Change(lambda _: echo_everything(sandbox), status=200), times=1)
+        response = await session.request("GET", "/restapi/v1.0/account/~/extension/~/presence")
+        token = await session._delivery._tokens.get()
+    assert token not in json.dumps(attrs.asdict(response), default=repr)

@@ -94,7 +94,7 @@ class Response:
         """
         return convert.parse(self.body)
 
-    def shown(self, text: str | None) -> str | None:
+    def _shown(self, text: str | None) -> str | None:
         """Give the beginning of a text out of it as it may be shown: without a secret."""
         return text and masked(text, self._secrets)[:EXCERPT]
 
@@ -198,18 +198,18 @@ def refusal_of(
         excerpt: the beginning of the body.
     """
     status = response.status if status is None else status
-    code, message, parameter = map(response.shown, _said(said))
+    code, message, parameter = map(response._shown, _said(said))
     error = error_class(status)(
         status,
         code,
         message,
         parameter,
-        response.shown(response.request_id),
+        response._shown(response.request_id),
         retry_after(response.headers),
-        response.shown(excerpt) or "",
+        response._shown(excerpt) or "",
     )
     if isinstance(error, RateLimited):
-        error.group = response.shown(group_of(response.headers))
+        error.group = response._shown(group_of(response.headers))
     return error
 
 
