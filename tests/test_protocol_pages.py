@@ -206,12 +206,19 @@ def test_what_is_wrong_with_a_page_is_told_as_of_a_whole_one(body: bytes) -> Non
     assert str(caught.value) == str(whole.value)
 
 
-def test_a_heavy_page_with_more_objects_than_any_has_is_refused() -> None:
-    calls = [{"id": "1"}] * 150
-    body = written(*({"uri": "x" * 2000, "activeCalls": calls} for _ in range(1000)))
-    assert len(body) > pages.HEAVY
-    with pytest.raises(DecodeError, match="more in it"):
-        sliced(body)
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [({"activeCalls": [{"id": "1"}] * 12}, 9000), ({"other": [0] * 2000}, 600)],
+    ids=["objects", "commas"],
+)
+def test_a_page_with_more_in_it_than_any_has_is_refused(
+    more: dict[str, object], count: int
+) -> None:
+    body = written(*({"uri": "u", **more} for _ in range(count)))
+    assert len(body) > 2 * pages.SLICE
+    for read in (sliced, lambda body: convert.load(body, AccountPresenceInfo)):
+        with pytest.raises(DecodeError, match="more in it"):
+            read(body)
 
 
 def test_more_records_than_any_page_has_are_refused() -> None:

@@ -25,9 +25,6 @@ PageRequest = Request[AccountPresenceInfo]
 DEFAULT_PER_PAGE, MAX_PER_PAGE = 100, 1000
 # Bytes that are read at once: some 50 records. A guess.
 SLICE = 32 * 1024
-# Bytes from which the objects of a sliced page are counted: counting takes its time, and in less
-# there are not so many that they would matter. A guess.
-HEAVY = 2 * 1024 * 1024
 
 _FIRST_RECORD = re.compile(rb'"records"\s*:\s*\[\s*(\{\s*"[A-Za-z]+"\s*:)')
 
@@ -44,25 +41,30 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
         The page.
 
     Raises:
-        DecodeError: as `convert.load`, but that only the objects of more than `HEAVY` bytes count.
+        DecodeError: as `convert.load`.
     """
     rest, slices = _cut(body)
     if slices:
         with suppress(DecodeError):  # The whole says what is wrong, and where.
             page = convert.load(rest, AccountPresenceInfo)
-            records = yield from _records(slices, counted=len(body) > HEAVY)
+            records = yield from _records(rest, slices)
             if page.records == ():
                 return attrs.evolve(page, records=tuple(records))
     return convert.load(body, AccountPresenceInfo)
 
 
-def _records(slices: list[bytes], *, counted: bool) -> Generator[None, None, list[GetPresenceInfo]]:
+def _records(rest: bytes, slices: list[bytes]) -> Generator[None, None, list[GetPresenceInfo]]:
+    """Read the slices, with the bounds that `convert.parse` has for the whole."""
     records: list[GetPresenceInfo] = []
-    objects = 0
+    objects, commas = convert.objects(rest), rest.count(b",")
+    # Counting takes its time, and fewer bytes cannot be too many commas.
+    has_many = sum(map(len, slices)) + commas > convert.MAX_COMMAS
     for each in slices:
-        objects += convert.objects(each) if counted else 0
+        objects += convert.objects(each)
+        commas += each.count(b",") if has_many else 0
         records += convert.structure_all(convert.parse(b"[%b]" % each), GetPresenceInfo)
-        if objects > convert.MAX_OBJECTS or len(records) > convert.MAX_ITEMS:
+        is_too_much = objects > convert.MAX_OBJECTS or commas > convert.MAX_COMMAS
+        if is_too_much or len(records) > convert.MAX_ITEMS:
             raise DecodeError("more in it than any honest answer has")
         yield
     return records
