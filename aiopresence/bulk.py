@@ -28,7 +28,7 @@ from .protocol import batch, calls
 from .protocol.envelope import MULTIPART_JSON
 from .protocol.outcome import BatchResult, Outcome, failed
 from .protocol.wire import JSON, Request, Response
-from .transport.pipeline import Ids, check_ids, chunks, each, in_turns, stream
+from .transport.pipeline import SLICE, Ids, check_ids, checked, chunks, each, in_turns, stream
 from .transport.stats import Stats
 
 T = TypeVar("T")
@@ -38,9 +38,6 @@ Body = PresenceInfoRequest | Plain
 Changes = Mapping[str, Body] | Mapping[int, Body] | Mapping[str | int, Body]
 Errors = dict[str, PresenceError]
 Found = dict[str, Outcome[T]]
-
-# Ids that are looked at in one turn of the event loop. A guess.
-_SLICE = 1000
 
 _ACCEPT = {"multipart": f"multipart/mixed, {JSON}", "json": f"{MULTIPART_JSON}, {JSON}"}
 
@@ -198,7 +195,7 @@ class BulkCalls(AccountCalls):
         check_ids(extension_ids)
         if not isinstance(extension_ids, Iterable):
             raise UsageError("an async iterable of ids goes to iter_…, not read_…")
-        asked, unique = await in_turns(_checked([*extension_ids]))
+        asked, unique = await in_turns(checked([*extension_ids]))
         if "~" in unique:
             unique["~"] = unique.pop("~")  # It takes a request of its own: after all full ones.
 
@@ -244,8 +241,7 @@ class BulkCalls(AccountCalls):
         while ids:
             attempt += 1
             partial: Errors = {}
-            answered = await ask(ids, partial)
-            found = found | answered if found else answered
+            found |= await ask(ids, partial)
             ids = await self._again(partial, attempt)
         self._stats.items += len(found)
         return found
@@ -320,21 +316,9 @@ class BulkCalls(AccountCalls):
         return outcomes[0]
 
 
-def _checked(ids: Sequence[Id]) -> Generator[None, None, tuple[list[str], dict[str, None]]]:
-    """Check ids, and give them as str: as they were asked for, and each once."""
-    asked: list[str] = []
-    unique: dict[str, None] = {}
-    for start in range(0, len(ids), _SLICE):
-        some = enumerate(ids[start : start + _SLICE], start)
-        asked += [as_id(id_, "extension_ids", n, tilde=True) for n, id_ in some]
-        unique |= dict.fromkeys(asked[start:])
-        yield
-    return asked, unique
-
-
 def _in_order(ids: Sequence[str], found: Found[T]) -> Generator[None, None, list[Outcome[T]]]:
     outcomes = []
-    for n in range(0, len(ids), _SLICE):
-        outcomes += [found[id_] for id_ in ids[n : n + _SLICE]]
+    for n in range(0, len(ids), SLICE):
+        outcomes += [found[id_] for id_ in ids[n : n + SLICE]]
         yield
     return outcomes

@@ -21,7 +21,7 @@ _ARRAYS = (MULTIPART_JSON, JSON)
 _HREF = re.compile(r"/extension/([0-9]{1,19})(?:[/?]|$)", re.ASCII)
 
 
-@attrs.define
+@attrs.frozen
 class Answer:
     """One answer out of a batch.
 
@@ -30,17 +30,17 @@ class Answer:
         status: the status that the envelope gives it, 0 when that is no integer; None when it is
             not known which status belongs to it.
         body: its JSON, or the DecodeError that tells why there is none.
-        own_id: the id that the record itself says it is about, or None when it does not say.
     """
 
     claim: str | None
     status: int | None
     body: Any
-    own_id: str | None = attrs.field(init=False)
 
-    @own_id.default
-    def _own_id(self) -> str | None:
-        return _own_id(self.body)
+    @property
+    def own_id(self) -> str | None:
+        """The id that the record itself says it is about, or None when it does not say."""
+        extension = self.body.get("extension") if isinstance(self.body, dict) else None
+        return _id(extension.get("id")) if isinstance(extension, dict) else None
 
 
 def records(ids: Sequence[str], response: Response) -> list[Any]:
@@ -89,11 +89,6 @@ def answers(ids: Sequence[str], response: Response) -> tuple[list[Answer], bool]
     if multipart.content_type(header)[0] in _ARRAYS:
         return _from_array(ids, response.json())
     return _from_parts(ids, header, response.body)
-
-
-def _own_id(body: Any) -> str | None:
-    extension = body.get("extension") if type(body) is dict else None
-    return _id(extension.get("id")) if type(extension) is dict else None
 
 
 def _id(value: object) -> str | None:

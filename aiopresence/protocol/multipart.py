@@ -105,15 +105,11 @@ def _delimiters(body: bytes, dashes: bytes) -> Iterator[tuple[int, int, bool]]:
     lookalikes = 0
     line = 0 if body.startswith(dashes) else body.find(b"\n" + dashes) + 1 or -1
     while line >= 0:
-        end = line + len(dashes)
-        newline = body.find(b"\n", end)
+        newline = body.find(b"\n", line)
         after = newline + 1 or len(body)
-        tail = body[end:after]
-        if tail != b"\r\n":
-            tail = tail.removesuffix(b"\n").removesuffix(b"\r").rstrip(b" \t")
-            tail = b"\r\n" if not tail and newline >= 0 else tail
-        if tail in (b"\r\n", b"--"):
-            yield line, after, tail == b"--"
+        tail = body[line + len(dashes) : after].rstrip(b"\n").removesuffix(b"\r").rstrip(b" \t")
+        if tail == b"--" or (not tail and newline >= 0):
+            yield line, after, bool(tail)
         else:
             lookalikes += 1
         if lookalikes > MAX_LOOKALIKES:
@@ -123,9 +119,11 @@ def _delimiters(body: bytes, dashes: bytes) -> Iterator[tuple[int, int, bool]]:
 
 def _line_end_before(body: bytes, line: int, start: int) -> int:
     """Step back over the line end (LF or CRLF) before a line, which belongs to the delimiter."""
-    if line == start:
-        return start
-    return line - 2 if body[line - 2 : line] == b"\r\n" and line - 2 >= start else line - 1
+    end = line
+    for byte in (b"\n", b"\r"):
+        if end > start and body[end - 1 : end] == byte:
+            end -= 1
+    return end
 
 
 def uniform(body: bytes, boundary: bytes, count: int) -> list[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import (
     Coroutine,
     Generator,
     Iterable,
+    Sequence,
 )
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -18,6 +19,9 @@ from ..models.inputs import as_id
 C = TypeVar("C")
 R = TypeVar("R")
 Ids = Iterable[str | int] | AsyncIterable[str | int]
+
+# Ids that are looked at in one turn of the event loop. A guess.
+SLICE = 1000
 
 
 async def stream(
@@ -86,6 +90,22 @@ def check_ids(ids: object) -> None:
     """
     if isinstance(ids, (str, bytes, bytearray)) or not isinstance(ids, (Iterable, AsyncIterable)):
         raise UsageError("extension_ids must be an iterable of ids, such as [id]")
+
+
+def checked(ids: Sequence[str | int]) -> Generator[None, None, tuple[list[str], dict[str, None]]]:
+    """Check ids, and give them as str: as they were asked for, and each once; see `in_turns`.
+
+    Raises:
+        UsageError: an id is not digits or `~`.
+    """
+    asked: list[str] = []
+    unique: dict[str, None] = {}
+    for start in range(0, len(ids), SLICE):
+        some = enumerate(ids[start : start + SLICE], start)
+        asked += [as_id(id_, "extension_ids", n, tilde=True) for n, id_ in some]
+        unique |= dict.fromkeys(asked[start:])
+        yield
+    return asked, unique
 
 
 async def chunks(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str, ...], None]:
