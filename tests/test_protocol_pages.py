@@ -215,7 +215,7 @@ def test_a_page_with_more_in_it_than_any_has_is_refused(
     more: dict[str, object], count: int
 ) -> None:
     body = written(*({"uri": "u", **more} for _ in range(count)))
-    assert len(body) > 2 * pages.SLICE
+    assert len(body) > pages.HEAVY
     for read in (sliced, lambda body: convert.load(body, AccountPresenceInfo)):
         with pytest.raises(DecodeError, match="more in it"):
             read(body)

@@ -25,6 +25,9 @@ PageRequest = Request[AccountPresenceInfo]
 DEFAULT_PER_PAGE, MAX_PER_PAGE = 100, 1000
 # Bytes that are read at once: some 50 records. A guess.
 SLICE = 32 * 1024
+# Bytes from which the objects of a sliced page are counted, too: counting takes a sixth of reading.
+# In less there cannot be too many commas, and of objects some three times as many as in a whole.
+HEAVY = convert.MAX_COMMAS
 
 _FIRST_RECORD = re.compile(rb'"records"\s*:\s*\[\s*(\{\s*"[A-Za-z]+"\s*:)')
 
@@ -41,7 +44,7 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
         The page.
 
     Raises:
-        DecodeError: as `convert.load`.
+        DecodeError: as `convert.load`, but that the objects of less than `HEAVY` bytes do not count.
     """
     rest, slices = _cut(body)
     if slices:
@@ -54,14 +57,14 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
 
 
 def _records(rest: bytes, slices: list[bytes]) -> Generator[None, None, list[GetPresenceInfo]]:
-    """Read the slices, with the bounds that `convert.parse` has for the whole."""
+    """Read the slices; what `convert.parse` counts of a whole is counted of a heavy page here."""
     records: list[GetPresenceInfo] = []
     objects, commas = convert.objects(rest), rest.count(b",")
-    # Counting takes its time, and fewer bytes cannot be too many commas.
-    has_many = sum(map(len, slices)) + commas > convert.MAX_COMMAS
+    is_heavy = sum(map(len, slices)) + commas > HEAVY
     for each in slices:
-        objects += convert.objects(each)
-        commas += each.count(b",") if has_many else 0
+        if is_heavy:
+            objects += convert.objects(each)
+            commas += each.count(b",")
         records += convert.structure_all(convert.parse(b"[%b]" % each), GetPresenceInfo)
         is_too_much = objects > convert.MAX_OBJECTS or commas > convert.MAX_COMMAS
         if is_too_much or len(records) > convert.MAX_ITEMS:
