@@ -44,7 +44,7 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
         The page.
 
     Raises:
-        DecodeError: as `convert.load`, but that the objects of less than `HEAVY` bytes do not count.
+        DecodeError: as `convert.load`, but that objects count from `HEAVY` bytes on only.
     """
     rest, slices = _cut(body)
     if slices:
