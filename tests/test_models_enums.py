@@ -1,10 +1,23 @@
 import copy
+import json
 import pickle
+import subprocess
+import sys
 from typing import Any
 
+import attrs
+import orjson
 import pytest
 
-from aiopresence import CallerIdVisibility, PresenceStatus, TelephonyStatus, UsageError, UserStatus
+from aiopresence import (
+    ActiveCallInfo,
+    CallerIdVisibility,
+    GetPresenceInfo,
+    PresenceStatus,
+    TelephonyStatus,
+    UsageError,
+    UserStatus,
+)
 
 
 def test_a_known_value_is_its_member() -> None:
@@ -31,13 +44,84 @@ def test_an_unknown_value_is_no_member_though_it_be_called_like_one() -> None:
     assert PresenceStatus("OFFLINE").name != PresenceStatus.OFFLINE.name
 
 
-def test_an_unknown_value_survives_copies() -> None:
-    status = TelephonyStatus("Beaming\n")
-    assert copy.deepcopy(status) == status
-    again = pickle.loads(pickle.dumps(status))  # noqa: S301 - our own bytes
-    assert again == status
-    assert type(again) is TelephonyStatus
-    assert "\n" not in repr(status)
+def test_containment_tells_members_from_unknown_values() -> None:
+    assert PresenceStatus.BUSY in PresenceStatus
+    assert "Busy" in PresenceStatus
+    assert UserStatus.BUSY in PresenceStatus
+    for other in (PresenceStatus("Meditating"), "Meditating", "BUSY", 5, None, ["Busy"]):
+        assert other not in PresenceStatus
+
+
+VALUES = [TelephonyStatus.RINGING, TelephonyStatus("Beaming\n"), TelephonyStatus("RINGING")]
+UNKNOWN = [*VALUES[1:], TelephonyStatus(""), TelephonyStatus("\ud800")]
+
+
+@pytest.mark.parametrize("value", [*VALUES, *UNKNOWN], ids=repr)
+def test_a_value_survives_copies(value: TelephonyStatus) -> None:
+    pickled = [pickle.dumps(value, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    unpickled = [pickle.loads(data) for data in pickled]  # noqa: S301 - our own bytes
+    for again in (copy.copy(value), copy.deepcopy(value), *unpickled):
+        assert type(again) is TelephonyStatus
+        assert again == value == again.value
+        assert hash(again) == hash(value) == hash(value.value)
+        assert (again.name, repr(again)) == (value.name, repr(value))
+        assert type(again.value) is str
+        assert (again in TelephonyStatus) is (value is TelephonyStatus.RINGING)
+        assert (again is value) or value in UNKNOWN
+
+
+def test_an_unknown_value_survives_copies_of_its_record() -> None:
+    call = ActiveCallInfo(telephony_status=TelephonyStatus("Beaming"))
+    presence = GetPresenceInfo(presence_status=PresenceStatus("Odd"), active_calls=(call,))
+    assert copy.deepcopy(presence) == copy.copy(presence) == presence
+    assert pickle.loads(pickle.dumps(presence)) == presence  # noqa: S301 - our own bytes
+    assert attrs.asdict(presence)["presence_status"] == "Odd"
+    assert attrs.evolve(presence) == presence
+
+
+def test_an_unknown_value_survives_another_process() -> None:
+    value = PresenceStatus("Meditating")
+    program = (
+        "import pickle, sys; sys.stdout.buffer.write(pickle.dumps(pickle.load(sys.stdin.buffer)))"
+    )
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, input=pickle.dumps(value), stdout=subprocess.PIPE, check=True)  # noqa: S603
+    again = pickle.loads(result.stdout)  # noqa: S301 - our own bytes
+    assert again == value
+    assert type(again) is PresenceStatus
+
+
+def test_an_unknown_value_of_one_enumeration_is_taken_by_another() -> None:
+    status = PresenceStatus(UserStatus("Meditating"))
+    assert type(status) is PresenceStatus
+    assert type(status.value) is str
+    assert status == "Meditating"
+
+
+@pytest.mark.parametrize("value", [*VALUES, *UNKNOWN[:2]], ids=repr)
+def test_a_value_is_its_text_in_json(value: TelephonyStatus) -> None:
+    assert json.loads(json.dumps({value: value})) == {value.value: value.value}
+    assert json.loads(orjson.dumps([value])) == [value.value]
+
+
+def test_values_match_in_match_statements() -> None:
+    def kind(status: str) -> str:
+        match status:
+            case TelephonyStatus.RINGING:
+                return "member"
+            case "Beaming":
+                return "text"
+            case TelephonyStatus(text):
+                return f"other {text}"
+        return "none"
+
+    texts = ("Ringing", "Beaming", "Singing")
+    assert [kind(TelephonyStatus(text)) for text in texts] == ["member", "text", "other Singing"]
+
+
+def test_a_repr_has_one_line() -> None:
+    assert repr(TelephonyStatus("Beaming\n")) == r"<TelephonyStatus.'Beaming\n': 'Beaming\n'>"
+    assert repr(TelephonyStatus.RINGING) == "<TelephonyStatus.RINGING: 'Ringing'>"
 
 
 @pytest.mark.parametrize("value", [None, 5, True, b"Busy", ["Busy"]])

@@ -1,12 +1,19 @@
 """RingCentral's enumerations, open: a value that is new to this library is kept, never refused."""
 
-from enum import StrEnum
-from typing import Self
+from enum import EnumType, StrEnum
+from typing import Any, Self
 
 from ..errors import UsageError
 
 
-class OpenStrEnum(StrEnum):
+class _OpenEnumType(EnumType):
+    # Python 3.11 raises TypeError for a text and 3.12 counts pseudo-members in.
+    def __contains__(cls, value: object) -> bool:
+        """Return True for a member or the text of one."""
+        return isinstance(value, str) and value in cls.__members__.values()
+
+
+class OpenStrEnum(StrEnum, metaclass=_OpenEnumType):
     """A StrEnum that takes any text.
 
     A text that is no member becomes a pseudo-member, which keeps the text, equals it and hashes
@@ -20,11 +27,25 @@ class OpenStrEnum(StrEnum):
     def _missing_(cls, value: object) -> Self:
         if not isinstance(value, str):
             raise UsageError(f"{cls.__name__} takes a str, one of: {', '.join(cls)}")
-        unknown = str.__new__(cls, value)
-        unknown._value_ = value
+        text = str.__str__(value)  # also of a pseudo-member of another enumeration
+        unknown = str.__new__(cls, text)
+        unknown._value_ = text
         # The name goes into reprs, so into logs: on one line. In quotes, it is no member's.
-        unknown._name_ = repr(value)
+        unknown._name_ = repr(text)
         return unknown
+
+    # Python 3.11.2 copies and pickles by the name, which a pseudo-member does not have.
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[str]]:
+        """Return how to get the value back from its text."""
+        return type(self), (self.value,)
+
+    def __copy__(self) -> Self:
+        """Return the value itself, which cannot change."""
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        """Return the value itself, which cannot change."""
+        return self
 
 
 class PresenceStatus(OpenStrEnum):
