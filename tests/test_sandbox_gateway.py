@@ -39,9 +39,32 @@ async def test_a_websocket_token_needs_a_login_and_a_permission() -> None:
         assert "WebSocketsSubscription" in (await log_in(it.sandbox, it.call.http)).json["scope"]
 
 
-async def test_a_websocket_token_is_good_once_and_not_for_long() -> None:
+async def test_a_websocket_token_is_accepted_until_it_expires() -> None:
     clock = HandClock()
     async with door(clock=clock) as it:
+        token = (await it.ticket())["ws_access_token"]
+        for seconds in (0, 15, 14.9):
+            clock.now += seconds
+            await it.knock(f"access_token={token}")
+        clock.now += 0.1
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await it.knock(f"access_token={token}")
+        assert caught.value.status == 401
+
+
+async def test_the_announced_lifetime_is_the_real_one() -> None:
+    clock = HandClock()
+    async with door(GatewayPlan(wstoken_lifetime=0.4), clock=clock) as it:
+        ticket = await it.ticket()
+        assert ticket["expires_in"] == 0.4
+        clock.now += 0.5
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await it.knock(f"access_token={ticket['ws_access_token']}")
+
+
+async def test_a_websocket_token_for_single_use_is_accepted_once() -> None:
+    clock = HandClock()
+    async with door(GatewayPlan(wstoken_single_use=True), clock=clock) as it:
         token, late = [(await it.ticket())["ws_access_token"] for _ in range(2)]
         await it.knock(f"access_token={token}")
         clock.now += 30

@@ -22,7 +22,9 @@ class GatewayPlan:
         max_connections: only told: here a session has one connection, the latest.
         max_active_requests: only told.
         wsc_everywhere: whether every notification has `wsc`, and not only ConnectionDetails.
-        wstoken_lifetime: how long a WebSocket token is good for, once.
+        wstoken_lifetime: how long a WebSocket token is accepted.
+        wstoken_single_use: whether a WebSocket token is accepted only once. The guide says so, but
+            RingCentral's own client sends one again until it has nearly expired.
         errors_as_answers: a request that is refused is answered with its own type, ClientRequest,
             instead of Error.
 
@@ -38,6 +40,7 @@ class GatewayPlan:
     max_active_requests: int = 10
     wsc_everywhere: bool = True
     wstoken_lifetime: float = 30.0
+    wstoken_single_use: bool = False
     errors_as_answers: bool = False
 
     def __attrs_post_init__(self) -> None:

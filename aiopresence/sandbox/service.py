@@ -49,7 +49,8 @@ class Service:
         self.account = account.build(self.rng, extensions)
         self.permissions = Permissions()
         self.feed = Feed(self.account, self.permissions, seed)
-        self._tickets = Tickets(self._ids, gateway.wstoken_lifetime)
+        single_use = gateway.wstoken_single_use
+        self._tickets = Tickets(self._ids, gateway.wstoken_lifetime, single_use=single_use)
         self.webhooks = Webhooks(self.feed)
         self.authority = oauth.Authority(self.rng, self.account.caller.id, lives, self.counters)
 
