@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing, suppress
 from typing import Any
 
 import aiohttp
@@ -304,15 +305,19 @@ class StaleConnection:
         self.lines: list[bytes] = []
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for answering in (True, False):
-            head = await reader.readuntil(b"\r\n\r\n")
-            self.lines.append(head.split(b"\r\n")[0])
-            for line in head.lower().split(b"\r\n"):
-                if line.startswith(b"content-length:"):
-                    await reader.readexactly(int(line.split(b":")[1]))
-            if answering:
-                writer.write(self.reply)
-        writer.transport.abort()
+        # Until 3.11.7, asyncio keeps the connection open when this raises.
+        with closing(writer.transport), suppress(asyncio.IncompleteReadError):
+            await self._read_request(reader)
+            writer.write(self.reply)
+            await self._read_request(reader)
+            writer.transport.abort()
+
+    async def _read_request(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.lines.append(head.split(b"\r\n")[0])
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                await reader.readexactly(int(line.split(b":")[1]))
 
 
 @pytest.fixture
