@@ -15,7 +15,7 @@ from .grants import AccessToken, Grant, JwtGrant
 from .live import LiveCalls
 from .models.inputs import as_id, seconds
 from .protocol import convert
-from .protocol.limits import MAX_WINDOW, GroupLimits, Limits, group_name
+from .protocol.limits import MAX_WINDOW, GroupLimits, group_name
 from .protocol.wire import JSON, Request, Response, is_path
 from .transport.clock import Clock
 from .transport.delivery import Delivery
@@ -85,7 +85,7 @@ class PresenceSession(LiveCalls):
         )
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         wire = Http(self._server, http, seconds("timeout", timeout), self._stats)
-        self._gate = Gate(Limits(_presets(limits), concurrency), self._clock, longest, self._stats)
+        self._gate = Gate(_presets(limits), concurrency, self._clock, longest, self._stats)
         store = MemoryTokenStore() if token_store is None else token_store
         self._delivery = Delivery(
             grant, store, wire, self._gate, attempts, self._clock, self._stats

@@ -18,7 +18,6 @@ from math import inf
 from typing import Any
 
 from aiopresence import GetPresenceInfo, GroupLimits, JwtGrant, PresenceSession, Response
-from aiopresence.protocol.limits import Limits
 from aiopresence.protocol.wire import Request
 from aiopresence.transport.clock import Clock
 from aiopresence.transport.gate import Gate
@@ -118,7 +117,7 @@ class CountingLoop(asyncio.SelectorEventLoop):
 async def herd(size: int) -> float:
     """Let tasks wait, and then all through; give the microseconds of the processor each takes."""
     clock = Unhurried()
-    gate = Gate(Limits({}, 8), clock, None, Stats())
+    gate = Gate({}, 8, clock, None, Stats())
     request = Request("GET", PATH, "Light", GetPresenceInfo)
     answer = Response(429, {"x-rate-limit-group": "light", "retry-after": "30"}, b"")
     (await gate.enter(request)).settle(answer)

@@ -465,7 +465,8 @@ LIGHT = {"x-rate-limit-group": "light", "x-rate-limit-limit": "7"}
 
 
 def test_groups_are_known_beforehand_and_corrected_by_the_answer_rl12() -> None:
-    limits = Limits({"Presence": GroupLimits(3)}, 8)
+    limits = Limits()
+    limits.add_presets({"Presence": GroupLimits(3)})
     light = limits.group("GET X", "Light")
     assert light.limit == 50
     assert limits.settle(0.0, "GET X", light, light.take(0.0), LIGHT) is light
@@ -479,7 +480,7 @@ def test_groups_are_known_beforehand_and_corrected_by_the_answer_rl12() -> None:
 
 
 def test_a_429_names_its_group_or_shuts_all_rl09_rl17() -> None:
-    limits = Limits({}, 8)
+    limits = Limits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
     limits.penalise(0.0, light, {**LIGHT, "retry-after": "30"})
     assert (light.delay(0.0), heavy.delay(0.0)) == (30.0, 0.0)
@@ -488,16 +489,8 @@ def test_a_429_names_its_group_or_shuts_all_rl09_rl17() -> None:
     assert limits.group("c", "Medium").delay(0.0) == 40.0
 
 
-def test_concurrency_counts_all_groups() -> None:
-    limits = Limits({}, 2)
-    for name in ("Light", "Heavy"):
-        assert limits.room() > 0
-        limits.group(name, name).take(0.0)
-    assert limits.room() == 0
-
-
 def test_invented_groups_and_calls_cost_no_memory_bp07() -> None:
-    limits = Limits({}, 8)
+    limits = Limits()
     for number in range(1000):
         group = limits.group(f"call {number}", "")
         headers = {"x-rate-limit-group": f"group {number}"}

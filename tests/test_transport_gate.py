@@ -6,9 +6,9 @@ from clocks import ManualClock, idle
 
 from aiopresence import GroupLimits, RateLimited, Response, Stats, UsageError
 from aiopresence.protocol import calls
-from aiopresence.protocol.limits import Limits
 from aiopresence.protocol.wire import LOGIN_PATH, Request
 from aiopresence.transport.gate import Gate, Passage
+from aiopresence.transport.shared_limits import SharedLimits
 
 LIGHT = calls.read_user_presence_status("~", ["~"])
 HEAVY = calls.read_account_presence("~")
@@ -25,11 +25,15 @@ class World:
         *,
         concurrency: int = 100,
         max_wait: float | None = None,
+        clock: ManualClock | None = None,
+        shared: SharedLimits | None = None,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.stats = Stats()
-        self.limits = Limits(presets or {"Light": GroupLimits(3)}, concurrency)
-        self.gate = Gate(self.limits, self.clock, max_wait, self.stats)
+        presets = presets or {"Light": GroupLimits(3)}
+        self.shared = shared or SharedLimits()
+        self.gate = Gate(presets, concurrency, self.clock, max_wait, self.stats)
+        self.gate.open(self.shared)
         self.passed: list[str] = []
         self.passages: list[Passage] = []
 
@@ -55,7 +59,7 @@ class World:
 
     @property
     def in_flight(self) -> int:
-        return sum(group.in_flight for group in self.limits._groups.values())
+        return sum(group.in_flight for group in self.shared.limits._groups.values())
 
 
 async def test_first_come_first_served() -> None:
@@ -283,7 +287,7 @@ async def test_max_wait_ends_a_wait_that_became_too_long_rl08() -> None:
     await world.answer(429, x_rate_limit_group="light", retry_after="86400")
     with pytest.raises(RateLimited):
         await waiter
-    assert world.limits.view(world.clock.now())["Light"].blocked_for == 86_400.0
+    assert world.shared.limits.view(world.clock.now())["Light"].blocked_for == 86_400.0
 
 
 async def test_logins_have_slots_of_their_own_rl18() -> None:
@@ -313,7 +317,7 @@ async def test_who_waited_at_a_closed_gate_is_refused_though_it_is_opened_again(
     await world.enters("a")  # The group lets one through until it is answered.
     waiting = await world.enters("b", "c", "d")
     world.gate.close()
-    world.gate.open()
+    world.gate.open(world.shared)
     await idle()
     await world.answer()
     for task in waiting:

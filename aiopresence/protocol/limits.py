@@ -114,6 +114,8 @@ class Group:
     def __init__(self, preset: GroupLimits, blocked_until: float = -inf) -> None:
         self.limit = preset.limit
         self.window = preset.window
+        # Whether an answer has had limits, so that presets do not count any more.
+        self.learned = False
         self.blocked_until = blocked_until
         self.in_flight = 0
         # Whether one request at a time is the rule, and since which penalty.
@@ -200,6 +202,7 @@ class Group:
         limit = _number(headers.get("x-rate-limit-limit", ""))
         window = _number(headers.get("x-rate-limit-window", ""))
         self.limit = int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else self.limit
+        self.learned = self.learned or bool(limit or window)
         if window and window > self.window:
             # Requests that were forgotten count again.
             self.blocked_until = max(self.blocked_until, self._last_freed + min(window, MAX_WINDOW))
@@ -230,20 +233,21 @@ class Group:
 
 
 class Limits:
-    """All groups of a session, and which call counts in which.
+    """All groups of a quota, and which call counts in which."""
 
-    Args:
-        presets: limits of groups whose plan is not the default one.
-        concurrency: requests that may be in flight at once, in all groups together.
-    """
-
-    def __init__(self, presets: Mapping[str, GroupLimits], concurrency: int) -> None:
-        self._given = presets
-        self._presets = {**DEFAULTS, **presets}
-        self._concurrency = concurrency
+    def __init__(self) -> None:
+        self._presets = dict(DEFAULTS)
         self._groups: dict[str, Group] = {}
         self._learned: dict[str, str] = {}
         self._all_blocked_until = -inf
+
+    def add_presets(self, presets: Mapping[str, GroupLimits]) -> None:
+        """Use other limits for groups of which no answer has told the limits yet."""
+        self._presets |= presets
+        for name, preset in presets.items():
+            group = self._groups.get(name)
+            if group is not None and not group.learned:
+                group.limit, group.window = preset.limit, preset.window
 
     def group(self, call: str, expected: str) -> Group:
         """Give the group a call counts in: what its last answer said, or what is expected."""
@@ -257,10 +261,6 @@ class Limits:
         if group is not self._groups.get(""):
             return group.delay(now, keep)
         return max(each.delay(now) for each in self._groups.values())
-
-    def room(self) -> int:
-        """Give how many more requests may be in flight."""
-        return self._concurrency - sum(group.in_flight for group in self._groups.values())
 
     def settle(self, now: float, call: str, group: Group, taken: Taken, headers: Headers) -> Group:
         """Count a request of a group as answered, and learn from the answer.
@@ -295,9 +295,8 @@ class Limits:
             self._all_blocked_until = max(self._all_blocked_until, each.blocked_until)
 
     def view(self, now: float) -> dict[str, GroupLimits]:
-        """Give what is known of each group at this moment, by name."""
-        used = {name: group.view(now) for name, group in self._groups.items() if name}
-        return {**self._given, **used}
+        """Return what is known of each group that is in use, by name."""
+        return {name: group.view(now) for name, group in self._groups.items() if name}
 
     def _named(self, name: str) -> Group:
         if name not in self._groups and len(self._groups) >= MAX_GROUPS:

@@ -22,9 +22,11 @@ from ..protocol.batch import MAX_IDS
 from ..protocol.scrub import cleaned
 from ..protocol.wire import Request, Response, follow, refusal
 from ..secret import Secret
+from . import shared_login
 from .clock import Clock
 from .gate import Gate, Passage
 from .http import Http
+from .shared_login import SharedLogin
 from .stats import Stats
 from .store import TokenStore
 from .tokens import Tokens
@@ -70,6 +72,7 @@ class Delivery:
     ) -> None:
         key = "" if isinstance(grant, AccessToken) else oauth.store_key(http.server, grant)
         self._grant = grant
+        self._login: SharedLogin | None = None
         self._tokens = Tokens(grant, key, store, self._log_in, clock)
         self._http = http
         self._gate = gate
@@ -128,14 +131,20 @@ class Delivery:
 
     async def open(self) -> None:
         """Open the way to the server."""
-        self._gate.open()
+        self._login = shared_login.enter(self._http.server, self._grant, self._clock)
+        self._gate.open(self._login.limits)
         await self._http.open()
 
     async def close(self) -> None:
         """Refuse whatever waits, and close the way to the server."""
         self._gate.close()
-        await self._tokens.close()
-        await self._http.close()
+        try:
+            await self._tokens.close()
+            await self._http.close()
+        finally:
+            if self._login is not None:
+                login, self._login = self._login, None
+                shared_login.leave(login, self._clock)
 
     async def again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
         """Wait until some ids of a batch may be asked for again.

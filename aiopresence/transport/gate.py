@@ -2,22 +2,25 @@
 
 One turnstile per group, an asyncio.Lock, keeps the order: first come, first served. Only the one
 at its head looks at the limits, so ten thousand waiters cost no more than one. A waiter that is
-cancelled leaves nothing behind, because nothing is taken before the request may go.
+cancelled leaves nothing behind, because nothing is taken before the request may go. Limits are
+shared by the sessions of one login; queues, concurrency and `max_wait` are each session's own.
 """
 
 import asyncio
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
 import attrs
 
 from ..errors import RateLimited, UsageError
-from ..protocol.limits import Group, GroupLimits, Limits, Taken
+from ..protocol.limits import Group, GroupLimits
 from ..protocol.retry import DUPLICATE_REQUEST
 from ..protocol.wire import Request, Response, refusal
 from .clock import Clock
+from .shared_limits import Head, Key, SharedLimits
 from .stats import Stats
 
 # Auth slots that only logins and refreshes get. Reconnecting sockets need tokens of the same
@@ -40,25 +43,31 @@ class _Turnstile:
 class Passage:
     """The permission to put one request on the wire, to be ended in exactly one way."""
 
-    def __init__(self, gate: "Gate", call: str, group: Group) -> None:
+    def __init__(self, gate: "Gate", shared: SharedLimits, call: str, group: Group) -> None:
         self._gate = gate
+        self._shared = shared
         self._call = call
         self._group = group
         self._taken = group.take(gate.clock.now())
+        gate.in_flight += 1
 
     def settle(self, response: Response) -> None:
-        """End it with an answer."""
-        self._gate.settle(self._call, self._group, self._taken, response)
+        """End it with an answer: learn from it."""
+        now, limits = self._gate.clock.now(), self._shared.limits
+        group = limits.settle(now, self._call, self._group, self._taken, response.headers)
+        if response.status == 429 and refusal(response).error_code != DUPLICATE_REQUEST:
+            limits.penalise(now, group, response.headers)
+        self._end()
 
     def lose(self) -> None:
         """End it without an answer, or without knowing whether it was sent."""
         self._group.lose(self._gate.clock.now(), self._taken)
-        self._gate.changed()
+        self._end()
 
     def unsent(self) -> None:
         """End it because nothing was sent."""
         self._group.unsent()
-        self._gate.changed()
+        self._end()
 
     def again(self) -> bool:
         """Count the same request a second time, if there is room right now."""
@@ -69,12 +78,17 @@ class Passage:
         self._taken = self._group.take(now)
         return True
 
+    def _end(self) -> None:
+        self._gate.in_flight -= 1
+        self._shared.changed()
+
 
 class Gate:
     """What every request of a session passes through.
 
     Args:
-        limits: what is known of the groups.
+        presets: limits of groups, where they are not the default ones.
+        concurrency: how many requests of the session may be in flight.
         clock: where time comes from.
         max_wait: the seconds a request may be held back at most; None for as long as it takes.
         stats: what to count in.
@@ -82,29 +96,49 @@ class Gate:
     Attributes:
         max_wait: as given.
         closed: set once nothing more is let through.
+        in_flight: how many requests of the session have been sent and not been answered.
     """
 
-    def __init__(self, limits: Limits, clock: Clock, max_wait: float | None, stats: Stats) -> None:
-        self._limits = limits
+    def __init__(
+        self,
+        presets: Mapping[str, GroupLimits],
+        concurrency: int,
+        clock: Clock,
+        max_wait: float | None,
+        stats: Stats,
+    ) -> None:
+        self._presets = presets
+        self._concurrency = concurrency
         self.clock = clock
         self.max_wait = max_wait
         self._stats = stats
+        self.in_flight = 0
+        self._heads: set[Head] = set()
+        # Those of them that only the concurrency holds back, first come, first served.
+        self._places: dict[Head, None] = {}
+        self.open(SharedLimits())
+
+    def open(self, shared: SharedLimits) -> None:
+        """Let requests through, also after a `close`, and on another event loop than before.
+
+        Args:
+            shared: the state of the login's limits on this event loop.
+        """
+        self._shared = shared
+        self._limits = shared.limits
+        self._limits.add_presets(self._presets)
         # By group and slots kept: a login does not queue behind those who leave it its slots.
-        self._turnstiles: defaultdict[tuple[Group, int], _Turnstile] = defaultdict(_Turnstile)
-        self._heads: set[asyncio.Event] = set()
-        # One for each of them that only the concurrency holds back, first come, first served.
-        self._places: dict[object, None] = {}
+        self._turnstiles: defaultdict[Key, _Turnstile] = defaultdict(_Turnstile)
         self.closed = asyncio.Event()
 
     def view(self) -> dict[str, GroupLimits]:
         """Give what is known of each group at this moment, by name."""
-        return self._limits.view(self.clock.now())
+        return {**self._presets, **self._limits.view(self.clock.now())}
 
     def forecast(self, request: Request[Any]) -> float:
         """Give the seconds that a request would have to wait for the limits, at least."""
         group = self._limits.group(_call(request), request.group)
-        keep = _keep(request)
-        return group.forecast(self.clock.now(), self._turnstiles[group, keep].waiting, keep)
+        return self._forecast((group, _keep(request)))
 
     async def enter(self, request: Request[Any]) -> Passage:
         """Wait until a request may be sent.
@@ -113,57 +147,56 @@ class Gate:
             RateLimited: it would take longer than `max_wait`. Nothing was sent or taken.
         """
         call = _call(request)
-        closed = self.closed  # Another one, once the session is opened again.
+        shared, closed = self._shared, self.closed  # Others, once the session is opened again.
         deadline = inf if self.max_wait is None else self.clock.now() + self.max_wait
-        keep = _keep(request)
         while True:
-            group = self._limits.group(call, request.group)
-            turnstile = self._turnstiles[group, keep]
-            self._check(group, deadline, turnstile.waiting, keep)
+            group = shared.limits.group(call, request.group)
+            key = group, _keep(request)
+            self._check(deadline, key)
+            turnstile = self._turnstiles[key]
             turnstile.waiting += 1
             try:
                 async with turnstile.lock:
-                    await self._wait(call, request.group, group, deadline, keep, closed)
-                    if self._limits.group(call, request.group) is group:
-                        return Passage(self, call, group)
+                    await self._wait(shared, call, request.group, key, deadline, closed)
+                    if shared.limits.group(call, request.group) is group:
+                        return Passage(self, shared, call, group)
                     # An answer told meanwhile that it counts elsewhere: queue there.
             finally:
                 turnstile.waiting -= 1
-
-    def settle(self, call: str, group: Group, taken: Taken, response: Response) -> None:
-        """Learn from an answer, and let the next ones through, unless it is a 429."""
-        now = self.clock.now()
-        counted_in = self._limits.settle(now, call, group, taken, response.headers)
-        if response.status == 429 and refusal(response).error_code != DUPLICATE_REQUEST:
-            self._limits.penalise(now, counted_in, response.headers)
-        self.changed()
 
     def penalise(self, request: Request[Any], response: Response) -> None:
         """Shut the group of a request because a part of its answer was a 429."""
         group = self._limits.group(_call(request), request.group)
         self._limits.penalise(self.clock.now(), group, response.headers)
 
-    def open(self) -> None:
-        """Let requests through, also after a `close`, and on another event loop than before."""
-        self.closed = asyncio.Event()
-        self._turnstiles.clear()
-
     def close(self) -> None:
         """Refuse all who wait."""
         self.closed.set()
-        self.changed()
-
-    def changed(self) -> None:
-        """Let those at the heads of the queues look again."""
         for head in self._heads:
-            head.set()
+            head.event.set()
 
-    def _check(self, group: Group, deadline: float, ahead: int, keep: int) -> None:
+    def waiting(self, key: Key) -> int:
+        """Return how many requests wait in the queue for a group."""
+        return self._turnstiles[key].waiting if key in self._turnstiles else 0
+
+    def has_room(self, head: Head) -> bool:
+        """Return whether this is the next request the session may have in flight.
+
+        Who has just been answered and comes again is behind those of other groups who wait.
+        """
+        before = [*self._places].index(head) if head.has_place else len(self._places)
+        return before < self._concurrency - self.in_flight
+
+    def _forecast(self, key: Key, *, at_head: bool = False) -> float:
+        group, keep = key
+        ahead = 0 if at_head else self._shared.ahead(key, self)
+        return group.forecast(self.clock.now(), ahead, keep)
+
+    def _check(self, deadline: float, key: Key, *, at_head: bool = False) -> None:
         if deadline == inf:
             return
-        now = self.clock.now()
-        wait = group.forecast(now, ahead, keep)
-        if wait > 0 and now + wait > deadline:
+        wait = self._forecast(key, at_head=at_head)
+        if wait > 0 and self.clock.now() + wait > deadline:
             error = RateLimited(
                 429,
                 message=f"not sent: it would have to wait {wait:.1f} s, longer than max_wait",
@@ -174,56 +207,53 @@ class Gate:
 
     async def _wait(
         self,
+        shared: SharedLimits,
         call: str,
         expected: str,
-        group: Group,
+        key: Key,
         deadline: float,
-        keep: int,
         closed: asyncio.Event,
     ) -> None:
+        group, keep = key
         limited_at = None
-        place = object()
+        head = Head(self)
+        self._heads.add(head)
+        shared.join(key, head)
         try:
-            while self._limits.group(call, expected) is group:
+            while shared.limits.group(call, expected) is group:
+                head.event.clear()
                 now = self.clock.now()
-                delay = self._limits.delay(group, now, keep)
+                delay = shared.limits.delay(group, now, keep)
                 if delay > 0 and limited_at is None:
                     limited_at = now
                 if closed.is_set():
                     raise UsageError("the session is not open: use it inside `async with session:`")
-                if delay <= 0 and self._is_in_turn(place):
-                    break
                 if delay > 0:
-                    self._leave(place)
-                    self._check(group, deadline, 0, keep)
-                await self._sleep(delay or inf)
+                    self._leave(head)
+                    self._check(deadline, key, at_head=True)
+                elif not head.has_place:
+                    head.has_place = True
+                    self._places[head] = None
+                is_next = shared.is_first(key, head)
+                if is_next and delay <= 0:
+                    break
+                # Those behind the first one are woken up, but for a place in their session.
+                timed = delay > 0 and (is_next or not self.has_room(head))
+                await self.clock.wait(head.event, delay if timed else inf)
         finally:
-            self._leave(place)
+            self._heads.discard(head)
+            self._leave(head)
+            shared.leave(key, head)
         if limited_at is not None:
             self._stats.waits += 1
             self._stats.seconds_waited += now - limited_at
 
-    def _is_in_turn(self, place: object) -> bool:
-        """Tell whether there is room for one who is held back by the concurrency only.
-
-        Who has just been answered and comes again is behind those of other groups who wait.
-        """
-        self._places.setdefault(place)
-        return [*self._places].index(place) < self._limits.room()
-
-    def _leave(self, place: object) -> None:
-        if place in self._places:
-            del self._places[place]
+    def _leave(self, head: Head) -> None:
+        if head.has_place:
+            head.has_place = False
+            del self._places[head]
             if self._places:
-                self.changed()
-
-    async def _sleep(self, seconds: float) -> None:
-        head = asyncio.Event()
-        self._heads.add(head)
-        try:
-            await self.clock.wait(head, seconds)
-        finally:
-            self._heads.discard(head)
+                self._shared.changed()
 
 
 def _keep(request: Request[Any]) -> int:

@@ -1,0 +1,98 @@
+"""The state of the rate limiter that the sessions of one login share.
+
+The server counts their requests together, so there is one set of windows and, per group, one line
+of waiting requests: the first of each session's own queue. A session without room for another
+request in flight does not hold up the sessions behind it.
+"""
+
+import asyncio
+from collections import defaultdict
+from typing import Protocol
+
+import attrs
+
+from ..protocol.limits import Group, Limits
+
+# A group and the number of slots to leave: logins do not queue behind those who leave them theirs.
+Key = tuple[Group, int]
+
+
+class Queues(Protocol):
+    """The queues of one session."""
+
+    def has_room(self, head: "Head") -> bool:
+        """Return whether this is the next request the session may have in flight."""
+
+    def waiting(self, key: Key) -> int:
+        """Return how many requests wait in the queue for a group."""
+
+
+@attrs.define(eq=False)
+class Head:
+    """The request at the head of one session's queue for a group.
+
+    Attributes:
+        queues: the queues of its session.
+        event: set to look at the limits again.
+        has_place: whether it waits for nothing but room in its session.
+    """
+
+    queues: Queues
+    event: asyncio.Event = attrs.field(factory=asyncio.Event)
+    has_place: bool = False
+
+
+Line = dict[Head, None]
+
+
+class SharedLimits:
+    """Windows, waiting requests and wake-ups of all sessions of one login on one event loop.
+
+    Attributes:
+        limits: what is known of the groups.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._lines: defaultdict[Key, Line] = defaultdict(dict)
+
+    def join(self, key: Key, head: Head) -> None:
+        """Put a request at the end of the line for a group."""
+        self._lines[key][head] = None
+
+    def leave(self, key: Key, head: Head) -> None:
+        """Take a request out of the line, and wake up the next one."""
+        line = self._lines[key]
+        del line[head]
+        if line:
+            _wake(line)
+        else:
+            del self._lines[key]
+
+    def is_first(self, key: Key, head: Head) -> bool:
+        """Return whether all requests before this one wait for room in their own sessions."""
+        line = self._lines[key]
+        return next((other for other in line if other.queues.has_room(other)), None) is head
+
+    def ahead(self, key: Key, queues: Queues) -> int:
+        """Return how many requests go before a new one of a session.
+
+        The sessions take turns, so of each other one it is at most as many as of its own.
+        """
+        own = queues.waiting(key)
+        others = (h.queues for h in self._lines.get(key, ()) if h.queues is not queues)
+        return own + sum(min(own, other.waiting(key)) for other in others)
+
+    def changed(self) -> None:
+        """Wake up the requests that may be able to go now."""
+        for line in self._lines.values():
+            _wake(line)
+
+
+def _wake(line: Line) -> None:
+    for head in line:
+        if head.queues.has_room(head):
+            head.event.set()
+            return
+        if not head.has_place:
+            head.event.set()  # So that it takes its place in the session.
