@@ -23,11 +23,13 @@ Messages are one line, say what to do next where that is known, and never hold a
 
 from collections.abc import Sequence
 
+from .text import escaped
+
 
 def one_line(text: str, limit: int = 256) -> str:
     """Make a server's text safe to log: on one line, escaped, and not longer than `limit`."""
     text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return escaped(text)
 
 
 def shown(value: object) -> str:

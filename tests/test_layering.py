@@ -15,13 +15,14 @@ MODULES = {
 }
 
 # For each room, the rooms of ours it may import, besides itself.
-VALUES = {"errors", "filters", "grants", "models", "secret"}
+VALUES = {"errors", "filters", "grants", "models", "secret", "text"}
 CORE = VALUES | {"protocol"}
 ROOMS = {
-    "errors": set[str](),
+    "errors": {"text"},
     "models": {"errors"},
     "filters": {"errors", "models"},
     "secret": set[str](),
+    "text": set[str](),
     "grants": {"errors", "secret"},
     "protocol": VALUES,
     "transport": CORE,
@@ -32,7 +33,7 @@ ROOMS = {
     "session": CORE | {"transport", "calls", "bulk", "live"},
     "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "filters", "sandbox"},
+    "cli": {"", "filters", "sandbox", "text"},
     "__init__": CORE | {"transport", "session", "live"},
 }
 # The fixtures give tests a session beside the sandbox. They are a user of both: nothing of the
