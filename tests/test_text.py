@@ -36,7 +36,7 @@ ORDINARY = {
     "ZWJ sequence": "👩\u200d👩\u200d👧",
     "variation selector": "❤\ufe0f",
     "ideographic variation": "葛\U000e0100",
-    "ZWNJ of Persian": "می\u200cخواهم",
+    "ZWNJ of Persian": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0646\u062f",
     "skin tone": "👋🏽",
     "emoji of Unicode 17": "\U0001fac8 \U0001faea",
     "emoji that is not assigned yet": "\U0001faff\U0001f6d9",
