@@ -285,7 +285,7 @@ async def test_a_recovery_closes_the_connection_that_is_still_open() -> None:
         assert sequence(await new.get()) == 2
 
 
-@pytest.mark.parametrize("wsc", ["nonsense", "x.1", "{}9", "{}.x", "{}."])
+@pytest.mark.parametrize("wsc", ["{}9", f"SandboxWsc-{'0' * 36}.7"])
 async def test_an_unknown_session_is_not_recovered(wsc: str) -> None:
     async with door() as it:
         _, token = await it.subscribed()
@@ -407,6 +407,41 @@ async def test_closing_the_sandbox_ends_every_socket_at_once() -> None:
         for _ in range(20):
             await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    "wsc",
+    ["garbage", "", "%00", "%FF", "x.1", "SandboxWsc-1.1", f"SandboxWsc-{'0' * 36}.{'9' * 5000}"],
+)
+async def test_a_malformed_recovery_token_is_refused_and_the_connection_closed(wsc: str) -> None:
+    async with door() as it:
+        token = (await it.ticket())["ws_access_token"]
+        socket = await it.knock(f"access_token={token}&wsc={wsc}")
+        meta, body = await socket.get()
+        assert (meta["type"], meta["status"], body["errorCode"]) == ("Error", 400, "WSG-400")
+        assert (await socket.end()).type is aiohttp.WSMsgType.CLOSE
+        await until(it.sandbox, 0)
+        assert (await it.subscribed())[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'[{"type":"ClientRequest","messageId":"\ud800","method":"POST","path":"/"},{}]',
+        r'[{"type":"ClientRequest","messageId":"m","method":"POST",'
+        r'"path":"/restapi/v1.0/subscription"},'
+        r'{"eventFilters":["\ud800"],"deliveryMode":{"transportType":"WebSocket"}}]',
+        r'[{"type":"Heartbeat","messageId":"\udfff"}]',
+        r'[{"type":"Heartbeat","messageId":"m","n":NaN}]',
+    ],
+)
+async def test_frames_that_could_not_be_sent_again_are_refused(text: str) -> None:
+    async with door() as it:
+        socket = await it.open()
+        await socket.get()
+        await socket.ws.send_str(text)
+        assert (await socket.get())[0]["type"] == "Error"
+        assert (await socket.subscribe(EVERYONE))[0]["status"] == 200
 
 
 def test_a_plan_that_makes_no_sense_is_a_mistake() -> None:

@@ -1,6 +1,5 @@
 """What a request asks for, with the checks that all nine calls share."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,6 +9,7 @@ import attrs
 from .account import Account, Extension, Queue
 from .answers import bad, forbidden, missing
 from .feed import Feed
+from .request_body import parse_object
 
 
 @attrs.frozen
@@ -64,14 +64,8 @@ class Ask:
         return int(text)
 
     def json(self) -> dict[str, Any]:
-        """Read the body, which has to be one JSON object."""
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
-            raise bad("body")
-        return value
+        """Parse the body, which has to be one JSON object."""
+        return parse_object(self.body)
 
     def extension(self, extension_id: str) -> Extension:
         """Find an extension by its id, or the caller by `~`."""

@@ -56,7 +56,8 @@ class Connection:
             return
         self._board.note("out", text, self.number)
         if isinstance(text, str):
-            self._write(_TEXT, text.encode())
+            # A fault may send text that is not valid.
+            self._write(_TEXT, text.encode(errors="surrogatepass"))
         else:
             self._write(_BINARY, text)
         if self._board.cuts(before=False):

@@ -1,6 +1,7 @@
 """One WebSocket session: what is said on it, and what is kept for after a lost connection."""
 
 import json
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,8 +12,11 @@ from .answers import Body, RefusedError, bad, error_body
 from .feed import Feed, timestamp
 from .filters import Filter
 from .gateway_plan import GatewayPlan
+from .request_body import parse_json
 
 FrameKind = Literal["details", "answer", "error", "heartbeat", "notification"]
+
+WSC = re.compile(r"SandboxWsc-[0-9a-f-]{36}\.[0-9]{1,18}")  # a recovery token
 
 _SUBSCRIPTIONS = ("/restapi/v1.0/subscription", "/restapi/v1.0/subscription/")
 _LIFE = 604800  # seconds that a subscription is said to live; a guess, as renewal is automatic
@@ -203,8 +207,8 @@ def _whole(seconds: float) -> float:
 def _read(text: str | bytes) -> tuple[dict[str, Any], object] | None:
     """Read a frame of a kind that a client may send; None for anything else."""
     try:
-        frame = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+        frame = parse_json(text) if isinstance(text, str) else None
+    except ValueError:
         frame = None
     if not isinstance(frame, list) or not frame or not isinstance(frame[0], dict):
         return None

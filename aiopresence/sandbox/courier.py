@@ -14,6 +14,7 @@ from .switchboard import GatewayRule
 
 # Bytes of a whole answer, headers included.
 _LARGEST = 1024
+MOST_DELIVERIES = 10_000  # kept in the ledger
 
 
 def _nothing() -> None:
@@ -114,7 +115,7 @@ class Courier:
     """Calls webhooks.
 
     Attributes:
-        deliveries: every call so far.
+        deliveries: the latest calls, 10,000 at most.
         duplicates: which notifications are delivered twice.
         header: where the secret is.
         attempts: how often a notification is sent before its webhook is blacklisted. A guess.
@@ -189,6 +190,7 @@ class Courier:
         seconds = _now() - start
         entry = WebhookDelivery(webhook.id, uuid, attempt, status, seconds, size)
         self.deliveries.append(entry)
+        del self.deliveries[:-MOST_DELIVERIES]
         return answer
 
     async def _post(self, address: str, headers: Body, body: bytes) -> _Answer:

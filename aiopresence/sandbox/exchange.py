@@ -39,6 +39,16 @@ class Received:
     body: bytes = attrs.field(default=b"", repr=False)
     status: int | None = None
 
+    @property
+    def verb(self) -> str:
+        """The method that decides what is done: HEAD is answered like GET, without the body."""
+        return verb(self.method)
+
+
+def verb(method: str) -> str:
+    """Return GET for HEAD, and any other method as it is."""
+    return "GET" if method == "HEAD" else method
+
 
 @attrs.define(eq=False)
 class Exchange:

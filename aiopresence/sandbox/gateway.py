@@ -6,14 +6,16 @@ from urllib.parse import parse_qs
 import attrs
 from aiohttp import WSMsgType, web
 
+from .answers import error_body
 from .connection import Connection
-from .conversation import Conversation
+from .conversation import WSC, Conversation, write
 from .feed import Feed
 from .gateway_plan import GatewayPlan
 from .switchboard import Switchboard
 
 # Which close code the gateway sends on its timeouts is not documented: a guess.
 _GOING_AWAY = 1001
+_POLICY = 1008  # after a malformed recovery token, which is a guess too
 
 
 @attrs.define(eq=False)
@@ -98,8 +100,11 @@ class Gateway:
 
     def _attach(self, connection: Connection, wsc: str | None, base: str) -> None:
         """Give a connection its session, a new one or the one that it had before."""
+        if wsc is not None and not WSC.fullmatch(wsc):
+            self._refuse(connection)
+            return
         token, _, number = (wsc or "").rpartition(".")
-        since = int(number) if number.isdecimal() and number.isascii() else 0
+        since = int(number or 0)
         session = self._sessions.get(token)
         if session and session.conversation.knows(since) and not self.board.loses():
             frames = session.conversation.greet(since, "Successful")
@@ -117,6 +122,13 @@ class Gateway:
         self._watch(connection)
         for frame in frames:
             connection.send(frame)
+
+    def _refuse(self, connection: Connection) -> None:
+        """Refuse a recovery token that is malformed: an Error frame, then the end."""
+        body = error_body("WSG-400", "Malformed session context token")
+        meta = {"type": "Error", "messageId": self.feed.new_id(), "status": 400}
+        connection.send(write("error", meta, body))
+        connection.close(_POLICY)
 
     def _new_session(self, base: str) -> _Session:
         loop, board = asyncio.get_running_loop(), self.board
@@ -201,4 +213,5 @@ class Gateway:
 
 def _wsc(target: str) -> str | None:
     """Find the recovery token in the target of a handshake."""
-    return parse_qs(target.partition("?")[2]).get("wsc", [None])[0]
+    query = parse_qs(target.partition("?")[2], keep_blank_values=True)
+    return query.get("wsc", [None])[0]

@@ -1,19 +1,23 @@
 """The sandbox's HTTP side: it listens, keeps the ledger, and lets faults have their way."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 from aiohttp import web
 
 from ..errors import UsageError
 from . import routes
-from .answers import Reply
-from .exchange import Exchange, Received
+from .answers import RefusedError, Reply
+from .exchange import Exchange, Received, verb
 from .faults import Faults
 from .gateway import Gateway
+from .request_body import read_body
 from .service import Service
 
 _GRACE = 0.1  # seconds that answers still on their way get at the end; a guess
+MOST_REQUESTS = 10_000  # kept, so that a sandbox that runs for days does not fill the memory
+_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)  # of a target in absolute form
 
 
 class Listener:
@@ -27,7 +31,7 @@ class Listener:
 
     Attributes:
         faults: what is to go wrong.
-        requests: every request so far, in order of arrival.
+        requests: the latest requests in order of arrival, 10,000 at most.
     """
 
     def __init__(
@@ -49,7 +53,10 @@ class Listener:
             raise UsageError("the sandbox is started already")
         self._closing = asyncio.Event()
         # Cancelling handlers of clients that have left is what ends a Hang.
-        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        # Bodies are decompressed by read_body, which can refuse what is broken.
+        server = web.Server(
+            self._handle, handler_cancellation=True, access_log=None, auto_decompress=False
+        )
         runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
         await runner.setup()
         await web.TCPSite(runner, host, port, backlog=1024).start()
@@ -77,13 +84,17 @@ class Listener:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         received = self._receive(request)
         standing = self._service.charge(received)
-        received.body = await request.read()
+        objection: RefusedError | None = None
+        try:
+            received.body = await read_body(request)
+        except RefusedError as error:
+            objection = error
 
         def dress(reply: Reply) -> None:
             self._service.dress(reply, standing)
 
         def real() -> Reply:
-            reply = self._service.answer(received, standing, self._url)
+            reply = self._service.answer(received, standing, self._url, objection)
             dress(reply)
             return reply
 
@@ -102,11 +113,17 @@ class Listener:
         received.status = reply.status
         if reply.status == 101:
             return await self._gateway.serve(request, self._url)
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+        response = web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+        if objection is not None:
+            response.force_close()  # what is left of the body is not the next request
+        return response
 
     def _receive(self, request: web.BaseRequest) -> Received:
         """Enter a request into the ledger."""
-        path, _, query = request.raw_path.partition("?")
+        target = request.raw_path
+        if origin := _ORIGIN.match(target):
+            target = "/" + target[origin.end() :].removeprefix("/")
+        path, _, query = target.partition("?")
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         found = routes.find(path)
         received = Received(
@@ -114,10 +131,11 @@ class Listener:
             method=request.method,
             path=path,
             query=query,
-            group=self._service.group(request.method, path),
+            group=self._service.group(verb(request.method), path),
             ids=tuple(found.ids.split(",")) if found and found.ids else (),
-            token=token if scheme.lower() == "bearer" else None,
+            token=token.strip() if scheme.lower() == "bearer" else None,
             headers={name.lower(): value for name, value in request.headers.items()},
         )
         self.requests.append(received)
+        del self.requests[:-MOST_REQUESTS]
         return received

@@ -103,8 +103,7 @@ class Authority:
     # OAuth errors are those of RFC 6749.
 
     def _is_public(self, authorization: str, form: Form) -> bool:
-        pair = f"{self.grant.client_id}:{self.grant.client_secret}"
-        if authorization == "Basic " + base64.b64encode(pair.encode()).decode():
+        if _basic(authorization) == f"{self.grant.client_id}:{self.grant.client_secret}":
             return False
         if not authorization and form.get("client_id") == self.grant.client_id:
             return True
@@ -168,6 +167,17 @@ class Authority:
             "owner_id": self._owner_id,
             "endpoint_id": session.endpoint_id,
         }
+
+
+def _basic(authorization: str) -> str | None:
+    """Parse basic credentials; None for anything else. Schemes have no case (RFC 9110)."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode()
+    except ValueError:
+        return None
 
 
 def _form(body: bytes) -> Form:

@@ -56,7 +56,7 @@ class Sandbox(People, Access):
         gateway: what goes on at the WebSocket gateway, and what is to go wrong there.
         webhooks: what goes on at webhooks, and what is to go wrong there.
         faults: what is to go wrong.
-        requests: every request so far, in order of arrival.
+        requests: the latest requests in order of arrival, 10,000 at most.
 
     Raises:
         UsageError: fewer extensions than one, an unknown group, a limit below 1, or a time that

@@ -93,17 +93,26 @@ class Service:
         for name, value in {"RCRequestId": request_id, **rates}.items():
             reply.headers.setdefault(name, value)
 
-    def answer(self, received: Received, standing: Standing | None, base: str) -> Reply:
+    def answer(
+        self,
+        received: Received,
+        standing: Standing | None,
+        base: str,
+        objection: RefusedError | None = None,
+    ) -> Reply:
         """Handle a request, so that it takes effect, and answer it.
 
         Args:
             received: the request.
             standing: how its group stands since it arrived; one that is refused has no effect.
             base: scheme, host and port of the server, for links.
+            objection: why its body could not be read, or None.
         """
         if standing is not None and standing.refused:
             self.counters.rate_limited += 1
             return self.quota.plan.refusal()
+        if objection is not None:
+            return _refusal(objection)
         try:
             return self._answer(received, base)
         except RefusedError as error:
@@ -130,19 +139,19 @@ class Service:
             return self._subscribe(received, methods, base)
         if found is None:
             raise RefusedError(404, "CMN-102", "There is no such resource.")
-        if received.method not in found.methods:
+        if received.verb not in found.methods:
             return Reply(405, headers={"Allow": ", ".join(found.methods)})
         self.authority.sessions.check(received.token, received.arrival)
         self._check_account(found.account_id)
-        self.permissions.check(found.reading if received.method == "GET" else "EditPresence")
-        _, call = found.methods[received.method]
+        self.permissions.check(found.reading if received.verb == "GET" else "EditPresence")
+        _, call = found.methods[received.verb]
         return call(self._ask(received, base, found.target))
 
     def _subscribe(self, received: Received, methods: list[str], base: str) -> Reply:
-        if received.method not in methods:
+        if received.verb not in methods:
             return Reply(405, headers={"Allow": ", ".join(methods)})
         self.authority.sessions.check(received.token, received.arrival)
-        return self.webhooks.answer(received.method, received.path, received.body, base)
+        return self.webhooks.answer(received.verb, received.path, received.body, base)
 
     def _authorize(self, received: Received) -> Reply:
         if received.method != "POST":

@@ -13,7 +13,7 @@ class WebhookControl:
     Webhooks are called on this machine only, by plain http; any other address is refused.
 
     Attributes:
-        deliveries: every call of a webhook so far, handshakes included.
+        deliveries: the latest calls of webhooks, handshakes included, 10,000 at most.
     """
 
     def __init__(self, webhooks: Webhooks) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import json
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from .answers import Body, Later, RefusedError, Reply, bad, json_reply, missing
 from .courier import Courier, Webhook
 from .feed import Admitted, Feed, timestamp
+from .request_body import parse_object
 
 _PATH = re.compile(r"/restapi/v1\.0/subscription(?:/(?P<id>[^/]+)(?P<renew>/renew)?)?/?")
 _GROUPS = {"POST": "Medium", "GET": "Light", "PUT": "Medium", "DELETE": "Medium"}
@@ -68,7 +68,7 @@ class Webhooks:
             self.end(webhook)
             return Reply(204)
         if method == "PUT":
-            self._change(webhook, _object(data))
+            self._change(webhook, parse_object(data))
         if method != "GET":
             webhook.renew(_now())
         return json_reply(self._view(webhook, base))
@@ -102,12 +102,13 @@ class Webhooks:
         return json_reply({"uri": uri, "records": [self._view(each, base) for each in alive]})
 
     def _create(self, data: bytes, base: str) -> Reply:
-        body = _object(data)
+        body = parse_object(data)
         mode = body.get("deliveryMode")
         if not isinstance(mode, dict) or mode.get("transportType") != "WebHook":
             raise bad("deliveryMode.transportType")
         secret = mode.get("verificationToken", mode.get("validationToken"))
-        if not isinstance(secret, (str, type(None))):
+        # It is sent as a header.
+        if secret is not None and not (isinstance(secret, str) and _is_visible(secret)):
             raise bad("deliveryMode.verificationToken")
         lifetime = _lifetime(body)
         admitted = self._admit(body)
@@ -162,14 +163,8 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise bad("body")
-    return value
+def _is_visible(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _lifetime(body: Body) -> int:
@@ -183,7 +178,7 @@ def _address(mode: Mapping[str, Any]) -> str:
     """Check that the webhook is on this machine: nothing may leave it."""
     address = mode.get("address")
     try:
-        url = urlsplit(address if isinstance(address, str) else "")
+        url = urlsplit(address if isinstance(address, str) and _is_visible(address) else "")
         host = url.hostname or ""
         near = host == "localhost" or ipaddress.ip_address(host).is_loopback
         if near and url.scheme == "http" and url.port != 0:
