@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -155,6 +156,65 @@ async def test_profiles_have_logins_of_their_own_and_logout_ends_one(tmp_path: P
             "aiopresence: the login kept for profile default has another client_id than the"
             " environment: log in again with `aiopresence login`\n"
         )
+
+
+async def test_a_kept_login_is_for_its_own_server(tmp_path: Path) -> None:
+    async with Sandbox(10, window=1.0) as first, Sandbox(10, window=1.0) as second:
+        assert (first.jwt, first.client_id) == (second.jwt, second.client_id)
+        assert (await run("login", env=user(tmp_path, first))).code == 0
+        # With a JWT there is another login to be had, without one there is not.
+        done = await run("whoami", "-o", "json", env=user(tmp_path, second))
+        assert json.loads(done.out)["server"] == second.url
+        requests = len(first.requests)
+        env = user(tmp_path, second, "RC_USER_JWT")
+        for command in (("whoami",), ("read", "~"), ("set", "--status", "Busy")):
+            done = await run(*command, env=env)
+            assert (done.code, done.err) == (
+                2,
+                "aiopresence: the login kept for profile default has another server_url than the"
+                " environment: log in again with `aiopresence login`\n",
+            )
+        assert len(first.requests) == requests
+        same = {**env, "RC_SERVER_URL": first.url.upper() + "/"}
+        assert (await run("whoami", env=same)).code == 0
+
+
+async def test_a_kept_login_does_not_get_the_secret_of_another_server(tmp_path: Path) -> None:
+    async with Sandbox(10, window=1.0) as theirs:
+        assert (await run("login", env=user(tmp_path, theirs))).code == 0
+        theirs_before = len(theirs.requests)
+        # The same app id, for RingCentral's production, as it is where none is set.
+        _configure(
+            tmp_path,
+            f'[profile.default]\nclient_id = "{theirs.client_id}"\nclient_secret = "ours"\n',
+        )
+        env = terminal.environment(tmp_path)
+        done = await run("whoami", env=env)
+        assert (done.code, len(theirs.requests)) == (2, theirs_before)
+        assert "has another server_url than the default: log in again" in done.err
+        assert (await run("logout", env=env)).code == 0
+        [revoked] = theirs.requests[theirs_before:]
+        assert b64encode(f"{theirs.client_id}:ours".encode()).decode() not in str(revoked)
+
+
+async def test_a_dotenv_cannot_redirect_the_secrets_of_the_configuration(tmp_path: Path) -> None:
+    async with Sandbox(10, window=1.0) as ours, Sandbox(10, window=1.0) as theirs:
+        _configure(
+            tmp_path,
+            f'[profile.default]\nserver_url = "{ours.url}"\nclient_id = "{ours.client_id}"\n'
+            f'client_secret = "{ours.client_secret}"\njwt = "{ours.jwt}"\n',
+        )
+        env = terminal.environment(tmp_path)
+        assert (await run("whoami", env=env)).code == 0
+        (tmp_path / ".env").write_text(f"RC_SERVER_URL={theirs.url}\n")
+        for command in (("whoami",), ("login",), ("logout",), ("read", "~")):
+            done = await run(*command, env=env)
+            assert (done.code, done.err.count("\n")) == (2, 1)
+            assert done.err.startswith(
+                "aiopresence: .env sets RC_SERVER_URL, and profile default sets client_id,"
+            )
+        assert (await run("doctor", env=env)).code == 1
+        assert theirs.requests == []
 
 
 def _configure(home: Path, text: str) -> None:

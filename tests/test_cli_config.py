@@ -8,7 +8,7 @@ import pytest
 import terminal
 
 from aiopresence import UsageError
-from aiopresence.cli import config
+from aiopresence.cli import config, logins
 
 SECRET = "TopSecretValue"
 ALL = ("server_url", "client_id", "client_secret", "jwt")
@@ -39,27 +39,62 @@ def test_nothing_is_set() -> None:
         settings.grant()
 
 
-def test_of_each_setting_the_first_counts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = "\n".join(f'{name} = "file"' for name in ALL)
-    configure(home, f"[profile.default]\n{lines}\n[profile.other]\njwt = 'other'\n")
-    (home / ".env").write_text(
-        "RC_APP_CLIENT_ID=dotenv\nexport RINGCENTRAL_CLIENT_SECRET='do$en${v}'\nRC_USER_JWT=\n"
-    )
-    monkeypatch.setenv("RINGCENTRAL_CLIENT_ID", "environment")
-    monkeypatch.setenv("RC_SERVER_URL", "")
-    settings = config.load(None)
-    assert (settings.server_url, settings.client_id) == ("file", "environment")
-    assert (settings.client_secret, settings.jwt) == ("do$en${v}", "file")
-    assert settings.sources == {
-        "server_url": "profile default",
-        "client_id": "the environment",
-        "client_secret": ".env",
-        "jwt": "profile default",
-    }
+VARIABLES = dict(zip(ALL, (each[0] for each in config.NAMES.values()), strict=True))
+
+
+def profile(*names: str, value: str = "file") -> str:
+    lines = "\n".join(f'{name} = "{value}"' for name in names)
+    return f"[profile.default]\n{lines}\n"
+
+
+def dotenv(*names: str, value: str = "dotenv") -> str:
+    return "".join(f"{VARIABLES[name]}={value}\n" for name in names)
+
+
+def test_settings_are_those_of_the_first_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(home, profile(*ALL) + "[profile.other]\njwt = 'other'\n")
+    assert config.load(None).sources == dict.fromkeys(ALL, "profile default")
     other = config.load("other")
-    assert (other.jwt, other.sources["jwt"]) == ("other", "profile other")
+    assert (other.jwt, other.sources) == ("other", {"jwt": "profile other"})
     assert other.server_url == config.PRODUCTION
     assert "other" not in repr(other).replace("profile other", "")
+    (home / ".env").write_text(
+        "\ufeffRC_SERVER_URL=dotenv\nRC_APP_CLIENT_ID=dotenv\n"
+        "export RINGCENTRAL_CLIENT_SECRET='do$en${v}'\nRC_USER_JWT=dotenv\n"
+    )
+    settings = config.load(None)
+    assert (settings.client_secret, settings.jwt) == ("do$en${v}", "dotenv")
+    assert settings.sources == dict.fromkeys(ALL, ".env")
+    for name in ALL:
+        monkeypatch.setenv(VARIABLES[name], "environment")
+    monkeypatch.setenv("RC_SERVER_URL", "")
+    monkeypatch.setenv("RINGCENTRAL_SERVER_URL", "environment")
+    settings = config.load(None)
+    assert {settings.server_url, settings.client_id, settings.jwt} == {"environment"}
+    assert settings.sources == dict.fromkeys(ALL, "the environment")
+
+
+@pytest.mark.parametrize("names", [ALL[:1], ALL[:2], ALL[1:3], ALL[:3], ALL[1:], ALL[3:]])
+def test_settings_of_several_places_are_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    configure(home, profile(*ALL, value=SECRET))
+    rest = [name for name in ALL if name not in names]
+    (home / ".env").write_text(dotenv(*names))
+    with pytest.raises(UsageError) as caught:
+        config.load(None)
+    assert str(caught.value).startswith(
+        f".env sets {', '.join(VARIABLES[name] for name in names)},"
+        f" and profile default sets {', '.join(rest)}: "
+    )
+    assert SECRET not in str(caught.value)
+    for name in names:
+        monkeypatch.setenv(VARIABLES[name], "environment")
+    with pytest.raises(UsageError, match=r"^the environment sets .*, and profile default sets "):
+        config.load(None)
+    (home / ".env").write_text(dotenv(*rest))
+    with pytest.raises(UsageError, match=r"^the environment sets .*, and \.env sets "):
+        config.load(None)
 
 
 BROKEN = {
@@ -98,6 +133,48 @@ def test_a_file_that_is_none(home: Path) -> None:
     (home / "config" / "aiopresence" / "config.toml").mkdir(parents=True)
     with pytest.raises(UsageError, match="cannot be read: IsADirectoryError"):
         config.load(None)
+
+
+def test_a_fifo_or_a_huge_file_is_no_settings_file(home: Path) -> None:
+    os.mkfifo(home / ".env")
+    with pytest.raises(UsageError, match=r"^\.env cannot be read: not a regular file$"):
+        config.load(None)
+    (home / ".env").unlink()
+    configure(home, b"#" * (1024 * 1024 + 1))
+    with pytest.raises(UsageError, match="cannot be read: larger than 1 MiB"):
+        config.load(None)
+    (home / "config" / "aiopresence" / "config.toml").unlink()
+    os.mkfifo(home / "config" / "aiopresence" / "config.toml")
+    with pytest.raises(UsageError, match="cannot be read: not a regular file"):
+        config.load(None)
+
+
+def test_a_byte_order_mark_is_no_content(home: Path) -> None:
+    configure(home, b"\xef\xbb\xbf" + profile(*ALL).encode())
+    assert config.load(None).jwt == "file"
+
+
+def test_deep_nesting_is_one_line(home: Path) -> None:
+    configure(home, "a = " + "[" * 100_000)
+    with pytest.raises(UsageError, match="cannot be read: RecursionError"):
+        config.load(None)
+
+
+def test_without_a_home_directory_there_is_no_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert config.load(None) == config.Settings()
+    with pytest.raises(UsageError, match="has no"):
+        config.load("work")
+    with pytest.raises(FileNotFoundError, match="set HOME or XDG_STATE_HOME"):
+        logins.prepare()
+    assert [*home.iterdir()] == []
 
 
 def test_a_dotenv_that_cannot_be_read(home: Path) -> None:

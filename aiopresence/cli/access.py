@@ -120,8 +120,8 @@ async def _logout(profile: str | None) -> None:
 def whoami(output: As = Form.TABLE, sandbox: WithSandbox = None, profile: Profile = None) -> None:
     """Say who you are for RingCentral, by which login, and where each setting came from.
 
-    Of each setting the first that is there counts: the environment, .env in the working directory,
-    the profile in the configuration file. What they are is never shown.
+    All settings are from one place: the environment, .env in the working directory, or the profile
+    in the configuration file. What they are is never shown.
     """
     run(_whoami(output, sandbox, profile))
 

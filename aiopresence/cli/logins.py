@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from errno import EACCES
+from errno import EACCES, ENOENT
 from typing import Any
 
 import attrs
@@ -96,7 +96,8 @@ async def find(settings: Settings, profile: str | None) -> Login:
     """
     login = await kept(settings, profile)
     if settings.jwt is not None:
-        if login is None or login.store.more.get("jwt") != _digest(settings.jwt):
+        begun_with = None if login is None else login.store.more.get("jwt")
+        if login is None or begun_with != _digest(settings.jwt) or _differs(settings, login):
             return with_jwt(settings)
         # It was begun with this JWT: one login for both.
         return attrs.evolve(login, grant=settings.grant(), profile=None)
@@ -122,6 +123,8 @@ async def kept(settings: Settings, profile: str | None) -> Login | None:
         UsageError: others may read the file that it is in.
     """
     key = _key(profile)
+    if not state_directory().is_absolute():
+        return None
     try:
         record = await _file().load(key)
     except OSError:
@@ -134,8 +137,12 @@ async def kept(settings: Settings, profile: str | None) -> Login | None:
         await inner.save(key, record)
     # Without a refresh token the login ends with its access token: this one will be refused.
     refresh_token = record.get("refresh_token") or "none"
-    grant = RefreshTokenGrant(more["client_id"], settings.client_secret, refresh_token)
-    return Login(grant, more["server"], Kept(inner, key, more), name(profile))
+    grant = RefreshTokenGrant(more["client_id"], None, refresh_token)
+    login = Login(grant, more["server"], Kept(inner, key, more), name(profile))
+    if _differs(settings, login):
+        # The secret that is set is of another app or server: this one is not to see it.
+        return login
+    return attrs.evolve(login, grant=attrs.evolve(grant, client_secret=settings.client_secret))
 
 
 def begin(grant: JwtGrant | AuthorizationCodeGrant, server: str, profile: str | None) -> Login:
@@ -175,6 +182,8 @@ def prepare() -> None:
         OSError: it is not there, or not writable, and that cannot be helped.
     """
     directory = state_directory()
+    if not directory.is_absolute():
+        raise FileNotFoundError(ENOENT, "no home directory; set HOME or XDG_STATE_HOME")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise PermissionError(EACCES, os.strerror(EACCES), str(directory))
@@ -186,7 +195,9 @@ def _file() -> FileTokenStore:
 
 def _key(profile: str | None) -> str:
     # Hashed: it becomes a part of a file's name.
-    return hashlib.sha256(f"profile {name(profile)}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"profile {name(profile)}".encode(errors="surrogateescape")).hexdigest()[
+        :32
+    ]
 
 
 def _digest(jwt: str) -> str:
@@ -195,11 +206,26 @@ def _digest(jwt: str) -> str:
 
 
 def _check_same(settings: Settings, login: Login) -> None:
-    ours = {"server_url": login.server, "client_id": login.grant.client_id}
-    for setting, value in ours.items():
-        said = str(getattr(settings, setting)).rstrip("/")
-        if setting in settings.sources and said != value.rstrip("/"):
-            raise UsageError(
-                f"the login kept for profile {login.profile} has another {setting} than"
-                f" {settings.sources[setting]}: log in again with `aiopresence login`"
-            )
+    if setting := _differs(settings, login):
+        place = settings.sources.get(setting, "the default")
+        raise UsageError(
+            f"the login kept for profile {login.profile} has another {setting} than"
+            f" {place}: log in again with `aiopresence login`"
+        )
+
+
+def _differs(settings: Settings, login: Login) -> str | None:
+    """Return the setting by which a kept login is not that of the settings; None if it is.
+
+    Where nothing is set, the login is all there is.
+    """
+    if settings.sources and _origin(settings.server_url) != _origin(login.server):
+        return "server_url"
+    if settings.client_id not in (None, login.grant.client_id):
+        return "client_id"
+    return None
+
+
+def _origin(server: str) -> str:
+    text = server.rstrip("/").lower()
+    return text.removesuffix(":443" if text.startswith("https:") else ":80")
