@@ -21,6 +21,7 @@ from .models.inputs import as_id
 from .protocol import batch, calls, convert, pages
 from .protocol.pages import PageRequest
 from .protocol.wire import Request, Response
+from .secret import WithoutFrames
 from .transport.pipeline import in_turns
 
 T = TypeVar("T")
@@ -57,16 +58,20 @@ class PresenceCalls(ABC):
         return self.account_id if account_id is None else account_id
 
     async def _call(self, request: Request[T]) -> T:
-        return convert.load(await self._answer(request), request.answer)
+        response = await self._answer(request)
+        with WithoutFrames():
+            return convert.load(response.body, request.answer)
 
     async def _call_page(self, request: PageRequest) -> AccountPresenceInfo:
-        return await in_turns(pages.read(await self._answer(request)))
+        response = await self._answer(request)
+        with WithoutFrames():
+            return await in_turns(pages.read(response.body))
 
-    async def _answer(self, request: Request[Any]) -> bytes:
+    async def _answer(self, request: Request[Any]) -> Response:
         response = await self._send(request)
         if response.status != 200:
             raise DecodeError(f"HTTP {response.status} is no answer to this call")
-        return response.body
+        return response
 
     async def _call_one(self, extension_id: Id, request: Request[T]) -> T:
         # A batch of one, so that the record is checked to be that extension's.

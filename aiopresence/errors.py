@@ -6,7 +6,7 @@ PresenceError
 │   ├── ConnectionFailed      no connection, or it broke
 │   └── Timeout               it took longer than the session's timeout
 ├── ApiError                  RingCentral answered, and the answer is no
-│   ├── AuthError             401, and every refusal of the token endpoint
+│   ├── AuthError             the credentials or the token were refused
 │   ├── PermissionDenied      403
 │   ├── NotFound              404
 │   ├── InvalidRequest        any other 4xx
@@ -23,6 +23,7 @@ Messages are one line, say what to do next where that is known, and never hold a
 
 from collections.abc import Sequence
 
+from .auth_codes import advice_for
 from .text import escaped
 
 
@@ -105,24 +106,35 @@ class ApiError(PresenceError):
         said = " ".join(filter(None, (self.error_code, self.message))) or "no reason given"
         about = f" (parameter {self.parameter_name})" if self.parameter_name else ""
         request = f" [request {self.request_id}]" if self.request_id else ""
-        return one_line(f"HTTP {self.http_status}: {said}{about}{request}", 512) + self._advice()
+        advice = advice_for(self.error_code) or self._advice()
+        text = one_line(f"HTTP {self.http_status}: {said}{about}{request}", 512)
+        return f"{text}; {advice}" if advice else text
 
     def _advice(self) -> str:
+        """Return what to do about this kind of error, where its code does not say."""
         return ""
 
 
 class AuthError(ApiError):
-    """The credentials or the token were refused, and there is no other token to be had."""
+    """The credentials were refused, or the server keeps refusing the tokens it issues.
+
+    Attributes:
+        final: True when the credentials were refused, or the access token of a session that has
+            nothing else: trying again will not help. False when newly issued tokens were refused
+            in all attempts, which may pass.
+    """
+
+    final: bool = False
 
     def _advice(self) -> str:
-        return "; check the credentials, and that they belong to this server"
+        return "check the credentials, and that they belong to this server"
 
 
 class PermissionDenied(ApiError):
     """The app or the user may not do this. Reads need ReadPresence, writes EditPresence."""
 
     def _advice(self) -> str:
-        return "; check the app's permissions and the user's role"
+        return "check the app's permissions and the user's role"
 
 
 class NotFound(ApiError):
@@ -148,7 +160,7 @@ class RateLimited(ApiError):
     def _advice(self) -> str:
         if self.retry_after is None:
             return ""
-        return f"; try again in {self.retry_after:.0f} s, sooner makes it longer"
+        return f"try again in {self.retry_after:.0f} s, sooner makes it longer"
 
 
 class ServerError(ApiError):

@@ -8,6 +8,10 @@ from attrs.converters import optional
 from .errors import UsageError
 from .secret import Secret
 
+# The characters of the longest credential or token. Known ones have a few thousand, and servers
+# take no longer headers.
+MAX_CREDENTIAL = 64 * 1024
+
 
 def _secret(value: str) -> str:
     return Secret(value) if isinstance(value, str) else value
@@ -20,6 +24,8 @@ def _clean(_instance: object, attribute: "attrs.Attribute[Any]", value: object) 
         raise UsageError(f"{attribute.name} must be a non-empty ASCII string")
     if any(not "!" <= character <= "~" for character in value):
         raise UsageError(f"{attribute.name} has a space or a control character in it")
+    if len(value) > MAX_CREDENTIAL:
+        raise UsageError(f"{attribute.name} has more than {MAX_CREDENTIAL} characters")
 
 
 def _clean_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

@@ -185,6 +185,17 @@ class PresenceSession(LiveCalls):
             UsageError: an argument is wrong; nothing was sent.
             PresenceError: as the presence calls, but for DecodeError: see `Response.json`.
         """
+        # Whoever dumps a response shows all that is in it.
+        return (await self._request(method, path, params, json)).without_secrets()
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int | bool | None] | None = None,
+        json: Any = None,
+    ) -> Response:
+        """Do what `request` does, and return the response as it came, to be parsed."""
         if not is_path(path):
             raise UsageError("path must begin with /restapi/, percent-encoded and without a query")
         if not (isinstance(method, str) and method.isascii() and method.isalpha()):
@@ -195,9 +206,7 @@ class PresenceSession(LiveCalls):
         # Of other paths the group is not known beforehand; the answer tells.
         group = "Auth" if path.startswith("/restapi/oauth/") else ""
         asked = Request(method.upper(), path, group, object, query, body, headers)
-        response = await self._send(asked)
-        # Without the secrets: whoever dumps an answer would show them.
-        return Response(response.status, response.headers, response.body)
+        return await self._send(asked)
 
     def _socket(self, event_filters: tuple[str, ...]) -> Socket:
         return Socket(event_filters, self._delivery, self._clock, self._stats)

@@ -109,7 +109,7 @@ async def test_each_permission_that_is_missing_is_named(
 @pytest.mark.parametrize(
     ("more", "check", "says"),
     [
-        ({"RC_USER_JWT": "wrong"}, "login", "check the credentials"),
+        ({"RC_USER_JWT": "wrong"}, "login", "check the client id and the JWT"),
         ({"RC_USER_JWT": "not one"}, "settings", "jwt has a space or a control character in it"),
         ({"RC_APP_CLIENT_SECRET": ""}, "settings", "not set: RC_APP_CLIENT_SECRET; "),
         ({"RC_SERVER_URL": "http://example.org"}, "settings", "server must be https://"),

@@ -77,7 +77,7 @@ async def test_a_wrong_secret(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None
     for name in CALLS:
         done = await cli(*call(cli, name))
         assert (name, done.code) == (name, 1)
-        assert "check the credentials, and that they belong to this server" in done.err
+        assert "check the client id, the client secret" in done.err
         assert done.err.count("\n") == 1
         assert "wrong" not in done.err
 

@@ -15,10 +15,11 @@ MODULES = {
 }
 
 # For each room, the rooms of ours it may import, besides itself.
-VALUES = {"errors", "filters", "grants", "models", "secret", "text"}
+VALUES = {"auth_codes", "errors", "filters", "grants", "models", "secret", "text"}
 CORE = VALUES | {"protocol"}
 ROOMS = {
-    "errors": {"text"},
+    "auth_codes": set[str](),
+    "errors": {"auth_codes", "text"},
     "models": {"errors"},
     "filters": {"errors", "models"},
     "secret": set[str](),

@@ -10,7 +10,10 @@ from aiopresence import (
     AuthError,
     AuthorizationCodeGrant,
     DecodeError,
+    InvalidRequest,
     JwtGrant,
+    NotFound,
+    PermissionDenied,
     RateLimited,
     RefreshTokenGrant,
     Response,
@@ -18,8 +21,10 @@ from aiopresence import (
     UsageError,
     authorize_url,
 )
+from aiopresence.auth_codes import ADVICE, advice_for
 from aiopresence.grants import Grant
 from aiopresence.protocol import oauth
+from aiopresence.protocol.limits import retry_after
 from aiopresence.protocol.wire import Request
 
 GRANT = JwtGrant("id", "sec:ret", "j.w.t+/=")
@@ -135,9 +140,11 @@ def test_logins_are_kept_apart() -> None:
         oauth.store_key(one, JwtGrant("another", "sec:ret", "j.w.t+/=")),
         oauth.store_key(one, RefreshTokenGrant("id", None, "r")),
         oauth.store_key(one, AuthorizationCodeGrant("id", None, "c", "https://app.example")),
+        oauth.store_key(one, JwtGrant("id", "wrong", GRANT.jwt)),
     }
-    assert len(keys) == 6
-    assert oauth.store_key(one, GRANT) == oauth.store_key(one, JwtGrant("id", "new", GRANT.jwt))
+    assert len(keys) == 7
+    again = JwtGrant(GRANT.client_id, GRANT.client_secret, GRANT.jwt)
+    assert oauth.store_key(one, GRANT) == oauth.store_key(one, again)
     assert not any("j.w.t" in key for key in keys)
 
 
@@ -171,8 +178,13 @@ def test_a_wall_clock_set_back_does_not_make_a_token_live_for_ever_au16() -> Non
         (None, 3540.0),
         ("7199", 3540.0),
         (True, 3540.0),
-        (0, 30.0),
-        (-5, 30.0),
+        (0, 48.0),
+        (-5, 48.0),
+        (5, 4.0),
+        (1, 0.8),
+        (0.001, 0.8),
+        (300, 240.0),
+        (301, 241.0),
         (1e12, 86_340.0),
     ],
 )
@@ -196,15 +208,91 @@ def test_an_answer_without_a_usable_token_au15(body: bytes) -> None:
     assert caught.value.__context__ is None
 
 
+BODY = b'{"error":"invalid_grant","error_description":"No"}'
+
+
 @pytest.mark.parametrize(
-    ("status", "kind"),
-    [(400, AuthError), (401, AuthError), (403, AuthError), (429, RateLimited), (503, ServerError)],
+    ("status", "body", "kind"),
+    [
+        (400, BODY, AuthError),
+        (400, b"", AuthError),
+        (401, b"<html>no</html>", AuthError),
+        (403, BODY, AuthError),
+        (403, b'{"errorCode":"AGW-404","message":"Resource not found"}', AuthError),
+        (403, b"<html>forbidden by a firewall</html>", PermissionDenied),
+        (404, b"", NotFound),
+        (405, b"", InvalidRequest),
+        (408, b"", InvalidRequest),
+        (429, b"", RateLimited),
+        (503, b'{"errorCode":"CMN-211"}', ServerError),
+    ],
 )
-def test_a_refused_login(status: int, kind: type[ApiError]) -> None:
-    body = b'{"error":"invalid_grant","error_description":"No"}'
-    error = oauth.token_refusal(Response(status, {"rcrequestid": "r-1"}, body))
+def test_only_refused_credentials_are_an_auth_error(
+    status: int, body: bytes, kind: type[ApiError]
+) -> None:
+    error = oauth.token_refusal(Response(status, {"rcrequestid": "r-1", "retry-after": "3"}, body))
     assert type(error) is kind
-    assert (error.error_code, error.request_id) == ("invalid_grant", "r-1")
+    assert getattr(error, "final", False) is (kind is AuthError)
+    assert (error.request_id, error.retry_after) == ("r-1", retry_after({"retry-after": "3"}))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ({"error": "invalid_grant"}, "invalid_grant", None),
+        ({"errorCode": "OAU-222", "message": "canary"}, "OAU-222", None),
+        ({"error": "OAU-250", "error_description": "canary"}, "OAU-250", None),
+        ({"error": "unauthorized_client", "errors": [{"errorCode": "OAU-251"}]},
+         "OAU-251", "unauthorized_client"),
+        ({"errors": [5, {"message": "canary"}, {"errorCode": "OAU-146"}]}, "OAU-146", None),
+        ({"error": "invalid_grant", "error_description": "OAU-140: canary"},
+         "OAU-140", "invalid_grant"),
+        ({"error_description": "canary (CMN-211)."}, "CMN-211", None),
+        ({"error": "canary-OAU-140", "error_description": "xOAU-140 OAU-140canary"}, None, None),
+        ({"errorCode": "canary OAU-147"}, "OAU-147", None),
+        ({"errorCode": 5, "errors": {}, "error": None}, None, None),
+        ([], None, None),
+    ],
+)  # fmt: skip
+def test_a_refused_login_shows_its_code_and_nothing_else_of_the_text(
+    body: Any, code: str | None, message: str | None
+) -> None:
+    error = oauth.token_refusal(Response(400, {}, json.dumps(body).encode()))
+    assert (error.error_code, error.message) == (code, message)
+    assert "canary" not in f"{error} {error!r} {vars(error)}"
+    if advice := advice_for(code):
+        assert str(error).endswith(f"; {advice}")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 503])
+@pytest.mark.parametrize("code", ADVICE)
+def test_every_code_in_the_table_is_shown_with_its_advice(code: str, status: int) -> None:
+    error = oauth.token_refusal(Response(status, {}, json.dumps({"errorCode": code}).encode()))
+    assert str(error) == f"HTTP {status}: {code}; {ADVICE[code]}"
+
+
+@pytest.mark.parametrize("name", ["access_token", "refresh_token"])
+def test_a_token_of_more_than_64_kib_is_refused_au15(name: str) -> None:
+    for size, is_good in ((65_536, True), (65_537, False)):
+        answer = {"access_token": "abc", "refresh_token": "def", name: "x" * size}
+        response = Response(200, {}, json.dumps(answer).encode())
+        if name == "access_token" and not is_good:
+            with pytest.raises(DecodeError, match=r"\$\.access_token"):
+                oauth.read_token(response, now=0.0)
+        else:
+            token = oauth.read_token(response, now=0.0)
+            assert (getattr(token, name) == answer[name]) is is_good
+        record = {"access_token": "x" * size}
+        assert (oauth.from_record(record, 0.0, 0.0) is not None) is is_good
+    with pytest.raises(UsageError, match="65536 characters"):
+        AccessToken("x" * 65_537)
+
+
+def test_a_token_that_the_session_has_sent_before_is_parsed_as_it_is() -> None:
+    body = b'{"access_token":"ABCDEFGHIJ","refresh_token":"ABCDEFGHIJ-2"}'
+    response = Response(200, {}, body, ("ABCDEFGHIJ",))
+    token = oauth.read_token(response, now=0.0)
+    assert (token.access_token, token.refresh_token) == ("ABCDEFGHIJ", "ABCDEFGHIJ-2")
 
 
 def test_a_refused_login_repeats_nothing_that_the_server_said_se09() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import aiopresence
 from aiopresence import PresenceSession, errors
+from aiopresence.auth_codes import ADVICE
 from aiopresence.bulk import BulkCalls
 from aiopresence.calls import PresenceCalls
 from aiopresence.cli.app import COMMANDS
@@ -49,6 +50,12 @@ ALONE = [n for n, e in enumerate(EXAMPLES) if e not in FROM_ENV and e not in FIL
 @pytest.mark.parametrize("number", ALONE)
 def test_an_example_runs_without_an_account(number: int) -> None:
     assert run(EXAMPLES[number])
+
+
+def test_the_codes_of_refused_logins_are_those_of_the_messages() -> None:
+    rows = re.findall(r"^\| (`[A-Z]{3}-[0-9].*?) \| (.*) \|$", README, re.MULTILINE)
+    table = {code: advice for codes, advice in rows for code in re.findall("`(.*?)`", codes)}
+    assert table == ADVICE
 
 
 def test_the_test_of_a_reader_passes(tmp_path: Path) -> None:

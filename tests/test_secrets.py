@@ -19,6 +19,7 @@ from conftest import PLENTY, Session
 from aiopresence import (
     AccessToken,
     AuthorizationCodeGrant,
+    DecodeError,
     FileTokenStore,
     JwtGrant,
     PresenceError,
@@ -172,6 +173,61 @@ def test_grants_are_shown_without_their_secrets_se03(grant: Any) -> None:
     print(grant, repr(grant), attrs.asdict(grant), copy.deepcopy(grant), file=stream)
     assert "canary" not in stream.getvalue()
     assert pickle.loads(pickle.dumps(grant)) == grant  # noqa: S301 - whoever pickles wants it all
+
+
+async def test_a_token_that_is_a_word_of_the_response_changes_nothing_of_it() -> None:
+    """The token is looked for in what is shown only: each of these is a part of good responses."""
+    for token in ("presenceStatus", "Available", "extension", "application/json", "response"):
+        async with Sandbox(limits=PLENTY) as sandbox:
+            ids = sandbox.extension_ids[:3]
+
+            def issue(body: bytes, token: str = token) -> bytes:
+                return json.dumps({**json.loads(body), "access_token": token}).encode()
+
+            rule = sandbox.faults.add(Change(issue), path="/oauth/token", times=None)
+            sandbox._service.authority.sessions.check = lambda *_: None  # type: ignore[method-assign]
+            async with Session(sandbox.grant, server=sandbox.url) as session:
+                for _ in range(2):
+                    record = await session.read_user_presence_status()
+                    assert record.extension is not None
+                    assert record.extension.id == sandbox.extension_ids[0]
+                    result = await session.read_user_presence_statuses(ids)
+                    assert [outcome.ok for outcome in result] == [True] * 3
+                    assert [r.presence_status is not None for r in result.values.values()]
+                    page = await session.read_account_presence()
+                    assert page.records is not None
+                    session.clock.skipped += 3600.0
+            assert rule.fired == 2
+
+
+BROKEN = [
+    lambda text: b'{"extension": {"id": 5}, "message": 5, "uri": "%b"}' % text,
+    lambda text: b'[{"resourceId": "1", "status": 200, "body": {"message": "%b"}}]' % text,
+    lambda text: b"not JSON %b" % text,
+    lambda text: b'{"records": [{"message": 5, "uri": "%b"}]}' % text,
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_no_traceback_shows_a_token_in_a_response_that_cannot_be_decoded(
+    sandbox: Sandbox, broken: Any
+) -> None:
+    async with Session(sandbox.grant, server=sandbox.url) as session:
+        await session.read_user_presence_status()
+
+        def echo(_: bytes) -> bytes:
+            return bytes(broken(str(sandbox.requests[-1].token).encode()))
+
+        rule = sandbox.faults.add(Change(echo, status=200), path="presence", times=None)
+        shown = await shown_by(session, sandbox.extension_ids[:3])
+        for call in (session.read_account_presence(), session.read_unified_presence()):
+            try:
+                await call
+            except DecodeError as error:
+                shown += everything_about(error)
+        assert rule.fired >= 5
+        token = str(sandbox.requests[-1].token)
+    assert token not in "\n".join(shown)
 
 
 async def test_an_answer_that_is_dumped_has_no_token(sandbox: Sandbox) -> None:

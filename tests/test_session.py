@@ -219,7 +219,7 @@ async def test_wrong_credentials(sandbox: Sandbox) -> None:
         JwtGrant(sandbox.client_id, "wrong", sandbox.jwt),
     ):
         async with PresenceSession(grant, server=sandbox.url) as session:
-            with pytest.raises(AuthError, match="check the credentials"):
+            with pytest.raises(AuthError, match="check the client id"):
                 await session.read_user_presence_status()
     async with PresenceSession("wrong", server=sandbox.url) as session:
         with pytest.raises(AuthError):

@@ -61,7 +61,12 @@ def read(ids: Sequence[str], response: Response, model: type[T]) -> list[Outcome
             return succeeded(ids, convert.structure_all(bodies, model))
     except DecodeError:
         pass  # One of them has a wrong type; the others are as good as they were.
-    return carefully(ids, response, model)
+    outcomes = carefully(ids, response, model)
+    for outcome in outcomes:
+        if outcome.error is not None:
+            # The frames of a parser hold the response as it came, and error trackers show them.
+            outcome.error.__traceback__ = None
+    return outcomes
 
 
 def carefully(ids: Sequence[str], response: Response, model: type[T]) -> list[Outcome[T]]:

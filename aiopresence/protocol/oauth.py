@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 
 import attrs
 
+from ..auth_codes import find_code
 from ..errors import ApiError, AuthError, DecodeError, UsageError
 from ..grants import AccessToken, AuthorizationCodeGrant, Grant, JwtGrant, RefreshTokenGrant
-from ..secret import Secret
-from .wire import JSON, LOGIN_PATH, Request, Response, refusal
+from ..secret import Secret, WithoutFrames
+from .wire import JSON, LOGIN_PATH, Request, Response, error_class, error_texts, refusal
 
 REVOKE_PATH = "/restapi/oauth/revoke"
 AUTHORIZE_PATH = "/restapi/oauth/authorize"
@@ -31,14 +32,16 @@ _ERROR_CODES = frozenset(
     }
 )
 
-# Bounds on `expires_in`, so that an odd one can neither start a loop of logins nor outlive a day.
-MIN_LIFE, USUAL_LIFE, MAX_LIFE = 60.0, 3600.0, 86_400.0
+# Bounds on `expires_in`, in seconds: a token is not renewed more often than once a second, and
+# none outlives a day. One that says it has no time to live is taken for one that lives a minute,
+# so that a server's slip cannot start a loop of logins.
+MIN_LIFE, ODD_LIFE, USUAL_LIFE, MAX_LIFE = 1.0, 60.0, 3600.0, 86_400.0
 # A refresh token that does not say how long it lives. Source: RingCentral's default.
 USUAL_REFRESH_LIFE = 604_800.0
 FOREVER = 1e11
 # A token is renewed this long before its end, so that no request travels with one that dies on
-# the way. A guess, twice the usual timeout.
-MARGIN = 60.0
+# the way. A guess, twice the usual timeout; of a short life it is a part.
+MARGIN, MARGIN_PART = 60.0, 0.2
 
 
 @attrs.frozen
@@ -156,39 +159,59 @@ def _form_request(path: str, grant: Grant | AccessToken, form: dict[str, str]) -
 
 
 def token_refusal(response: Response) -> ApiError:
-    """Give the error for a refused token request: a 4xx means that the credentials are wrong."""
+    """Return the error for a response of the token endpoint that brings no token.
+
+    It is an AuthError only when the credentials were refused: not for a failure of the server or
+    of something in front of it. The endpoint was sent every secret there is, and may repeat them:
+    of its text only error codes are kept.
+    """
+    texts = error_texts(response)
+    code = next(filter(None, map(find_code, texts)), None)
+    oauth = next((text for text in texts if text in _ERROR_CODES), None)
     error = refusal(response)
-    # The token endpoint saw every secret there is, and may repeat them: only its code is kept.
-    code = error.error_code if error.error_code in _ERROR_CODES else None
-    final = 400 <= response.status < 500 and response.status not in (408, 425, 429)
-    kept = (code, None, None, error.request_id, error.retry_after)
-    return (AuthError if final else type(error))(response.status, *kept)
+    refused = response.status in (400, 401) or (response.status == 403 and bool(code or oauth))
+    cls = AuthError if refused else error_class(response.status)
+    kept = (code or oauth, oauth if code else None, None, error.request_id, error.retry_after)
+    error = cls(response.status, *kept)
+    if isinstance(error, AuthError):
+        error.final = True
+    return error
 
 
 def read_token(response: Response, now: float) -> Token:
-    """Read the token endpoint's answer.
+    """Parse the token endpoint's response.
 
     Args:
-        response: an answer of 200.
+        response: a response with status 200.
         now: the monotonic second when it was asked for.
 
     Raises:
         DecodeError: it holds no usable access token. The message does not quote it.
     """
-    answer = response.json()
+    with WithoutFrames():
+        return _read_token(response.json(), now)
+
+
+def _read_token(answer: Any, now: float) -> Token:
     if not isinstance(answer, dict):
         raise DecodeError("a token answer that is not an object")
     access_token = _usable(answer.get("access_token"))
     if access_token is None:
         raise DecodeError("a token answer without a usable token", "$.access_token")
-    life = min(max(_seconds(answer.get("expires_in"), USUAL_LIFE), MIN_LIFE), MAX_LIFE)
+    life = _seconds(answer.get("expires_in"), USUAL_LIFE)
+    life = min(max(life, MIN_LIFE), MAX_LIFE) if life > 0 else ODD_LIFE
     refresh_life = _seconds(answer.get("refresh_token_expires_in"), USUAL_REFRESH_LIFE)
     return Token(
         access_token,
-        now + max(life - MARGIN, MARGIN / 2),
+        now + life - margin(life),
         _usable(answer.get("refresh_token")),
-        now + refresh_life - MARGIN,
+        now + refresh_life - margin(refresh_life),
     )
+
+
+def margin(life: float) -> float:
+    """Return how many seconds before the end of its life a token is to be replaced."""
+    return min(MARGIN, max(0.0, life) * MARGIN_PART)
 
 
 def to_record(token: Token, now: float, wall: float) -> dict[str, Any]:
@@ -234,13 +257,15 @@ def _seconds(seconds: object, usual: float) -> float:
 
 
 def store_key(server: str, grant: Grant) -> str:
-    """Give the name under which a TokenStore keeps the token of one login.
+    """Return the name under which a TokenStore keeps the token of one login.
 
-    It tells servers, apps and users apart, and gives nothing away.
+    It tells servers, apps and users apart, and is a digest. The client secret is part of it: a
+    wrong one must fail, whatever a right one has left in the store.
     """
     secret = {
         JwtGrant: lambda: grant.jwt,  # type: ignore[union-attr]
         RefreshTokenGrant: lambda: grant.refresh_token,  # type: ignore[union-attr]
         AuthorizationCodeGrant: lambda: grant.code,  # type: ignore[union-attr]
     }[type(grant)]()
-    return hashlib.sha256(f"{server}\n{grant.client_id}\n{secret}".encode()).hexdigest()[:32]
+    parts = (server, grant.client_id, str(grant.client_secret or ""), str(secret))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

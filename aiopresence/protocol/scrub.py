@@ -21,17 +21,14 @@ _LONG_REFERENCE = re.compile(r"&#[0-9]{8,}")
 def cleaned(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
 ) -> tuple[Mapping[str, str], bytes]:
-    """Take secrets out of an answer, as they are and as JSON and URLs usually spell them.
+    """Return the headers and the body of a response that is to be shown, without secrets.
 
-    A link stays as it is: it is followed, and never shown.
+    They are looked for as they are, and as JSON and URLs usually spell them.
     """
     values = "\n".join(headers.values())
     for text in (text for secret in secrets for text in _spellings(secret)):
         if text in values:
-            headers = {
-                name: value if name == "location" else value.replace(text, STARS)
-                for name, value in headers.items()
-            }
+            headers = {name: value.replace(text, STARS) for name, value in headers.items()}
         body = body.replace(text.encode(), STARS.encode())
     return headers, body
 
@@ -45,7 +42,9 @@ def _spellings(secret: str) -> tuple[str, ...]:
 
 
 def masked(text: str, secrets: Sequence[str]) -> str:
-    """Give a text that is to be shown; only stars if decoding it somehow brings up a secret."""
+    """Return a text that is to be shown; only stars if decoding it somehow brings up a secret."""
+    for spelling in (spelling for secret in secrets for spelling in _spellings(secret)):
+        text = text.replace(spelling, STARS)
     # Decoding may change a secret, too, if it looks as if it were encoded.
     hidden = {version for secret in secrets if secret for version in _versions(secret)}
     versions = _versions(text[:_LOOKED_AT].replace("\0", ""))

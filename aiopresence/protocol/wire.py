@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
 import attrs
 
+from ..auth_codes import is_code
 from ..errors import (
     ApiError,
     AuthError,
@@ -21,7 +22,7 @@ from ..errors import (
 )
 from . import convert
 from .limits import group_of, retry_after
-from .scrub import masked
+from .scrub import cleaned, masked
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -83,7 +84,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
-    # What no error may show of it, should the server have repeated it.
+    # What nobody may be shown of it, should the server have repeated it. What is parsed is the
+    # response as it came: a secret may be a part of a good answer, and a new token an old one.
     _secrets: tuple[str, ...] = attrs.field(default=(), repr=False, eq=False)
 
     def json(self) -> Any:
@@ -93,6 +95,10 @@ class Response:
             DecodeError: it is not JSON.
         """
         return convert.parse(self.body)
+
+    def without_secrets(self) -> "Response":
+        """Return the response as it may be shown."""
+        return Response(self.status, *cleaned(self.headers, self.body, self._secrets))
 
     def _shown(self, text: str | None) -> str | None:
         """Give the beginning of a text out of it as it may be shown: without a secret."""
@@ -186,6 +192,25 @@ def refusal(response: Response) -> ApiError:
     return refusal_of(response, said, excerpt=excerpt)
 
 
+def error_texts(response: Response) -> list[str]:
+    """Return where the body of a refused login may hold an error code, the likeliest first."""
+    said = None
+    if len(response.body) <= MAX_ERROR:
+        with suppress(DecodeError):
+            said = convert.parse(response.body)
+    if not isinstance(said, dict):
+        return []
+    nested = said.get("errors")
+    errors = [each for each in nested if isinstance(each, dict)] if isinstance(nested, list) else []
+    texts = [
+        said.get("errorCode"),
+        *(each.get("errorCode") for each in errors),
+        said.get("error"),
+        said.get("error_description"),
+    ]
+    return [text for text in texts if isinstance(text, str)]
+
+
 def refusal_of(
     response: Response, said: Any, *, status: int | None = None, excerpt: str = ""
 ) -> ApiError:
@@ -198,7 +223,12 @@ def refusal_of(
         excerpt: the beginning of the body.
     """
     status = response.status if status is None else status
-    code, message, parameter = map(response._shown, _said(said))
+    code, message, parameter = _said(said)
+    code, message, parameter = (
+        code if is_code(code) else response._shown(code),
+        response._shown(message),
+        response._shown(parameter),
+    )
     error = error_class(status)(
         status,
         code,

@@ -13,7 +13,7 @@ import attrs
 
 from ..errors import DecodeError, SessionLost, UsageError
 from ..grants import AccessToken
-from ..secret import Secret
+from ..secret import Secret, WithoutFrames
 from .wire import Request, Response, is_loopback
 
 WSTOKEN: Request[Any] = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
@@ -45,7 +45,11 @@ def read(response: Response, server: str) -> WsToken:
         DecodeError: it holds no token.
         SessionLost: it leads to somewhere that is not the server's own gateway.
     """
-    answer = response.json()
+    with WithoutFrames():
+        return _read(response.json(), server)
+
+
+def _read(answer: Any, server: str) -> WsToken:
     said = answer if isinstance(answer, dict) else {}
     uri = said.get("uri")
     try:

@@ -19,7 +19,6 @@ from ..errors import (
 from ..grants import AccessToken, Grant
 from ..protocol import oauth, retry
 from ..protocol.batch import MAX_IDS
-from ..protocol.scrub import cleaned
 from ..protocol.wire import Request, Response, follow, refusal
 from ..secret import Secret
 from . import shared_login
@@ -249,19 +248,17 @@ class Delivery:
             else:
                 passage.lose()
             raise
-        response = self._without_secrets(response, authorization)
-        passage.settle(response)
+        response = self._with_secrets(response, authorization)
+        # What the limits learn is shown: the name of a group is in `session.limits`.
+        passage.settle(response.without_secrets())
         return response
 
-    def _without_secrets(self, response: Response, authorization: str | None) -> Response:
-        """Take our tokens out of an answer, should the server have repeated them."""
-        token = (authorization or "").removeprefix("Bearer ")
+    def _with_secrets(self, response: Response, authorization: str | None) -> Response:
+        """Return a response that knows our tokens, should the server have repeated them."""
+        token = Secret((authorization or "").removeprefix("Bearer "))
         if token and token not in self._recent:
             self._recent.append(token)
-        secrets = tuple(self._recent)
-        return Response(
-            response.status, *cleaned(response.headers, response.body, secrets), secrets
-        )
+        return Response(response.status, response.headers, response.body, tuple(self._recent))
 
 
 async def _login(renewal: Awaitable[T]) -> T:

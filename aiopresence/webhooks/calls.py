@@ -26,8 +26,8 @@ from ..models import SubscriptionInfo
 from ..models.inputs import seconds
 from ..protocol import convert
 from ..protocol.events import check_filters
-from ..protocol.wire import is_loopback
-from ..secret import Secret
+from ..protocol.wire import Response, is_loopback
+from ..secret import Secret, WithoutFrames
 
 if TYPE_CHECKING:
     from ..session import PresenceSession
@@ -83,6 +83,7 @@ class SubscriptionCalls:
         """
         info = await self._call("POST", _PATH, self._body)
         if info.id is None or not _ID.fullmatch(info.id):
+            del info  # Tracebacks are shown with locals, and it may repeat the secret.
             raise DecodeError("expected an id", "$.id")
         try:
             self.check(info)
@@ -114,17 +115,17 @@ class SubscriptionCalls:
             raise PermissionDenied(403, first.reason, self._clean(words))
 
     async def _call(self, method: str, path: str, body: Any = None) -> SubscriptionInfo:
-        return convert.load(await self._request(method, path, body), SubscriptionInfo)
+        response = await self._request(method, path, body)
+        with WithoutFrames():
+            return convert.load(response.body, SubscriptionInfo)
 
-    async def _request(self, method: str, path: str, body: Any = None) -> bytes:
+    async def _request(self, method: str, path: str, body: Any = None) -> Response:
         try:
-            response = await self._session.request(method, path, json=body)
+            return await self._session._request(method, path, json=body)
         except ApiError as error:
             fault: PresenceError = self._cleaned(error)
         except PresenceError as error:
             fault = error
-        else:
-            return self._scrubbed(response.body)
         # Without the traceback, which holds the body that was sent, and so the secret.
         raise fault.with_traceback(None)
 
@@ -136,12 +137,6 @@ class SubscriptionCalls:
         error.args = (error.http_status, error.error_code, error.message, error.parameter_name)
         error.body = ""  # It may be cut off, or escaped, in the middle of the secret.
         return error
-
-    def _scrubbed(self, body: bytes) -> bytes:
-        """Take our secret out of an answer: it ends up in tracebacks when it makes no sense."""
-        for text in (self._key, self._key.replace("/", "\\/")):
-            body = body.replace(text.encode(), b"***")
-        return body
 
     def _clean(self, text: str | None) -> str | None:
         # By its beginning: a long message is cut off.
