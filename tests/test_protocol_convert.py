@@ -331,7 +331,20 @@ def test_bodies_leave_out_what_is_absent(record: object, wire: object) -> None:
     assert json.loads(convert.dump(record)) == wire
 
 
-@pytest.mark.parametrize("value", [object(), {1: object()}, {"x": float}, "\ud800", 2**70])
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        {1: object()},
+        {"x": float},
+        "\ud800",
+        {"\ud800": 1},
+        {"x": [{"y": "a\udfff"}]},
+        2**70,
+        float("nan"),
+        {"x": [float("-inf")]},
+    ],
+)
 def test_what_json_cannot_hold_is_a_usage_error(value: object) -> None:
     with pytest.raises(UsageError, match="cannot be sent as JSON"):
         convert.dump(value)

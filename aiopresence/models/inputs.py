@@ -90,12 +90,23 @@ def flag(_instance: object, attribute: "attrs.Attribute[Any]", value: object) ->
         raise UsageError(f"{attribute.name} must be True or False, not {type(value).__name__}")
 
 
-def status_message(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Validate a custom status message: at most 75 characters, or None for absent."""
+def encodable(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate a str that can be sent as UTF-8, which a lone surrogate cannot; None for absent."""
     if value is None:
         return
     if not isinstance(value, str):
         raise UsageError(f"{attribute.name} must be a str, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{attribute.name} has a lone surrogate: {shown(value)}") from None
+
+
+def status_message(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate a custom status message: at most 75 characters, or None for absent."""
+    encodable(instance, attribute, value)
+    if not isinstance(value, str):
+        return
     if len(value) > 75:
         raise UsageError(f"{attribute.name} takes 75 characters at most, not {len(value)}")
 

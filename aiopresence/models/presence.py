@@ -21,7 +21,7 @@ from .enums import (
     UserStatus,
 )
 from .ids import Id
-from .inputs import flag, status_message
+from .inputs import encodable, flag, status_message
 
 
 @attrs.frozen(weakref_slot=False)
@@ -228,18 +228,24 @@ class PresenceInfoRequest:
         accept_call_queue_calls: whether calls of call queues are taken.
 
     Raises:
-        UsageError: a field has the wrong type, or the message is too long.
+        UsageError: a field has the wrong type or a lone surrogate, or the message is too long.
     """
 
-    user_status: UserStatus | None = attrs.field(default=None, converter=optional(UserStatus))
-    dnd_status: DndStatus | None = attrs.field(default=None, converter=optional(DndStatus))
-    dnd_status_personal: DndStatus | None = attrs.field(default=None, converter=optional(DndStatus))
+    user_status: UserStatus | None = attrs.field(
+        default=None, converter=optional(UserStatus), validator=encodable
+    )
+    dnd_status: DndStatus | None = attrs.field(
+        default=None, converter=optional(DndStatus), validator=encodable
+    )
+    dnd_status_personal: DndStatus | None = attrs.field(
+        default=None, converter=optional(DndStatus), validator=encodable
+    )
     message: str | None = attrs.field(default=None, validator=status_message)
     allow_see_my_presence: bool | None = attrs.field(default=None, validator=flag)
     ring_on_monitored_call: bool | None = attrs.field(default=None, validator=flag)
     pick_up_calls_on_hold: bool | None = attrs.field(default=None, validator=flag)
     caller_id_visibility: CallerIdVisibility | None = attrs.field(
-        default=None, converter=optional(CallerIdVisibility)
+        default=None, converter=optional(CallerIdVisibility), validator=encodable
     )
     accept_call_queue_calls: bool | None = attrs.field(default=None, validator=flag)
 

@@ -18,7 +18,7 @@ from .enums import (
     UnifiedStatus,
     Visibility,
 )
-from .inputs import as_record
+from .inputs import as_record, encodable
 
 
 @attrs.frozen(weakref_slot=False)
@@ -91,9 +91,11 @@ class UpdateUnifiedPresenceGlip:
         UsageError: a field has the wrong type.
     """
 
-    visibility: Visibility | None = attrs.field(default=None, converter=optional(Visibility))
+    visibility: Visibility | None = attrs.field(
+        default=None, converter=optional(Visibility), validator=encodable
+    )
     availability: GlipAvailability | None = attrs.field(
-        default=None, converter=optional(GlipAvailability)
+        default=None, converter=optional(GlipAvailability), validator=encodable
     )
 
 
@@ -109,7 +111,7 @@ class UpdateUnifiedPresenceTelephony:
     """
 
     availability: TelephonyAvailability | None = attrs.field(
-        default=None, converter=optional(TelephonyAvailability)
+        default=None, converter=optional(TelephonyAvailability), validator=encodable
     )
 
 

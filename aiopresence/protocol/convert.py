@@ -5,6 +5,7 @@ is not True), it is a DecodeError that names the place on the wire and never quo
 Open where RingCentral grows: unknown fields are ignored and unknown enum values kept.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -97,6 +98,13 @@ def _enum(value: object, cls: type[OpenStrEnum]) -> OpenStrEnum:
     return cls(_text(value, str))
 
 
+def _finite(value: float) -> float:
+    # orjson would send null in its place.
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a JSON number")
+    return value
+
+
 def _is_tuple(cls: object) -> bool:
     return get_origin(cls) is tuple
 
@@ -134,6 +142,7 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook_factory(_is_tuple, list_in)
     converter.register_structure_hook_factory(attrs.has, record_in)
     converter.register_unstructure_hook_factory(attrs.has, record_out)
+    converter.register_unstructure_hook(float, _finite)
     return converter
 
 
