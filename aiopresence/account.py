@@ -1,6 +1,7 @@
 """A whole account, page by page."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -9,6 +10,8 @@ from .models import AccountPresenceInfo, GetPresenceInfo
 from .protocol import calls, pages
 from .protocol.pages import PageRequest
 from .transport.pipeline import each, stream
+
+_log = logging.getLogger("aiopresence")
 
 # A stream works ahead of the oldest request that is still under way, so that one slow answer does
 # not idle the others: this many times what may be under way at once. A guess.
@@ -61,16 +64,15 @@ class AccountCalls(PresenceCalls):
         return self._iter_account(first)
 
     async def _iter_account(self, first: PageRequest) -> AsyncGenerator[GetPresenceInfo, None]:
-        seen: set[str] = set()
+        records = pages.NewRecords()
         async with aclosing(self._account_pages(first)) as account_pages:
             async for page in account_pages:
                 await asyncio.sleep(0)  # Several may have come at once.
-                for record in page.records or ():
-                    id_ = record.extension.id if record.extension else None
-                    if id_ is None or id_ not in seen:
-                        yield record
-                    if id_ is not None:
-                        seen.add(id_)
+                for record in records.of(page):
+                    yield record
+                if records.repeats:
+                    _log.warning("the listing of the account ends: its pages repeat")
+                    return
 
     async def _account_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
         last = first, await self._call_page(first)
@@ -79,13 +81,8 @@ class AccountCalls(PresenceCalls):
         async with aclosing(stream(known, self._page, ahead=self._ahead)) as rest:
             async for last in rest:
                 yield last[1]
-        came = {pages.signature(last[1])}
         while request := pages.following(*last, self._server):
             last = await self._page(request)
-            if pages.signature(last[1]) in came:
-                # A server that ignores page numbers would go on for ever.
-                return
-            came.add(pages.signature(last[1]))
             yield last[1]
 
     async def _page(self, request: PageRequest) -> tuple[PageRequest, AccountPresenceInfo]:

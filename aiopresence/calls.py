@@ -18,9 +18,9 @@ from .models import (
     UpdateUnifiedPresence,
 )
 from .models.inputs import as_id
-from .protocol import batch, calls, convert, pages
+from .protocol import batch, calls, pages
 from .protocol.pages import PageRequest
-from .protocol.wire import Request, Response
+from .protocol.wire import Request, Response, load
 from .secret import WithoutFrames
 from .transport.pipeline import in_turns
 
@@ -60,7 +60,7 @@ class PresenceCalls(ABC):
     async def _call(self, request: Request[T]) -> T:
         response = await self._answer(request)
         with WithoutFrames():
-            return convert.load(response.body, request.answer)
+            return load(response.body, request.answer)
 
     async def _call_page(self, request: PageRequest) -> AccountPresenceInfo:
         response = await self._answer(request)

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import aclosing
@@ -497,14 +498,94 @@ async def test_records_without_an_id_are_all_given(
     assert rule.fired == 5
 
 
-async def test_a_page_that_comes_again_ends_the_reading(
+async def test_a_next_page_that_is_not_further_on_ends_the_listing(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     link = f"{sandbox.url}/restapi/v1.0/account/~/presence?perPage=30&page=1"
     again = edit(navigation={"nextPage": {"uri": link}}, paging={})
     rule = sandbox.faults.add(again, path="/presence", times=None)
     assert await ids_of_account(session, per_page=30) == list(sandbox.extension_ids[:30])
-    assert rule.fired == 2
+    assert rule.fired == 1
+
+
+def repeated(sandbox: Sandbox, period: int, **page: Any) -> Change:
+    """Replace every page by one of the first few, over and over, with nothing to end it."""
+    count = itertools.count()
+
+    def change(body: bytes) -> bytes:
+        number = next(count)
+        start = number % period * 10 if period else 0
+        records = [sandbox.presence(id_) for id_ in sandbox.extension_ids[start : start + 10]]
+        link = f"/restapi/v1.0/account/1/presence?page={number + 2}"
+        texts = {"link": link, "total": number + 10**6}
+        filled = json.loads(json.dumps(page).replace('"total"', str(texts["total"])) % texts)
+        return json.dumps({"records": records if period else [], **filled}).encode()
+
+    return Change(change)
+
+
+ENDLESS: dict[str, dict[str, Any]] = {
+    "totals": {"paging": {"totalPages": "total"}},
+    "links": {"navigation": {"nextPage": {"uri": "%(link)s"}}},
+    "full pages": {"paging": {"perPage": -1}},
+    "totals and links": {
+        "paging": {"totalPages": "total"},
+        "navigation": {"nextPage": {"uri": "%(link)s"}},
+    },
+}
+
+
+@pytest.mark.parametrize("period", [0, 1, 3])
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_a_listing_whose_pages_repeat_ends(
+    sandbox: Sandbox, session: PresenceSession, name: str, period: int
+) -> None:
+    rule = sandbox.faults.add(
+        repeated(sandbox, period, **ENDLESS[name]), path="/presence", times=None
+    )
+    expected = list(sandbox.extension_ids[: 10 * period])
+    assert await ids_of_account(session) == expected
+    assert 1 < rule.fired <= 30
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "/restapi/v1.0/account/~/extension/1/presence?page=2",
+        "/restapi/v1.0/account/~/presence/x?page=2",
+        "/restapi/oauth/revoke?page=2",
+        "/restapi/v1.0/account/~/presence?page=2&sipData=false",
+        "/restapi/v1.0/account/~/presence",
+        "/restapi/v1.0/account/~/presence?page=-2",
+        "/restapi/v1.0/account/~/presence?page=\uff12",
+        "/restapi/v1.0/account/~/presence?page=2\udc80",
+        "\ud800",
+        "https://[",
+        "//x:99999999/",
+    ],
+)
+async def test_a_next_page_of_another_call_is_not_followed(
+    sandbox: Sandbox, session: PresenceSession, link: str
+) -> None:
+    page = edit(navigation={"nextPage": {"uri": link}}, paging={})
+    rule = sandbox.faults.add(page, path="/presence")
+    with pytest.raises(DecodeError) as caught:
+        await ids_of_account(session, sip_data=True)
+    assert rule.fired == 1
+    assert len([r for r in sandbox.requests if r.group == "Heavy"]) == 1
+    assert "$" in caught.value.path
+
+
+async def test_of_a_link_to_the_next_page_only_its_number_is_used(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    link = "/restapi/v1.0/account/77/presence?perPage=1000&page=2&status=x&access_token=y#z"
+    page = edit(navigation={"nextPage": {"uri": link}}, paging={})
+    rule = sandbox.faults.add(page, path="/presence")
+    assert await ids_of_account(session, per_page=50) == list(sandbox.extension_ids)
+    assert rule.fired == 1
+    [*_, last] = [r for r in sandbox.requests if r.group == "Heavy"]
+    assert (last.path, last.query) == ("/restapi/v1.0/account/~/presence", "perPage=50&page=2")
 
 
 async def test_an_extension_that_moves_between_pages_is_given_once(

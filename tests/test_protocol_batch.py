@@ -270,13 +270,16 @@ def test_an_answer_for_an_id_never_asked_for_is_dropped_and_logged_mp20(
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (404, record("102")),
         (200, {"errorCode": "CMN-102", "message": "no"}),
         (200, {"error": "invalid_grant"}),
+        (200, {"errors": [{"message": "no"}]}),
+        ("200", {"errorCode": "CMN-102"}),
         (302, {}),
         (0, record("102")),
         (206, record("102")),
-        ("200", record("102")),
+        ("abc", record("102")),
+        ("0", record("102")),
+        (" 200", record("102")),
         (True, record("102")),
         (None, record("102")),
     ],
@@ -301,6 +304,87 @@ def test_a_status_and_a_body_that_contradict_each_other_mp21(status: Any, body: 
 def test_the_status_of_a_part_decides_its_error(status: int, body: Any, kind: str) -> None:
     lines = [ok("101"), Item("102", status, body, None), ok("103")]
     assert kinds(read(multipart(lines))) == ["ok", kind, "ok"]
+
+
+ERROR_BODIES: list[Any] = [
+    {"message": "no"},
+    {"errors": [{"message": "no"}]},
+    {"errors": []},
+    {"errors": "no"},
+    {"a": 1},
+    {"extension": {"id": ""}},
+    record("102"),
+    {},
+    [],
+    [1],
+    None,
+    True,
+    5,
+    "no",
+    "",
+]
+
+
+@pytest.mark.parametrize("body", ERROR_BODIES)
+@pytest.mark.parametrize("status", [404, "404"])
+def test_a_part_of_status_400_or_more_is_that_error_whatever_its_body(
+    status: Any, body: Any
+) -> None:
+    for href in ("/extension/102/presence", None):
+        items = [ok("101"), Item("102", status, body, href), ok("103")]
+        assert kinds(read(multipart(items))) == ["ok", "NotFound", "ok"]
+        assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "NotFound", "ok"]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"Not found", b"<html></html>", b"\xff\xfe", b"{", b"[" * 9999]
+)
+@pytest.mark.parametrize(
+    "headers", ["Content-Type: application/json", "Content-Type: text/html; charset=utf-99"]
+)
+def test_a_part_of_status_400_or_more_is_that_error_whatever_its_bytes(
+    text: bytes, headers: str
+) -> None:
+    lines = [ok("101"), missing("102"), ok("103")]
+    parts = [part(record("101")), part(text, headers=headers), part(record("103"))]
+    body = wrap([part({"response": [line.line for line in lines]}), *parts])
+    assert kinds(read(body)) == ["ok", "NotFound", "ok"]
+
+
+def test_the_code_of_an_error_is_found_in_its_list_of_errors() -> None:
+    body = {"errors": [{"message": "no"}, {"errorCode": "CMN-102", "parameterName": "extensionId"}]}
+    items = [ok("101"), Item("102", 404, body), ok("103")]
+    for outcomes in (read(multipart(items)), read(array(items), content_type=JSON_FORM)):
+        error = outcomes[1].error
+        assert isinstance(error, NotFound)
+        assert (error.error_code, error.message) == ("CMN-102", "no")
+        assert error.parameter_name == "extensionId"
+
+
+@pytest.mark.parametrize("own", ["", "x", " 102", [], {}, True, 1.5, -1])
+def test_a_record_whose_id_is_none_is_an_error_of_that_id_in_both_formats(own: Any) -> None:
+    body = {**record("102"), "extension": {"id": own}}
+    for href in ("/extension/102/presence", None):
+        items = [ok("101"), Item("102", 200, body, href), missing("103")]
+        expected = ["ok", "DecodeError", "NotFound"]
+        assert kinds(read(multipart(items))) == expected
+        assert kinds(read(array(items), content_type=JSON_FORM)) == expected
+    for id_ in ("102", "~"):
+        single = answer(json.dumps(body).encode(), "application/json", 200)
+        assert kinds(batch.read((id_,), single, GetPresenceInfo)) == ["DecodeError"]
+
+
+def test_an_empty_resource_id_says_nothing() -> None:
+    items = [ok("101"), Item("", 404, {}), ok("103")]
+    assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "NotFound", "ok"]
+
+
+def test_a_status_as_a_string_is_read() -> None:
+    texts: Any = "200", "429"
+    items = [ok("101"), Item("102", texts[0], record("102")), Item("103", texts[1], {})]
+    expected = ["ok", "ok", "RateLimited"]
+    assert kinds(read(multipart(items))) == expected
+    assert kinds(read(array(items), content_type=JSON_FORM)) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from aiopresence import (
     AccountPresenceInfo,
     DecodeError,
+    GetPresenceExtensionInfo,
     GetPresenceInfo,
     PresenceNavigationInfo,
     PresenceNavigationInfoURI,
@@ -52,11 +53,12 @@ def test_a_huge_total_is_not_unrolled() -> None:
 
 
 def test_the_next_page_is_followed() -> None:
-    link = f"{SERVER}/restapi/v1.0/account/1/presence?page=2&perPage=2&cursor=a%2Fb"
+    link = f"{SERVER}/restapi/v1.0/account/1/presence?page=3&perPage=1000&cursor=a%2Fb"
     request = pages.following(FIRST, page(link=link), SERVER)
     assert request is not None
-    assert request.path == "/restapi/v1.0/account/1/presence"
-    assert dict(request.params) == {"page": "2", "perPage": "2", "cursor": "a/b"}
+    assert request.path == FIRST.path
+    assert dict(request.params) == {**dict(FIRST.params), "page": "3"}
+    assert pages.following(request, page(link=link), SERVER) is None
 
 
 def test_the_next_page_on_another_host_is_not() -> None:
@@ -84,12 +86,24 @@ def test_a_page_is_never_larger_than_a_thousand() -> None:
     assert pages.following(greedy, thousand, SERVER) is not None
 
 
-@pytest.mark.parametrize("query", ["page=two", "perPage=x", "page=" + "9" * 5000])
-def test_a_link_without_page_numbers_ends_in_an_error(query: str) -> None:
-    link = pages.following(FIRST, page(link=f"?{query}"), SERVER)
-    assert link is not None
-    with pytest.raises(DecodeError):
-        pages.following(link, page(), SERVER)
+@pytest.mark.parametrize("query", ["page=two", "perPage=2", "page=", "page=" + "9" * 5000])
+def test_a_link_without_a_page_number_is_an_error(query: str) -> None:
+    with pytest.raises(DecodeError, match="without a page number"):
+        pages.following(FIRST, page(link=f"?{query}"), SERVER)
+
+
+def test_records_that_were_on_an_earlier_page_are_left_out() -> None:
+    def listed(*ids: str | None) -> AccountPresenceInfo:
+        extensions = (GetPresenceExtensionInfo(id=id_) for id_ in ids)
+        return page(tuple(GetPresenceInfo(extension=each) for each in extensions))
+
+    new = pages.NewRecords()
+    assert len(new.of(listed("1", "2", "2", None, ""))) == 4
+    assert len(new.of(listed("3", "1", None))) == 2
+    for count in range(pages.MAX_PAGES_WITHOUT):
+        assert not new.repeats
+        assert new.of(listed(*"12"[count % 2 :])) == []
+    assert new.repeats
 
 
 def test_without_navigation_the_end_is_a_page_that_is_not_full() -> None:

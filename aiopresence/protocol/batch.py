@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from ..errors import ApiError, DecodeError
 from . import convert
-from .envelope import Answer, answers, records, refuses
+from .envelope import Answer, answers, records
 from .outcome import Outcome, failed, succeeded
-from .wire import Response, refusal_of
+from .wire import Response, refusal_of, refuses
 
 T = TypeVar("T")
 
@@ -105,17 +105,20 @@ def _matched(
 
 
 def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Outcome[T]:
-    """Read one answer; its status decides, and a body that says otherwise is a contradiction."""
+    """Return the outcome of one answer: a status of 400 or more is that error, whatever its body.
+
+    An error body under another status is a contradiction.
+    """
     status, body = answer.status, answer.body
-    broken = isinstance(body, DecodeError)
-    refused = refuses(body)
-    if status is not None and status >= 400 and (broken or refused or not body):
+    if status is not None and status >= 400:
         return Outcome(id_, status, error=refusal_of(response, body, status=status))
-    if broken:
+    if isinstance(body, DecodeError):
         return Outcome(id_, status or None, error=body)
-    if refused or status not in (None, 200):
-        error = DecodeError("a status that contradicts its body")
+    if refuses(body) or status not in (None, 200):
+        error = DecodeError("the status contradicts the body")
         return Outcome(id_, status or None, error=error)
+    if answer.has_bad_id:
+        return Outcome(id_, status, error=DecodeError("not an id", "$.extension.id"))
     try:
         return Outcome(id_, 200, convert.structure(body, model))
     except DecodeError as error:

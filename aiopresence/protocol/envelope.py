@@ -12,12 +12,15 @@ import attrs
 
 from ..errors import DecodeError
 from . import convert, multipart
-from .wire import JSON, Response
+from .wire import JSON, Response, refuses
 
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
 
 # The types of an answer that is an array.
 _ARRAYS = (MULTIPART_JSON, JSON)
+_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
+# Some servers write it as a string.
+_STATUS = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 _HREF = re.compile(r"/extension/([0-9]{1,19})(?:[/?]|$)", re.ASCII)
 
 
@@ -39,8 +42,13 @@ class Answer:
     @property
     def own_id(self) -> str | None:
         """The id that the record itself says it is about, or None when it does not say."""
-        extension = self.body.get("extension") if isinstance(self.body, dict) else None
-        return _id(extension.get("id")) if isinstance(extension, dict) else None
+        own = _id(_own_id(self.body))
+        return own if own is not None and _ID.fullmatch(own) else None
+
+    @property
+    def has_bad_id(self) -> bool:
+        """Whether the record has an id that is none, such as an empty string."""
+        return _own_id(self.body) is not None and self.own_id is None
 
 
 def records(ids: Sequence[str], response: Response) -> list[Any]:
@@ -70,11 +78,6 @@ def records(ids: Sequence[str], response: Response) -> list[Any]:
     return bodies if is_good and not any(map(refuses, bodies)) else []
 
 
-def refuses(body: Any) -> bool:
-    """Tell whether a body is that of an error."""
-    return type(body) is dict and ("errorCode" in body or "error" in body)
-
-
 def answers(ids: Sequence[str], response: Response) -> tuple[list[Answer], bool]:
     """Take the answers out of their envelope, and tell whether each id has exactly one.
 
@@ -91,6 +94,11 @@ def answers(ids: Sequence[str], response: Response) -> tuple[list[Answer], bool]
     return _from_parts(ids, header, response.body)
 
 
+def _own_id(body: Any) -> object:
+    extension = body.get("extension") if isinstance(body, dict) else None
+    return extension.get("id") if isinstance(extension, dict) else None
+
+
 def _id(value: object) -> str | None:
     text = str(value) if type(value) is int else value
     return text if isinstance(text, str) else None
@@ -103,6 +111,8 @@ def _most(ids: Sequence[str]) -> int:
 
 def _status(item: dict[str, Any]) -> int:
     status = item.get("status")
+    if isinstance(status, str) and _STATUS.fullmatch(status):
+        return int(status)
     return status if type(status) is int else 0
 
 
@@ -111,7 +121,7 @@ def _from_array(ids: Sequence[str], array: Any) -> tuple[list[Answer], bool]:
     if not isinstance(items, list) or len(items) > _most(ids):
         raise DecodeError(f"not a list of answers to {len(ids)} ids")
     found = [
-        Answer(_id(item.get("resourceId")), _status(item), item.get("body"))
+        Answer(_id(item.get("resourceId")) or None, _status(item), item.get("body"))
         if isinstance(item, dict)
         else Answer(None, None, DecodeError("expected an object"))
         for item in items

@@ -7,6 +7,7 @@ clamped, and totals, even the page number, may be absent.
 import re
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from urllib.parse import unquote
 
 import attrs
 
@@ -18,7 +19,7 @@ from ..models import (
     PresencePagingInfo,
 )
 from . import convert
-from .wire import Request, follow
+from .wire import Request, follow, load
 
 PageRequest = Request[AccountPresenceInfo]
 
@@ -29,6 +30,13 @@ SLICE = 32 * 1024
 # In less there cannot be too many commas, and of objects some three times as many as in a whole.
 HEAVY = convert.MAX_COMMAS
 
+# Consecutive pages without a new record after which a listing ends. A guess: extensions that are
+# added during the read move those of a whole page to the next one only when pages are tiny.
+MAX_PAGES_WITHOUT = 5
+
+_NEXT_PAGE = "$.navigation.nextPage.uri"
+_PAGE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_FREE = frozenset({"page", "perPage"})
 _FIRST_RECORD = re.compile(rb'"records"\s*:\s*\[\s*(\{\s*"[A-Za-z]+"\s*:)')
 
 
@@ -44,16 +52,16 @@ def read(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
         The page.
 
     Raises:
-        DecodeError: as `convert.load`, but that objects count from `HEAVY` bytes on only.
+        DecodeError: as `wire.load`, but that objects count from `HEAVY` bytes on only.
     """
     rest, slices = _cut(body)
     if slices:
         with suppress(DecodeError):  # The whole says what is wrong, and where.
-            page = convert.load(rest, AccountPresenceInfo)
+            page = load(rest, AccountPresenceInfo)
             records = yield from _records(rest, slices)
             if page.records == ():
                 return attrs.evolve(page, records=tuple(records))
-    return convert.load(body, AccountPresenceInfo)
+    return load(body, AccountPresenceInfo)
 
 
 def _records(rest: bytes, slices: list[bytes]) -> Generator[None, None, list[GetPresenceInfo]]:
@@ -107,30 +115,67 @@ def known(first: PageRequest, page: AccountPresenceInfo) -> Iterator[PageRequest
 
 
 def following(request: PageRequest, page: AccountPresenceInfo, server: str) -> PageRequest | None:
-    """Give the request of the page after this one, or None when this is the last.
+    """Return the request of the page after this one, or None when this is the last.
+
+    Of a link to the next page only the page number is used.
 
     Raises:
-        DecodeError: the link to it leads to another host, or out of the API.
+        DecodeError: the link is not to another page of the same call.
     """
+    params = dict(request.params)
+    number = int(params.get("page", 1))
     if page.navigation is not None:
         uri = (page.navigation.next_page or PresenceNavigationInfoURI()).uri
-        return follow(request, server, uri, "$.navigation.nextPage.uri") if uri else None
+        linked = _linked_number(request, uri, server) if uri else 0
+        return _page(request, linked) if linked > number else None
     paging = page.paging or PresencePagingInfo()
-    params = dict(request.params)
-    try:
-        per_page = int(params.get("perPage", DEFAULT_PER_PAGE))
-        number = int(params.get("page", 1))
-    except ValueError:
-        raise DecodeError("a link without page numbers", "$.navigation.nextPage.uri") from None
-    full = paging.per_page or min(per_page, MAX_PER_PAGE)
+    full = paging.per_page or min(int(params.get("perPage", DEFAULT_PER_PAGE)), MAX_PER_PAGE)
     if paging.total_pages is not None or len(page.records or ()) < full:
         return None
     return _page(request, number + 1)
 
 
-def signature(page: AccountPresenceInfo) -> int:
-    """Give what tells a page from others: which extensions are on it, as their presence changes."""
-    return hash(tuple(r.extension.id if r.extension else r for r in page.records or ()))
+def _linked_number(request: PageRequest, uri: str, server: str) -> int:
+    """Return the page number in a link; DecodeError unless it is a link to the same call."""
+    linked = follow(request, server, uri, _NEXT_PAGE)
+    query = dict(linked.params)
+    # A server reduces perPage to the largest it allows, and may name its defaults.
+    same = all(query.get(n, value) == value for n, value in request.params if n not in _FREE)
+    # It may also write the real id where "~" was asked for.
+    path = re.escape(request.path).replace("/account/\\~/", "/account/(?:\\~|[0-9]+)/")
+    if not same or not re.fullmatch(path, unquote(linked.path), re.ASCII):
+        raise DecodeError("a link to another call is not followed", _NEXT_PAGE)
+    number = query.get("page", "")
+    if not _PAGE_NUMBER.fullmatch(number):
+        raise DecodeError("a link without a page number", _NEXT_PAGE)
+    return int(number)
+
+
+class NewRecords:
+    """The records of a listing that were on no earlier page.
+
+    A server that ignores page numbers, or repeats its pages, would make a listing endless.
+
+    Attributes:
+        repeats: whether the last pages had no new record, so that no further page will have any.
+    """
+
+    def __init__(self) -> None:
+        self.repeats = False
+        self._seen: set[object] = set()
+        self._pages_without = 0
+
+    def of(self, page: AccountPresenceInfo) -> list[GetPresenceInfo]:
+        """Return the records of a page whose extensions are new; all of those without an id."""
+        before, new = len(self._seen), []
+        for record in page.records or ():
+            id_ = record.extension.id if record.extension else None
+            if not id_ or id_ not in self._seen:
+                new.append(record)
+            self._seen.add(id_ or hash(record))
+        self._pages_without = 0 if len(self._seen) > before else self._pages_without + 1
+        self.repeats = self._pages_without >= MAX_PAGES_WITHOUT
+        return new
 
 
 def _page(request: PageRequest, number: int) -> PageRequest:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Generic, TypeVar
-from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit
 
 import attrs
 
@@ -20,10 +20,12 @@ from ..errors import (
     RateLimited,
     ServerError,
 )
+from ..secret import Secret
 from . import convert
 from .limits import group_of, retry_after
 from .scrub import cleaned, masked
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 JSON = "application/json"
@@ -31,6 +33,8 @@ LOGIN_PATH = "/restapi/oauth/token"
 # Error answers are excerpted in exceptions; a page of HTML helps nobody. A longer one is none.
 EXCERPT = 256
 MAX_ERROR = 64 * 1024
+# Of a list of errors, so many are searched for a code and a message.
+MAX_ERRORS = 10
 # A batch of 30 detailed records with seven calls each is about 200 KB, a page of 1,000 about 7 MB.
 MAX_BODY = 4 * 1024 * 1024
 MAX_PAGE = 16 * 1024 * 1024
@@ -105,6 +109,12 @@ class Response:
         return text and masked(text, self._secrets)[:EXCERPT]
 
     @property
+    def location(self) -> Secret | None:
+        """The link of a redirect, which may hold a secret; None when there is none."""
+        link = self.headers.get("location")
+        return None if link is None else Secret(link)
+
+    @property
     def request_id(self) -> str | None:
         """RingCentral's id of the request, which its support asks for; None when not sent."""
         return request_id(self.headers)
@@ -151,16 +161,33 @@ def follow(request: Request[T_co], server: str, link: str, where: str) -> Reques
     Raises:
         DecodeError: it leads away from `server`, or out of its API.
     """
+    link = Secret(link)
+    reason, path, params = _target(server, request.path, link)
+    if reason:
+        raise DecodeError(reason, where)
+    return attrs.evolve(request, path=path, params=params)
+
+
+def _target(
+    server: str, path: str, link: str
+) -> tuple[str, Secret, tuple[tuple[Secret, Secret], ...]]:
+    """Return why a link is not followed, or "", and its path and query.
+
+    It raises nothing: a link may hold a secret, which tracebacks would show among the locals.
+    """
+    nowhere = Secret(), ()
     try:
-        there = urlsplit(urljoin(server + request.path, link))
+        there = urlsplit(urljoin(server + path, link))
         same = _origin(there) == _origin(urlsplit(server))
+        params = tuple((Secret(n), Secret(v)) for n, v in parse_qsl(there.query, True))
+        urlencode(params)  # Not everything can be sent back: a lone surrogate cannot.
     except ValueError:
-        raise DecodeError("a link that is no URL", where) from None
+        return "a link that is no URL", *nowhere
     if not same:
-        raise DecodeError("a link to another server is not followed", where)
+        return "a link to another server is not followed", *nowhere
     if not is_path(there.path):
-        raise DecodeError("a link out of the API is not followed", where)
-    return attrs.evolve(request, path=there.path, params=tuple(parse_qsl(there.query, True)))
+        return "a link out of the API is not followed", *nowhere
+    return "", Secret(there.path), params
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
@@ -180,6 +207,23 @@ def error_class(status: int) -> type[ApiError]:
     if status < 400:
         return ApiError
     return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
+
+
+def refuses(body: Any) -> bool:
+    """Return whether parsed JSON is the body of an error."""
+    return type(body) is dict and bool("errorCode" in body or "error" in body or body.get("errors"))
+
+
+def load(data: bytes, cls: type[T]) -> T:
+    """Parse the body of a successful response as a record.
+
+    Raises:
+        DecodeError: as `convert.load`, or it is the body of an error.
+    """
+    value = convert.parse(data)
+    if refuses(value):
+        raise DecodeError("the status contradicts the body")
+    return convert.structure(value, cls)
 
 
 def refusal(response: Response) -> ApiError:
@@ -246,8 +290,8 @@ def refusal_of(
 def _said(said: Any) -> tuple[str | None, str | None, str | None]:
     """Read an error body, of the API or of the token endpoint; None for what is not there."""
     nested = said.get("errors") if isinstance(said, dict) else None
-    first = nested[0] if isinstance(nested, list) and nested else None
-    sources = [source for source in (said, first) if isinstance(source, dict)]
+    errors = nested[:MAX_ERRORS] if isinstance(nested, list) else []
+    sources = [source for source in (said, *errors) if isinstance(source, dict)]
 
     def pick(*names: str) -> str | None:
         texts = (source.get(name) for source in sources for name in names)

@@ -200,7 +200,7 @@ class Delivery:
     async def _authorized(self, request: Request[Any]) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
             response = await self._with_token(request)
-            location = response.headers.get("location")
+            location = response.location
             if response.status not in REDIRECTS or location is None:
                 if 200 <= response.status < 300:
                     return response

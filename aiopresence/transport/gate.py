@@ -19,6 +19,7 @@ from ..errors import RateLimited, UsageError
 from ..protocol.limits import Group, GroupLimits
 from ..protocol.retry import DUPLICATE_REQUEST
 from ..protocol.wire import Request, Response, refusal
+from ..secret import Secret
 from .clock import Clock
 from .shared_limits import Head, Key, SharedLimits
 from .stats import Stats
@@ -265,4 +266,5 @@ def _call(request: Request[Any]) -> str:
     """Give what tells one call from another: its answer, and for the user's own its path."""
     free = request.answer is object
     name = _IDS.sub("/*", request.path) if free else request.answer.__name__
-    return f"{request.method} {name}"
+    # Secret, because the path of a redirect may hold one.
+    return Secret(f"{request.method} {name}")
