@@ -15,7 +15,8 @@ from .grants import AccessToken, Grant, JwtGrant
 from .live import LiveCalls
 from .models.inputs import as_id, seconds
 from .protocol import convert
-from .protocol.limits import MAX_WINDOW, GroupLimits, group_name
+from .protocol.limit_headers import group_name
+from .protocol.limits import MAX_WINDOW, GroupLimits
 from .protocol.wire import JSON, Request, Response, is_path
 from .transport.clock import Clock
 from .transport.delivery import Delivery

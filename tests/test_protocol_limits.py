@@ -5,51 +5,55 @@ import random
 from collections import deque
 from collections.abc import Iterator
 from math import ceil, inf
+from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given, strategies as st
 
 from aiopresence import GroupLimits
-from aiopresence.protocol.limits import (
-    MAX_GROUPS,
-    MIN_PENALTY,
-    Group,
-    Limits,
-    Taken,
-    group_name,
-    retry_after,
-)
+from aiopresence.protocol.limit_headers import retry_after
+from aiopresence.protocol.limits import MIN_PENALTY, Group, Taken
 
 
+@attrs.define
 class Server:
     """One group of RingCentral's: arrivals in a sliding window, and penalties that restart."""
 
-    def __init__(self, limit: int, window: float, tick: float = 0.0) -> None:
-        self.tick = tick  # how coarsely its clock goes
-        self.limit = limit
-        self.window = window
-        self.arrivals: deque[float] = deque()
-        self.blocked_until = -inf
-        self.refused = 0
+    limit: int
+    window: float
+    tick: float = 0.0  # how coarsely its clock goes
+    penalty: float | None = None
+    retry_after: str | None = None  # whatever the penalty is; None is the whole seconds of it
+    headers: bool = True
+    arrivals: deque[float] = attrs.field(factory=deque)
+    blocked_until: float = -inf
+    refused: int = 0
+    penalties: int = 0
 
     def arrive(self, now: float) -> tuple[int, dict[str, str]]:
         now -= now % self.tick if self.tick else 0.0
         while self.arrivals and self.arrivals[0] <= now - self.window:
             self.arrivals.popleft()
-        headers = {
+        if now < self.blocked_until or len(self.arrivals) >= self.limit:
+            self.refused += 1
+            self.penalties += now >= self.blocked_until
+            penalty = self.window if self.penalty is None else self.penalty
+            self.blocked_until = now + penalty
+            asked = str(int(penalty)) if self.retry_after is None else self.retry_after
+            return 429, {**self._told(0), "retry-after": asked}
+        self.arrivals.append(now)
+        return 200, self._told(self.limit - len(self.arrivals))
+
+    def _told(self, remaining: int) -> dict[str, str]:
+        if not self.headers:
+            return {}
+        return {
             "x-rate-limit-group": "light",
             "x-rate-limit-limit": str(self.limit),
             "x-rate-limit-window": f"{self.window:g}",
+            "x-rate-limit-remaining": str(remaining),
         }
-        if now < self.blocked_until or len(self.arrivals) >= self.limit:
-            self.refused += 1
-            self.blocked_until = now + self.window
-            headers |= {"x-rate-limit-remaining": "0", "retry-after": str(ceil(self.window))}
-            return 429, headers
-        self.arrivals.append(now)
-        headers["x-rate-limit-remaining"] = str(self.limit - len(self.arrivals))
-        return 200, headers
 
 
 @attrs.define
@@ -60,6 +64,9 @@ class Run:
     finished_at: float
     server: Server
     sent_in_known_penalty: int = 0
+    # Requests that were refused, and those of them that had been sent before another one was.
+    refused: int = 0
+    refused_together: int = 0
 
 
 @attrs.define(order=True)
@@ -67,7 +74,7 @@ class Event:
     at: float
     number: int
     kind: str = attrs.field(order=False)
-    taken: Taken = attrs.field(order=False, default=Taken(0, 0, 0))
+    taken: Taken = attrs.field(order=False, default=Taken(0, 0, 0, 0))
     reply: tuple[int, dict[str, str]] = attrs.field(order=False, default=(0, {}))
 
 
@@ -86,13 +93,15 @@ def simulate(
     now, waiting, in_flight, numbers = 0.0, requests, 0, iter(range(10**9))
     events = [Event(at, next(numbers), "foreign") for at in foreign or []]
     heapq.heapify(events)
-    run, known_until = Run([], 0.0, server), -inf
+    run, known_until, refused_at = Run([], 0.0, server), -inf, -inf
+    sent_at: dict[int, float] = {}
     while waiting or in_flight:
         while waiting and in_flight < tasks and group.delay(now) <= 0:
             run.sent.append(now)
             run.sent_in_known_penalty += now < known_until
             up, down = next(latencies)
             taken = group.take(now)
+            sent_at[taken.number] = now
             heapq.heappush(events, Event(now + up, next(numbers), f"arrive {down}", taken))
             waiting, in_flight = waiting - 1, in_flight + 1
         delay = group.delay(now) if waiting and in_flight < tasks else inf
@@ -115,12 +124,16 @@ def simulate(
             in_flight -= 1
         else:
             status, headers = event.reply
-            group.settle(now, taken, headers)
             in_flight -= 1
-            if status == 429:
-                group.penalise(now, retry_after(headers))
-                known_until = max(known_until, now + float(headers["retry-after"]))
+            if status == 200:
+                group.settle(now, taken, headers)
+            else:
+                group.refuse(now, taken, headers)
+                known_until = max(known_until, now + (retry_after(headers) or 0.0))
                 waiting += 1
+                run.refused += 1
+                run.refused_together += sent_at[taken.number] <= refused_at
+                refused_at = now
     run.finished_at = now
     return run
 
@@ -238,13 +251,96 @@ def test_what_others_have_used_is_learned_from_remaining_rl14() -> None:
     assert server.refused == 0
 
 
+def random_run(group: Group, server: Server, seed: int, **options: Any) -> Run:
+    chance = random.Random(seed)  # noqa: S311
+    latencies = same(chance, options.pop("latency", 0.5))
+    return simulate(group, server, latencies, **options)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 16), st.floats(1.0, 90.0))
+def test_a_retry_after_cut_down_to_whole_seconds_costs_one_429(
+    seed: int, tasks: int, penalty: float
+) -> None:
+    server = Server(10, 1.0, penalty=penalty)
+    for _ in range(11):
+        server.arrive(0.0)
+    run = random_run(Group(GroupLimits(10)), server, seed, requests=30, tasks=tasks)
+    assert (run.refused, run.sent_in_known_penalty) == (1, 0)
+
+
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(["0", "1", "2", "soon"]),
+    st.floats(60.0, 500.0),
+    st.booleans(),
+)
+def test_a_retry_after_that_is_too_short_for_ever_ends(
+    seed: int, asked: str, penalty: float, headers: bool
+) -> None:
+    server = Server(10, 60.0, penalty=penalty, retry_after=asked, headers=headers)
+    server.blocked_until = penalty
+    run = random_run(Group(GroupLimits(10)), server, seed, requests=30, tasks=8)
+    assert run.refused <= 10
+    assert len(run.sent) == 30 + run.refused
+    assert server.penalties == 0
+
+
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 16),
+    st.integers(1, 40),
+    st.sampled_from([0.0, 0.1, 0.3]),
+)
+def test_without_headers_the_first_429_teaches_the_limit(
+    seed: int, tasks: int, limit: int, latency: float
+) -> None:
+    group, server = Group(GroupLimits(50)), Server(limit, 60.0, headers=False)
+    options = {"tasks": tasks, "latency": latency}
+    run = random_run(group, server, seed, requests=4 * limit + 20, **options)
+    assert (server.penalties, group.limit) == (1, limit)
+    assert run.sent_in_known_penalty == 0
+    # Those that were on their way with the first one, and no other.
+    assert run.refused <= tasks
+    assert run.refused == run.refused_together + 1
+
+
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 16),
+    st.sampled_from([5, 10, 40, 50]),
+    st.floats(0.3, 3.0),
+    st.floats(0.0, 1.0),
+)
+def test_with_others_that_are_known_there_is_one_429_per_penalty_at_most_rl14(
+    seed: int, tasks: int, limit: int, pause: float, latency: float
+) -> None:
+    group, server = Group(GroupLimits(limit)), Server(limit, 60.0)
+    chance = random.Random(seed)  # noqa: S311
+    foreign = [0.0, 0.0] + [n * pause * chance.uniform(0.5, 1.5) for n in range(400)]
+    options: dict[str, Any] = {"tasks": tasks, "latency": latency, "foreign": sorted(foreign)}
+    run = random_run(group, server, seed, requests=3 * limit, **options)
+    assert run.refused_together == run.sent_in_known_penalty == 0
+
+
+@given(st.integers(0, 2**32), st.lists(st.floats(0, 300), max_size=120), st.integers(1, 16))
+def test_a_small_quota_shared_with_any_others_has_one_429_per_penalty_at_most(
+    seed: int, foreign: list[float], tasks: int
+) -> None:
+    server = Server(10, 60.0)
+    options: dict[str, Any] = {"tasks": tasks, "foreign": [0.0, 0.0, *foreign]}
+    run = random_run(Group(GroupLimits(10)), server, seed, requests=60, **options)
+    assert run.refused_together == run.sent_in_known_penalty == 0
+
+
 HEADERS = {"x-rate-limit-limit": "50", "x-rate-limit-remaining": "49", "x-rate-limit-window": "60"}
 
 
 def answered(limit: int = 5, requests: int = 1, **headers: str) -> Group:
     group = Group(GroupLimits(limit))
     for _ in range(requests):
-        group.settle(0.0, group.take(0.0), {f"x-rate-limit-{k}": v for k, v in headers.items()})
+        group.settle(
+            0.0, group.take(0.0), {f"x-rate-limit-{k.rstrip('_')}": v for k, v in headers.items()}
+        )
     return group
 
 
@@ -312,10 +408,13 @@ def test_more_remaining_than_there_can_be_is_ignored() -> None:
 
 
 def test_an_older_answer_never_raises_the_budget_rl16() -> None:
-    group = answered(limit=50, remaining="3")
-    assert group.view(0.0).remaining == 3
-    group.settle(1.0, group.take(1.0), {**HEADERS})
-    assert group.view(1.0).remaining == 2
+    group = Group(GroupLimits(50))
+    group.settle(0.0, group.take(0.0), HEADERS)
+    earlier, later = group.take(1.0), group.take(1.0)
+    group.settle(2.0, later, {**HEADERS, "x-rate-limit-limit": "20", "x-rate-limit-remaining": "3"})
+    assert group.view(2.0).remaining == 3
+    group.settle(2.0, earlier, {**HEADERS, "x-rate-limit-remaining": "48"})
+    assert group.view(2.0) == GroupLimits(20, 60.0, 3, 0.0)
 
 
 def test_hostile_numbers_cost_no_memory() -> None:
@@ -324,7 +423,7 @@ def test_hostile_numbers_cost_no_memory() -> None:
     headers = {f"x-rate-limit-{name}": "999999999" for name in names}
     group.settle(0.0, group.take(0.0), {**headers, "x-rate-limit-remaining": "0"})
     assert group.view(0.0).limit == 10_000
-    assert group.view(0.0).window == 86_400.0
+    assert group.view(0.0).window == 60.0
 
 
 def penalised(seconds: float | None) -> Group:
@@ -333,7 +432,7 @@ def penalised(seconds: float | None) -> Group:
     return group
 
 
-@pytest.mark.parametrize(("seconds", "wait"), [(45.0, 45.0), (5.0, 5.0), (None, 60.0)])
+@pytest.mark.parametrize(("seconds", "wait"), [(45.0, 46.0), (5.0, 6.0), (None, 60.0)])
 def test_a_429_shuts_the_group_rl02_rl06(seconds: float | None, wait: float) -> None:
     group = penalised(seconds)
     assert group.delay(0.0) == wait
@@ -351,9 +450,9 @@ def test_the_shortest_penalty() -> None:
 def test_the_longest_penalty_counts_rl03() -> None:
     group = penalised(60.0)
     group.penalise(5.0, 10.0)
-    assert group.delay(5.0) == 55.0
+    assert group.delay(5.0) == 56.0
     group.penalise(6.0, 60.0)
-    assert group.delay(6.0) == 60.0
+    assert group.delay(6.0) == 61.0
 
 
 def test_only_a_request_sent_after_the_penalty_ends_the_probing() -> None:
@@ -362,9 +461,9 @@ def test_only_a_request_sent_after_the_penalty_ends_the_probing() -> None:
     group.penalise(0.0, 10.0)
     group.settle(1.0, early, {})
     probe = group.take(0.0)
-    assert group.delay(10.0) == inf
-    group.settle(11.0, probe, {})
-    assert group.delay(11.0) == 0.0
+    assert group.delay(11.0) == inf
+    group.settle(12.0, probe, {})
+    assert group.delay(12.0) == 0.0
 
 
 def test_a_request_lost_across_a_penalty_may_have_restarted_it() -> None:
@@ -372,7 +471,7 @@ def test_a_request_lost_across_a_penalty_may_have_restarted_it() -> None:
     early = group.take(0.0)
     group.penalise(0.0, 10.0)
     group.lose(8.0, early)
-    assert group.delay(8.0) == 10.0
+    assert group.delay(8.0) == 11.0
 
 
 def test_slots_can_be_kept_rl18() -> None:
@@ -414,94 +513,7 @@ def test_a_penalty_of_nothing_is_of_unknown_length() -> None:
 
 
 def test_the_forecast_knows_penalties() -> None:
-    assert penalised(45.0).forecast(0.0, 0) == 45.0
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "60"}, 60.0),
-        ({"retry-after": "5, 30"}, 30.0),
-        ({"retry-after": "0"}, 0.0),
-        ({"retry-after": "-1"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "1e9"}, None),
-        ({"retry-after": "\u0666\u0660"}, None),
-        ({"retry-after": "soon"}, None),
-        (
-            {
-                "retry-after": "Wed, 21 Oct 2015 07:28:30 GMT",
-                "date": "Wed, 21 Oct 2015 07:28:00 GMT",
-            },
-            30.0,
-        ),
-        (
-            {
-                "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT",
-                "date": "Wed, 21 Oct 2015 07:29:00 GMT",
-            },
-            0.0,
-        ),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
-        ({"retry-after": f"Wed, 21 Oct 2015 {'9' * 20}:28:00 GMT"}, None),
-        (
-            {"retry-after": "Wed, 21 Oct 2015 07:28:00", "date": "Wed, 21 Oct 2015 07:28:00 GMT"},
-            None,
-        ),
-    ],
-)
-def test_retry_after_rl07_ck06(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers) == seconds
-
-
-@given(st.text(), st.text())
-def test_any_retry_after_is_a_wait_or_none(text: str, date: str) -> None:
-    seconds = retry_after({"retry-after": text, "date": date})
-    assert seconds is None or seconds >= 0.0
-
-
-LIGHT = {"x-rate-limit-group": "light", "x-rate-limit-limit": "7"}
-
-
-def test_groups_are_known_beforehand_and_corrected_by_the_answer_rl12() -> None:
-    limits = Limits()
-    limits.add_presets({"Presence": GroupLimits(3)})
-    light = limits.group("GET X", "Light")
-    assert light.limit == 50
-    assert limits.settle(0.0, "GET X", light, light.take(0.0), LIGHT) is light
-    assert light.limit == 7
-    renamed = {"x-rate-limit-group": "PRESENCE", "x-rate-limit-remaining": "1"}
-    presence = limits.settle(1.0, "GET X", light, light.take(0.0), renamed)
-    assert limits.group("GET X", "Light") is presence
-    assert limits.group("GET Y", "Light") is light
-    assert light.in_flight == presence.in_flight == 0
-    assert limits.view(1.0)["Presence"].remaining == 1
-
-
-def test_a_429_names_its_group_or_shuts_all_rl09_rl17() -> None:
-    limits = Limits()
-    light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
-    limits.penalise(0.0, light, {**LIGHT, "retry-after": "30"})
-    assert (light.delay(0.0), heavy.delay(0.0)) == (30.0, 0.0)
-    limits.penalise(0.0, light, {"retry-after": "40"})
-    assert (light.delay(0.0), heavy.delay(0.0)) == (40.0, 40.0)
-    assert limits.group("c", "Medium").delay(0.0) == 40.0
-
-
-def test_invented_groups_and_calls_cost_no_memory_bp07() -> None:
-    limits = Limits()
-    for number in range(1000):
-        group = limits.group(f"call {number}", "")
-        headers = {"x-rate-limit-group": f"group {number}"}
-        limits.settle(0.0, f"call {number}", group, group.take(0.0), headers)
-    assert len(limits.view(0.0)) <= MAX_GROUPS
-    assert len(limits._learned) <= 256
-
-
-def test_group_names() -> None:
-    assert group_name(" LIGHT ") == group_name("light") == "Light"
-    assert len(group_name("x" * 999)) == 64
+    assert penalised(45.0).forecast(0.0, 0) == 46.0
 
 
 def test_float_age_ck05() -> None:
@@ -510,3 +522,108 @@ def test_float_age_ck05() -> None:
     group.settle(now, group.take(0.0), {})
     assert abs(group.delay(now + 0.25) - 0.75) < 0.002
     assert group.delay(now + 1.01) == 0.0
+
+
+def told(group: Group, now: float, **headers: str) -> None:
+    """Answer one request with some limits."""
+    names = {f"x-rate-limit-{name}": value for name, value in headers.items()}
+    group.settle(now, group.take(now), names)
+
+
+@pytest.mark.parametrize("odd", ["60000", "3600000", "86400", "6000", "0.06", "1"])
+def test_one_wrong_window_is_not_believed(odd: str) -> None:
+    group = answered(limit=5, requests=4, window="60")
+    told(group, 1.0, window=odd)
+    assert 58.0 < group.delay(2.0) < 59.1
+
+
+def test_a_wrong_window_blocks_a_group_no_longer_than_until_the_next_answer() -> None:
+    group = answered(limit=5, requests=5, window="60")
+    told(group, 61.0, window="600")
+    assert group.delay(61.0) > 500.0
+    told(group, 62.0, window="60")
+    assert group.delay(62.0) == 0.0
+    assert group.view(62.0).remaining == 3
+
+
+def test_a_window_that_is_told_twice_is_believed() -> None:
+    group = answered(limit=5, requests=4, window="60")
+    told(group, 1.0, window="3000")
+    told(group, 1.0, window="3000")
+    assert group.view(1.0).window == 3000.0
+    # So is the first one, which nothing has contradicted.
+    assert answered(window="1").view(0.0).window == 1.0
+
+
+def test_a_wrong_limit_or_remaining_counts_until_the_next_answer() -> None:
+    group = answered(limit=50, requests=5, limit_="50")
+    told(group, 1.0, limit="1", remaining="0")
+    assert group.delay(1.0) > 50.0
+    told(group, 2.0, limit="50", remaining="43")
+    assert group.view(2.0) == GroupLimits(50, 60.0, 43, 0.0)
+
+
+def test_both_spellings_of_the_headers_are_read() -> None:
+    group = Group(GroupLimits(50))
+    names = {"limit": "20", "window": "30", "remaining": "7"}
+    group.settle(0.0, group.take(0.0), {f"x-ratelimit-{k}": v for k, v in names.items()})
+    assert group.view(0.0) == GroupLimits(20, 30.0, 7, 0.0)
+
+
+def refused(group: Group, now: float, **headers: str) -> float:
+    """Have a request refused; return how long the group is shut."""
+    group.refuse(now, group.take(now), {k.replace("_", "-"): v for k, v in headers.items()})
+    return group.delay(now)
+
+
+def test_each_probe_that_is_refused_doubles_the_wait_up_to_ten_minutes() -> None:
+    group, now, waits = answered(limit=50), 0.0, []
+    for _ in range(10):
+        waits.append(refused(group, now, retry_after="2"))
+        now += waits[-1]
+    assert waits == [3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0, 600.0, 600.0]
+    told(group, now)
+    assert refused(group, now, retry_after="2") == 3.0
+    assert refused(group, now + 3.0, retry_after="3600") == 3601.0
+
+
+def test_requests_that_were_on_their_way_do_not_double_the_wait_rl03() -> None:
+    group = answered(limit=50)
+    taken = [group.take(0.0) for _ in range(4)]
+    for at, each in enumerate(taken):
+        group.refuse(float(at), each, {"retry-after": "10"})
+    assert group.delay(3.0) == 11.0
+
+
+def test_a_429_teaches_no_limit_where_an_answer_has_told_one() -> None:
+    group = answered(limit=50, requests=5, limit_="50")
+    refused(group, 0.0)
+    assert group.view(100.0).limit == 50
+
+
+def test_a_limit_that_a_429_has_taught_is_kept_until_an_answer_tells_or_a_day_is_over() -> None:
+    for told_by_answer in (False, True):
+        group = answered(limit=50, requests=5)
+        refused(group, 0.0)
+        group.use_preset(GroupLimits(40))
+        assert group.view(100.0).limit == 5
+        if told_by_answer:
+            told(group, 100.0, limit="30")
+            assert group.view(100.0).limit == 30
+        told(group, 86_401.0)
+        assert group.view(86_401.0).limit == (30 if told_by_answer else 50)
+
+
+def test_a_429_before_anything_was_answered_teaches_no_limit() -> None:
+    group = Group(GroupLimits(50))
+    refused(group, 0.0)
+    assert group.view(0.0).limit == 50
+
+
+def test_presets_count_until_an_answer_tells_the_limits() -> None:
+    group = Group(GroupLimits(50))
+    group.use_preset(GroupLimits(20, 30.0))
+    assert group.view(0.0) == GroupLimits(20, 30.0, 20, 0.0)
+    told(group, 0.0, limit="10")
+    group.use_preset(GroupLimits(20, 15.0))
+    assert (group.view(0.0).limit, group.view(0.0).window) == (10, 15.0)

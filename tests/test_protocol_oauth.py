@@ -24,7 +24,7 @@ from aiopresence import (
 from aiopresence.auth_codes import ADVICE, advice_for
 from aiopresence.grants import Grant
 from aiopresence.protocol import oauth
-from aiopresence.protocol.limits import retry_after
+from aiopresence.protocol.limit_headers import retry_after
 from aiopresence.protocol.wire import Request
 
 GRANT = JwtGrant("id", "sec:ret", "j.w.t+/=")

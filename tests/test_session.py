@@ -285,7 +285,7 @@ async def test_limits_are_learned(sandbox: Sandbox, session: PresenceSession) ->
     with pytest.raises(RateLimited):
         await session.read_user_presence_status()
     assert rule.fired == 1
-    assert 44.0 < session.limits["Light"].blocked_for <= 45.0
+    assert 45.0 < session.limits["Light"].blocked_for <= 46.0
     assert session.stats.rate_limited == 1
 
 

@@ -5,19 +5,22 @@ We see when we send and when the answer comes; the arrival lies between. So a sl
 request is sent and is free again one window after its answer: a later request then arrives more
 than a window after the earlier one did, whatever the latencies, and the limit is never exceeded.
 
+What answers say is believed in the order in which their requests were sent, the newest most. Where
+`Remaining` is less than we can have used, others use the same quota; they may take what is left
+while a request of ours is on its way, so that for some time few are, and at the end only one.
+
+A 429 begins a penalty, and each request that arrives during it begins it anew. So nothing is sent
+until it is over, then one probe, and when that is refused too, the next one after twice the time.
+
 Source: RingCentral guide, "API rate limits". Times are monotonic seconds, given by the caller.
 """
 
-import re
 from collections import deque
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from math import inf
 
 import attrs
 
-Headers = Mapping[str, str]
+from .limit_headers import Headers, Told, read_limits, retry_after
 
 
 @attrs.frozen
@@ -48,45 +51,24 @@ DEFAULTS = {
 OTHERWISE = GroupLimits(10)
 # The shortest penalty when a 429 does not say how long it is.
 MIN_PENALTY = 30.0
+# The longest that a Retry-After is believed, and that refused probes lead to.
+MAX_PENALTY, MAX_BACKOFF = 86_400.0, 600.0
+# Retry-After is cut down to whole seconds, so the penalty may last that much longer.
+CUT = 1.0
 # A slot is used again so many seconds later than the rule allows, or a thousandth of the window if
 # that is less: clocks tick as coarsely as 15.6 ms, and the server's is not ours.
 MARGIN = 0.02
-# What a server invents must not fill the memory, nor stop us for ever.
-MAX_GROUPS, MAX_CALLS, MAX_LIMIT, MAX_WINDOW = 64, 256, 10_000, 86_400.0
-
-
-def group_name(text: str) -> str:
-    """Give a group's name as we spell it: RingCentral's headers vary in case."""
-    name = text.strip()[:64]
-    return name.capitalize() if name.islower() or name.isupper() else name
-
-
-def group_of(headers: Headers) -> str | None:
-    """Give the group an answer was counted in, or None when it does not say."""
-    return group_name(headers.get("x-rate-limit-group", "")) or None
-
-
-def retry_after(headers: Headers) -> float | None:
-    """Give the seconds an answer asks to wait, the longest if it says so twice; None if never.
-
-    A date is taken relative to the answer's own Date: our wall clock may be wrong.
-    """
-    text = headers.get("retry-after", "")
-    waits = [float(t) for t in re.split(r"\s*,\s*", text.strip()) if re.fullmatch("[0-9]{1,9}", t)]
-    if waits:
-        return max(waits)
-    try:
-        until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-# Nearly every answer says the same.
-@lru_cache(maxsize=256)
-def _number(text: str) -> float | None:
-    text = text.strip()
-    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) else None
+# The longest window that a preset may have.
+MAX_WINDOW = 86_400.0
+# A window that is so many times longer or shorter than the last one was has to be told twice.
+ODD_WINDOW = 10.0
+# How many windows others are expected to use the quota, after they were seen to do so, and how
+# many requests of theirs there is room for with each of ours that is on its way; and for which
+# part of a window what an answer says is left can be counted on then. Guesses.
+SHARED_WINDOWS, HEADROOM, FRESH = 10, 8, 1 / 60
+# For how long a limit that only a 429 has taught is kept: one 429 a day is a fair price for
+# finding out that it was somebody else's doing.
+GUESS_HOLDS = 86_400.0
 
 
 @attrs.frozen
@@ -95,13 +77,15 @@ class Taken:
 
     Attributes:
         penalties: how many penalties there had been.
-        used: how many slots were in use, this one included.
-        charged: how many had ever been.
+        number: how many slots had ever been taken, this one included.
+        used: how many were in use, this one included.
+        answered: how many of those had been answered.
     """
 
     penalties: int
+    number: int
     used: int
-    charged: int
+    answered: int
 
 
 class Group:
@@ -114,31 +98,49 @@ class Group:
     def __init__(self, preset: GroupLimits, blocked_until: float = -inf) -> None:
         self.limit = preset.limit
         self.window = preset.window
-        # Whether an answer has had limits, so that presets do not count any more.
-        self.learned = False
         self.blocked_until = blocked_until
         self.in_flight = 0
+        # When each request of the last window was answered, in order; those of windows before;
+        # and when we learned of each that others have sent.
+        self._answered: deque[float] = deque()
+        self._expired: deque[float] = deque()
+        self._others: deque[float] = deque()
+        self._shared_until = self._answered_at = -inf
         # Whether one request at a time is the rule, and since which penalty.
         self._probing = True
         self.penalties = 0
-        self._penalty = 0.0
-        # When each request of the last window was answered, in order. Requests of others count
-        # here too, from the moment when we learned of them.
-        self._freeing: deque[float] = deque()
-        self._last_freed = -inf
-        self._charged = 0
+        self._penalty = self._backoff = 0.0
+        # The requests that were sent last of those whose answers have told something.
+        self._sent = self._told_by = self._others_told_by = 0
+        self._limit_told = self._window_told = False
+        self._last_window: float | None = None
+        # While the limit is what a 429 has taught: what it was before, until when, and how many
+        # penalties there had been.
+        self._guess: tuple[int, float, int] | None = None
+
+    def use_preset(self, preset: GroupLimits) -> None:
+        """Use other limits than before, where no answer has told any yet."""
+        if not self._limit_told and self._guess is None:
+            self.limit = preset.limit
+        if not self._window_told:
+            self._set_window(preset.window)
 
     @property
     def _span(self) -> float:
         return self.window + min(MARGIN, self.window / 1000)
 
     def _used(self, now: float) -> int:
-        while self._freeing and self._freeing[0] + self._span <= now:
-            self._last_freed = self._freeing.popleft()
-        return len(self._freeing) + self.in_flight
+        freed = now - self._span
+        while self._answered and self._answered[0] <= freed:
+            self._expired.append(self._answered.popleft())
+            if len(self._expired) > self.limit:
+                self._expired.popleft()
+        while self._others and self._others[0] <= freed:
+            self._others.popleft()
+        return len(self._answered) + len(self._others) + self.in_flight
 
     def delay(self, now: float, keep: int = 0) -> float:
-        """Give the seconds until a request may be sent; inf when only an answer can tell.
+        """Return the seconds until a request may be sent; inf when only an answer can tell.
 
         Args:
             now: this moment.
@@ -146,40 +148,77 @@ class Group:
         """
         if now < self.blocked_until:
             return self.blocked_until - now
-        if self._probing and self.in_flight:
-            return inf
         missing = self._missing(now, keep)
+        if self.in_flight and self.in_flight >= self._most_in_flight(now, 1 - missing):
+            return inf
         if missing <= 0:
             return 0.0
-        late = missing > len(self._freeing)
-        return inf if late else self._freeing[missing - 1] + self._span - now
+        return max(0.0, self._free_at(missing - 1, inf) - now)
+
+    def _most_in_flight(self, now: float, free: int) -> float:
+        if self._probing:
+            return 1
+        if now >= self._shared_until:
+            return inf
+        # What an answer said some time ago says little of what others have used since.
+        return free // HEADROOM if now <= self._answered_at + self.window * FRESH else 1
 
     def forecast(self, now: float, ahead: int, keep: int = 0) -> float:
-        """Give the seconds that a request will have to wait behind `ahead` others, at least."""
+        """Return the seconds that a request will have to wait behind `ahead` others, at least."""
         blocked = max(0.0, self.blocked_until - now)
         # Who is as many places behind as there are slots uses the same slot one window later.
         windows, place = divmod(ahead, self.limit)
         nth = place + self._missing(now, keep) - 1
         if nth < 0:
             return blocked + windows * self._span
-        freed_at = self._freeing[nth] if nth < len(self._freeing) else now
-        return max(blocked, freed_at + self._span - now) + windows * self._span
+        return max(blocked, self._free_at(nth, now + self._span) - now) + windows * self._span
 
     def _missing(self, now: float, keep: int) -> int:
         return 1 + min(keep, self.limit - 1) + self._used(now) - self.limit
 
+    def _free_at(self, nth: int, unknown: float) -> float:
+        """Return when the nth of the slots that will be free comes free; `unknown` in flight."""
+        if not self._others:
+            return self._answered[nth] + self._span if nth < len(self._answered) else unknown
+        both = sorted((*self._answered, *self._others))
+        return both[nth] + self._span if nth < len(both) else unknown
+
     def take(self, now: float) -> Taken:
-        """Count a request as sent; give what to settle it with."""
+        """Count a request as sent; return what to settle it with."""
+        if self._guess is not None and now >= self._guess[1]:
+            self.limit, self._guess = self._guess[0], None
         self.in_flight += 1
-        self._charged += 1
-        return Taken(self.penalties, self._used(now), self._charged)
+        self._sent += 1
+        used = self._used(now) - len(self._others)
+        return Taken(self.penalties, self._sent, used, len(self._answered))
 
     def settle(self, now: float, taken: Taken, headers: Headers) -> None:
         """Count a request as answered, and learn from the answer."""
         self._free(now)
-        self._observe(now, taken, headers)
+        told = read_limits(headers)
+        self._learn(now, taken, told)
+        self._count_others(now, taken, told)
         if taken.penalties == self.penalties:
             self._probing = False
+            self._penalty = self._backoff = 0.0
+        elif self._guess is not None and taken.penalties == self._guess[2]:
+            # It had arrived before the request that was refused, so it is one of the limit.
+            self.limit = min(self.limit + 1, self._guess[0])
+
+    def refuse(self, now: float, taken: Taken, headers: Headers) -> None:
+        """Count a request as refused with a 429, learn from it, and begin a penalty.
+
+        It takes no slot: the penalty is what it costs.
+        """
+        self.in_flight -= 1
+        self._learn(now, taken, read_limits(headers))
+        if taken.penalties == self.penalties:
+            if self._probing:
+                self._backoff = min(2 * self._penalty, MAX_BACKOFF)
+            elif not self._limit_told:
+                self._guess_limit(now)
+        self.penalise(now, retry_after(headers))
+        self._shared_until = self.blocked_until + SHARED_WINDOWS * self.window
 
     def lose(self, now: float, taken: Taken) -> None:
         """Count a request as sent without an answer: it may have arrived as late as now.
@@ -192,116 +231,71 @@ class Group:
 
     def _free(self, now: float) -> None:
         self.in_flight -= 1
-        self._freeing.append(now)
+        self._answered.append(now)
+        self._answered_at = now
 
     def unsent(self) -> None:
         """Give the slot of a request back that never left."""
         self.in_flight -= 1
 
-    def _observe(self, now: float, taken: Taken, headers: Headers) -> None:
-        limit = _number(headers.get("x-rate-limit-limit", ""))
-        window = _number(headers.get("x-rate-limit-window", ""))
-        self.limit = int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else self.limit
-        self.learned = self.learned or bool(limit or window)
-        if window and window > self.window:
-            # Requests that were forgotten count again.
-            self.blocked_until = max(self.blocked_until, self._last_freed + min(window, MAX_WINDOW))
-        self.window = min(window, MAX_WINDOW) if window else self.window
-        remaining = _number(headers.get("x-rate-limit-remaining", ""))
-        if remaining is None or remaining > self.limit:
+    def _learn(self, now: float, taken: Taken, told: Told) -> None:
+        """Use the limits that an answer tells, unless a request sent later has told them."""
+        if taken.number < self._told_by or (told.limit is None and told.window is None):
             return
-        # Of ours the server can have counted what was in use when this request was sent, and what
-        # has been charged since. What it counted beyond that is somebody else's. An older answer
-        # can only add to it, so it never raises the budget.
-        ours = taken.used + self._charged - taken.charged
-        others = max(0, int(self.limit - remaining) - ours)
-        self._freeing.extend([now] * others)
-        self._charged += others
+        self._told_by = taken.number
+        if told.limit is not None:
+            self.limit, self._limit_told, self._guess = told.limit, True, None
+        if told.window is not None:
+            odd = not 1 / ODD_WINDOW <= told.window / self.window <= ODD_WINDOW
+            if not (odd and self._window_told and told.window != self._last_window):
+                self._set_window(told.window)
+                self._used(now)
+            self._window_told, self._last_window = True, told.window
+
+    def _set_window(self, window: float) -> None:
+        if window > self.window:
+            # Requests that were forgotten count again.
+            while self._expired:
+                self._answered.appendleft(self._expired.pop())
+        self.window = window
+
+    def _count_others(self, now: float, taken: Taken, told: Told) -> None:
+        """Count what others have used, as an answer shows it."""
+        limit = told.limit or self.limit
+        if told.remaining is None or told.remaining > limit:
+            return
+        # The server can have counted of ours what was in use when this request was sent, and what
+        # has been sent since; and at least what had been answered. The rest is somebody else's.
+        counted = limit - told.remaining
+        others = counted - taken.used - (self._sent - taken.number)
+        if others > 0:
+            self._shared_until = now + SHARED_WINDOWS * self.window
+        if others > len(self._others):
+            self._others.extend([now] * (others - len(self._others)))
+            self._others_told_by = taken.number
+        elif taken.number > self._others_told_by:
+            for _ in range(len(self._others) - max(0, counted - taken.answered - 1)):
+                self._others.popleft()
+
+    def _guess_limit(self, now: float) -> None:
+        """Take what was in use when a 429 came for the limit, as no answer tells it."""
+        self._used(now)
+        if self._answered:
+            before = self.limit if self._guess is None else self._guess[0]
+            self.limit = min(self.limit, len(self._answered))
+            self._guess = before, now + GUESS_HOLDS, self.penalties
 
     def penalise(self, now: float, seconds: float | None) -> None:
         """Shut the group after a 429; seconds of None or 0 say nothing of how long."""
-        self._penalty = seconds or max(MIN_PENALTY, self.window)
-        self.blocked_until = max(self.blocked_until, now + self._penalty)
+        asked = min(seconds, MAX_PENALTY) + CUT if seconds else max(MIN_PENALTY, self.window)
+        wait = max(asked, self._backoff)
+        self._penalty = max(self._penalty, wait)
+        self.blocked_until = max(self.blocked_until, now + wait)
         self._probing = True
         self.penalties += 1
 
     def view(self, now: float) -> GroupLimits:
-        """Give what is known at this moment."""
+        """Return what is known at this moment."""
         blocked = self.forecast(now, 0)
         remaining = 0 if blocked else self.limit - self._used(now)
         return GroupLimits(self.limit, self.window, remaining, blocked)
-
-
-class Limits:
-    """All groups of a quota, and which call counts in which."""
-
-    def __init__(self) -> None:
-        self._presets = dict(DEFAULTS)
-        self._groups: dict[str, Group] = {}
-        self._learned: dict[str, str] = {}
-        self._all_blocked_until = -inf
-
-    def add_presets(self, presets: Mapping[str, GroupLimits]) -> None:
-        """Use other limits for groups of which no answer has told the limits yet."""
-        self._presets |= presets
-        for name, preset in presets.items():
-            group = self._groups.get(name)
-            if group is not None and not group.learned:
-                group.limit, group.window = preset.limit, preset.window
-
-    def group(self, call: str, expected: str) -> Group:
-        """Give the group a call counts in: what its last answer said, or what is expected."""
-        return self._named(self._learned.get(call, expected))
-
-    def delay(self, group: Group, now: float, keep: int = 0) -> float:
-        """Give the seconds until a request of a group may be sent, as `Group.delay`.
-
-        One whose group is not known yet may turn out to be of any, so it waits for all.
-        """
-        if group is not self._groups.get(""):
-            return group.delay(now, keep)
-        return max(each.delay(now) for each in self._groups.values())
-
-    def settle(self, now: float, call: str, group: Group, taken: Taken, headers: Headers) -> Group:
-        """Count a request of a group as answered, and learn from the answer.
-
-        Returns:
-            The group it was counted in, which may be another than the expected one.
-        """
-        name = group_of(headers)
-        actual = group if name is None else self._named(name)
-        if actual is group:
-            group.settle(now, taken, headers)
-            return group
-        if name:
-            self._learned[call] = name
-            if len(self._learned) > MAX_CALLS:
-                del self._learned[next(iter(self._learned))]
-        group.unsent()
-        # It passed no gate of that group, so it is not the probe that ends a penalty.
-        actual.settle(now, attrs.evolve(actual.take(now), penalties=-1), headers)
-        return actual
-
-    def penalise(self, now: float, group: Group, headers: Headers) -> None:
-        """Shut a group after a 429, or all of them when the 429 names no group.
-
-        One without rate limit headers comes from another limit, of the account or of all.
-        """
-        if any(name.startswith("x-rate-limit-") for name in headers):
-            group.penalise(now, retry_after(headers))
-            return
-        for each in self._groups.values():
-            each.penalise(now, retry_after(headers))
-            self._all_blocked_until = max(self._all_blocked_until, each.blocked_until)
-
-    def view(self, now: float) -> dict[str, GroupLimits]:
-        """Return what is known of each group that is in use, by name."""
-        return {name: group.view(now) for name, group in self._groups.items() if name}
-
-    def _named(self, name: str) -> Group:
-        if name not in self._groups and len(self._groups) >= MAX_GROUPS:
-            name = ""
-        if name not in self._groups:
-            preset = self._presets.get(name, OTHERWISE)
-            self._groups[name] = Group(preset, self._all_blocked_until)
-        return self._groups[name]

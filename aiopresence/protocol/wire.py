@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..secret import Secret
 from . import convert
-from .limits import group_of, retry_after
+from .limit_headers import group_of, retry_after
 from .scrub import cleaned, masked
 
 T = TypeVar("T")

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from ..errors import RateLimited, UsageError
+from ..protocol.groups import GroupsView
 from ..protocol.limits import Group, GroupLimits
 from ..protocol.retry import DUPLICATE_REQUEST
 from ..protocol.wire import Request, Response, refusal
@@ -54,10 +55,14 @@ class Passage:
 
     def settle(self, response: Response) -> None:
         """End it with an answer: learn from it."""
-        now, limits = self._gate.clock.now(), self._shared.limits
-        group = limits.settle(now, self._call, self._group, self._taken, response.headers)
-        if response.status == 429 and refusal(response).error_code != DUPLICATE_REQUEST:
-            limits.penalise(now, group, response.headers)
+        self._shared.limits.settle(
+            self._gate.clock.now(),
+            self._call,
+            self._group,
+            self._taken,
+            response.headers,
+            refused=response.status == 429 and refusal(response).error_code != DUPLICATE_REQUEST,
+        )
         self._end()
 
     def lose(self) -> None:
@@ -134,7 +139,7 @@ class Gate:
 
     def view(self) -> dict[str, GroupLimits]:
         """Give what is known of each group at this moment, by name."""
-        return {**self._presets, **self._limits.view(self.clock.now())}
+        return GroupsView({**self._presets, **self._limits.view(self.clock.now())})
 
     def forecast(self, request: Request[Any]) -> float:
         """Give the seconds that a request would have to wait for the limits, at least."""

@@ -1,0 +1,88 @@
+"""Read what a response says about rate limits: headers in, values out.
+
+Source: RingCentral guide, "API rate limits"; RFC 9110 §10.2.3.
+"""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+import attrs
+
+Headers = Mapping[str, str]
+
+# RingCentral's documentation has both spellings.
+_PREFIXES = ("x-rate-limit-", "x-ratelimit-")
+# RingCentral's window is a minute. A longer one than this is a mistake, as one in milliseconds is.
+MAX_TOLD_WINDOW = 3600.0
+MAX_LIMIT = 10_000
+
+
+@attrs.frozen
+class Told:
+    """The rate limit of a group as a response states it; None where it states nothing usable.
+
+    Attributes:
+        limit: requests allowed in a window.
+        window: length of the window in seconds.
+        remaining: requests left in the window.
+    """
+
+    limit: int | None
+    window: float | None
+    remaining: int | None
+
+
+def read_limits(headers: Headers) -> Told:
+    """Return the limits in the headers of a response, which may be missing or wrong."""
+    limit, window, remaining = (_number(headers, name) for name in ("limit", "window", "remaining"))
+    return Told(
+        int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else None,
+        window if window and window <= MAX_TOLD_WINDOW else None,
+        None if remaining is None else int(remaining),
+    )
+
+
+def has_limits(headers: Headers) -> bool:
+    """Return whether a response has any rate limit header."""
+    return any(name.startswith(_PREFIXES) for name in headers)
+
+
+def group_name(text: str) -> str:
+    """Return the one spelling of a group's name: RingCentral's headers vary in case."""
+    return text.strip()[:64].capitalize()
+
+
+def group_of(headers: Headers) -> str | None:
+    """Return the group a response was counted in, or None when it does not say."""
+    names = (group_name(headers.get(f"{prefix}group", "")) for prefix in _PREFIXES)
+    return next(filter(None, names), None)
+
+
+def retry_after(headers: Headers) -> float | None:
+    """Return the seconds a response asks to wait, the longest if it says so twice; None if never.
+
+    A date is taken relative to the response's own Date: our wall clock may be wrong.
+    """
+    text = headers.get("retry-after", "")
+    waits = [float(t) for t in re.split(r"\s*,\s*", text.strip()) if re.fullmatch("[0-9]{1,9}", t)]
+    if waits:
+        return max(waits)
+    try:
+        until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _number(headers: Headers, name: str) -> float | None:
+    found = (_parsed(headers.get(prefix + name, "")) for prefix in _PREFIXES)
+    return next((number for number in found if number is not None), None)
+
+
+# Nearly every response says the same.
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> float | None:
+    text = text.strip()
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) else None
