@@ -95,7 +95,7 @@ class Follower:
         greeting, answer = next(self._frames), next(self._frames)
         asked = json.loads(answer)[0]["messageId"]
         self._gateway = Gateway(("all",), lambda: str(asked))
-        self._gateway.connected(0.0)
+        self._gateway.connected(0.0, 1.0)
         for frame in (greeting, answer):
             self._gateway.receive(0.0, frame)
         self._now = datetime.now(UTC)

@@ -68,7 +68,7 @@ class Line:
         """Connect; give the query."""
         self.now += after
         query = self.gateway.query(self.now, "ws")
-        self.gateway.connected(self.now)
+        self.gateway.connected(self.now, 1.0)
         return query
 
     def lose(self, after: float = 0.0, *, broken: bool = False) -> None:

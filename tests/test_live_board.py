@@ -189,7 +189,7 @@ async def test_without_a_connection_everything_is_stale_and_readable() -> None:
         await board.wait_ready()
         who = sandbox.user_ids[1]
         before = board[who]
-        down = sandbox.faults.add(Answer(503), path="wstoken", times=None)
+        down = sandbox.faults.add(Answer(503), path="ws", times=None)
         sandbox.gateway.cut()
         await asyncio.sleep(600)
         assert down.fired > 2

@@ -156,7 +156,7 @@ class World:
         if self.server.wire is None:
             query = self.gateway.query(self.now, "t")
             self.server.connect(query, willing=number % 4 != 0)
-            self.gateway.connected(self.now)
+            self.gateway.connected(self.now, 1.0)
 
     def cut(self, _: int) -> None:
         if self.server.wire is not None:

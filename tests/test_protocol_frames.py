@@ -166,13 +166,43 @@ def test_what_is_no_frame_cannot_be_read(text: str) -> None:
 def test_a_frame_is_read_whole() -> None:
     text = (
         '[{"type":"ServerNotification","messageId":"n","status":200,"headers":{},'
-        '"wsc":{"token":"canary","sequence":3}},{"body":{}},"more"]'
+        '"wsc":{"token":"canary","sequence":3}},{"body":{}}]'
     )
     wsc = Wsc("canary", 3)
-    frame = frames.read(text)
+    [frame] = frames.read(text)
     assert frame == Frame("ServerNotification", "n", 200, wsc, {"body": {}})
     assert "canary" not in repr([frame, frame.wsc, wsc, attrs.asdict(frame)["wsc"]["token"]])
-    assert frames.read('[{"type":"Heartbeat"}]') == Frame("Heartbeat", None, None, None, None)
+    assert frames.read('[{"type":"Heartbeat"}]') == [Frame("Heartbeat", None, None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[{"type":"A"},1,2,{"x":3}]', [("A", 1, False), ("A", 2, True), ("A", {"x": 3}, True)]),
+        ('[{"type":"A"},1,{"type":"B"},2]', [("A", 1, False), ("B", 2, False)]),
+        ('[{"type":"A"},1,{"type":"B"}]', [("A", 1, False), ("B", None, False)]),
+        (
+            '[{"type":"A"},1,{"type":"B"},{"type":"C"},2,3]',
+            [("A", 1, False), ("B", None, False), ("C", 2, False), ("C", 3, True)],
+        ),
+        # The second element is a body whatever it looks like, and so is one with a body of its own.
+        (
+            '[{"type":"A"},{"type":"B"},{"type":"C","body":{}}]',
+            [("A", {"type": "B"}, False), ("A", {"type": "C", "body": {}}, True)],
+        ),
+        ('[{"type":"A"},1,{"type":5}]', [("A", 1, False), ("A", {"type": 5}, True)]),
+    ],
+)
+def test_further_elements_are_further_frames(text: str, expected: list[Any]) -> None:
+    found = [(frame.type, frame.body, frame.is_extra) for frame in frames.read(text)]
+    assert found == expected
+
+
+def test_the_number_of_elements_is_bounded() -> None:
+    elements = ",1" * frames.MAX_ELEMENTS
+    assert len(frames.read(f'[{{"type":"A"}}{elements}]')) == frames.MAX_ELEMENTS
+    with pytest.raises(DecodeError):
+        frames.read(f'[{{"type":"A"}}{elements},1]')
 
 
 def test_what_is_written_is_exact() -> None:

@@ -1,5 +1,6 @@
 """The event session without a network: exact frames, exact results, time as an argument."""
 
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -9,6 +10,7 @@ from gateway_line import (
     EXTENSION,
     INCOMPLETE,
     LOST,
+    UNREADABLE,
     Line,
     answer,
     asked,
@@ -143,9 +145,9 @@ def test_recovery_is_asked_for_while_it_can_succeed_ws03_ws04(
 ) -> None:
     line = Line().live(recoveryTimeout=timeout)
     line.hear(notification(1, **wsc(2)), after=5.0)
-    # What counts is the last frame, not when the loss was noticed.
+    # What counts is the disconnect, not the last frame.
     line.lose(25.0)
-    query = line.connect(after - 25.0)
+    query = line.connect(after)
     assert query == {"access_token": "ws"} | ({"wsc": "t.2"} if asks else {})
 
 
@@ -162,10 +164,9 @@ def test_a_number_that_makes_no_sense_was_not_said_ws04(value: Any) -> None:
     assert [f[0]["type"] for f in line.said()] == ["Heartbeat"]
     assert silence(line, 1e6) == "it has lived long enough"
     assert line.now == 1000.0 + 82_080.0
-    heard_at = line.gateway.heard_at
+    heard_at, lost_at = line.gateway.heard_at, line.now
     line.lose()
-    line.now = heard_at
-    assert "wsc" not in line.gateway.query(heard_at + 180.0, "ws")
+    assert "wsc" not in line.gateway.query(lost_at + 180.0, "ws")
     line.recover(179.0, recoveryBufferSize=value)
     told = [gaps(line.hear(notification(number))) for number in range(1, 101)]
     assert told == [[]] * 99 + [[Gap(INCOMPLETE, heard_at)]]
@@ -299,11 +300,11 @@ def test_a_refusal_that_may_pass_ends_the_connection_ws19(
     assert line.hear(error(code, status, "m1", kind)) == []
     shown = code if isinstance(code, str) else "an error without a code"
     assert line.ending() == f"the gateway reported {shown}"
-    assert line.gateway.renew is renew
+    assert line.gateway.refused is renew
     line.lose()
     assert line.gateway.delay(0.0) == wait
     assert line.ending() is None
-    assert line.gateway.renew is renew
+    assert line.gateway.refused is renew
 
 
 @pytest.mark.parametrize("code", ["WSG-902", "WSG-903"])
@@ -339,7 +340,7 @@ def test_codes_that_nobody_knows_do_not_fill_the_memory() -> None:
 def test_a_token_that_is_refused_while_live_is_renewed_ws25() -> None:
     line = Line().live()
     assert line.hear(error("OAU-128", 401)) == []
-    assert line.gateway.renew
+    assert line.gateway.refused
     assert line.ending() == "the gateway reported OAU-128"
 
 
@@ -354,7 +355,7 @@ def test_details_that_refuse_ws16(status: int, expected: type[ApiError] | None) 
     if expected is None:
         assert line.hear(refusal) == []
         assert line.ending() == "the gateway reported X-1"
-        assert line.gateway.renew is (status == 401)
+        assert line.gateway.refused is (status == 401)
     else:
         with pytest.raises(expected):
             line.hear(refusal)
@@ -368,7 +369,7 @@ def test_an_error_before_details_is_about_the_connection_ws16() -> None:
     with pytest.raises(PermissionDenied):
         line.hear(error("CMN-401", 403, "whatever"))
     line.hear(error("OAU-128"))
-    assert line.gateway.renew
+    assert line.gateway.refused
 
 
 # Time.
@@ -473,7 +474,7 @@ def test_waits_double_up_to_two_minutes_with_full_jitter_ws21() -> None:
     assert line.gateway.delay(1.0) == 120.0
 
 
-@pytest.mark.parametrize(("held", "wait"), [(59.9, 32.0), (60.0, 1.0), (6e4, 1.0)])
+@pytest.mark.parametrize(("held", "wait"), [(9.9, 32.0), (10.0, 1.0), (6e4, 1.0)])
 def test_a_connection_that_held_on_starts_the_waits_afresh_ws21(held: float, wait: float) -> None:
     line = Line()
     for _ in range(5):
@@ -481,6 +482,38 @@ def test_a_connection_that_held_on_starts_the_waits_afresh_ws21(held: float, wai
     line.live()
     line.lose(held)
     assert line.gateway.delay(1.0) == wait
+
+
+def test_connections_that_are_cut_every_fifteen_seconds_never_wait_long_ws21() -> None:
+    line = Line().live()
+    for number in range(100):
+        line.lose(15.0)
+        assert line.gateway.delay(1.0) == 1.0
+        if number % 2:
+            line.hear([{"type": "Heartbeat", "messageId": line.recover(1.0)}])
+        else:
+            line.connect(1.0)
+            line.hear(details("Failed"))
+            line.hear(answer(line.last_id()))
+
+
+@pytest.mark.parametrize("held", [0.1, 5.0, 9.9])
+def test_connections_that_are_cut_at_once_wait_longer_and_longer_ws21(held: float) -> None:
+    line, waits = Line().live(), []
+    for _ in range(4):
+        line.lose(held)
+        waits.append(line.gateway.delay(1.0))
+        line.hear([{"type": "Heartbeat", "messageId": line.recover(1.0)}])
+    assert waits == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_connection_that_never_subscribed_is_no_success_ws21() -> None:
+    line = Line()
+    for waits in (1.0, 2.0, 4.0):
+        line.connect()
+        line.hear(details())
+        line.lose(29.0)
+        assert line.gateway.delay(1.0) == waits
 
 
 def test_a_connection_without_details_does_not_count_as_held_ws21() -> None:
@@ -501,3 +534,136 @@ def test_what_the_server_asks_for_is_the_least_wait_ws16() -> None:
     assert line.gateway.delay(1.0) == 4.0
     line.connect()
     assert line.gateway.delay(0.0) == 0.0
+
+
+def test_every_wait_has_a_reason() -> None:
+    line = Line()
+    line.gateway.failed(7.5, "Retry-After")
+    assert line.gateway.delay_reason(line.gateway.delay(1.0)) == "Retry-After"
+    for _ in range(4):
+        line.gateway.failed()
+    assert line.gateway.delay_reason(line.gateway.delay(1.0)) == "back-off, failure 5 in a row"
+    line = Line().live()
+    line.hear(error("CMN-301", 429))
+    line = asked()
+    line.hear(error("CMN-301", 429, "m1"))
+    line.lose()
+    reason = line.gateway.delay_reason(line.gateway.delay(1.0))
+    assert reason == "the gateway reported CMN-301"
+
+
+# Frames of more elements than are documented.
+
+
+def test_every_notification_in_a_frame_is_processed() -> None:
+    line = Line().live()
+    first, second = notification(1), notification(2)
+    assert uuids(line.hear([*first, second[1]])) == ["u1", "u2"]
+    assert uuids(line.hear([*notification(3), *notification(4), notification(5)[1]])) == [
+        *("u3", "u4", "u5")
+    ]
+    assert uuids(line.hear([{"type": "Heartbeat", "messageId": "x"}, {}, first[1]])) == []
+    assert uuids(line.hear([{"type": "Heartbeat"}, None, *notification(6)])) == ["u6"]
+    assert line.remarks() == []
+
+
+@pytest.mark.parametrize("more", [{"event": "x"}, {"uuid": "u2", "body": None}])
+def test_a_further_notification_that_cannot_be_read_is_a_gap(more: dict[str, Any]) -> None:
+    line = Line().live()
+    told = line.hear([*notification(1), more, notification(3)[1]], after=3.0)
+    assert uuids(told) == ["u1", "u3"]
+    assert gaps(told) == [Gap(UNREADABLE, 1000.0)]
+    assert "could not be read" in line.remarks()[0]
+
+
+@pytest.mark.parametrize("more", [None, 5, "x", [], {}, {"headers": {}}])
+def test_a_further_element_that_is_no_notification_is_remarked_once(more: Any) -> None:
+    line = Line().live()
+    for number in range(100):
+        assert uuids(line.hear([*notification(number), more])) == [f"u{number}"]
+    assert line.ending() is None
+    assert line.remarks() == [
+        "a frame has more than two elements; what is no notification was ignored"
+    ]
+
+
+def test_an_answer_to_a_batch_is_unreadable_and_reported() -> None:
+    line = Line().live()
+    text = '[{"type":"ClientRequest","messageId":"b","status":207},--Boundary\r\nX: y\r\n\r\n{}]'
+    assert gaps(line.hear(text)) == [Gap(UNREADABLE, 1000.0)]
+    assert len(line.remarks()) == 1
+
+
+# Keep-alive.
+
+
+def pings_at(chance: float) -> list[float]:
+    """Return when a connection pings, while everybody hears the same event now and then."""
+    line, times = Line(), []
+    line.gateway.connected(line.now, chance)
+    line.hear(details())
+    line.hear(answer("m1"))
+    while line.now < 1200.0:
+        before, line.now = line.now, line.gateway.due_at
+        if before < 1100.0 <= line.now:
+            line.now = 1100.0
+            line.hear(notification(1))
+            continue
+        line.gateway.tick(line.now)
+        if line.gateway.ping:
+            times.append(line.now)
+            line.gateway.ping = False
+        line.gateway.ponged(line.now)
+    return times
+
+
+def test_connections_that_were_opened_together_do_not_ping_together() -> None:
+    times = [pings_at(number / 500) for number in range(500)]
+    first = [each[0] for each in times]
+    assert max(first) - min(first) > 9.0
+    # Nor after something that all of them have heard.
+    after = [next(at for at in each if at > 1100.0) for each in times]
+    assert max(after) - min(after) > 9.0
+    assert max(first) <= 1020.0
+    for each in times:
+        assert max(b - a for a, b in pairwise(each)) <= 40.0
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
+def test_a_dead_peer_is_found_in_25_seconds_at_any_pace(chance: float) -> None:
+    line = Line()
+    line.gateway.connected(line.now, chance)
+    line.hear(details())
+    line.hear(answer("m1"))
+    while line.ending() is None:
+        line.now = line.gateway.due_at
+        line.tick()
+    assert line.now - 1000.0 <= 25.0
+
+
+# What counts as a refusal of the filters.
+
+
+def is_about_filters(line: Line) -> bool:
+    return line.gateway.filters_refused
+
+
+def test_only_the_answer_to_our_subscription_is_about_its_filters() -> None:
+    line = asked()
+    with pytest.raises(InvalidRequest):
+        line.hear(error("SUB-508", 400, "m1"))
+    line.lose()
+    assert is_about_filters(line)
+    line.connect(1.0)
+    assert not is_about_filters(line)
+    with pytest.raises(InvalidRequest):
+        line.hear(error("CMN-101", 400))
+    assert not is_about_filters(line)
+
+
+def test_a_subscription_all_of_whose_filters_are_disabled_is_not_continued() -> None:
+    line = asked()
+    with pytest.raises(PermissionDenied):
+        line.hear(answer("m1", disabledFilters=disabled(ACCOUNT)))
+    line.lose(1.0)
+    assert "wsc" not in line.connect(1.0)

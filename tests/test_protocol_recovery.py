@@ -5,7 +5,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from gateway_line import INCOMPLETE, LOST, Line, answer, details, gaps, notification, uuids, wsc
+from gateway_line import (
+    INCOMPLETE,
+    LOST,
+    Line,
+    answer,
+    details,
+    error,
+    gaps,
+    notification,
+    silence,
+    uuids,
+    wsc,
+)
 from hypothesis import given, strategies as st
 
 from aiopresence import PresenceEvent
@@ -298,29 +310,51 @@ def replay(recovery: Recovery, numbers: range, minute: int | None) -> list[Gap]:
 
 def test_what_is_older_than_the_connection_is_replayed_even_after_the_marker_ws02() -> None:
     recovery = lost()
-    assert recovery.resume(120.0, None, "m", 100, moment(20)) == []
+    recovery.learn_time(119.0, moment(20))  # The creation time of the connection.
+    assert recovery.resume(120.0, None, "m", 100) == []
     assert replay(recovery, range(1, 51), 10) == []
     recovery.echoed("m")
     assert replay(recovery, range(51, 100), 10) == []
     # Live ones between do not count.
-    assert replay(recovery, range(200, 300), 20) == []
+    assert replay(recovery, range(200, 300), 21) == []
     assert replay(recovery, range(300, 400), None) == []
     assert replay(recovery, range(100, 101), 10) == [Gap(INCOMPLETE, 100.0)]
     assert replay(recovery, range(101, 200), 10) == []
 
 
-def test_the_creation_time_of_the_session_s_first_connection_says_nothing_ws02() -> None:
-    recovery = lost(newest=5)
-    assert recovery.resume(120.0, None, "m", 100, moment(1)) == []
-    assert replay(recovery, range(1, 100), 10) == []
+@pytest.mark.parametrize("created", [None, 1, 5])
+def test_a_replay_after_the_marker_is_known_without_the_time_of_the_connection_ws02(
+    created: int | None,
+) -> None:
+    """The gateway may repeat the creation time of the session's first connection, or give none."""
+    recovery = lost(newest=5)  # It came at 90, so at 120 it is half past that minute.
+    recovery.learn_time(119.0, None if created is None else moment(created))
+    assert recovery.resume(120.0, None, "m", 100) == []
     recovery.echoed("m")
-    # Late by the wall clock, but nobody said that they are of the replay.
-    assert replay(recovery, range(100, 300), 0) == []
+    assert replay(recovery, range(200, 400), 6) == []
+    assert replay(recovery, range(1, 100), 5) == []
+    assert replay(recovery, range(100, 101), 5) == [Gap(INCOMPLETE, 100.0)]
+
+
+def test_a_replay_after_the_marker_that_joins_on_is_complete_ws02() -> None:
+    recovery = lost(newest=5)
+    recovery.resume(120.0, None, "m", 10)
+    recovery.echoed("m")
+    assert replay(recovery, range(50), 5) == []
+
+
+def test_a_cut_after_a_late_replay_is_reported_ws02() -> None:
+    recovery = lost(newest=5)
+    recovery.resume(120.0, None, "m", 10)
+    recovery.echoed("m")
+    assert replay(recovery, range(1, 3), 5) == []
+    recovery.lose(140.0)
+    assert recovery.resume(150.0, None, "n", 10) == [Gap(INCOMPLETE, 140.0)]
 
 
 def test_another_heartbeat_is_not_the_marker() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 3, None)
+    recovery.resume(120.0, None, "m", 3)
     for marker in (None, "x", ""):
         recovery.echoed(marker)
     assert replay(recovery, range(1, 4), 10) == [Gap(INCOMPLETE, 100.0)]
@@ -328,21 +362,21 @@ def test_another_heartbeat_is_not_the_marker() -> None:
 
 def test_an_event_without_an_id_is_always_new_and_counts() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 2, None)
+    recovery.resume(120.0, None, "m", 2)
     assert recovery.take(121.0, PresenceEvent()) == (True, [])
     assert recovery.take(121.0, PresenceEvent()) == (True, [Gap(INCOMPLETE, 100.0)])
 
 
 def test_an_event_that_comes_twice_in_one_replay_does_not_join_on() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 3, None)
+    recovery.resume(120.0, None, "m", 3)
     told = [recovery.take(121.0, event(number)) for number in (1, 1, 2)]
     assert told == [(True, []), (False, []), (True, [Gap(INCOMPLETE, 100.0)])]
 
 
 def test_a_buffer_of_one_is_full_with_one() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 1, None)
+    recovery.resume(120.0, None, "m", 1)
     assert recovery.take(121.0, event(1)) == (True, [Gap(INCOMPLETE, 100.0)])
 
 
@@ -379,7 +413,7 @@ def test_every_event_is_given_once_however_it_is_repeated_ws06(parts: list[list[
     for part in parts:
         given_out += [n for n in part if recovery.take(0.0, event(n))[0]]
         recovery.lose(0.0)
-        recovery.resume(1.0, None, "m", 10, None)
+        recovery.resume(1.0, None, "m", 10)
     assert given_out == [*dict.fromkeys(n for part in parts for n in part)]
 
 
@@ -388,10 +422,142 @@ def test_a_replay_before_the_greeting_proves_nothing() -> None:
     line.hear(notification(1))
     line.lose(1.0)
     line.connect(1.0)
-    line.hear("garbage")  # That was ConnectionDetails.
-    for number in range(50, 60):
-        line.hear(notification(number))
-    line.lose(10.0)
-    line.connect(1.0)
+    line.hear(notification(50))
     told = line.hear(details("Successful"))
     assert [gap.reason for gap in told if isinstance(gap, Gap)] == ["RecoveryIncomplete"]
+
+
+# A token for recovery that is refused.
+
+REFUSALS: dict[str, list[Any]] = {
+    "WSG-400 without a status": [error("WSG-400")],
+    "WSG-400 with a status": [error("WSG-400", 400)],
+    "WSG-400 with status 200": [error("WSG-400", 200)],
+    "another error": [error("CMN-102", 404)],
+    "a forbidden one": [error("CMN-401", 403)],
+    "a refused token": [error("OAU-128", 401)],
+    "an error without a code": [error(None)],
+    "details with a status": [[details(status=400)[0], {"errorCode": "WSG-400"}]],
+    "a close": [],
+    "another frame and a close": [[{"type": "Unheard"}]],
+    "garbage and a close": ["garbage"],
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_token_for_recovery_is_not_sent_again_after_it_was_refused(case: str) -> None:
+    line = Line().live()
+    lost_at = line.now
+    line.lose(1.0)
+    assert "wsc" in line.connect(1.0)
+    told = [each for frame in REFUSALS[case] for each in line.hear(frame)]
+    assert told == []
+    if "close" not in case:
+        assert line.ending() is not None
+    line.lose(1.0)
+    assert "wsc" not in line.connect(1.0)
+    line.hear(details())
+    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, lost_at)]
+    line.lose(1.0)
+    assert line.connect(1.0)["wsc"] == "t.1"
+
+
+def test_silence_in_place_of_connection_details_refuses_the_token() -> None:
+    line = Line().live()
+    line.lose(1.0)
+    assert "wsc" in line.connect(1.0)
+    assert line.tick(10.0) == "no greeting in time"
+    line.lose()
+    assert "wsc" not in line.connect(1.0)
+
+
+def test_a_late_refusal_of_the_token_is_one_too() -> None:
+    line = Line().live()
+    line.lose(1.0)
+    line.recover()
+    assert line.hear(error("WSG-400")) == []
+    assert line.ending() == "the gateway reported WSG-400"
+    line.lose(1.0)
+    assert "wsc" not in line.connect(1.0)
+
+
+def test_an_address_that_the_server_refuses_is_not_sent_again() -> None:
+    line = Line().live()
+    line.lose(1.0)
+    assert "wsc" in line.gateway.query(line.now, "ws")
+    line.gateway.address_refused()
+    line.gateway.failed()
+    assert "wsc" not in line.connect(1.0)
+
+
+def test_a_network_that_is_down_refuses_nothing() -> None:
+    line = Line().live()
+    line.lose(1.0)
+    for _ in range(5):
+        assert "wsc" in line.gateway.query(line.now, "ws")
+        line.gateway.failed()
+    line.recover()
+
+
+# The time of a disconnect.
+
+
+@pytest.mark.parametrize(("after", "asks"), [(179.9, True), (180.0, False)])
+def test_the_time_for_a_recovery_is_measured_from_the_disconnect(after: float, asks: bool) -> None:
+    line = Line().live()
+    line.lose(24.0)  # 24 quiet seconds after the last frame.
+    for wait in (100.0, after - 100.0):
+        line.now += wait
+        query = line.gateway.query(line.now, "ws")
+        line.gateway.failed()
+    assert ("wsc" in query) is asks
+
+
+@pytest.mark.parametrize(("after", "asks"), [(154.9, True), (155.0, False)])
+def test_a_peer_that_fell_silent_was_lost_when_it_was_last_heard(after: float, asks: bool) -> None:
+    line = Line().live()
+    assert line.tick(20.0) is None
+    assert line.tick(5.0) == "no pong in time"
+    line.lose()
+    assert ("wsc" in line.connect(after)) is asks
+
+
+def test_a_connection_that_ended_while_this_machine_slept_was_lost_before() -> None:
+    line = Line().live()
+    line.lose(300.0)  # The end of it was seen, but when it was is not known.
+    assert "wsc" not in line.connect(1.0)
+
+
+# The echo of the marker.
+
+
+def test_without_an_echo_in_time_there_is_a_gap() -> None:
+    line = Line().live()
+    lost_at = line.now
+    line.lose(1.0)
+    marker = line.recover()
+    line.now += 9.9
+    assert line.gateway.tick(line.now) == []
+    assert not line.is_live()
+    line.now += 0.1
+    assert line.gateway.due_at == line.now
+    assert line.gateway.tick(line.now) == [Gap(INCOMPLETE, lost_at)]
+    assert line.ending() is None
+    assert line.is_live()
+    # Late.
+    assert line.hear([{"type": "Heartbeat", "messageId": marker}]) == []
+    assert uuids(line.hear(notification(1))) == ["u1"]
+    assert silence(line, line.now + 60.0) is None
+
+
+def test_an_echo_in_time_or_a_gap_before_leaves_nothing_to_report() -> None:
+    for full in (False, True):
+        line = Line().live()
+        line.lose(1.0)
+        marker = line.recover(recoveryBufferSize=1)
+        if full:
+            assert len(gaps(line.hear(notification(1)))) == 1
+        else:
+            line.hear([{"type": "Heartbeat", "messageId": marker}])
+        line.now += 10.0
+        assert line.gateway.tick(line.now) == []

@@ -20,8 +20,8 @@ def response(**said: Any) -> Response:
 
 
 def test_the_token_is_read_and_never_shown() -> None:
-    token = wstoken.read(response(expires_in=600), PLATFORM)
-    assert token == wstoken.WsToken("wss://ws-api.ringcentral.com/ws", "canary")
+    token = wstoken.read(response(expires_in=600), PLATFORM, 0.0)
+    assert token == wstoken.WsToken("wss://ws-api.ringcentral.com/ws", "canary", 480.0)
     assert "canary" not in repr([token, token.ws_access_token])
 
 
@@ -48,7 +48,7 @@ def test_the_token_is_read_and_never_shown() -> None:
     ],
 )
 def test_the_server_s_own_gateway_is_gone_to_ws23(server: str, uri: str) -> None:
-    assert wstoken.read(response(uri=uri), server).uri == uri
+    assert wstoken.read(response(uri=uri), server, 0.0).uri == uri
 
 
 FOREIGN = [
@@ -110,7 +110,7 @@ FOREIGN = [
 def test_nothing_else_is_gone_to_ws23(uri: str) -> None:
     for server in (PLATFORM, DEVTEST):
         with pytest.raises(SessionLost) as caught:
-            wstoken.read(response(uri=uri), server)
+            wstoken.read(response(uri=uri), server, 0.0)
         assert "canary" not in str(caught.value)
         assert not uri or uri not in str(caught.value)
 
@@ -118,7 +118,7 @@ def test_nothing_else_is_gone_to_ws23(uri: str) -> None:
 @pytest.mark.parametrize("name", ["evil.com%2f", "a;b", "*", "a%00", "a,b", "evil.com&"])
 def test_a_name_that_no_host_has_is_not_looked_up_ws23(name: str) -> None:
     with pytest.raises(SessionLost):
-        wstoken.read(response(uri=f"wss://{name}.ringcentral.com/ws"), PLATFORM)
+        wstoken.read(response(uri=f"wss://{name}.ringcentral.com/ws"), PLATFORM, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -145,22 +145,22 @@ def test_a_name_that_no_host_has_is_not_looked_up_ws23(name: str) -> None:
 )
 def test_nor_from_another_server_ws23(server: str, uri: str) -> None:
     with pytest.raises(SessionLost):
-        wstoken.read(response(uri=uri), server)
+        wstoken.read(response(uri=uri), server, 0.0)
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"[]", b"null", b"5", b"{}", b'{"uri":"wss://x"}'])
 def test_an_answer_without_a_token_cannot_be_read(body: bytes) -> None:
     with pytest.raises(DecodeError):
-        wstoken.read(Response(200, {}, body), PLATFORM)
+        wstoken.read(Response(200, {}, body), PLATFORM, 0.0)
 
 
 @pytest.mark.parametrize("value", [None, 5, "", [], {}, "a b", "ü", "a\r\nb"])
 def test_a_token_that_is_none_cannot_be_read(value: Any) -> None:
     with pytest.raises(DecodeError, match="ws_access_token"):
-        wstoken.read(response(ws_access_token=value), PLATFORM)
+        wstoken.read(response(ws_access_token=value), PLATFORM, 0.0)
 
 
 @pytest.mark.parametrize("value", [None, 5, [], {}, True])
 def test_an_address_that_is_none_cannot_be_read(value: Any) -> None:
     with pytest.raises(DecodeError, match="uri"):
-        wstoken.read(response(uri=value), PLATFORM)
+        wstoken.read(response(uri=value), PLATFORM, 0.0)

@@ -21,14 +21,12 @@ from aiopresence import (
     PresenceEvent,
     Resync,
     ResyncReason,
-    ServerError,
     SubscriptionStatus,
     UsageError,
     filters,
 )
 from aiopresence.sandbox import Answer, Fault, Hang, Reset, Sandbox
 from aiopresence.webhooks import WebhookSubscription
-from aiopresence.webhooks.calls import may_pass
 
 SUBSCRIPTION = "/restapi/v1.0/subscription"
 
@@ -215,7 +213,7 @@ async def test_making_it_anew_is_tried_until_it_works(
     ("status", "code", "kind"),
     [(403, "CMN-401", PermissionDenied), (400, "SUB-508", InvalidRequest)],
 )
-async def test_a_refusal_for_good_surfaces_where_the_user_waits(
+async def test_a_refusal_that_a_second_check_confirms_surfaces_where_the_user_waits(
     sandbox: Sandbox,
     session: Session,
     receiver: Receiver,
@@ -227,15 +225,35 @@ async def test_a_refusal_for_good_surfaces_where_the_user_waits(
     body = f'{{"errorCode": "{code}"}}'.encode()
     subscription = receiver.subscribe(session, caller.url)
     await subscription.__aenter__()
-    sandbox.faults.add(Answer(status, body), path=SUBSCRIPTION, method="POST")
+    rule = sandbox.faults.add(Answer(status, body), path=SUBSCRIPTION, method="POST", times=2)
     sandbox.webhooks.expire(subscription.info.id or "")
     await receiver.clock.advance(300)
+    await until(partial(_failed, subscription, 1))
+    await receiver.clock.advance(59)
+    assert rule.fired == 1
+    await receiver.clock.advance(1)
     with pytest.raises(kind):
         await subscription.wait_closed()
     with pytest.raises(kind):
         await subscription.__aexit__(None, None, None)
     with pytest.raises(kind):
         await subscription.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "fault", [Answer(403), Answer(400), Answer(404), Answer.error(400, "SUB-505", "Too many")]
+)
+async def test_a_refusal_that_passes_within_a_minute_does_not_end_a_subscription(
+    sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller, fault: Answer
+) -> None:
+    async with receiver.subscribe(session, caller.url) as subscription:
+        rule = sandbox.faults.add(fault, path=SUBSCRIPTION, method="POST")
+        sandbox.webhooks.expire(subscription.info.id or "")
+        await receiver.clock.advance(300)
+        await until(lambda: rule.fired)
+        await until(partial(_failed, subscription, 1))
+        await receiver.clock.advance(60)
+        await until(lambda: receiver.seen)
 
 
 async def test_filters_without_permission_are_shown_and_when_all_are_it_is_refused(
@@ -480,8 +498,3 @@ async def test_a_session_that_is_closed_ends_the_subscription_for_good(
             await subscription.wait_closed()
         with pytest.raises(UsageError):
             await subscription.__aexit__(None, None, None)
-
-
-def test_server_errors_are_not_for_good() -> None:
-    assert may_pass(ServerError(500))
-    assert not may_pass(PermissionDenied(403))

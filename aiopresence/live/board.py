@@ -20,7 +20,6 @@ from ..models import (
 from ..models.inputs import as_id
 from ..protocol.board import REFUSED
 from ..protocol.gateway import Subscribed
-from ..protocol.retry import Patience
 from ..transport.socket import Socket, Told
 from .changes import Changes
 from .keeper import Keeper
@@ -244,23 +243,26 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
                 without = self._strangers
                 _log.warning("events are followed without those that cannot be: %s", refusal)
                 self._is_begun = False
+                patience = self._socket.patience
                 self._socket = self._connect(without)
+                # What has worked is not given up because one id of it is gone.
+                self._socket.patience = patience
 
     async def _find(self, ids: frozenset[str]) -> bool:
         """Read some ids, however often that takes; tell whether one of them cannot be."""
-        patience, failures = Patience(), 0
+        clock, failures = self._reader.clock, 0
         while True:
             try:
                 async with aclosing(self._reader.batches(sorted(ids))) as changes:
                     async for change in changes:
                         self._tell(change)
             except PresenceError as error:
-                least = patience.wait(error)
+                least = self._keeper.patience.wait(error, clock.now())
                 if least is None:
                     raise
                 failures += 1
                 _log.warning("the board could not be read, trying again: %s", error)
-                await self._reader.clock.wait(asyncio.Event(), max(least, waits(failures)))
+                await clock.wait(asyncio.Event(), max(least, waits(failures)))
             else:
                 return bool(ids & self._strangers)
 

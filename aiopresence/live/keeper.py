@@ -43,7 +43,8 @@ class Keeper:
         self._board = reader.board
         self._refresh = refresh
         self._tell = tell
-        self._patience = Patience()
+        # Shared with whoever else reads into the board.
+        self.patience = Patience()
         self._failures = 0
         self._retry_at = inf
         self._read_at = -inf
@@ -82,13 +83,13 @@ class Keeper:
         try:
             await self._read()
         except PresenceError as error:
-            least = self._patience.wait(error)
+            least = self.patience.wait(error, self._reader.clock.now())
             if least is None:
                 raise
             wait = max(least, waits(self._failures + 1))
             _log.warning("the board could not be read, trying again: %s", error)
         else:
-            self._patience.worked()
+            self.patience.worked()
         if self._board.has_failed:
             self._failures += 1
             self._retry_at = self._reader.clock.now() + (wait or waits(self._failures))

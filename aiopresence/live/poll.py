@@ -93,7 +93,7 @@ async def poll(
                 async for change in changes:
                     yield change
         except PresenceError as error:
-            least = patience.wait(error)
+            least = patience.wait(error, clock.now())
             if least is None:
                 raise
             failures += 1

@@ -16,6 +16,8 @@ from .wire import Response, refusal_of
 # The largest frame that is read. An answer to a subscription repeats its filters: some 2,000 of
 # them have been seen, which are 200 KB.
 MAX_FRAME = 1024 * 1024
+# The documented number is two.
+MAX_ELEMENTS = 1000
 SUBSCRIPTION_PATH = "/restapi/v1.0/subscription"
 # A token for recovery travels in a URL.
 _MAX_WSC = 4096
@@ -43,7 +45,8 @@ class Frame:
         message_id: ties an answer to what was sent; None when there is none.
         status: an HTTP status; None when there is none.
         wsc: None when there is none, or none that can be used.
-        body: parsed JSON, whatever it is.
+        body: parsed JSON, whatever it is; None when there is none.
+        is_extra: whether it is a further body of the frame before it.
     """
 
     type: str
@@ -51,26 +54,52 @@ class Frame:
     status: int | None
     wsc: Wsc | None
     body: Any = attrs.field(repr=False)
+    is_extra: bool = False
 
 
-def read(text: str) -> Frame:
-    """Read a frame.
+def read(text: str) -> list[Frame]:
+    """Parse the text of a frame.
+
+    The documentation knows one meta object and one body. Should more follow, each further element
+    is the body of another frame: of its own meta object, if one comes before it, else of the last.
 
     Raises:
         DecodeError: it is not JSON, or not an array that begins with an object with a type.
     """
     parts = convert.parse(text.encode(errors="surrogatepass"))
-    meta = parts[0] if isinstance(parts, list) and parts else None
-    kind = meta.get("type") if isinstance(meta, dict) else None
-    if not isinstance(meta, dict) or not isinstance(kind, str):
+    elements: list[Any] = parts if isinstance(parts, list) and parts else [None]
+    meta, *rest = elements
+    if not _is_meta(meta):
         raise DecodeError("not a frame of the gateway")
+    if len(rest) > MAX_ELEMENTS:
+        raise DecodeError(f"a frame of more than {MAX_ELEMENTS} elements")
+    if len(rest) < 2:
+        return [_frame(meta, *rest)]
+    found = [_frame(meta, rest[0])]
+    waiting = False  # Whether the meta object has no body yet.
+    for part in rest[1:]:
+        if _is_meta(part) and "body" not in part:
+            found += [_frame(meta)] if waiting else []
+            meta, waiting = part, True
+        else:
+            found.append(_frame(meta, part, is_extra=not waiting))
+            waiting = False
+    return [*found, _frame(meta)] if waiting else found
+
+
+def _is_meta(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("type"), str)
+
+
+def _frame(meta: Any, body: Any = None, *, is_extra: bool = False) -> Frame:
     message_id, status = meta.get("messageId"), meta.get("status")
     return Frame(
-        kind,
+        meta["type"],
         message_id if isinstance(message_id, str) else None,
         status if type(status) is int else None,
         _wsc(meta.get("wsc")),
-        parts[1] if len(parts) > 1 else None,
+        body,
+        is_extra,
     )
 
 

@@ -3,12 +3,21 @@
 A machine without I/O. Whoever drives it tells it of connections, frames and the time, sends what
 is in `outbox`, closes the connection when `ending` says why, and connects again after `delay`.
 
+Theory: the gateway keeps the session of a lost connection for `recovery_timeout` seconds from the
+disconnect, and continues it for a connection whose address carries the session's token (wsc). So:
+
+- A disconnect that was seen is dated by when it was seen. When the peer fell silent, or this
+  machine slept, it may have been at any time since the last sign of life: that is its date then.
+- A connection that carried the token and ended before ConnectionDetails, or got an error instead,
+  counts as refused because of the token. The token is not sent again: the next connection makes a
+  new subscription, and a Gap is due.
+- After a recovery the session counts as complete once the heartbeat that was sent after
+  ConnectionDetails is echoed; without an echo in time there is a Gap.
+
 Source: RingCentral guide, "WebSockets". Times are monotonic seconds, given by the caller.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
 from math import inf
 from typing import Any
 
@@ -16,48 +25,33 @@ import attrs
 
 from ..errors import ApiError, DecodeError, PermissionDenied, one_line
 from ..models import PresenceEvent, ResyncReason, SubscriptionInfo
-from . import convert, events, frames
+from . import event_details, events, frames
+from .event_details import Terms
 from .frames import Frame
+from .reconnect import STABLE_AFTER, Reconnect
 from .recovery import Gap, Recovery
 
-# A dead peer is found in 25 s: so long after the last sign of life we ask for one, and wait.
+# A dead peer is found in 25 s: at most so long after the last sign of life we ask for one, and
+# wait. Each connection has a pace of its own from half of this to all of it, since thousands that
+# hear the same events would otherwise ask in the same instant.
 PING_EVERY, PONG_WITHIN = 20.0, 5.0
-GREETED_WITHIN, ANSWERED_WITHIN = 10.0, 30.0
+GREETED_WITHIN, ANSWERED_WITHIN, ECHOED_WITHIN = 10.0, 30.0, 10.0
 # Pings do not count as activity there, so heartbeats go three times as often as they must.
 HEARTBEATS_PER_IDLE, MIN_HEARTBEAT, MAX_HEARTBEAT = 3, 1.0, 600.0
 # The part of its allowed life after which a connection is replaced, in our own good time.
 LIFE = 0.95
-# Waits before the next connection double up to the longest; one that held on starts afresh.
-FIRST_DELAY, MAX_DELAY, HELD_ON = 1.0, 120.0, 60.0
 RATE_LIMITED_DELAY = 30.0
 UNAUTHORIZED, TOO_MANY = 401, 429
+# The gateway cannot use the token for recovery.
+BAD_WSC = "WSG-400"
 # Refusals that may be none the next time.
 TRANSIENT = frozenset({UNAUTHORIZED, 408, TOO_MANY, *range(500, 600)})
 # Garbage from the gateway is put up with so often; then another connection may do better.
 MAX_UNREADABLE = 10
+# What tells a notification from other objects.
+_NOTIFICATION = frozenset({"uuid", "event", "body"})
 # Different remarks on one connection: the gateway chooses their words. A guess.
 MAX_REMARKS = 100
-
-
-@attrs.frozen
-class Terms:
-    """What the gateway says of a connection; by default, what RingCentral documents.
-
-    Attributes:
-        recovery_buffer_size: how many missed notifications are replayed at most.
-        recovery_timeout: seconds after which a lost connection cannot be continued.
-        idle_timeout: seconds without a frame from us after which it is ended.
-        absolute_timeout: seconds that it may last at all.
-        creation_time: when it was made, by the gateway's clock.
-        recovery_state: whether it continues a lost one; None when that was not asked for.
-    """
-
-    recovery_buffer_size: int = 100
-    recovery_timeout: int = 180
-    idle_timeout: int = 1800
-    absolute_timeout: int = 86400
-    creation_time: datetime | None = None
-    recovery_state: str | None = None
 
 
 @attrs.frozen
@@ -81,7 +75,8 @@ class Gateway:
         outbox: frames to send.
         ping: whether to send a ping, too.
         ending: why to close the connection; None to keep it.
-        renew: whether the access token was refused, so that another one is needed.
+        refused: whether what was sent in the address was refused as unauthorized.
+        filters_refused: whether the error that `receive` raised is about our filters.
         remarks: what somebody should read in a log, each thing once per connection.
         subscription: as it was made last; None before.
         heard_at: when the last sign of life came.
@@ -90,7 +85,8 @@ class Gateway:
     def __init__(self, filters: tuple[str, ...], new_id: Callable[[], str]) -> None:
         self.outbox: list[str] = []
         self.remarks: list[str] = []
-        self.renew = False
+        self.refused = False
+        self.filters_refused = False
         self.subscription: SubscriptionInfo | None = None
         self.heard_at = -inf
         self._filters = filters
@@ -100,16 +96,21 @@ class Gateway:
         self._asks_recovery = False
         # Whether the session that could be continued has our subscription, as far as is known.
         self._has_subscription = False
-        self._failures = 0
-        self._wait = 0.0
-        self._begin(-inf)
+        # The part of the longest intervals after which this connection pings and heartbeats.
+        self._pace = 1.0
+        self._reconnect = Reconnect()
+        self._lost_at = inf
+        self._begin()
 
-    def _begin(self, now: float) -> None:
+    def _begin(self) -> None:
         self.outbox.clear()
         self.ping = False
         self.ending: str | None = None
-        self._opened_at = now
         self._greeted = False
+        # Since when notifications come, with a subscription that is new or was recovered.
+        self._subscribed_at = inf
+        # Whether the connection was given up because nothing came.
+        self._silent = False
         # The id of our request for the subscription, until it is answered.
         self._asked: str | None = None
         self._due: dict[str, float] = {}
@@ -131,28 +132,48 @@ class Gateway:
         return min(self._due.values(), default=inf)
 
     def delay(self, chance: float) -> float:
-        """Give the seconds to wait before the next connection; `chance` is from 0 to 1."""
-        doubled = FIRST_DELAY * 2.0 ** min(self._failures - 1, 10)
-        return max(self._wait, chance * min(MAX_DELAY, doubled) if self._failures else 0.0)
+        """Return the seconds to wait before the next connection; `chance` is from 0 to 1."""
+        return self._reconnect.delay(chance)
+
+    def delay_reason(self, delay: float) -> str:
+        """Return why there is this delay, for a log."""
+        return self._reconnect.reason(delay)
 
     def query(self, now: float, ws_access_token: str) -> dict[str, str]:
         """Give the query of the address to connect to, in which the tokens are."""
         query = {"access_token": ws_access_token}
         wsc = self._recovery.token
-        in_time = now - self.heard_at < self._terms.recovery_timeout
+        in_time = now - self._lost_at < self._terms.recovery_timeout
         self._asks_recovery = self._has_subscription and bool(wsc) and in_time
         return query | {"wsc": wsc} if self._asks_recovery and wsc else query
 
-    def connected(self, now: float) -> None:
-        """Take note of a new connection. Nothing is said before the gateway has spoken."""
-        self._begin(now)
-        self._wait = 0.0
-        self._due = {"greeting": now + GREETED_WITHIN, "ping": now + PING_EVERY}
+    def connected(self, now: float, chance: float) -> None:
+        """Record a new connection. Nothing is said before the gateway has spoken.
 
-    def failed(self, wait: float = 0.0) -> None:
-        """Take note of an attempt to connect that failed, and for how long there is no use."""
-        self._failures += 1
-        self._wait = wait
+        Args:
+            now: this moment.
+            chance: a random number from 0 to 1, so that connections do not ping together.
+        """
+        self._begin()
+        self.refused = self.filters_refused = False
+        self._reconnect.started()
+        self._pace = 0.5 + chance / 2
+        self._due = {"greeting": now + GREETED_WITHIN, "ping": now + PING_EVERY * self._pace}
+
+    def address_refused(self) -> None:
+        """Record that the server refused the address, maybe for the recovery token in it."""
+        if self._asks_recovery:
+            self._recovery.forget_token()
+
+    def failed(self, wait: float = 0.0, reason: str = "") -> None:
+        """Record an attempt to connect that failed.
+
+        Args:
+            wait: the least seconds before the next attempt.
+            reason: why so long, for a log.
+        """
+        self._reconnect.failed()
+        self._reconnect.at_least(wait, reason)
 
     def lost(self, now: float, *, broken: bool = False) -> None:
         """Take note of the end of the connection.
@@ -161,26 +182,33 @@ class Gateway:
             now: this moment.
             broken: it ended because of what the gateway sent, which a recovery would bring again.
         """
-        if broken or self._unreadable > MAX_UNREADABLE:
+        if broken or self._may_be_wsc or self._unreadable > MAX_UNREADABLE:
             self._recovery.forget_token()
         if self.subscription is not None:
             self._recovery.lose(self.heard_at)
-        held_on = self._greeted and now - self._opened_at >= HELD_ON
-        self._failures = 1 if held_on else self._failures + 1
-        self._begin(now)
+        unseen = self._silent or now - self.heard_at > PING_EVERY + PONG_WITHIN
+        self._lost_at = self.heard_at if unseen else now
+        if now - self._subscribed_at >= STABLE_AFTER:
+            self._reconnect.succeeded()
+        else:
+            self._reconnect.failed()
+        self._begin()
 
     def ponged(self, now: float) -> None:
         """Take note of a sign of life."""
         self.heard_at = now
         self._due.pop("pong", None)
-        self._due["ping"] = now + PING_EVERY
+        self._due["ping"] = now + PING_EVERY * self._pace
 
-    def tick(self, now: float) -> None:
-        """Do what is due."""
+    def tick(self, now: float) -> list[Happening]:
+        """Do what is due; return what follows from it."""
+        happenings: list[Happening] = []
         for name in [name for name, at in self._due.items() if at <= now]:
             late = now - self._due.pop(name)
             if name == "heartbeat":
                 self._heartbeat(now)
+            elif name == "echo":
+                happenings += self._recovery.give_up_replay(now)
             elif name == "ping" and late < PING_EVERY:
                 self.ping = True
                 self._due["pong"] = now + PONG_WITHIN
@@ -189,6 +217,8 @@ class Gateway:
             else:
                 # Also a ping that should have gone long ago: this machine has been asleep.
                 self.ending = f"no {name} in time"
+                self._silent = name in ("ping", "pong")
+        return happenings
 
     def receive(self, now: float, text: str) -> list[Happening]:
         """Take a frame in.
@@ -199,11 +229,19 @@ class Gateway:
         heard_at = self.heard_at
         self.ponged(now)
         try:
-            frame = frames.read(text)
-            if frame.type == "ServerNotification":
-                return self._notified(now, frame)
+            found = frames.read(text)
         except DecodeError as error:
             return self._unread(heard_at, error.reason)
+        happenings: list[Happening] = []
+        for frame in found:
+            happenings += self._take(now, heard_at, frame)
+        return happenings
+
+    def _take(self, now: float, heard_at: float, frame: Frame) -> list[Happening]:
+        if frame.is_extra:
+            return self._extra(now, heard_at, frame)
+        if frame.type == "ServerNotification":
+            return self._notified(now, heard_at, frame)
         if frame.type == "ConnectionDetails":
             return self._greet(now, frame)
         self._recovery.keep(frame.wsc)
@@ -215,10 +253,20 @@ class Gateway:
             self._remark("a frame of unknown type was ignored")
         return []
 
-    def _notified(self, now: float, frame: Frame) -> list[Happening]:
+    def _extra(self, now: float, heard_at: float, frame: Frame) -> list[Happening]:
+        """Take a body that nobody has documented: most likely one more notification."""
+        if isinstance(frame.body, dict) and not _NOTIFICATION.isdisjoint(frame.body):
+            return self._notified(now, heard_at, frame)
+        self._remark("a frame has more than two elements; what is no notification was ignored")
+        return []
+
+    def _notified(self, now: float, heard_at: float, frame: Frame) -> list[Happening]:
         if not self._greeted:
             self._recovery.doubt_replay()
-        event = events.read(frame.body)
+        try:
+            event = events.read(frame.body)
+        except DecodeError as error:
+            return self._unread(heard_at, error.reason)
         self._recovery.keep(frame.wsc)
         is_new, gap = self._recovery.take(now, event)
         return [event, *gap] if is_new else [*gap]
@@ -240,13 +288,15 @@ class Gateway:
             return []
         self._greeted = True
         self._due.pop("greeting", None)
-        terms = self._terms = _terms(frame.body)
+        terms = self._terms = event_details.parse(frame.body)
+        self._recovery.learn_time(now, terms.creation_time)
         self._due["age"] = now + LIFE * terms.absolute_timeout
         self._schedule_heartbeat(now)
-        if self._asks_recovery and str(terms.recovery_state).lower() == "successful":
+        if self._asks_recovery and terms.is_recovered:
+            self._subscribed_at = now
+            self._due["echo"] = now + ECHOED_WITHIN
             marker, buffer = self._heartbeat(now), terms.recovery_buffer_size
-            resume = self._recovery.resume
-            return [*resume(now, frame.wsc, marker, buffer, terms.creation_time)]
+            return [*self._recovery.resume(now, frame.wsc, marker, buffer)]
         self._recovery.restart(frame.wsc)
         self._has_subscription = False
         self._asked = self._new_id()
@@ -262,15 +312,16 @@ class Gateway:
         if not ours or frame.message_id is None:
             return []  # A late answer to what was given up.
         self._asked = None
-        self._has_subscription = True
         self._due.pop("answer", None)
         again = self.subscription is not None
         self.subscription = self._check(frame.body)
+        self._has_subscription = True
+        self._subscribed_at = now
         gap = self._recovery.report(now, ResyncReason.CONNECTION_LOST) if again else []
         return [Subscribed(self.subscription), *gap]
 
     def _check(self, body: Any) -> SubscriptionInfo:
-        info = SubscriptionInfo(**_readable(body, SubscriptionInfo))
+        info = SubscriptionInfo(**event_details.readable(body, SubscriptionInfo))
         disabled = info.disabled_filters or ()
         for each in disabled:
             self._remark(f"the filter {each.filter} is disabled: {each.reason} {each.message}")
@@ -282,16 +333,24 @@ class Gateway:
         """Deal with an error that is about our subscription, the connection, or neither."""
         code = error.error_code or "an error without a code"
         decides = ours or not self._greeted
+        if code == BAD_WSC:
+            self._recovery.forget_token()
         if error.http_status == UNAUTHORIZED:
-            self.renew = True
-        elif decides and error.http_status not in TRANSIENT:
+            self.refused = True
+        elif decides and error.http_status not in TRANSIENT and not self._may_be_wsc:
+            self.filters_refused = ours
             raise error
         elif not decides and not code.startswith("WSG-"):
             self._remark(f"the gateway reported {code}")
             return
         if error.http_status == TOO_MANY:
-            self._wait = RATE_LIMITED_DELAY
+            self._reconnect.at_least(RATE_LIMITED_DELAY, f"the gateway reported {code}")
         self.ending = f"the gateway reported {code}"
+
+    @property
+    def _may_be_wsc(self) -> bool:
+        """Whether a refusal may be about the token for recovery."""
+        return self._asks_recovery and not self._greeted
 
     def _heartbeat(self, now: float) -> str:
         id_ = self._new_id()
@@ -301,27 +360,11 @@ class Gateway:
 
     def _schedule_heartbeat(self, now: float) -> None:
         often = self._terms.idle_timeout / HEARTBEATS_PER_IDLE
-        self._due["heartbeat"] = now + max(MIN_HEARTBEAT, min(MAX_HEARTBEAT, often))
+        every = self._pace * min(MAX_HEARTBEAT, often)
+        self._due["heartbeat"] = now + max(MIN_HEARTBEAT, every)
 
     def _remark(self, text: str) -> None:
         text = one_line(text)
         if text not in self._said and len(self._said) < MAX_REMARKS:
             self._said.add(text)
             self.remarks.append(text)
-
-
-def _terms(body: Any) -> Terms:
-    """Read what the gateway says of itself; what makes no sense has not been said."""
-    good = _readable(body, Terms).items()
-    return Terms(**{k: v for k, v in good if v and (not isinstance(v, int) or v > 0)})
-
-
-def _readable(body: Any, cls: type[Any]) -> dict[str, Any]:
-    """Read the fields of a record one by one, so that a wrong one hides no other."""
-    said = body if isinstance(body, dict) else {}
-    good = {}
-    for field in attrs.fields(cls):
-        name = convert.camel(field.name)
-        with suppress(DecodeError, KeyError):
-            good[field.name] = getattr(convert.structure({name: said[name]}, cls), field.name)
-    return good

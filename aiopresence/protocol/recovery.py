@@ -2,7 +2,15 @@
 
 RingCentral keeps the newest notifications of a lost connection for a while and replays them to one
 that brings the old one's token. Older ones are gone without a word, so it is counted here how much
-was replayed. Notifications are told apart by uuid.
+was replayed: a whole buffer may not have been all, unless it brings something that was known.
+Notifications are told apart by uuid.
+
+Theory: the end of a replay is not announced. What comes before the echo of a heartbeat that was
+sent at the beginning is taken for replayed. A gateway may echo first and replay then, so what was
+made before the connection is taken for replayed, too. Which is that, needs the gateway's clock:
+a notification cannot arrive before it is made, so its timestamp less the time of its arrival is at
+most the difference of the clocks, and the largest of these is the best estimate. It errs on the
+side of an early clock, so that no live notification is taken for a replayed one.
 
 Source: RingCentral guide, "WebSockets", session recovery. Times are monotonic seconds, given by
 the caller.
@@ -34,24 +42,29 @@ class _Replay:
     """The replay after a recovery, whose end is not announced.
 
     Attributes:
-        marker: the heartbeat that was sent at its beginning. What comes before its echo is taken
-            for replayed, and so is what is older than the connection.
+        marker: the heartbeat that was sent at its beginning.
         since_at: when the lost connection was last heard of.
         left: how many more notifications make it a whole buffer.
-        created: when the connection was made, by the gateway's clock; None when not known.
+        made_at: when the connection was made, by the gateway's clock in seconds since 1970; -inf
+            when that is not known.
         over: whether the marker has come back.
+        late: whether something was replayed after that.
     """
 
     marker: str
     since_at: float
     left: float
-    created: datetime | None
+    made_at: float
     over: bool = False
+    late: bool = False
 
     def brings(self, event: PresenceEvent) -> bool:
-        """Tell whether a notification is a replayed one."""
-        older = self.created and event.timestamp and event.timestamp < self.created
-        return not self.over or bool(older)
+        """Return whether a notification is a replayed one."""
+        if not self.over:
+            return True
+        older = event.timestamp is not None and event.timestamp.timestamp() < self.made_at
+        self.late = self.late or older
+        return older
 
 
 class Recovery:
@@ -62,7 +75,8 @@ class Recovery:
         self._connection = 0
         # By uuid, the connection that brought it; ordered, because a dict finds its oldest slowly.
         self._seen: OrderedDict[str, int] = OrderedDict()
-        self._newest: datetime | None = None
+        # The gateway's clock in seconds since 1970, less our monotonic one, is not less than this.
+        self._clock_offset = -inf
         # Since when notifications may be missing; None while none are.
         self._missing_since: float | None = None
         self._replay: _Replay | None = None
@@ -99,12 +113,15 @@ class Recovery:
     def lose(self, heard_at: float) -> None:
         """Take note of the end of a connection, until which nothing more is missing."""
         self._missing_since = self.since(heard_at)
-        if self._replay is not None and not self._replay.over:
+        if self._replay is not None and (self._replay.late or not self._replay.over):
             self._torn = True
 
-    def resume(
-        self, now: float, wsc: Wsc | None, marker: str, buffer: int, created: datetime | None
-    ) -> list[Gap]:
+    def learn_time(self, now: float, made: datetime | None) -> None:
+        """Learn of the gateway's clock from the time of something it has made before now."""
+        if made is not None:
+            self._clock_offset = max(self._clock_offset, made.timestamp() - now)
+
+    def resume(self, now: float, wsc: Wsc | None, marker: str, buffer: int) -> list[Gap]:
         """Begin with a connection that continues the lost one.
 
         Args:
@@ -112,17 +129,20 @@ class Recovery:
             wsc: what this connection can be continued with; None for the same as the lost one.
             marker: the id of the heartbeat that is sent now.
             buffer: how many notifications the gateway keeps.
-            created: when the connection was made, as the gateway says; None when it does not.
         """
         self._connection += 1
         self._wsc = wsc or self._wsc
         since = self.since(now)
         if self._torn:
             return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)
-        if created and self._newest and created <= self._newest:
-            created = None  # It is that of the session's first connection.
-        self._replay = _Replay(marker, since, buffer, created)
+        self._replay = _Replay(marker, since, buffer, now + self._clock_offset)
         return []
+
+    def give_up_replay(self, now: float) -> list[Gap]:
+        """Wait no longer for the marker of a replay; return the gap if it has not come back."""
+        if self._replay is None or self._replay.over:
+            return []
+        return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)
 
     def restart(self, wsc: Wsc | None) -> None:
         """Begin with a connection that continues nothing."""
@@ -151,8 +171,7 @@ class Recovery:
             self._seen[uuid] = self._connection
             if len(self._seen) > MAX_SEEN:
                 self._seen.popitem(last=False)
-        if event.timestamp and (self._newest is None or event.timestamp > self._newest):
-            self._newest = event.timestamp
+        self.learn_time(now, event.timestamp)
         return known is None, gap
 
     def _count(self, now: float, event: PresenceEvent, known: int | None) -> list[Gap]:

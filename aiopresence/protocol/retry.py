@@ -95,32 +95,69 @@ class Budget:
         return True
 
 
-# Seconds before what has worked is given up for good: longer than a refused login is remembered.
-SECOND_LOOK = 35.0
-_OURS = (SessionLost, UsageError)
-_FATAL = (AuthError, InvalidRequest, NotFound, PermissionDenied)
+# Seconds between two refusals that end what has worked before: time for a deployment, or another
+# process that uses the same login, to finish. A guess.
+SECOND_CHECK_AFTER = 60.0
+# Ends a connection only when it has never worked: a permission or a setting is most likely wrong.
+_REFUSALS = (AuthError, InvalidRequest, NotFound, PermissionDenied)
+# Refusals of a subscription that may pass: too many subscriptions; the webhook did not answer.
+_TRANSIENT_CODES = frozenset({"SUB-505", "SUB-525"})
 
 
 class Patience:
-    """When to give up something that is to go on for ever.
+    """Decides when something that runs until it is stopped, such as a board, ends with an error.
 
-    A refusal ends what never worked. What did is given a second chance: one odd answer after hours
-    of health, or a login that somebody else's ended, is no reason to stop.
+    What has never worked ends with its first refusal: most likely something is set up wrongly.
+    What has worked ends only on a permanent error, and only if the same kind of refusal is still
+    there `SECOND_CHECK_AFTER` seconds after the first, without a success in between. Other errors,
+    and further refusals before that time, neither end it nor count as the second check.
     """
 
     def __init__(self) -> None:
         self._has_worked = False
+        # By kind, when a permanent error was first seen since the last success.
+        self._refused_at: dict[type[PresenceError], float] = {}
 
     def worked(self) -> None:
-        """Take note that it works."""
+        """Record a success."""
         self._has_worked = True
+        self._refused_at.clear()
 
-    def wait(self, error: PresenceError) -> float | None:
-        """Give the least seconds to wait after an error; None to give up."""
-        if isinstance(error, _OURS) or (isinstance(error, ConnectionFailed) and error.final):
-            return None
+    def wait(
+        self, error: PresenceError, now: float, *, about_filters: bool = False
+    ) -> float | None:
+        """Return the least seconds to wait after an error; None to end with it.
+
+        Args:
+            error: what happened.
+            now: the monotonic time in seconds.
+            about_filters: the error refuses the filters of a subscription.
+        """
         asked = (error.retry_after if isinstance(error, ApiError) else None) or 0.0
-        if not isinstance(error, _FATAL):
+        if isinstance(error, UsageError) or not (self._has_worked or _may_start_later(error)):
+            return None
+        if not is_permanent(error, about_filters=about_filters):
             return asked
-        had_worked, self._has_worked = self._has_worked, False
-        return max(asked, SECOND_LOOK) if had_worked else None
+        check_at = self._refused_at.setdefault(type(error), now) + SECOND_CHECK_AFTER
+        return None if now >= check_at else max(asked, check_at - now)
+
+
+def _may_start_later(error: PresenceError) -> bool:
+    if isinstance(error, (AuthError, ConnectionFailed)):
+        return not _is_final(error)
+    if isinstance(error, InvalidRequest) and error.http_status in _ONCE:
+        return True
+    return not isinstance(error, (SessionLost, *_REFUSALS))
+
+
+def is_permanent(error: PresenceError, *, about_filters: bool = False) -> bool:
+    """Return whether an error ends what has worked, once it is confirmed; see `Patience`."""
+    if isinstance(error, AuthError):
+        return _is_final(error)
+    if isinstance(error, (InvalidRequest, NotFound)):
+        return about_filters and error.error_code not in _TRANSIENT_CODES
+    return isinstance(error, PermissionDenied)
+
+
+def _is_final(error: AuthError | ConnectionFailed) -> bool:
+    return bool(getattr(error, "final", True))

@@ -1,4 +1,9 @@
-"""The token for one WebSocket connection, and where it may be taken.
+"""The token for WebSocket connections, and where it may be taken.
+
+The guide calls it good for one connection within some 30 seconds; the vendor's own client uses one
+again and again for most of `expires_in`. So a new one is taken for each connection where the limits
+allow, and otherwise the last one is tried while it has not expired; when the gateway refuses it,
+only a new one will do.
 
 Source: RingCentral API reference, "Create WebSocket Access Token"; group Auth, permission
 WebSocketsSubscription.
@@ -6,6 +11,7 @@ WebSocketsSubscription.
 
 import re
 from ipaddress import ip_address
+from math import inf
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,38 +24,45 @@ from .wire import Request, Response, is_loopback
 
 WSTOKEN: Request[Any] = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
 
+# Seconds that a token is good for when the answer does not say, and at most; and the part of them
+# during which it is used, as the vendor's client does.
+DEFAULT_LIFETIME, MAX_LIFETIME, USABLE_PART = 30.0, 600.0, 0.8
+
 _HOST = re.compile(r"[a-z0-9.-]+", re.ASCII)
 
 
 @attrs.frozen
 class WsToken:
-    """A token that opens one connection, within some 30 seconds.
+    """A token that opens connections.
 
     Attributes:
         uri: the gateway's address, without a query.
         ws_access_token: the token; a secret.
+        usable_until: the monotonic time in seconds until which it may be used again.
     """
 
     uri: str
     ws_access_token: str = attrs.field(repr=False)
+    usable_until: float
 
 
-def read(response: Response, server: str) -> WsToken:
-    """Read the answer to WSTOKEN.
+def read(response: Response, server: str, now: float) -> WsToken:
+    """Parse the answer to WSTOKEN.
 
     Args:
         response: the answer.
         server: the server that gave it.
+        now: the monotonic time in seconds.
 
     Raises:
         DecodeError: it holds no token.
         SessionLost: it leads to somewhere that is not the server's own gateway.
     """
     with WithoutFrames():
-        return _read(response.json(), server)
+        return _read(response.json(), server, now)
 
 
-def _read(answer: Any, server: str) -> WsToken:
+def _read(answer: Any, server: str, now: float) -> WsToken:
     said = answer if isinstance(answer, dict) else {}
     uri = said.get("uri")
     try:
@@ -60,7 +73,13 @@ def _read(answer: Any, server: str) -> WsToken:
         raise DecodeError("no address", "$.uri")
     if not _leads_to_gateway(uri, server):
         raise SessionLost("the address for events is not one of the server's own; not connected")
-    return WsToken(uri, Secret(token))
+    return WsToken(uri, Secret(token), now + USABLE_PART * _lifetime(said.get("expires_in")))
+
+
+def _lifetime(value: Any) -> float:
+    """Return for how many seconds a token is good; a value that makes no sense counts as absent."""
+    number = type(value) in (int, float) and 0 < value < inf
+    return min(float(value), MAX_LIFETIME) if number else DEFAULT_LIFETIME
 
 
 def _leads_to_gateway(uri: str, server: str) -> bool:

@@ -82,18 +82,25 @@ class Delivery:
         # The tokens in use, and some before: a refused one may still be a good one.
         self._recent: deque[str] = deque(maxlen=4)
 
-    async def send(self, request: Request[Any]) -> Response:
+    async def send(self, request: Request[Any], *, once: bool = False) -> Response:
         """Send a request and give its successful answer.
+
+        Args:
+            request: what to send.
+            once: do not try again; the caller has a back-off of its own.
 
         Raises:
             PresenceError: the last attempt failed, or there is no use in another one.
         """
         self._budget.earn()
         try:
-            return await self._repeat(request, self._authorized)
+            return await (self._authorized if once else self._retried)(request)
         except _LoginError as failure:
             error = failure.error
         raise error
+
+    async def _retried(self, request: Request[Any]) -> Response:
+        return await self._repeat(request, self._authorized)
 
     async def revoke(self) -> None:
         """End the login at the server. Whether it heard is not told: the token is forgotten."""

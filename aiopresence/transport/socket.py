@@ -1,4 +1,9 @@
-"""Drives the event session over WebSocket connections, with aiohttp."""
+"""Drives the event session over WebSocket connections, with aiohttp.
+
+Every wait of more than a second before a connection is logged with its reason, at WARNING if it is
+longer than somebody who watches a board would put up with. So each request for a WebSocket token is
+made once: its failures go through the same back-off as all others.
+"""
 
 import asyncio
 import logging
@@ -12,27 +17,24 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
-from ..errors import (
-    AuthError,
-    ConnectionFailed,
-    PresenceError,
-)
+from ..errors import ApiError, AuthError, ConnectionFailed, PermissionDenied, PresenceError
 from ..models import PresenceEvent, Resync
 from ..protocol import wstoken
 from ..protocol.gateway import PONG_WITHIN, Gateway, Happening, Subscribed
 from ..protocol.recovery import Gap
-from ..protocol.retry import Patience
+from ..protocol.retry import Patience, is_permanent
 from ..protocol.wstoken import WsToken
 from .clock import Clock
 from .delivery import Delivery
+from .handshake import HandshakeRefused
 from .stats import Stats
 
 _log = logging.getLogger("aiopresence")
 
 _FRAMES = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
 _SIGNS = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
-# Seconds of waiting that somebody should know of. A guess.
-NOTICEABLE = 3.0
+# Seconds of waiting that are logged, and that are logged as a warning. Guesses.
+LOGGED, NOTICEABLE = 1.0, 3.0
 # Codes with which a connection ends because of what the gateway sent.
 _BROKEN = frozenset({1002, 1003, 1007, 1009})
 # Frames taken in before others get a turn: they may arrive faster than the loop turns.
@@ -52,6 +54,7 @@ class Socket:
 
     Attributes:
         gateway: the session's state.
+        patience: decides when it ends.
     """
 
     def __init__(
@@ -62,7 +65,10 @@ class Socket:
         self._clock = clock
         self._stats = stats
         self._wake = asyncio.Event()
-        self._patience = Patience()
+        self.patience = Patience()
+        self._token: WsToken | None = None
+        # Whether the access token behind the last WebSocket token may have been ended.
+        self._must_log_in = False
 
     async def run(self, tell: Callable[[Told], None]) -> None:
         """Follow events, over as many connections as it takes; it never returns.
@@ -75,55 +81,87 @@ class Socket:
         """
         never = asyncio.Event()
         while True:
-            chance = random.random()  # noqa: S311 - spreads reconnects, protects nothing
-            delay = self.gateway.delay(chance)
-            limited = self._delivery.forecast(wstoken.WSTOKEN)
-            if limited > max(delay, NOTICEABLE):
-                _log.warning("the limits of group Auth let events go on in %.0f s", limited)
-            elif delay >= 1:
-                _log.info("connecting for events in %.0f s", delay)
+            delay = self.gateway.delay(_chance())
+            _log_wait(delay, self.gateway.delay_reason(delay))
             await self._clock.wait(never, delay)
             try:
                 await self._connection(tell)
             except PresenceError as error:
-                wait_at_least = self._patience.wait(error)
-                if wait_at_least is None:
+                filters = self.gateway.filters_refused
+                least = self.patience.wait(error, self._clock.now(), about_filters=filters)
+                if least is None:
                     raise
-                self.gateway.failed(wait_at_least)
+                self.gateway.failed(least, _reason(error, least))
                 _log.warning("no connection for events, trying again: %s", error)
 
     async def _connection(self, tell: Callable[[Told], None]) -> None:
-        if self.gateway.renew:
-            self.gateway.renew = False
-            await self._delivery.renew()
-        server = self._delivery.server
-        token = wstoken.read(await self._delivery.send(wstoken.WSTOKEN), server)
-        socket = await self._open(token)
+        gateway, clock = self.gateway, self._clock
+        socket, is_reused = await self._open()
         _log.info("connected for events")
         self._stats.connections += 1
-        self.gateway.connected(self._clock.now())
-        broken = False
+        gateway.connected(clock.now(), _chance())
+        broken = True  # Whatever ends this with an error is not asked for again.
         try:
             broken = await self._talk(socket, tell)
         finally:
-            why = self.gateway.ending or "it was lost"
-            self.gateway.lost(self._clock.now(), broken=broken)
+            why = gateway.ending or "it was lost"
+            gateway.lost(clock.now(), broken=broken)
+            if gateway.refused:
+                self._forget_token(is_reused=is_reused)
             await socket.close()
         self._report()
         _log.info("the connection for events ended: %s", why)
 
-    async def _open(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
-        failure: PresenceError
+    async def _open(self) -> tuple[aiohttp.ClientWebSocketResponse, bool]:
+        """Open a connection; return it, and whether its WebSocket token had been used before."""
+        while True:
+            token, is_reused = await self._next_token()
+            try:
+                return await self._dial(token), is_reused
+            except PresenceError as error:
+                # Error trackers show the variables of a traceback's frames: the address is one.
+                failure = error.with_traceback(None)
+            if isinstance(failure, AuthError):
+                self._forget_token(is_reused=is_reused)
+                failure = ConnectionFailed("the WebSocket token was refused")
+            elif isinstance(failure, (PermissionDenied, HandshakeRefused)):
+                self._token = None
+                self.gateway.address_refused()
+            if not is_reused or self._token is not None:
+                raise failure
+            _log.info("the WebSocket token was refused when used again; taking a new one")
+
+    def _forget_token(self, *, is_reused: bool) -> None:
+        """Record that the WebSocket token was refused as unauthorized."""
+        self._token = None
+        # Not our credentials, if the token was new: the login behind it may have ended.
+        self._must_log_in = not is_reused
+
+    async def _next_token(self) -> tuple[WsToken, bool]:
+        """Return the token for the next connection, and whether it was used before."""
+        kept = self._token
+        if kept is not None and self._clock.now() >= kept.usable_until:
+            kept = None
+        limited = self._delivery.forecast(wstoken.WSTOKEN)
+        if kept is not None and limited > LOGGED:
+            _log.info("using the WebSocket token again: rate limit of group Auth, %.0f s", limited)
+            return kept, True
         try:
-            return await self._dial(token)
-        except AuthError:
-            # Not our credentials, as this token was new: the login behind it may have ended.
-            self.gateway.renew = True
-            failure = ConnectionFailed("the token for events was refused")
+            return await self._new_token(), False
         except PresenceError as error:
-            # Error trackers show the variables of a traceback's frames: the address is one.
-            failure = error.with_traceback(None)
-        raise failure
+            if kept is None or is_permanent(error):
+                raise
+            _log.warning("using the WebSocket token again, as there is no new one: %s", error)
+        return kept, True
+
+    async def _new_token(self) -> WsToken:
+        if self._must_log_in:
+            await self._delivery.renew()
+            self._must_log_in = False
+        _log_wait(self._delivery.forecast(wstoken.WSTOKEN), "rate limit of group Auth")
+        response = await self._delivery.send(wstoken.WSTOKEN, once=True)
+        self._token = wstoken.read(response, self._delivery.server, self._clock.now())
+        return self._token
 
     async def _dial(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
         query = urlencode(self.gateway.query(self._clock.now(), token.ws_access_token))
@@ -143,7 +181,7 @@ class Socket:
                 await self._send(socket)
                 self._report()
                 await clock.wait(self._wake, max(0.0, gateway.due_at - clock.now()))
-                gateway.tick(clock.now())
+                self._tell(gateway.tick(clock.now()), tell)
             return reader.done() and await reader
         finally:
             reader.cancel()
@@ -171,6 +209,8 @@ class Socket:
             message = await socket.receive()
             if message.type in _FRAMES:
                 self._tell(self._receive(message), tell)
+                if gateway.is_live:
+                    self.patience.worked()
             elif message.type in _SIGNS:
                 gateway.ponged(clock.now())
                 if message.type is aiohttp.WSMsgType.PING:
@@ -205,9 +245,23 @@ class Socket:
             else:
                 self._stats.events += isinstance(happening, PresenceEvent)
                 tell(happening)
-            self._patience.worked()
 
     def _report(self) -> None:
         for remark in self.gateway.remarks:
             _log.warning("events: %s", remark)
         self.gateway.remarks.clear()
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - spreads connections, protects nothing
+
+
+def _reason(error: PresenceError, least: float) -> str:
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return "Retry-After of the server" if asked and asked >= least else "check of a refusal"
+
+
+def _log_wait(seconds: float, reason: str) -> None:
+    if seconds > LOGGED:
+        level = logging.WARNING if seconds > NOTICEABLE else logging.INFO
+        _log.log(level, "reconnecting in %.0f s: %s", seconds, reason)

@@ -12,13 +12,9 @@ from urllib.parse import urlsplit
 
 from ..errors import (
     ApiError,
-    ConnectionFailed,
     DecodeError,
     PermissionDenied,
     PresenceError,
-    RateLimited,
-    ServerError,
-    Timeout,
     UsageError,
 )
 from ..filters import account_presence
@@ -35,8 +31,6 @@ if TYPE_CHECKING:
 _PATH = "/restapi/v1.0/subscription"
 # It goes into paths. RingCentral's are UUIDs; whatever else looks like a name is as good.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
-# RingCentral could not reach the webhook, or did not like its answer.
-_WEBHOOK_REPLY = "SUB-525"
 
 
 class SubscriptionCalls:
@@ -141,16 +135,6 @@ class SubscriptionCalls:
     def _clean(self, text: str | None) -> str | None:
         # By its beginning: a long message is cut off.
         return "***" if text and self._key[:8] in text else text
-
-
-def may_pass(error: PresenceError) -> bool:
-    """Tell whether a call about a subscription is worth repeating later."""
-    if isinstance(error, ConnectionFailed):
-        return not error.final
-    if isinstance(error, ApiError):
-        passing = isinstance(error, (RateLimited, ServerError)) or error.http_status == 408
-        return passing or error.error_code == _WEBHOOK_REPLY
-    return isinstance(error, (Timeout, DecodeError))
 
 
 def _address(address: object) -> str:

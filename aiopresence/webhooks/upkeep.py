@@ -16,9 +16,10 @@ from ..models import (
     SubscriptionInfo,
     SubscriptionStatus,
 )
+from ..protocol.retry import Patience
 from ..transport.clock import Clock
 from .backlog import Backlog
-from .calls import SubscriptionCalls, may_pass
+from .calls import SubscriptionCalls
 from .memory import Subscriptions
 
 _log = logging.getLogger("aiopresence")
@@ -66,6 +67,8 @@ class WebhookSubscription:
         self._look_at = self._renew_at = inf
         self._lost_since: float | None = None
         self._failures = 0
+        self._patience = Patience()
+        self._retry_at = -inf
         self._never = asyncio.Event()  # only a cancellation ends a wait early
         self._ended = asyncio.Event()
         self._fault: Exception | None = None
@@ -87,6 +90,7 @@ class WebhookSubscription:
                 "enter the receiver first: `async with receiver, receiver.subscribe(…)`"
             )
         await self._create()
+        self._patience.worked()
         self._task = asyncio.create_task(self._run(), name="aiopresence webhook upkeep")
         return self
 
@@ -145,7 +149,8 @@ class WebhookSubscription:
     def _wait(self) -> float:
         if self._failures:
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures - 1, 10))
-            return wait * (0.5 + random.random() / 2)  # noqa: S311 - spreads, protects nothing
+            wait *= 0.5 + random.random() / 2  # noqa: S311 - spreads, protects nothing
+            return max(wait, self._retry_at - self._clock.now())
         now = self._clock.now()
         return min(max(0.0, self._look_at - now), max(_LEAST_WAIT, self._renew_at - now))
 
@@ -156,12 +161,16 @@ class WebhookSubscription:
             if self._lost_since is not None:
                 await self._repair(self._lost_since)
         except PresenceError as error:
-            if not may_pass(error):
+            now, creating = self._clock.now(), self._lost_since is not None
+            least = self._patience.wait(error, now, about_filters=creating)
+            if least is None:
                 raise
             self._failures += 1
+            self._retry_at = now + least
             _log.warning("the webhook's subscription could not be looked after: %s", error)
         else:
             self._failures = 0
+            self._patience.worked()
 
     async def _look(self) -> None:
         """See how it is, and renew it when that is due."""

@@ -1,0 +1,50 @@
+"""How long to wait before the next event connection, and why.
+
+Theory: many clients lose their connections at the same moment, when a gateway restarts, and each
+new connection costs a request of the small group Auth. So failures are followed by waits that
+double, with full jitter. A connection that worked is no failure, however often the network cuts
+it: `STABLE_AFTER` seconds with a subscription prove that reconnecting is worth it, and the next
+wait is the first, short one again.
+"""
+
+# Waits double from the first to the longest.
+FIRST_DELAY, MAX_DELAY = 1.0, 120.0
+# Seconds with a subscription after which a connection counts as a success. A guess: long enough
+# that a gateway which drops every subscriber at once is not reconnected to at full speed.
+STABLE_AFTER = 10.0
+
+
+class Reconnect:
+    """The wait before the next connection."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._least, self._reason = 0.0, ""
+
+    def started(self) -> None:
+        """Record that a connection was made, so that what the last one asked for is over."""
+        self._least = 0.0
+
+    def failed(self) -> None:
+        """Record an attempt that made no connection, or a connection that was lost too soon."""
+        self._failures += 1
+
+    def succeeded(self) -> None:
+        """Record the end of a connection that worked."""
+        self._failures = 1
+
+    def at_least(self, seconds: float, reason: str) -> None:
+        """Set the least seconds to wait next, and why."""
+        self._least, self._reason = seconds, reason
+
+    def delay(self, chance: float) -> float:
+        """Return the seconds to wait now; `chance` is a random number from 0 to 1."""
+        doubled = FIRST_DELAY * 2.0 ** min(self._failures - 1, 10)
+        back_off = chance * min(MAX_DELAY, doubled) if self._failures else 0.0
+        return max(self._least, back_off)
+
+    def reason(self, delay: float) -> str:
+        """Return why there is this delay, for a log."""
+        if self._least and delay <= self._least:
+            return self._reason
+        return f"back-off, failure {self._failures} in a row"
