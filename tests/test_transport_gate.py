@@ -6,6 +6,8 @@ from clocks import ManualClock, idle
 
 from aiopresence import GroupLimits, RateLimited, Response, Stats, UsageError
 from aiopresence.protocol import calls
+from aiopresence.protocol.groups import Limits
+from aiopresence.protocol.limits import Group
 from aiopresence.protocol.wire import LOGIN_PATH, Request
 from aiopresence.transport.gate import Gate, Passage
 from aiopresence.transport.shared_limits import SharedLimits
@@ -57,6 +59,9 @@ class World:
         self.passages.pop(0).settle(Response(status, names, b""))
         await idle()
 
+    def nothing_waits(self) -> bool:
+        return not any(self.gate._queues.values()) and not self.shared._lines
+
     @property
     def in_flight(self) -> int:
         return sum(group.in_flight for group in self.shared.limits._groups.values())
@@ -94,8 +99,7 @@ async def test_a_cancelled_waiter_is_not_missed_rl19(victim: int) -> None:
         await world.answer()
     assert world.passed == ["first", *(n for n in "01234" if n != str(victim))]
     assert world.in_flight == 0
-    assert {turnstile.waiting for turnstile in world.gate._turnstiles.values()} == {0}
-    assert world.gate._heads == set()
+    assert world.nothing_waits()
 
 
 @pytest.mark.parametrize("steps", range(8))
@@ -242,13 +246,63 @@ async def test_paths_that_differ_in_ids_are_one_call() -> None:
     assert world.passed == ["1", "2,3"]
 
 
-async def test_concurrency_is_no_limit_that_max_wait_is_about() -> None:
+async def refusal(task: asyncio.Task[Passage]) -> RateLimited:
+    assert task.done()
+    with pytest.raises(RateLimited, match="not sent") as caught:
+        await task
+    assert not caught.value.sent
+    return caught.value
+
+
+async def test_max_wait_bounds_the_wait_for_room_in_the_session() -> None:
     world = World(concurrency=1, max_wait=5.0)
     await world.enters("a")
-    world.enter("b", HEAVY)
-    await world.clock.advance(60.0)
+    waiting = world.enter("b", HEAVY)
+    await world.clock.advance(0.0)
+    await world.clock.advance(4.0)
+    assert not waiting.done()
+    await world.clock.advance(1.1)
+    assert (await refusal(waiting)).retry_after is None
     await world.answer()
-    assert world.passed == ["a", "b"]
+    await world.enters("c")
+    assert world.passed == ["a", "c"]
+    assert world.nothing_waits()
+
+
+async def test_max_wait_bounds_the_wait_behind_the_first_probe_and_in_the_queue() -> None:
+    world = World({"Light": GroupLimits(50)}, max_wait=5.0)
+    await world.enters("probe")
+    tasks = await world.enters(*map(str, range(10)))
+    await world.clock.advance(4.0)
+    assert not any(task.done() for task in tasks)
+    await world.clock.advance(1.1)
+    for task in tasks:
+        await refusal(task)
+    await world.answer()
+    await world.enters("next")
+    assert world.passed == ["probe", "next"]
+    assert world.in_flight == 1
+    assert world.nothing_waits()
+
+
+async def test_with_a_max_wait_of_nothing_nothing_is_waited_for() -> None:
+    world = World(max_wait=0.0)
+    tasks = await world.enters("a", "b", "c")
+    assert world.passed == ["a"]
+    for task in tasks[1:]:
+        await refusal(task)
+
+
+async def test_a_penalty_of_years_is_not_waited_for_rl08() -> None:
+    world = World({"Light": GroupLimits(50)})
+    await world.enters("a")
+    queued = await world.enters("b", "c")
+    await world.answer(429, x_rate_limit_group="light", retry_after="999999999")
+    for task in [*queued, *await world.enters("d")]:
+        assert (await refusal(task)).retry_after == pytest.approx(86_401.0)
+    world.enter("heavy", HEAVY)
+    await idle()
+    assert world.passed == ["a", "heavy"]
 
 
 async def test_max_wait_refuses_at_once_and_takes_nothing_rl20() -> None:
@@ -332,12 +386,115 @@ async def test_ten_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
     world = World({"Light": GroupLimits(5)})
     await world.enters("a")
     tasks = await world.enters(*map(str, range(10_000)))
-    assert len(world.gate._heads) == 1
+    assert [len(line) for line in world.shared._lines.values()] == [1]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert world.gate._heads == set()
-    assert {turnstile.waiting for turnstile in world.gate._turnstiles.values()} == {0}
+    assert world.nothing_waits()
+
+
+def sessions(
+    count: int,
+    presets: Mapping[str, GroupLimits],
+    *,
+    concurrency: int = 100,
+    limits: Limits | None = None,
+) -> list[World]:
+    """Make sessions that share their limits."""
+    clock, shared = ManualClock(), SharedLimits(limits)
+    return [
+        World(presets, clock=clock, shared=shared, concurrency=concurrency) for _ in range(count)
+    ]
+
+
+async def test_sessions_take_turns() -> None:
+    one, two = sessions(2, {"Light": GroupLimits(4)})
+    await one.enters("probe")
+    await one.enters(*"abcdef")
+    await two.enters("x", "y")
+    await one.answer()
+    assert (one.passed, two.passed) == (["probe", "a", "b"], ["x"])
+    await one.answer()
+    await one.answer()
+    await two.answer()
+    await one.clock.advance(61.0)
+    assert (one.passed[3:], two.passed[1:]) == (["c", "d", "e"], ["y"])
+
+
+async def test_a_session_without_room_holds_up_no_other() -> None:
+    full, other = sessions(2, {"Light": GroupLimits(50)}, concurrency=1)
+    await full.enters("a")
+    await full.answer()
+    await full.enters("b", "c")  # c waits for b only.
+    await other.enters("x")
+    await other.answer()
+    await other.enters("y")
+    assert (full.passed, other.passed) == (["a", "b"], ["x", "y"])
+    await full.answer()
+    assert full.passed == ["a", "b", "c"]
+
+
+async def test_a_session_without_room_gets_its_turn_in_every_group() -> None:
+    presets = {"Light": GroupLimits(50), "Heavy": GroupLimits(1)}
+    full, other = sessions(2, presets, concurrency=1)
+    await other.enters("light")
+    await other.answer()
+    other.enter("heavy", HEAVY)
+    await idle()
+    await other.answer()
+    full.enter("heavy", HEAVY)
+    await full.enters(*"abc")
+    await full.clock.advance(61.0)  # Its group has room now, but the session has none.
+    await full.answer()
+    await full.answer()
+    assert full.passed == ["a", "b", "heavy"]
+
+
+async def test_a_429_of_one_session_stops_all_and_one_probe_is_sent() -> None:
+    worlds = sessions(3, {"Light": GroupLimits(50)})
+    await worlds[0].enters("first")
+    for world in worlds:
+        await world.enters("a", "b")
+    await worlds[0].answer(429, x_rate_limit_limit="50", retry_after="9")
+    await worlds[0].clock.advance(9.0)
+    assert [world.passed for world in worlds] == [["first"], [], []]
+    await worlds[0].clock.advance(1.1)
+    assert [world.passed for world in worlds] == [["first", "a"], [], []]
+    await worlds[0].answer(x_rate_limit_limit="50")
+    assert [world.passed[-2:] for world in worlds] == [["a", "b"]] * 3
+
+
+async def test_a_session_that_is_closed_leaves_its_turn_to_the_others() -> None:
+    closing, other = sessions(2, {"Light": GroupLimits(1)})
+    await closing.enters("a")
+    waiting = await closing.enters("b", "c")
+    await other.enters("x")
+    closing.gate.close()
+    await idle()
+    assert [type(task.exception()) for task in waiting] == [UsageError, UsageError]
+    await closing.answer()
+    await other.clock.advance(61.0)
+    assert other.passed == ["x"]
+
+
+async def test_what_wakes_one_of_many_sessions_up_wakes_no_other() -> None:
+    class Counted(Limits):
+        looks = 0
+
+        def delay(self, group: Group, now: float, keep: int = 0) -> float:
+            self.looks += 1
+            return super().delay(group, now, keep)
+
+    limits = Counted()
+    worlds = sessions(200, {"Light": GroupLimits(1)}, limits=limits)
+    for world in worlds:
+        world.enter("a")
+    await idle()
+    limits.looks = 0
+    await worlds[0].answer()
+    await worlds[0].clock.advance(61.0)
+    assert [len(world.passed) for world in worlds[:3]] == [1, 1, 0]
+    assert limits.looks <= 4
 
 
 async def test_a_lost_request_gives_its_slot_back_one_window_later() -> None:

@@ -1,19 +1,17 @@
 """The gate: holds every request back until its usage-plan group has room for it.
 
-One turnstile per group, an asyncio.Lock, keeps the order: first come, first served. Only the one
-at its head looks at the limits, so ten thousand waiters cost no more than one. A waiter that is
-cancelled leaves nothing behind, because nothing is taken before the request may go. Limits are
-shared by the sessions of one login; queues, concurrency and `max_wait` are each session's own.
+One queue per group keeps the order: first come, first served. Only the one at its head looks at
+the limits, so ten thousand waiters cost no more than one. A waiter that is cancelled leaves nothing
+behind, because nothing is taken before the request may go. Limits are shared by the sessions of one
+login; queues, concurrency and `max_wait` are each session's own.
 """
 
 import asyncio
 import re
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
-
-import attrs
 
 from ..errors import RateLimited, UsageError
 from ..protocol.groups import GroupsView
@@ -34,12 +32,11 @@ RESERVED = 2
 _IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
 
 
-@attrs.define
-class _Turnstile:
-    """Where the requests of a group queue."""
+# The longest penalty that is waited for without a max_wait: RingCentral's are minutes. Beyond it a
+# request fails at once, as it would after the wait for all that anybody can tell.
+LONGEST_PENALTY = 3600.0
 
-    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    waiting: int = 0
+Queue = OrderedDict[Head, None]
 
 
 class Passage:
@@ -119,8 +116,7 @@ class Gate:
         self.max_wait = max_wait
         self._stats = stats
         self.in_flight = 0
-        self._heads: set[Head] = set()
-        # Those of them that only the concurrency holds back, first come, first served.
+        # The heads of queues that only the concurrency holds back, first come, first served.
         self._places: dict[Head, None] = {}
         self.open(SharedLimits())
 
@@ -134,7 +130,7 @@ class Gate:
         self._limits = shared.limits
         self._limits.add_presets(self._presets)
         # By group and slots kept: a login does not queue behind those who leave it its slots.
-        self._turnstiles: defaultdict[Key, _Turnstile] = defaultdict(_Turnstile)
+        self._queues: defaultdict[Key, Queue] = defaultdict(OrderedDict)
         self.closed = asyncio.Event()
 
     def view(self) -> dict[str, GroupLimits]:
@@ -143,14 +139,14 @@ class Gate:
 
     def forecast(self, request: Request[Any]) -> float:
         """Give the seconds that a request would have to wait for the limits, at least."""
-        group = self._limits.group(_call(request), request.group)
-        return self._forecast((group, _keep(request)))
+        key = self._limits.group(_call(request), request.group), _keep(request)
+        return key[0].forecast(self.clock.now(), self._shared.ahead(key, self), key[1])
 
     async def enter(self, request: Request[Any]) -> Passage:
-        """Wait until a request may be sent.
+        """Wait until a request may be sent: for its group, and for room in the session.
 
         Raises:
-            RateLimited: it would take longer than `max_wait`. Nothing was sent or taken.
+            RateLimited: it would take longer than `max_wait`, or it did. Nothing was sent or taken.
         """
         call = _call(request)
         shared, closed = self._shared, self.closed  # Others, once the session is opened again.
@@ -158,17 +154,15 @@ class Gate:
         while True:
             group = shared.limits.group(call, request.group)
             key = group, _keep(request)
-            self._check(deadline, key)
-            turnstile = self._turnstiles[key]
-            turnstile.waiting += 1
-            try:
-                async with turnstile.lock:
-                    await self._wait(shared, call, request.group, key, deadline, closed)
-                    if shared.limits.group(call, request.group) is group:
-                        return Passage(self, shared, call, group)
-                    # An answer told meanwhile that it counts elsewhere: queue there.
-            finally:
-                turnstile.waiting -= 1
+            self._check(deadline, key, in_queue=True)
+
+            def is_its_group(group: Group = group) -> bool:
+                return shared.limits.group(call, request.group) is group
+
+            await self._wait(shared, key, is_its_group, deadline, closed)
+            if is_its_group():
+                return Passage(self, shared, call, group)
+            # An answer told meanwhile that it counts elsewhere: queue there.
 
     def penalise(self, request: Request[Any], response: Response) -> None:
         """Shut the group of a request because a part of its answer was a 429."""
@@ -178,12 +172,13 @@ class Gate:
     def close(self) -> None:
         """Refuse all who wait."""
         self.closed.set()
-        for head in self._heads:
-            head.event.set()
+        for queue in self._queues.values():
+            for head in queue:
+                head.event.set()
 
     def waiting(self, key: Key) -> int:
         """Return how many requests wait in the queue for a group."""
-        return self._turnstiles[key].waiting if key in self._turnstiles else 0
+        return len(self._queues[key]) if key in self._queues else 0
 
     def has_room(self, head: Head) -> bool:
         """Return whether this is the next request the session may have in flight.
@@ -193,66 +188,80 @@ class Gate:
         before = [*self._places].index(head) if head.has_place else len(self._places)
         return before < self._concurrency - self.in_flight
 
-    def _forecast(self, key: Key, *, at_head: bool = False) -> float:
+    def _check(self, deadline: float, key: Key, *, in_queue: bool = False) -> None:
+        """Raise RateLimited if a request has to wait longer than it may."""
         group, keep = key
-        ahead = 0 if at_head else self._shared.ahead(key, self)
-        return group.forecast(self.clock.now(), ahead, keep)
-
-    def _check(self, deadline: float, key: Key, *, at_head: bool = False) -> None:
+        now = self.clock.now()
         if deadline == inf:
-            return
-        wait = self._forecast(key, at_head=at_head)
-        if wait > 0 and self.clock.now() + wait > deadline:
-            error = RateLimited(
-                429,
-                message=f"not sent: it would have to wait {wait:.1f} s, longer than max_wait",
-                retry_after=wait,
-            )
-            error.sent = False
-            raise error
+            wait, longest = group.blocked_until - now, LONGEST_PENALTY
+            why = f"longer than {longest:g} s"
+        else:
+            ahead = self._shared.ahead(key, self) if in_queue else 0
+            wait, longest = group.forecast(now, ahead, keep), deadline - now
+            why = "longer than max_wait"
+        if wait > 0 and wait > longest:
+            raise _not_sent(f"it would have to wait {wait:.1f} s, {why}", wait)
 
     async def _wait(
         self,
         shared: SharedLimits,
-        call: str,
-        expected: str,
         key: Key,
+        is_its_group: Callable[[], bool],
         deadline: float,
         closed: asyncio.Event,
     ) -> None:
-        group, keep = key
-        limited_at = None
+        queue = self._queues[key]
         head = Head(self)
-        self._heads.add(head)
-        shared.join(key, head)
+        queue[head] = None
         try:
-            while shared.limits.group(call, expected) is group:
+            while is_its_group():
                 head.event.clear()
-                now = self.clock.now()
-                delay = shared.limits.delay(group, now, keep)
-                if delay > 0 and limited_at is None:
-                    limited_at = now
                 if closed.is_set():
                     raise UsageError("the session is not open: use it inside `async with session:`")
-                if delay > 0:
-                    self._leave(head)
-                    self._check(deadline, key, at_head=True)
-                elif not head.has_place:
-                    head.has_place = True
-                    self._places[head] = None
-                is_next = shared.is_first(key, head)
-                if is_next and delay <= 0:
+                wait = self._look(shared, key, queue, head, deadline)
+                if wait <= 0:
                     break
-                # Those behind the first one are woken up, but for a place in their session.
-                timed = delay > 0 and (is_next or not self.has_room(head))
-                await self.clock.wait(head.event, delay if timed else inf)
+                left = deadline - self.clock.now()
+                if left <= 0:
+                    raise _not_sent("it had to wait longer than max_wait", None)
+                await self.clock.wait(head.event, min(wait, left))
         finally:
-            self._heads.discard(head)
             self._leave(head)
-            shared.leave(key, head)
-        if limited_at is not None:
+            self._give_way(shared, key, queue, head)
+        if head.limited_at is not None:
             self._stats.waits += 1
-            self._stats.seconds_waited += now - limited_at
+            self._stats.seconds_waited += self.clock.now() - head.limited_at
+
+    def _look(
+        self, shared: SharedLimits, key: Key, queue: Queue, head: Head, deadline: float
+    ) -> float:
+        """Return the seconds until a request should look again; 0 when it may go."""
+        if next(iter(queue)) is not head:
+            return inf
+        shared.join(key, head)
+        group, keep = key
+        now = self.clock.now()
+        delay = shared.limits.delay(group, now, keep)
+        if delay > 0:
+            head.limited_at = now if head.limited_at is None else head.limited_at
+            self._leave(head)
+            self._check(deadline, key)
+        elif not head.has_place:
+            head.has_place = True
+            self._places[head] = None
+        is_next = shared.is_first(key, head)
+        if delay <= 0:
+            return 0.0 if is_next else inf
+        # Those behind the first one are woken up, but for a place in their session.
+        return delay if is_next or not self.has_room(head) else inf
+
+    def _give_way(self, shared: SharedLimits, key: Key, queue: Queue, head: Head) -> None:
+        was_first = next(iter(queue)) is head
+        del queue[head]
+        if was_first:
+            shared.leave(key, head)
+            if queue:
+                next(iter(queue)).event.set()
 
     def _leave(self, head: Head) -> None:
         if head.has_place:
@@ -260,6 +269,12 @@ class Gate:
             del self._places[head]
             if self._places:
                 self._shared.changed()
+
+
+def _not_sent(why: str, retry_after: float | None) -> RateLimited:
+    error = RateLimited(429, message=f"not sent: {why}", retry_after=retry_after)
+    error.sent = False
+    return error
 
 
 def _keep(request: Request[Any]) -> int:

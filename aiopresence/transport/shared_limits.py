@@ -6,7 +6,7 @@ request in flight does not hold up the sessions behind it.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from typing import Protocol
 
 import attrs
@@ -36,14 +36,17 @@ class Head:
         queues: the queues of its session.
         event: set to look at the limits again.
         has_place: whether it waits for nothing but room in its session.
+        limited_at: when the limits were found to hold it back; None if they do not.
     """
 
     queues: Queues
     event: asyncio.Event = attrs.field(factory=asyncio.Event)
     has_place: bool = False
+    limited_at: float | None = None
 
 
-Line = dict[Head, None]
+# Ordered, because of its first entry: that of a dict from which many were taken is found slowly.
+Line = OrderedDict[Head, None]
 
 
 class SharedLimits:
@@ -55,7 +58,7 @@ class SharedLimits:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self._lines: defaultdict[Key, Line] = defaultdict(dict)
+        self._lines: defaultdict[Key, Line] = defaultdict(OrderedDict)
 
     def join(self, key: Key, head: Head) -> None:
         """Put a request at the end of the line for a group."""
@@ -64,7 +67,7 @@ class SharedLimits:
     def leave(self, key: Key, head: Head) -> None:
         """Take a request out of the line, and wake up the next one."""
         line = self._lines[key]
-        del line[head]
+        line.pop(head, None)  # It never joined if it was cancelled before its first look.
         if line:
             _wake(line)
         else:
