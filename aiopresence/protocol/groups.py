@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-import attrs
-
 from .limit_headers import Headers, group_name, group_of, has_limits, retry_after
 from .limits import DEFAULTS, OTHERWISE, Group, GroupLimits, Taken
 
@@ -82,7 +80,7 @@ class Limits:
                 del self._learned[next(iter(self._learned))]
             group.unsent()
             # It passed no gate of that group, so it is not the probe that ends a penalty.
-            taken = attrs.evolve(actual.take(now), penalties=-1)
+            taken = actual.take(now)._replace(penalties=-1)
         if not refused:
             actual.settle(now, taken, headers)
             return

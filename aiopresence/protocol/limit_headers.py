@@ -14,6 +14,7 @@ Headers = Mapping[str, str]
 
 # RingCentral's documentation has both spellings.
 _PREFIXES = ("x-rate-limit-", "x-ratelimit-")
+_NAMES = [prefix + name for prefix in _PREFIXES for name in ("limit", "window", "remaining")]
 # RingCentral's window is a minute. A longer one than this is a mistake, as one in milliseconds is.
 MAX_TOLD_WINDOW = 3600.0
 MAX_LIMIT = 10_000
@@ -36,12 +37,7 @@ class Told:
 
 def read_limits(headers: Headers) -> Told:
     """Return the limits in the headers of a response, which may be missing or wrong."""
-    limit, window, remaining = (_number(headers, name) for name in ("limit", "window", "remaining"))
-    return Told(
-        int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else None,
-        window if window and window <= MAX_TOLD_WINDOW else None,
-        None if remaining is None else int(remaining),
-    )
+    return _read(*map(headers.get, _NAMES))
 
 
 def has_limits(headers: Headers) -> bool:
@@ -49,6 +45,7 @@ def has_limits(headers: Headers) -> bool:
     return any(name.startswith(_PREFIXES) for name in headers)
 
 
+@lru_cache(maxsize=256)
 def group_name(text: str) -> str:
     """Return the one spelling of a group's name: RingCentral's headers vary in case."""
     return text.strip()[:64].capitalize()
@@ -56,8 +53,12 @@ def group_name(text: str) -> str:
 
 def group_of(headers: Headers) -> str | None:
     """Return the group a response was counted in, or None when it does not say."""
-    names = (group_name(headers.get(f"{prefix}group", "")) for prefix in _PREFIXES)
-    return next(filter(None, names), None)
+    one, other = _PREFIXES
+    return (
+        group_name(headers.get(f"{one}group", ""))
+        or group_name(headers.get(f"{other}group", ""))
+        or None
+    )
 
 
 def retry_after(headers: Headers) -> float | None:
@@ -76,13 +77,21 @@ def retry_after(headers: Headers) -> float | None:
         return None
 
 
-def _number(headers: Headers, name: str) -> float | None:
-    found = (_parsed(headers.get(prefix + name, "")) for prefix in _PREFIXES)
-    return next((number for number in found if number is not None), None)
-
-
 # Nearly every response says the same.
-@lru_cache(maxsize=256)
-def _parsed(text: str) -> float | None:
+@lru_cache(maxsize=1024)
+def _read(*texts: str | None) -> Told:
+    numbers = [_number(text or "") for text in texts]
+    limit, window, remaining = (
+        one if one is not None else other
+        for one, other in zip(numbers[:3], numbers[3:], strict=True)
+    )
+    return Told(
+        int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else None,
+        window if window and window <= MAX_TOLD_WINDOW else None,
+        None if remaining is None else int(remaining),
+    )
+
+
+def _number(text: str) -> float | None:
     text = text.strip()
     return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) else None

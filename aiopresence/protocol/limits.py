@@ -17,6 +17,7 @@ Source: RingCentral guide, "API rate limits". Times are monotonic seconds, given
 
 from collections import deque
 from math import inf
+from typing import NamedTuple
 
 import attrs
 
@@ -71,8 +72,7 @@ SHARED_WINDOWS, HEADROOM, FRESH = 10, 8, 1 / 60
 GUESS_HOLDS = 86_400.0
 
 
-@attrs.frozen
-class Taken:
+class Taken(NamedTuple):
     """A slot that was taken, and what stood then.
 
     Attributes:

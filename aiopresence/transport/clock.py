@@ -19,6 +19,9 @@ class Clock:
 
     async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
         """Wait until an event is set, but no longer than some seconds."""
+        if seconds == inf:
+            await event.wait()
+            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if seconds == inf else seconds):
+            async with asyncio.timeout(seconds):
                 await event.wait()

@@ -154,6 +154,8 @@ class Gate:
         while True:
             group = shared.limits.group(call, request.group)
             key = group, _keep(request)
+            if self._may_go(shared, key) and not closed.is_set():
+                return Passage(self, shared, call, group)
             self._check(deadline, key, in_queue=True)
 
             def is_its_group(group: Group = group) -> bool:
@@ -187,6 +189,14 @@ class Gate:
         """
         before = [*self._places].index(head) if head.has_place else len(self._places)
         return before < self._concurrency - self.in_flight
+
+    def _may_go(self, shared: SharedLimits, key: Key) -> bool:
+        """Return whether a request may be sent at once, with nothing before it or in its way."""
+        return (
+            not (self.waiting(key) or self._places or shared.has_line(key))
+            and self.in_flight < self._concurrency
+            and shared.limits.delay(key[0], self.clock.now(), key[1]) <= 0
+        )
 
     def _check(self, deadline: float, key: Key, *, in_queue: bool = False) -> None:
         """Raise RateLimited if a request has to wait longer than it may."""

@@ -60,6 +60,10 @@ class SharedLimits:
         self.limits = limits or Limits()
         self._lines: defaultdict[Key, Line] = defaultdict(OrderedDict)
 
+    def has_line(self, key: Key) -> bool:
+        """Return whether requests wait for a group."""
+        return key in self._lines
+
     def join(self, key: Key, head: Head) -> None:
         """Put a request at the end of the line for a group."""
         self._lines[key][head] = None
