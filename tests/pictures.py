@@ -16,7 +16,7 @@ import attrs
 from rich.console import Console
 
 from aiopresence import PresenceSession
-from aiopresence.cli import directory, output
+from aiopresence.cli import console as cli_console, directory, output
 from aiopresence.cli.options import Output
 from aiopresence.cli.presences import Presences
 from aiopresence.cli.screen import render
@@ -114,7 +114,7 @@ async def read_picture() -> str:
     shown = Presences()
     with (
         contextlib.redirect_stdout(Terminal()),
-        mock.patch.object(output, "console", return_value=console),
+        mock.patch.object(cli_console, "terminal", return_value=console),
         output.Writer(Output.TABLE, shown.columns, shown.row, shown.document) as writer,
     ):
         for each in outcomes:

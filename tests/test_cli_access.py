@@ -235,7 +235,7 @@ async def test_only_the_login_that_was_begun_counts(tmp_path: Path) -> None:
             _, err = await process.communicate()
         assert (status, "<b>" in page, process.returncode) == (200, False, 2)
         assert err.decode().splitlines()[-1] == (
-            "aiopresence: RingCentral's login page refused: access_denied??b?; see login --help"
+            "aiopresence: RingCentral's login page refused: access_denied\\n<b>; see login --help"
         )
         async with logging_in(env) as (process, query):
             process.send_signal(signal.SIGINT)

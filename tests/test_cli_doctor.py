@@ -193,7 +193,11 @@ async def test_drift_goes_on_where_something_cannot_be_read(
     done = await doctor("--drift")
     assert done.code == 1
     assert done.err.startswith("aiopresence: HTTP 404")
-    assert done.err.endswith("Nothing new.\n")
+    assert done.err.endswith("\nCould not check 1 kind of presence; else nothing new.\n")
+    sandbox.faults.add(Answer(403), path="presence", times=None)
+    done = await doctor("--drift")
+    assert (done.code, done.err.count("\n")) == (1, 5)
+    assert done.err.endswith("\nCould not check: no kind of presence could be read.\n")
 
 
 def test_drift_walks_into_everything() -> None:

@@ -164,7 +164,7 @@ async def test_a_server_cannot_steer_the_terminal(cli: Cli) -> None:
         assert done.err.replace("\n", "").isprintable()
     done = await cli("read", "~", "--output", "csv")
     rows = list(csv.DictReader(io.StringIO(done.out)))
-    assert [row["message"] for row in rows] == ["?[31mred?2J???next?line"]
+    assert [row["message"] for row in rows] == ["\\x1b[31mred\\x9b2J\\x07\\r\\nnext\\u202eline"]
     done = await cli("read", "~", "--output", "jsonl")
     assert json.loads(done.out)["presence"]["message"] == message
 

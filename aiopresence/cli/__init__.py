@@ -13,4 +13,13 @@ def main() -> None:
         if error.name not in ("typer", "rich"):
             raise
         sys.exit("The aiopresence command needs: python -m pip install 'aiopresence[cli]'")
-    app()
+    from .console import note, prepare, settle
+
+    prepare()
+    try:
+        app()
+    except OSError as error:  # The help could not be written.
+        note(f"aiopresence: {error}")
+        sys.exit(1)
+    finally:
+        settle()

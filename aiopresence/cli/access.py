@@ -1,6 +1,5 @@
 """The commands that log in and out, and say who one is."""
 
-import json
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .connect import connected, run, signed_in
+from .console import show, show_json
 from .options import Output, Profile, WithSandbox
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def _login(port: int, browser: bool, profile: str | None) -> None:
         record = await me(session)
     await logins.keep(found)
     who = f"extension {record['extensionNumber']}" if record.get("extensionNumber") else "you"
-    typer.echo(f"Logged in to {found.server} as {who}, {_until(found, settings)}.")
+    show(f"Logged in to {found.server} as {who}, {_until(found, settings)}.")
 
 
 def _check_state() -> None:
@@ -112,9 +112,9 @@ async def _logout(profile: str | None) -> None:
         if each.store.last is not None:
             ended += 1
             how = _how(each)
-            typer.echo(f"Forgot the tokens of the {how}, and told {each.server} to end it.")
+            show(f"Forgot the tokens of the {how}, and told {each.server} to end it.")
     if not ended:
-        typer.echo(f"Not logged in, profile {logins.name(profile)}.")
+        show(f"Not logged in, profile {logins.name(profile)}.")
 
 
 def whoami(output: As = Form.TABLE, sandbox: WithSandbox = None, profile: Profile = None) -> None:
@@ -203,10 +203,10 @@ def _moment(seconds: object) -> str:
 
 
 def _show(facts: dict[str, str], sources: Any, output: Form) -> None:
-    from .output import Writer
+    from .output import Writer, document_text
 
     if output is Form.JSON:
-        print(json.dumps({**facts, "settings": dict(sources)}, ensure_ascii=False, indent=2))
+        show_json(document_text({**facts, "settings": dict(sources)}, 2))
         return
     rows = [*facts.items(), *((each, f"from {place}") for each, place in sources.items())]
     with Writer(Output.TABLE, {"what": 15, "value": 0}, lambda row: row) as writer:

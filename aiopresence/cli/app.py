@@ -3,13 +3,45 @@
 The commands import the library when they run, so that `--help` does not wait for it.
 """
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
+from ..text import escaped
 from . import access, doctor, limits, platform, queues, reads, streams, watch, writes
+from .console import show
+
+
+@contextmanager
+def _escaped_errors() -> Iterator[None]:
+    """Escape what a usage error repeats of the command line, or of a server."""
+    try:
+        yield
+    except TyperException as error:
+        error.message = escaped(error.message)
+        raise
+
+
+class Commands(TyperGroup):
+    """The commands, whose usage errors have no control characters."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the options before the command."""
+        with _escaped_errors():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse the options of the command, and run it."""
+        with _escaped_errors():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
+    cls=Commands,
     name="aiopresence",
     help="RingCentral presence on the command line.",
     epilog="Without an account: aiopresence read --sandbox 1000",
@@ -50,7 +82,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"aiopresence {version('aiopresence')}")
+        show(f"aiopresence {version('aiopresence')}")
         raise typer.Exit
 
 

@@ -9,10 +9,10 @@ import threading
 import webbrowser
 from typing import TYPE_CHECKING
 
-import typer
 from aiohttp import web
 
 from .. import AuthorizationCodeGrant, UsageError, authorize_url
+from .console import note, show
 
 if TYPE_CHECKING:
     from .config import Settings
@@ -105,12 +105,12 @@ async def log_in(settings: "Settings", port: int, *, browser: bool) -> Authoriza
 
 def _show(url: str, *, browser: bool) -> None:
     if browser:
-        typer.echo("Log in with the browser. If none opens, go to this address:", err=True)
+        note("Log in with the browser. If none opens, go to this address:")
         # A browser in the terminal keeps its thread, for which the end must not wait.
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     else:
-        typer.echo("Go to this address with a browser on this machine, and log in:", err=True)
-    print(url, flush=True)
+        note("Go to this address with a browser on this machine, and log in:")
+    show(url)
 
 
 def _page(text: str, status: int) -> web.Response:
@@ -119,5 +119,4 @@ def _page(text: str, status: int) -> web.Response:
 
 
 def _refused(error: str) -> UsageError:
-    shown = "".join(c if c.isalnum() or c in "_- " else "?" for c in error[:60])
-    return UsageError(f"RingCentral's login page refused: {shown}; see login --help")
+    return UsageError(f"RingCentral's login page refused: {error[:60]}; see login --help")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
-import typer
 
+from .console import note
 from .options import Output
 from .output import Writer, plain
 from .table import Column
@@ -45,15 +45,15 @@ async def changed(
         write: the call that writes; None tells what would be without it.
         view: makes JSON of what the call gives.
     """
-    from .. import ServerError, TransportError
+    from .. import DecodeError, ServerError, TransportError
 
     old = plain(before)
     if write is None:
         return Change(id_, old, _merged(old, wanted))
     try:
         return Change(id_, old, view(await write))
-    except (ServerError, TransportError):
-        typer.echo("Whether it was written is not known: read it before you try again.", err=True)
+    except (DecodeError, ServerError, TransportError):
+        note("Whether it was written is not known: read it before you try again.")
         raise
 
 
@@ -64,11 +64,11 @@ def show(output: Output, changes: Sequence[Change], dry_run: bool) -> None:
         for change in changes:
             fields = [*_fields(change)]
             count += len(fields)
-            for item in fields if output in (Output.TABLE, Output.CSV) else (change,):
+            for item in fields if output not in (Output.JSON, Output.JSONL) else (change,):
                 writer.write(item)
     said = f"{count} field{'s' * (count != 1)}" if count else "Nothing"
     does = "would change; nothing was written" if dry_run else "changed"
-    typer.echo(f"{said} {does}.", err=True)
+    note(f"{said} {does}.")
 
 
 def _fields(change: Change) -> Iterator[list[Any]]:

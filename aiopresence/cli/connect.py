@@ -1,13 +1,15 @@
 """From settings to an open session, and from errors to one line and an exit code."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from .console import note, settle
+from .diagnostics import warnings
+from .keys import on_signals
 
 if TYPE_CHECKING:
     from .. import PresenceSession
@@ -75,24 +77,37 @@ def run(command: Coroutine[Any, Any, None]) -> None:
     from .. import PresenceError, UsageError
 
     try:
-        try:
-            asyncio.run(command)
-        finally:
-            sys.stdout.flush()
+        with warnings(lambda warning: note(f"aiopresence: {warning}")):
+            asyncio.run(_until_signal(command))
     except BrokenPipeError:
-        # Whoever read the output has enough.
-        _mute()
+        pass  # Whoever read the output has enough.
     except (PresenceError, OSError) as error:
-        typer.echo(f"aiopresence: {error}", err=True)
+        note(f"aiopresence: {error}")
         raise typer.Exit(WRONG if isinstance(error, UsageError) else FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        settle()
 
 
-def _mute() -> None:
-    """Let what is left for a closed pipe go nowhere: Python would complain at its own end."""
-    for stream in (sys.stdout, sys.stderr):
+async def _until_signal(command: Coroutine[Any, Any, None]) -> None:
+    """Run a command; end it as Ctrl-C does, so that it cleans up, when a signal asks for it.
+
+    Raises:
+        Exit: with the code that shells give to a process that the signal has ended.
+    """
+    task = asyncio.current_task()
+    received: list[int] = []
+
+    def end(number: int) -> None:
+        received.append(number)
+        if task is not None:
+            task.cancel()
+
+    with on_signals(dict.fromkeys(("SIGTERM", "SIGHUP", "SIGQUIT"), end)):
         try:
-            stream.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            await command
+        except asyncio.CancelledError:
+            if not received:
+                raise
+            raise typer.Exit(128 + received[0]) from None

@@ -1,6 +1,5 @@
 """The command that finds out what is wrong."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,8 +7,9 @@ import typer
 
 from .access import As, Form
 from .connect import FAILED, connected, run
+from .console import note, show_json
 from .options import Output, Profile, WithSandbox
-from .output import Writer
+from .output import Writer, document_text
 
 if TYPE_CHECKING:
     from .checks import Finding
@@ -48,7 +48,6 @@ async def _doctor(output: Form, sandbox: int | None, profile: str | None) -> Non
     with Writer(form, {"": 1, "check": 31, "found": 0}, _row, _document) as writer:
         async for finding in checks.examine(sandbox, profile):
             writer.write(finding)
-            sys.stdout.flush()
             findings.append(finding)
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(FAILED)
@@ -74,14 +73,22 @@ async def _drift(output: Form, sandbox: int | None, profile: str | None) -> None
     async with connected(sandbox, profile) as (session, _):
         found, failed = await drift.look(session)
     if output is Form.JSON:
-        print(json.dumps([{"path": path, "value": value} for path, value in found], indent=2))
+        show_json(document_text([{"path": path, "value": value} for path, value in found], 2))
     else:
         with Writer(Output.TABLE, {"path": 60, "value": 0}, lambda row: row) as writer:
             for each in found:
                 writer.write(each)
     for error in failed:
-        typer.echo(f"aiopresence: {error}", err=True)
-    new = f"{len(found)} that this version does not know" if found else "nothing new"
-    typer.echo(f"{new[0].upper()}{new[1:]}.", err=True)
+        note(f"aiopresence: {error}")
+    note(_summary(len(found), len(failed), len(drift.READS)))
     if found or failed:
         raise typer.Exit(FAILED)
+
+
+def _summary(new: int, unread: int, kinds: int) -> str:
+    known = f"{new} that this version does not know" if new else "nothing new"
+    if unread >= kinds:
+        return "Could not check: no kind of presence could be read."
+    if unread:
+        return f"Could not check {unread} kind{'s' * (unread > 1)} of presence; else {known}."
+    return f"{known[0].upper()}{known[1:]}."

@@ -12,7 +12,6 @@ from errno import EACCES, ENOENT
 from typing import Any
 
 import attrs
-import typer
 
 from .. import (
     AuthorizationCodeGrant,
@@ -24,6 +23,7 @@ from .. import (
     UsageError,
 )
 from .config import Settings, state_directory
+from .console import note
 
 
 class Kept:
@@ -170,7 +170,7 @@ def keeper() -> TokenStore:
         prepare()
     except OSError as error:
         why = f"{state_directory()}: {error.strerror}"
-        typer.echo(f"aiopresence: the login is not kept for the next command: {why}", err=True)
+        note(f"aiopresence: the login is not kept for the next command: {why}")
         return MemoryTokenStore()
     return _file()
 

@@ -13,9 +13,18 @@ class Output(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+    CSV_RAW = "csv-raw"
 
 
-As = Annotated[Output, typer.Option("--output", "-o", help="How to write the results.")]
+As = Annotated[
+    Output,
+    typer.Option(
+        "--output",
+        "-o",
+        help="How to write the results. In csv, cells that a spreadsheet would run as a formula"
+        " begin with an apostrophe; csv-raw has them as they are.",
+    ),
+]
 WithSandbox = Annotated[
     int | None,
     typer.Option("--sandbox", min=1, metavar="N", help="Use an embedded platform of N extensions."),

@@ -6,16 +6,18 @@ JSON has RingCentral's own names. A table and CSV have the columns that a comman
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from functools import cache
 from typing import Any
 
 import attrs
 
-from . import table
+from ..text import escaped
+from . import console, table
+from .console import show, show_json, show_styled
 from .options import Output
 from .table import Column
 
@@ -34,6 +36,13 @@ STYLES = {
     "✓": "green",
     "✗": "bold red",
 }
+
+
+# What makes a spreadsheet run a cell as a formula, at its beginning or, where columns end with a
+# semicolon, after one. Spaces and quotes before it are dropped by some.
+_FORMULA = re.compile(r"(^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+# Numbers, as of telephones, are no formulas.
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 def plain(value: Any) -> Any:
@@ -57,28 +66,16 @@ def camel(name: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """Write a value for a table or CSV: on one line, and nothing that steers a terminal."""
+    """Return the text of a value for a table or CSV: on one line, without control characters."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = "" if value is None else str(plain(value))
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return "" if value is None else escaped(str(plain(value)))
 
 
 def document_text(value: Any, indent: int | None = None) -> str:
-    """Write JSON. What could steer a terminal is escaped, as JSON allows for any character."""
+    """Return JSON that standard output can hold."""
     only_ascii = not (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(value, ensure_ascii=only_ascii, indent=indent)
-    if text.replace("\n", "").isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-
-
-@cache
-def console() -> Any:
-    """Give the terminal that standard output is: one, so that rows stay above a bar."""
-    from rich.console import Console
-
-    return Console(highlight=False)
+    return json.dumps(value, ensure_ascii=only_ascii, indent=indent)
 
 
 class Writer:
@@ -112,12 +109,9 @@ class Writer:
         self._documents: list[Any] = []
         self._has_begun = False
         self._terminal = sys.stdout.isatty()
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # Names are in all languages, and not every terminal can show all of them.
-            sys.stdout.reconfigure(errors="backslashreplace")
         self._widths = table.full(self._columns)
         if self._terminal and output is Output.TABLE:
-            self._widths = table.fit(self._columns, console().width)
+            self._widths = table.fit(self._columns, console.terminal().width)
 
     def __enter__(self) -> "Writer":
         return self
@@ -130,14 +124,14 @@ class Writer:
         if self._output is Output.TABLE:
             headings = {n: (c.heading or n).upper() or " " for n, c in self._columns.items()}
             self._print_row(headings, "bold")
-        elif self._output is Output.CSV:
-            self._print(_csv_line(self._names))
+        elif self._output in (Output.CSV, Output.CSV_RAW):
+            show(_csv_line(self._names))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._begin()
         if self._output is Output.JSON and kind is None:
-            self._print(document_text(self._documents, 2))
+            show_json(document_text(self._documents, 2))
 
     def write(self, item: Any) -> None:
         """Write one result, at once."""
@@ -145,11 +139,13 @@ class Writer:
         if self._output is Output.JSON:
             self._documents.append(self._document(item))
         elif self._output is Output.JSONL:
-            self._print(document_text(self._document(item)))
+            show_json(document_text(self._document(item)))
         else:
             texts = [cell(value) for value in self._row(item)]
             if self._output is Output.CSV:
-                self._print(_csv_line(texts))
+                show(_csv_line([_not_a_formula(text) for text in texts]))
+            elif self._output is Output.CSV_RAW:
+                show(_csv_line(texts))
             else:
                 self._print_row(dict(zip(self._names, texts, strict=True)))
 
@@ -167,25 +163,21 @@ class Writer:
 
     def _print_parts(self, parts: list[tuple[str, str]]) -> None:
         if not self._terminal:
-            self._print(table.joined([text for text, _ in parts]))
+            show(table.joined([text for text, _ in parts]))
             return
         from rich.text import Text
 
         line = Text(table.GAP).join(Text(text, style) for text, style in parts)
         line.rstrip()
-        console().print(line, soft_wrap=True)
-
-    def _print(self, text: str) -> None:
-        if self._terminal:
-            from rich.text import Text
-
-            console().print(Text(text), soft_wrap=True)
-        else:
-            # At once, so that whoever reads it has it, or we learn that they have enough.
-            print(text, flush=True)
+        show_styled(line)
 
 
 def _csv_line(texts: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(texts)
     return line.getvalue()
+
+
+def _not_a_formula(text: str) -> str:
+    """Return a CSV cell that a spreadsheet takes as text, or as the plain number it is."""
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .connect import run
+from .console import note, show
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any.")]
 Extensions = Annotated[int, typer.Option(min=1, help="How many extensions the account has.")]
@@ -49,11 +50,11 @@ async def _serve(
     from ..sandbox import Sandbox
 
     async with Sandbox(extensions, seed=seed, port=port, limits=limits, window=window) as platform:
-        typer.echo(f"export RC_SERVER_URL={platform.url}")
-        typer.echo(f"export RC_APP_CLIENT_ID={platform.client_id}")
-        typer.echo(f"export RC_APP_CLIENT_SECRET={platform.client_secret}")
-        typer.echo(f"export RC_USER_JWT={platform.jwt}")
-        typer.echo("Paste these into another terminal. Ctrl-C stops the sandbox.", err=True)
+        show(f"export RC_SERVER_URL={platform.url}")
+        show(f"export RC_APP_CLIENT_ID={platform.client_id}")
+        show(f"export RC_APP_CLIENT_SECRET={platform.client_secret}")
+        show(f"export RC_USER_JWT={platform.jwt}")
+        note("Paste these into another terminal. Ctrl-C stops the sandbox.")
         if rate:
             platform.simulate(rate).start()
         await asyncio.Event().wait()

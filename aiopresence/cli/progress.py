@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from .output import console
+from ..text import escaped
+from .console import terminal
 
 if TYPE_CHECKING:
     from .. import PresenceSession
@@ -68,13 +69,13 @@ class Progress:
         from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
         # Where rows are on the same terminal, they have to know of the bar.
-        screen = console() if sys.stdout.isatty() else Console(stderr=True)
+        screen = terminal() if sys.stdout.isatty() else Console(stderr=True)
         of = "/{task.total:,.0f}" if self._total else ""
         columns = (
             BarColumn(bar_width=20),
             TextColumn("{task.completed:,.0f}" + of),
             TimeRemainingColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
         )
         # Rich would send what is printed to the bar's terminal, also when it is for a pipe.
         return Bar(
@@ -86,7 +87,7 @@ class Progress:
         blocked = {n: g.blocked_for for n, g in self._session.limits.items() if g.blocked_for > 1}
         if blocked:
             name, seconds = max(blocked.items(), key=lambda item: item[1])
-            return f"waiting {seconds:.0f} s for the limit of {name}"
+            return f"waiting {seconds:.0f} s for the limit of {escaped(name)}"
         stats = self._session.stats
         if stats.retries and not self._done:
             return f"no answer yet, tried {stats.retries + 1} times"

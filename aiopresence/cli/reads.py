@@ -8,6 +8,7 @@ import typer
 
 from .asked import check as check, given
 from .connect import FAILED, connected, run
+from .console import note
 from .options import As, Detailed, Ids, Names, Numbers, Output, Profile, WithSandbox
 from .output import Writer
 from .presences import Presences, outcome_document
@@ -202,10 +203,9 @@ def summarise(
     requests = session.stats.requests
     failures = f", {failed:,} failed" if failed else ""
     took = "" if seconds is None else f", {seconds:.1f} s"
-    typer.echo(
+    note(
         f"{verb} {count:,} {what}{'s' * (count != 1)}"
-        f" in {requests:,} request{'s' * (requests != 1)}{took}{failures}.",
-        err=True,
+        f" in {requests:,} request{'s' * (requests != 1)}{took}{failures}."
     )
     if failed:
         raise typer.Exit(FAILED)

@@ -1,9 +1,8 @@
 """The commands that follow presence as a stream of lines."""
 
-import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -168,12 +167,10 @@ async def write(
         document: makes the JSON of one.
         count: how many are enough; None for all.
     """
-    with warnings(_say), Writer(output, columns, row, document) as writer:
-        sys.stdout.flush()
+    with Writer(output, columns, row, document) as writer:
         written = 0
         async for each in stream:
             writer.write(each)
-            sys.stdout.flush()
             written += 1
             if written == count:
                 return
@@ -207,24 +204,3 @@ def liven(platform: "Sandbox | None", rate: float) -> None:
     """Let something happen on an embedded platform."""
     if platform is not None and rate:
         platform.simulate(rate).start()
-
-
-@contextmanager
-def warnings(tell: Callable[[str], None]) -> Iterator[None]:
-    """Hand on what the library warns of; what it raises besides comes as an error."""
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno < logging.ERROR:
-                tell(record.getMessage())
-
-    logger, handler = logging.getLogger("aiopresence"), Handler(logging.WARNING)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-def _say(warning: str) -> None:
-    typer.echo(f"aiopresence: {warning}", err=True)

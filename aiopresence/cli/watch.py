@@ -1,6 +1,7 @@
 """The command that shows the live board in the terminal."""
 
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -10,15 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .connect import connected, run
-from .keys import keys, on_signals
+from .diagnostics import warnings
+from .keys import Keyboard, keys, on_signals, suspend
 from .lines import CHANGE, change_document, change_row
 from .options import Detailed, Ids, Numbers, Output, Profile, WithSandbox
 from .reads import check
-from .streams import AsStream, Form, Rate, chosen, liven, warnings, write
+from .streams import AsStream, Form, Rate, chosen, liven, write
 from .view import Filter, Row, Sort, State, passes
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.live import Live
 
     from .. import PresenceBoard, PresenceChange, PresenceSession
 
@@ -28,8 +31,6 @@ SOONEST, LATEST = 0.125, 1.0
 FADING = 0.5
 # Of the time, what drawing may take: the changes have to be taken in, too.
 SHARE = 0.08
-# The exit code that shells give to what SIGTERM ends.
-TERMINATED = 143
 
 FilterBy = Annotated[
     Filter | None,
@@ -141,7 +142,8 @@ class Watch:
         self._people: Mapping[str, tuple[str, str]] = {}
         self._changed: dict[str, float] = {}
         self._is_ready = self._has_keys = False
-        self._is_over = self._is_terminated = False
+        self._is_over = False
+        self._signals: set[str] = set()
         self._remark = ""
         self._dirty = asyncio.Event()
 
@@ -157,14 +159,12 @@ class Watch:
             # The screen is left before the error is told.
             with (
                 warnings(self._warn),
-                keys(self._press) as self._has_keys,
-                on_signals({"SIGWINCH": self._dirty.set, "SIGTERM": self._terminate}),
+                keys(self._press) as keyboard,
+                on_signals(dict.fromkeys(("SIGWINCH", "SIGTSTP", "SIGCONT"), self._signal)),
             ):
-                await self._draw(tasks[0])
+                await self._draw(tasks[0], keyboard)
             if tasks[0].done():
                 await tasks[0]
-            if self._is_terminated:
-                raise typer.Exit(TERMINATED)
         finally:
             for task in tasks:
                 task.cancel()
@@ -198,19 +198,21 @@ class Watch:
             }
             self._dirty.set()
 
-    async def _draw(self, following: "asyncio.Task[None]") -> None:
+    async def _draw(self, following: "asyncio.Task[None]", keyboard: Keyboard) -> None:
         """Draw when there is something new, until it is over."""
         from rich.console import Console
         from rich.live import Live
 
         from .screen import render
 
+        self._has_keys = keyboard.is_there
         console = Console()
         with Live(
             console=console, screen=True, auto_refresh=False, redirect_stdout=False
         ) as picture:
             while not (self._is_over or following.done()):
                 self._dirty.clear()
+                self._obey_the_shell(picture, keyboard)
                 began = time.perf_counter()
                 now = time.monotonic()
                 picture.update(render(self.state(), _size(console), now), refresh=True)
@@ -219,6 +221,19 @@ class Watch:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._patience(now)):
                         await self._dirty.wait()
+
+    def _obey_the_shell(self, picture: "Live", keyboard: Keyboard) -> None:
+        """Stop after Ctrl-Z with the terminal as it was; draw anew once continued."""
+        stopped, continued = "SIGTSTP" in self._signals, "SIGCONT" in self._signals
+        self._signals.clear()
+        if stopped or continued:
+            picture.stop()
+        if stopped:
+            keyboard.stop()
+            suspend()
+        if stopped or continued:
+            keyboard.start()
+            picture.start()
 
     def _patience(self, now: float) -> float:
         """Tell for how long a picture is good when nothing happens."""
@@ -263,9 +278,8 @@ class Watch:
             self._sort = _next([*Sort], self._sort)
         self._dirty.set()
 
-    def _terminate(self) -> None:
-        """End as for a key: the default would leave the terminal without its echo and cursor."""
-        self._is_over = self._is_terminated = True
+    def _signal(self, number: int) -> None:
+        self._signals.add(signal.Signals(number).name)
         self._dirty.set()
 
     def _warn(self, warning: str) -> None:
