@@ -6,27 +6,31 @@ aiohttp's own errors are never raised, nor chained: some of them print the Autho
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from weakref import WeakKeyDictionary
 
 import aiohttp
-import attrs
 from yarl import URL
 
 from ..errors import (
     ConnectionFailed,
     DecodeError,
     Timeout,
-    TransportError,
     UsageError,
     one_line,
 )
-from ..protocol.wire import JSON, Request, Response, is_loopback
+from ..protocol.wire import JSON, MAX_ERROR, Request, Response, is_loopback
 from . import handshake
+from .connections import Connector, discard_spoiled
+from .failures import Attempts, transport_error
 from .stats import Stats
 
 # How long all of it may take is ours to watch.
+# Seconds that the body of an error may take at most: the status alone says what is needed.
+_ERROR_BODY_WAIT = 5.0
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 _SERVER = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(?::(?P<port>[0-9]{1,5}))?"
@@ -54,13 +58,6 @@ class _SentAgain(aiohttp.ClientError):
     """aiohttp was about to send a request a second time by itself."""
 
 
-@attrs.define
-class _Attempts:
-    """How often aiohttp has put one request on the wire."""
-
-    attempts: int = 0
-
-
 class Http:
     """The way to one server.
 
@@ -75,7 +72,14 @@ class Http:
         self, server: str, client: aiohttp.ClientSession | None, timeout: float, stats: Stats
     ) -> None:
         self.server = server
-        self._host = urlsplit(server).netloc
+        parts = urlsplit(server)
+        self._host = parts.netloc
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        self._target = parts.hostname or "", port
+        # The open WebSockets, and where to.
+        self._sockets: WeakKeyDictionary[
+            aiohttp.ClientWebSocketResponse, tuple[str, int | None]
+        ] = WeakKeyDictionary()
         self._client = client
         self._is_ours = client is None
         self._timeout = timeout
@@ -85,8 +89,7 @@ class Http:
         """Open a connection pool, unless the user gave one."""
         if self._client is None:
             self._client = aiohttp.ClientSession(
-                # How many requests there are at once is the session's business.
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=Connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
 
@@ -114,7 +117,8 @@ class Http:
             again: asked before aiohttp sends a read a second time by itself; False forbids it.
 
         Raises:
-            ConnectionFailed: no connection, or it broke. A write may have had its effect.
+            ConnectionFailed: no connection, or it broke. A write may have had its effect, unless
+                `sent` is False.
             Timeout: no whole answer in time. A write may have had its effect.
             DecodeError: the answer is larger than its bound.
             UsageError: the aiohttp session cannot be used.
@@ -129,14 +133,32 @@ class Http:
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket; see `handshake.connect`. UsageError when the session is not open."""
         self.check_open()
-        return await handshake.connect(self._client, url, self._timeout)  # type: ignore[arg-type]
+        self._check_free(str(url.host), url.port)
+        socket = await handshake.connect(self._client, url, self._timeout)  # type: ignore[arg-type]
+        self._sockets[socket] = str(url.host), url.port
+        return socket
+
+    def _check_free(self, host: str, port: int | None) -> None:
+        """Raise ConnectionFailed when our own WebSockets take all connections there may be."""
+        connector = self._client.connector  # type: ignore[union-attr] # it is open
+        if connector is None or not (connector.limit or connector.limit_per_host):
+            return
+        targets = [target for socket, target in self._sockets.items() if not socket.closed]
+        is_full = 0 < connector.limit <= len(targets)
+        if is_full or 0 < connector.limit_per_host <= targets.count((host, port)):
+            raise ConnectionFailed(
+                f"no connection left for {self._host}: event sessions use all {len(targets)} that"
+                " the aiohttp session given as http= allows; raise its connector's limit",
+                sent=False,
+            )
 
     async def _exchange(
         self, request: Request[Any], authorization: str | None, again: Callable[[], bool]
     ) -> Response:
         self.check_open()
+        self._check_free(*self._target)
         failure: Exception
-        wire = _Attempts()
+        attempts = Attempts()
         try:
             async with self._client.request(  # type: ignore[union-attr] # it is open
                 request.method,
@@ -146,17 +168,17 @@ class Http:
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=_NO_TIMEOUT,
-                middlewares=self._middlewares(request, again, wire),
+                middlewares=self._middlewares(request, again, attempts),
             ) as answer:
-                body = await _body(answer, request.max_body)
+                body = await self._body(answer, request.max_body)
                 response = Response(answer.status, _joined(answer), body)
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
-            failure = self._failure(error, wire)
+            failure = transport_error(error, self._host, attempts, write=request.is_write)
         except ValueError as error:
             # Before anything was sent it is about the request, afterwards about the answer.
             failure = (
-                self._failure(error, wire)
-                if wire.attempts
+                transport_error(error, self._host, attempts, write=request.is_write)
+                if attempts.count
                 else UsageError(f"aiohttp cannot send this: {one_line(str(error))}")
             )
         except asyncio.CancelledError:
@@ -177,7 +199,7 @@ class Http:
         return URL(f"{self.server}{request.path}{query}", encoded=True)
 
     def _middlewares(
-        self, request: Request[Any], again: Callable[[], bool], wire: "_Attempts"
+        self, request: Request[Any], again: Callable[[], bool], attempts: Attempts
     ) -> tuple[aiohttp.ClientMiddlewareType, ...]:
         """Count each attempt on the wire, and veto a second one that must not be.
 
@@ -189,37 +211,37 @@ class Http:
         async def attempt(
             sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            wire.attempts += 1
-            if wire.attempts > 1 and (request.method != "GET" or not again()):
+            attempts.count += 1
+            if attempts.count > 1 and (request.method != "GET" or not again()):
                 raise _SentAgain
+            attempts.proxy = sent.proxy
+            await discard_spoiled(self._client, sent)  # type: ignore[arg-type] # it is open
             if request.is_login:
                 self._stats.token_requests += 1
             else:
                 self._stats.requests += 1
-            return await handler(sent)
+            try:
+                return await handler(sent)
+            finally:
+                # aiohttp makes the response object when it begins to write the request.
+                attempts.sent |= getattr(sent, "response", sent) is not None
 
         # Middlewares given with a request replace the session's, for which aiohttp has no public
         # name; the user's own must go on working.
         return (*getattr(self._client, "_middlewares", ()), attempt)
 
-    def _failure(self, error: Exception, wire: "_Attempts") -> TransportError:
-        if isinstance(error, TimeoutError):
-            return Timeout(f"{self._host} took too long: {type(error).__name__}")
-        if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-            return ConnectionFailed(
-                f"no trusted TLS connection to {self._host}: check the server's certificate",
-                sent=False,
-                final=True,
-            )
-        if isinstance(error, aiohttp.ClientConnectorError):
-            why = getattr(error, "strerror", None) or type(error.os_error).__name__
-            return ConnectionFailed(
-                f"cannot connect to {self._host}: {one_line(str(why))}", sent=wire.attempts > 1
-            )
-        return ConnectionFailed(
-            f"the connection to {self._host} broke; a write may have been applied, so read before"
-            " writing again"
-        )
+    async def _body(self, answer: aiohttp.ClientResponse, most: int) -> bytes:
+        """Read the body of a response; of an error no more than is shown, whatever it is."""
+        if answer.status < 300:
+            return await _body(answer, most)
+        body = bytearray()
+        with suppress(aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError):
+            async with asyncio.timeout(min(_ERROR_BODY_WAIT, self._timeout / 2)):
+                async for chunk in answer.content.iter_any():
+                    body += chunk
+                    if len(body) > MAX_ERROR:
+                        break
+        return bytes(body)
 
 
 @cache
