@@ -74,7 +74,7 @@ class Event:
     at: float
     number: int
     kind: str = attrs.field(order=False)
-    taken: Taken = attrs.field(order=False, default=Taken(0, 0, 0, 0))
+    taken: Taken = attrs.field(order=False, default=Taken(0, 0, 0))
     reply: tuple[int, dict[str, str]] = attrs.field(order=False, default=(0, {}))
 
 

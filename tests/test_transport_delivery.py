@@ -384,7 +384,7 @@ async def test_closing_refuses_whoever_waits_ct09(sandbox: Sandbox) -> None:
 
 async def test_closing_wakes_whoever_is_about_to_try_again(sandbox: Sandbox) -> None:
     async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
-        rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "3600"}), path="/presence")
+        rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "300"}), path="/presence")
         task = asyncio.create_task(session.read_user_presence_status())
         while session.stats.retries == 0:
             await asyncio.sleep(0)

@@ -79,13 +79,11 @@ class Taken(NamedTuple):
         penalties: how many penalties there had been.
         number: how many slots had ever been taken, this one included.
         used: how many were in use, this one included.
-        answered: how many of those had been answered.
     """
 
     penalties: int
     number: int
     used: int
-    answered: int
 
 
 class Group:
@@ -190,7 +188,7 @@ class Group:
         self.in_flight += 1
         self._sent += 1
         used = self._used(now) - len(self._others)
-        return Taken(self.penalties, self._sent, used, len(self._answered))
+        return Taken(self.penalties, self._sent, used)
 
     def settle(self, now: float, taken: Taken, headers: Headers) -> None:
         """Count a request as answered, and learn from the answer."""
@@ -211,7 +209,9 @@ class Group:
         It takes no slot: the penalty is what it costs.
         """
         self.in_flight -= 1
-        self._learn(now, taken, read_limits(headers))
+        told = read_limits(headers)
+        self._learn(now, taken, told)
+        self._count_others(now, taken, told)
         if taken.penalties == self.penalties:
             if self._probing:
                 self._backoff = min(2 * self._penalty, MAX_BACKOFF)
@@ -264,8 +264,8 @@ class Group:
         limit = told.limit or self.limit
         if told.remaining is None or told.remaining > limit:
             return
-        # The server can have counted of ours what was in use when this request was sent, and what
-        # has been sent since; and at least what had been answered. The rest is somebody else's.
+        # The server can have counted of ours what was in use when this request was sent, and, if
+        # that overtook it, what has been sent since. The rest is somebody else's.
         counted = limit - told.remaining
         others = counted - taken.used - (self._sent - taken.number)
         if others > 0:
@@ -274,7 +274,7 @@ class Group:
             self._others.extend([now] * (others - len(self._others)))
             self._others_told_by = taken.number
         elif taken.number > self._others_told_by:
-            for _ in range(len(self._others) - max(0, counted - taken.answered - 1)):
+            for _ in range(len(self._others) - max(0, counted - taken.used)):
                 self._others.popleft()
 
     def _guess_limit(self, now: float) -> None:

@@ -21,6 +21,9 @@ from ..errors import (
 
 # Seconds before the second attempt, doubled before each further one.
 FIRST_WAIT = 2.0
+# The longest wait that a server is granted with Retry-After, unless the session's max_wait allows
+# another: ten minutes. A guess.
+LONGEST_WAIT = 600.0
 # A request that RingCentral refuses as a duplicate of one it is still working on. No quota.
 DUPLICATE_REQUEST = "CMN-304"
 

@@ -201,8 +201,8 @@ class Delivery:
             return None
         chance = random.random()  # noqa: S311 - spreads repetitions, protects nothing
         wait = retry.decide(error, attempt, write=write, chance=chance)
-        longest = self._gate.max_wait
-        return None if wait and longest is not None and wait > longest else wait
+        longest = retry.LONGEST_WAIT if self._gate.max_wait is None else self._gate.max_wait
+        return None if wait is not None and wait > longest else wait
 
     async def _authorized(self, request: Request[Any]) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
