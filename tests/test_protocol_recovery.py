@@ -310,8 +310,7 @@ def replay(recovery: Recovery, numbers: range, minute: int | None) -> list[Gap]:
 
 def test_what_is_older_than_the_connection_is_replayed_even_after_the_marker_ws02() -> None:
     recovery = lost()
-    recovery.learn_time(119.0, moment(20))  # The creation time of the connection.
-    assert recovery.resume(120.0, None, "m", 100) == []
+    assert recovery.resume(120.0, None, "m", 100, moment(20)) == []
     assert replay(recovery, range(1, 51), 10) == []
     recovery.echoed("m")
     assert replay(recovery, range(51, 100), 10) == []
@@ -328,8 +327,8 @@ def test_a_replay_after_the_marker_is_known_without_the_time_of_the_connection_w
 ) -> None:
     """The gateway may repeat the creation time of the session's first connection, or give none."""
     recovery = lost(newest=5)  # It came at 90, so at 120 it is half past that minute.
-    recovery.learn_time(119.0, None if created is None else moment(created))
-    assert recovery.resume(120.0, None, "m", 100) == []
+    first = None if created is None else moment(created)
+    assert recovery.resume(120.0, None, "m", 100, first) == []
     recovery.echoed("m")
     assert replay(recovery, range(200, 400), 6) == []
     assert replay(recovery, range(1, 100), 5) == []
@@ -338,23 +337,34 @@ def test_a_replay_after_the_marker_is_known_without_the_time_of_the_connection_w
 
 def test_a_replay_after_the_marker_that_joins_on_is_complete_ws02() -> None:
     recovery = lost(newest=5)
-    recovery.resume(120.0, None, "m", 10)
+    recovery.resume(120.0, None, "m", 10, None)
     recovery.echoed("m")
     assert replay(recovery, range(50), 5) == []
 
 
+def test_a_clock_that_does_not_keep_time_makes_no_live_event_a_replayed_one() -> None:
+    recovery = lost(newest=5)
+    recovery.take(99.0, event(999, 5))  # Nine seconds later by our clock.
+    recovery.lose(100.0)
+    recovery.resume(120.0, None, "m", 3, moment(1))
+    recovery.echoed("m")
+    assert replay(recovery, range(1, 100), 5) == []
+    recovery.lose(140.0)
+    assert recovery.resume(150.0, None, "n", 10, moment(1)) == []
+
+
 def test_a_cut_after_a_late_replay_is_reported_ws02() -> None:
     recovery = lost(newest=5)
-    recovery.resume(120.0, None, "m", 10)
+    recovery.resume(120.0, None, "m", 10, None)
     recovery.echoed("m")
     assert replay(recovery, range(1, 3), 5) == []
     recovery.lose(140.0)
-    assert recovery.resume(150.0, None, "n", 10) == [Gap(INCOMPLETE, 140.0)]
+    assert recovery.resume(150.0, None, "n", 10, None) == [Gap(INCOMPLETE, 140.0)]
 
 
 def test_another_heartbeat_is_not_the_marker() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 3)
+    recovery.resume(120.0, None, "m", 3, None)
     for marker in (None, "x", ""):
         recovery.echoed(marker)
     assert replay(recovery, range(1, 4), 10) == [Gap(INCOMPLETE, 100.0)]
@@ -362,21 +372,21 @@ def test_another_heartbeat_is_not_the_marker() -> None:
 
 def test_an_event_without_an_id_is_always_new_and_counts() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 2)
+    recovery.resume(120.0, None, "m", 2, None)
     assert recovery.take(121.0, PresenceEvent()) == (True, [])
     assert recovery.take(121.0, PresenceEvent()) == (True, [Gap(INCOMPLETE, 100.0)])
 
 
 def test_an_event_that_comes_twice_in_one_replay_does_not_join_on() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 3)
+    recovery.resume(120.0, None, "m", 3, None)
     told = [recovery.take(121.0, event(number)) for number in (1, 1, 2)]
     assert told == [(True, []), (False, []), (True, [Gap(INCOMPLETE, 100.0)])]
 
 
 def test_a_buffer_of_one_is_full_with_one() -> None:
     recovery = lost()
-    recovery.resume(120.0, None, "m", 1)
+    recovery.resume(120.0, None, "m", 1, None)
     assert recovery.take(121.0, event(1)) == (True, [Gap(INCOMPLETE, 100.0)])
 
 
@@ -413,7 +423,7 @@ def test_every_event_is_given_once_however_it_is_repeated_ws06(parts: list[list[
     for part in parts:
         given_out += [n for n in part if recovery.take(0.0, event(n))[0]]
         recovery.lose(0.0)
-        recovery.resume(1.0, None, "m", 10)
+        recovery.resume(1.0, None, "m", 10, None)
     assert given_out == [*dict.fromkeys(n for part in parts for n in part)]
 
 

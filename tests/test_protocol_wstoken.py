@@ -21,8 +21,29 @@ def response(**said: Any) -> Response:
 
 def test_the_token_is_read_and_never_shown() -> None:
     token = wstoken.read(response(expires_in=600), PLATFORM, 0.0)
-    assert token == wstoken.WsToken("wss://ws-api.ringcentral.com/ws", "canary", 480.0)
+    assert token == wstoken.WsToken("wss://ws-api.ringcentral.com/ws", "canary", 480.0, 600.0)
     assert "canary" not in repr([token, token.ws_access_token])
+
+
+ODD_LIFETIMES: list[Any] = [None, 0, -1, "600", True, [], {}]
+
+
+@pytest.mark.parametrize(
+    ("said", "lifetime"),
+    [
+        *((seconds, seconds) for seconds in (1, 30, 600, 0.5)),
+        (86400, 600.0),
+        *((odd, 30.0) for odd in ODD_LIFETIMES),
+    ],
+)
+def test_a_token_is_good_for_as_long_as_the_answer_says(said: Any, lifetime: float) -> None:
+    token = wstoken.read(response(expires_in=said), PLATFORM, 1000.0)
+    assert token.reuse_until == pytest.approx(1000.0 + 0.8 * lifetime)
+    assert token.expires_at == pytest.approx(1000.0 + lifetime)
+
+
+def test_a_token_is_good_for_30_seconds_if_the_answer_does_not_say() -> None:
+    assert wstoken.read(response(), PLATFORM, 1000.0).expires_at == 1030.0
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,8 @@ class Gateway:
             self._subscribed_at = now
             self._due["echo"] = now + ECHOED_WITHIN
             marker, buffer = self._heartbeat(now), terms.recovery_buffer_size
-            return [*self._recovery.resume(now, frame.wsc, marker, buffer)]
+            resume = self._recovery.resume
+            return [*resume(now, frame.wsc, marker, buffer, terms.creation_time)]
         self._recovery.restart(frame.wsc)
         self._has_subscription = False
         self._asked = self._new_id()

@@ -10,7 +10,9 @@ sent at the beginning is taken for replayed. A gateway may echo first and replay
 made before the connection is taken for replayed, too. Which is that, needs the gateway's clock:
 a notification cannot arrive before it is made, so its timestamp less the time of its arrival is at
 most the difference of the clocks, and the largest of these is the best estimate. It errs on the
-side of an early clock, so that no live notification is taken for a replayed one.
+side of an early clock, so that no live notification is taken for a replayed one. It is not used
+when the last notification came much later than it should have: then it was delayed, or the clock
+does not keep time.
 
 Source: RingCentral guide, "WebSockets", session recovery. Times are monotonic seconds, given by
 the caller.
@@ -27,6 +29,8 @@ from .frames import Wsc
 
 # A replay brings some hundred known notifications again; a bound for what is not documented.
 MAX_SEEN, MAX_UUID = 10_000, 100
+# Seconds that the last notification may have taken for the gateway's clock to count as known.
+MAX_DELAY = 5.0
 
 
 @attrs.frozen
@@ -77,6 +81,8 @@ class Recovery:
         self._seen: OrderedDict[str, int] = OrderedDict()
         # The gateway's clock in seconds since 1970, less our monotonic one, is not less than this.
         self._clock_offset = -inf
+        # Seconds that the last notification took, by that clock.
+        self._delay = 0.0
         # Since when notifications may be missing; None while none are.
         self._missing_since: float | None = None
         self._replay: _Replay | None = None
@@ -121,7 +127,14 @@ class Recovery:
         if made is not None:
             self._clock_offset = max(self._clock_offset, made.timestamp() - now)
 
-    def resume(self, now: float, wsc: Wsc | None, marker: str, buffer: int) -> list[Gap]:
+    def _made_at(self, now: float, created: datetime | None) -> float:
+        self.learn_time(now, created)
+        stated = -inf if created is None else created.timestamp()
+        return max(stated, now + self._clock_offset) if self._delay <= MAX_DELAY else stated
+
+    def resume(
+        self, now: float, wsc: Wsc | None, marker: str, buffer: int, created: datetime | None
+    ) -> list[Gap]:
         """Begin with a connection that continues the lost one.
 
         Args:
@@ -129,13 +142,15 @@ class Recovery:
             wsc: what this connection can be continued with; None for the same as the lost one.
             marker: the id of the heartbeat that is sent now.
             buffer: how many notifications the gateway keeps.
+            created: when the connection was made, or the session's first one, as the gateway
+                says; None when it does not.
         """
         self._connection += 1
         self._wsc = wsc or self._wsc
         since = self.since(now)
         if self._torn:
             return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)
-        self._replay = _Replay(marker, since, buffer, now + self._clock_offset)
+        self._replay = _Replay(marker, since, buffer, self._made_at(now, created))
         return []
 
     def give_up_replay(self, now: float) -> list[Gap]:
@@ -172,6 +187,8 @@ class Recovery:
             if len(self._seen) > MAX_SEEN:
                 self._seen.popitem(last=False)
         self.learn_time(now, event.timestamp)
+        if event.timestamp is not None:
+            self._delay = now + self._clock_offset - event.timestamp.timestamp()
         return known is None, gap
 
     def _count(self, now: float, event: PresenceEvent, known: int | None) -> list[Gap]:

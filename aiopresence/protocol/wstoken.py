@@ -3,7 +3,7 @@
 The guide calls it good for one connection within some 30 seconds; the vendor's own client uses one
 again and again for most of `expires_in`. So a new one is taken for each connection where the limits
 allow, and otherwise the last one is tried while it has not expired; when the gateway refuses it,
-only a new one will do.
+only a new one will do. The last slot of the limits is kept for when there is no old one.
 
 Source: RingCentral API reference, "Create WebSocket Access Token"; group Auth, permission
 WebSocketsSubscription.
@@ -25,8 +25,8 @@ from .wire import Request, Response, is_loopback
 WSTOKEN: Request[Any] = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
 
 # Seconds that a token is good for when the answer does not say, and at most; and the part of them
-# during which it is used, as the vendor's client does.
-DEFAULT_LIFETIME, MAX_LIFETIME, USABLE_PART = 30.0, 600.0, 0.8
+# during which the vendor's client uses it again.
+DEFAULT_LIFETIME, MAX_LIFETIME, REUSED_PART = 30.0, 600.0, 0.8
 
 _HOST = re.compile(r"[a-z0-9.-]+", re.ASCII)
 
@@ -38,12 +38,14 @@ class WsToken:
     Attributes:
         uri: the gateway's address, without a query.
         ws_access_token: the token; a secret.
-        usable_until: the monotonic time in seconds until which it may be used again.
+        reuse_until: the monotonic time in seconds until which it is as good as a new one.
+        expires_at: when it expires.
     """
 
     uri: str
     ws_access_token: str = attrs.field(repr=False)
-    usable_until: float
+    reuse_until: float
+    expires_at: float
 
 
 def read(response: Response, server: str, now: float) -> WsToken:
@@ -73,7 +75,8 @@ def _read(answer: Any, server: str, now: float) -> WsToken:
         raise DecodeError("no address", "$.uri")
     if not _leads_to_gateway(uri, server):
         raise SessionLost("the address for events is not one of the server's own; not connected")
-    return WsToken(uri, Secret(token), now + USABLE_PART * _lifetime(said.get("expires_in")))
+    lifetime = _lifetime(said.get("expires_in"))
+    return WsToken(uri, Secret(token), now + REUSED_PART * lifetime, now + lifetime)
 
 
 def _lifetime(value: Any) -> float:

@@ -119,9 +119,9 @@ class Delivery:
         """The server's address."""
         return self._http.server
 
-    def forecast(self, request: Request[Any]) -> float:
-        """Give the seconds that a request would have to wait for the limits, at least."""
-        return self._gate.forecast(request)
+    def forecast(self, request: Request[Any], behind: int = 0) -> float:
+        """Return the least seconds that a request would have to wait; see `Gate.forecast`."""
+        return self._gate.forecast(request, behind)
 
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket, with a token of its own in the address; see `handshake.connect`."""

@@ -137,10 +137,16 @@ class Gate:
         """Give what is known of each group at this moment, by name."""
         return GroupsView({**self._presets, **self._limits.view(self.clock.now())})
 
-    def forecast(self, request: Request[Any]) -> float:
-        """Give the seconds that a request would have to wait for the limits, at least."""
+    def forecast(self, request: Request[Any], behind: int = 0) -> float:
+        """Return the least seconds that a request would have to wait for the limits.
+
+        Args:
+            request: what would be sent.
+            behind: how many others like it would be sent before.
+        """
         key = self._limits.group(_call(request), request.group), _keep(request)
-        return key[0].forecast(self.clock.now(), self._shared.ahead(key, self), key[1])
+        ahead = self._shared.ahead(key, self) + behind
+        return key[0].forecast(self.clock.now(), ahead, key[1])
 
     async def enter(self, request: Request[Any]) -> Passage:
         """Wait until a request may be sent: for its group, and for room in the session.

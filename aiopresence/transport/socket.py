@@ -139,17 +139,18 @@ class Socket:
 
     async def _next_token(self) -> tuple[WsToken, bool]:
         """Return the token for the next connection, and whether it was used before."""
-        kept = self._token
-        if kept is not None and self._clock.now() >= kept.usable_until:
-            kept = None
-        limited = self._delivery.forecast(wstoken.WSTOKEN)
-        if kept is not None and limited > LOGGED:
-            _log.info("using the WebSocket token again: rate limit of group Auth, %.0f s", limited)
+        kept, now, forecast = self._token, self._clock.now(), self._delivery.forecast
+        if kept is None or now >= kept.expires_at:
+            return await self._new_token(), False
+        # The last slot is left for when the token has expired: it may be the only one for a minute.
+        is_last = now < kept.reuse_until and forecast(wstoken.WSTOKEN, behind=1) > LOGGED
+        if is_last or forecast(wstoken.WSTOKEN) > LOGGED:
+            _log.info("using the WebSocket token again: rate limit of group Auth")
             return kept, True
         try:
             return await self._new_token(), False
         except PresenceError as error:
-            if kept is None or is_permanent(error):
+            if is_permanent(error):
                 raise
             _log.warning("using the WebSocket token again, as there is no new one: %s", error)
         return kept, True
