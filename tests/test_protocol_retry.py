@@ -12,10 +12,11 @@ from aiopresence import (
     PresenceError,
     RateLimited,
     ServerError,
+    SessionLost,
     Timeout,
     UsageError,
 )
-from aiopresence.protocol.retry import Budget, decide
+from aiopresence.protocol.retry import SECOND_CHECK_AFTER, Budget, Patience, decide
 
 
 def refused_by_ourselves() -> RateLimited:
@@ -104,3 +105,107 @@ def test_the_budget_lets_a_small_script_try_again() -> None:
     assert all(budget.spend() for _ in range(10))
     assert not budget.spend()
     assert not Budget().spend(11)
+
+
+# When something that runs until it is stopped ends.
+
+
+def auth_error(*, final: bool) -> AuthError:
+    error = AuthError(401)
+    error.final = final
+    return error
+
+
+DENIED = PermissionDenied(403)
+REFUSED = auth_error(final=True)
+TRANSIENT: list[PresenceError] = [
+    auth_error(final=False),
+    ConnectionFailed("x"),
+    Timeout("x"),
+    ServerError(503),
+    RateLimited(429),
+    DecodeError("x"),
+    InvalidRequest(408),
+]
+# Ends what has never worked, but is no refusal of credentials, of a permission or of filters.
+AT_FIRST: list[PresenceError] = [
+    UNTRUSTED,
+    SessionLost("x"),
+    InvalidRequest(400),
+    NotFound(404),
+]
+
+
+def healthy() -> Patience:
+    patience = Patience()
+    patience.worked()
+    return patience
+
+
+@pytest.mark.parametrize("error", [DENIED, REFUSED, UsageError("x"), *AT_FIRST], ids=repr)
+def test_what_has_never_worked_ends_with_its_first_refusal(error: PresenceError) -> None:
+    assert Patience().wait(error, 0.0) is None
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=repr)
+def test_what_may_pass_ends_nothing(error: PresenceError) -> None:
+    for patience in (Patience(), healthy()):
+        assert [patience.wait(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
+
+
+@pytest.mark.parametrize("error", AT_FIRST, ids=repr)
+def test_what_has_worked_ends_on_no_refusal_of_anything_else(error: PresenceError) -> None:
+    patience = healthy()
+    assert [patience.wait(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
+
+
+@pytest.mark.parametrize("error", [DENIED, REFUSED], ids=repr)
+def test_a_second_check_a_good_while_later_ends_what_has_worked(error: PresenceError) -> None:
+    patience = healthy()
+    assert patience.wait(error, 1000.0) == SECOND_CHECK_AFTER
+    assert patience.wait(error, 1000.0 + SECOND_CHECK_AFTER) is None
+
+
+@pytest.mark.parametrize("code", ["SUB-508", "SUB-402", "CMN-101", None])
+@pytest.mark.parametrize("kind", [InvalidRequest, NotFound])
+def test_filters_that_are_impossible_end_what_has_worked(
+    code: str | None, kind: type[ApiError]
+) -> None:
+    patience, error = healthy(), kind(400, code)
+    assert patience.wait(error, 0.0, about_filters=True) == SECOND_CHECK_AFTER
+    assert patience.wait(error, SECOND_CHECK_AFTER, about_filters=True) is None
+
+
+@pytest.mark.parametrize("code", ["SUB-505", "SUB-525"])
+def test_a_subscription_that_may_be_made_later_ends_nothing(code: str) -> None:
+    patience, error = healthy(), InvalidRequest(400, code)
+    assert [patience.wait(error, now, about_filters=True) for now in range(0, 600, 60)] == [0] * 10
+
+
+def test_further_refusals_while_waiting_are_no_second_check() -> None:
+    patience = healthy()
+    waits = [patience.wait(DENIED, now) for now in (0.0, 0.1, 5.0, 59.0)]
+    assert waits == [60.0, 59.9, 55.0, 1.0]
+    assert patience.wait(DENIED, 60.0) is None
+
+
+@pytest.mark.parametrize("other", [*TRANSIENT, *AT_FIRST, REFUSED], ids=repr)
+def test_another_error_is_no_second_check(other: PresenceError) -> None:
+    patience = healthy()
+    assert patience.wait(DENIED, 0.0) == 60.0
+    assert patience.wait(other, 61.0) is not None
+    assert patience.wait(DENIED, 62.0) is None
+
+
+def test_after_a_success_a_refusal_is_the_first_one_again() -> None:
+    patience = healthy()
+    for now in range(0, 6000, 60):
+        assert patience.wait(DENIED, now) == 60.0
+        patience.worked()
+
+
+def test_what_the_server_asks_for_is_the_least_wait() -> None:
+    patience = healthy()
+    assert patience.wait(ServerError(503, retry_after=7.0), 0.0) == 7.0
+    assert patience.wait(PermissionDenied(403, retry_after=100.0), 0.0) == 100.0
+    assert patience.wait(PermissionDenied(403, retry_after=7.0), 10.0) == 50.0

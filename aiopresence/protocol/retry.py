@@ -147,7 +147,7 @@ class Patience:
 
 def _may_start_later(error: PresenceError) -> bool:
     if isinstance(error, (AuthError, ConnectionFailed)):
-        return not _is_final(error)
+        return not error.final
     if isinstance(error, InvalidRequest) and error.http_status in _ONCE:
         return True
     return not isinstance(error, (SessionLost, *_REFUSALS))
@@ -156,11 +156,7 @@ def _may_start_later(error: PresenceError) -> bool:
 def is_permanent(error: PresenceError, *, about_filters: bool = False) -> bool:
     """Return whether an error ends what has worked, once it is confirmed; see `Patience`."""
     if isinstance(error, AuthError):
-        return _is_final(error)
+        return error.final
     if isinstance(error, (InvalidRequest, NotFound)):
         return about_filters and error.error_code not in _TRANSIENT_CODES
     return isinstance(error, PermissionDenied)
-
-
-def _is_final(error: AuthError | ConnectionFailed) -> bool:
-    return bool(getattr(error, "final", True))
