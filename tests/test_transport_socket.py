@@ -17,6 +17,7 @@ from conftest import Session
 from test_secrets import everything_about
 
 from aiopresence import (
+    InvalidRequest,
     PermissionDenied,
     PresenceError,
     PresenceEvent,
@@ -25,6 +26,7 @@ from aiopresence import (
     SessionLost,
 )
 from aiopresence.protocol.gateway import Gateway, Happening
+from aiopresence.protocol.retry import SECOND_CHECK_AFTER
 from aiopresence.sandbox import Answer, Change, GatewayRule, Redirect, Reset, Sandbox
 
 HANDSHAKE, WSTOKEN = "/ws?access", "/oauth/wstoken"
@@ -517,4 +519,229 @@ async def test_what_has_worked_is_given_up_at_the_second_refusal(sandbox: Sandbo
         sandbox.gateway.cut()
         await when(lambda: once.fired)
         await follower.works()
-        assert max(follower.session.clock.waits) >= 35
+        assert max(follower.session.clock.waits) >= SECOND_CHECK_AFTER
+
+
+# The token for recovery.
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+async def test_an_address_that_is_refused_is_not_sent_with_the_same_recovery_token_again(
+    sandbox: Sandbox, status: int
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(Answer(status), path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert handshakes(sandbox) == [101, status, 101]
+        assert [*map(carries_wsc, sandbox.requests)].count(True) == 1
+        assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+@pytest.mark.parametrize("fault", [Reset(), Answer(503), Answer(429), Answer(401)])
+async def test_what_is_no_refusal_of_it_does_not_cost_the_recovery(
+    sandbox: Sandbox, fault: Reset | Answer
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(fault, path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert [*map(carries_wsc, sandbox.requests)].count(True) == 2
+        assert follower.reasons == []
+
+
+@pytest.mark.parametrize("status", [None, 400, 200])
+async def test_a_gateway_that_refuses_the_recovery_token_gets_it_once(
+    sandbox: Sandbox, status: int | None
+) -> None:
+    def refuse(text: str) -> str:
+        meta = {"type": "Error", "messageId": "e"} | ({"status": status} if status else {})
+        return json.dumps([meta, {"errorCode": "WSG-400", "message": "Malformed token"}])
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.cut()
+        await when(lambda: sandbox.gateway.connections == 0)
+        rule = sandbox.gateway.replace(refuse)
+        await when(lambda: follower.reasons)
+        assert rule.fired == 1
+        assert [*map(carries_wsc, sandbox.requests)].count(True) == 1
+        assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+async def test_an_echo_that_never_comes_is_a_resync_at_a_deadline(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.cut()
+        await when(lambda: sandbox.gateway.connections == 0)
+        rule = sandbox.gateway.replace(
+            lambda text: text.replace('"messageId":"', '"messageId":"x'), skip=1
+        )
+        await when(lambda: follower.reasons)
+        assert rule.fired == 1
+        assert follower.reasons == [ResyncReason.RECOVERY_INCOMPLETE]
+        await follower.works()
+        assert handshakes(sandbox) == [101, 101]
+
+
+def carries_wsc(request: Any) -> bool:
+    return request.path == "/ws" and "wsc=" in request.query
+
+
+# The WebSocket token.
+
+
+@pytest.mark.parametrize("fault", [Answer(503), Answer(500), Reset(), Answer(200, b"<html>")])
+async def test_without_a_new_token_the_old_one_is_used_again(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, fault: Reset | Answer
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(fault, path=WSTOKEN)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert handshakes(sandbox) == [101, 101]
+        assert len(ws_tokens(sandbox)) == 1
+        assert follower.reasons == []
+        assert "using the WebSocket token again" in caplog.text
+
+
+async def test_a_token_that_has_expired_is_not_used_again(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        follower.session.clock.skipped += 31.0
+        rule = sandbox.faults.add(Answer(503), path=WSTOKEN, times=2)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 2
+        assert handshakes(sandbox) == [101, 101]
+        assert len(ws_tokens(sandbox)) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 400])
+async def test_a_token_that_is_refused_when_used_again_is_replaced_at_once(
+    sandbox: Sandbox, status: int
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.faults.add(Answer(503), path=WSTOKEN)
+        rule = sandbox.faults.add(Answer(status), path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert handshakes(sandbox) == [101, status, 101]
+        assert len(ws_tokens(sandbox)) == 2
+        # It was old: there is nothing wrong with the login.
+        assert sandbox.counters.token_requests == 1
+
+
+async def test_a_missing_permission_is_not_hidden_by_an_old_token(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=WSTOKEN, times=2)
+        sandbox.gateway.cut()
+        with pytest.raises(PermissionDenied):
+            await follower.task
+        assert rule.fired == 2
+
+
+def ws_tokens(sandbox: Sandbox) -> set[str]:
+    queries = [parse_qs(each.query) for each in sandbox.requests if each.path == "/ws"]
+    return {query["access_token"][0] for query in queries}
+
+
+# The end of a stream that has worked.
+
+
+@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 415])
+async def test_no_odd_answer_ends_a_stream_that_has_worked(
+    sandbox: Sandbox, path: str, status: int
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        follower.session.clock.skipped += 31.0
+        rule = sandbox.faults.add(Answer(status), path=path, times=12)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 12
+
+
+async def test_too_many_subscriptions_may_pass(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.fail_recovery(None)
+        rule = sandbox.gateway.refuse_subscription(400, "SUB-505", times=5)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 5
+
+
+async def test_an_impossible_filter_ends_a_stream_at_the_second_check(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.fail_recovery(None)
+        rule = sandbox.gateway.refuse_subscription(400, "SUB-508", times=2)
+        sandbox.gateway.cut()
+        skipped = follower.session.clock.skipped
+        with pytest.raises(InvalidRequest, match="SUB-508"):
+            await follower.task
+        assert rule.fired == 2
+        assert follower.session.clock.skipped - skipped >= SECOND_CHECK_AFTER
+
+
+async def test_a_filter_that_is_disabled_later_is_checked_with_a_new_subscription(
+    sandbox: Sandbox,
+) -> None:
+    def disable(text: str) -> str:
+        meta, body = json.loads(text)
+        if meta["type"] == "ClientRequest":
+            first = {"filter": body["eventFilters"][0], "reason": "CMN-401", "message": "No."}
+            body["disabledFilters"] = [first]
+        return json.dumps([meta, body])
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.fail_recovery()
+        sandbox.gateway.replace(disable, times=None)
+        sandbox.gateway.cut()
+        with pytest.raises(PermissionDenied):
+            await follower.task
+        asked = [each for each in sandbox.gateway.frames if "deliveryMode" in str(each.text)]
+        assert sum(each.direction == "in" for each in asked) == 3
+
+
+# What an operator reads.
+
+
+async def test_every_wait_of_more_than_a_second_is_logged_with_its_reason(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for fault in (Answer(503, headers={"Retry-After": "77"}), *[Answer(503)] * 7):
+        sandbox.faults.add(fault, path=WSTOKEN)
+    async with following(sandbox) as follower:
+        await follower.works()
+        waits = [wait for wait in follower.session.clock.waits if wait > 1.0]
+    logged = [r for r in caplog.records if r.getMessage().startswith("reconnecting in")]
+    reasons = [each.getMessage().partition(": ")[2] for each in logged]
+    assert reasons[0] == "Retry-After of the server"
+    assert {*reasons[1:]} <= {f"back-off, failure {number} in a row" for number in range(2, 9)}
+    assert len(waits) >= len(logged) >= 2
+    assert all((r.levelno == logging.WARNING) == (r.args[0] > 3.0) for r in logged)  # type: ignore[index, operator]
+
+
+async def test_notifications_that_share_a_frame_are_all_given(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        before = len(follower.events)
+        meta = {"type": "ServerNotification", "messageId": "n"}
+        more = [{"uuid": f"more-{n}", "event": "/x", "body": {}} for n in range(3)]
+        sandbox.gateway.inject(json.dumps([meta, *more]))
+        await when(lambda: len(follower.events) == before + 3)
+        assert [each.uuid for each in follower.events[before:]] == ["more-0", "more-1", "more-2"]

@@ -41,10 +41,9 @@ async def connect(
     Raises:
         AuthError, PermissionDenied, RateLimited, ServerError: the answer is 401, 403, 429 or 5xx.
         ConnectionFailed: no connection, or no WebSocket at its end.
-        Timeout: it took too long, or no connection of the pool became free.
+        Timeout: it took too long.
     """
     attempts = 0
-    queue = _PoolQueue()
 
     async def once(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -63,7 +62,6 @@ async def connect(
         connector_owner=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
-        trace_configs=[queue.trace],
         trust_env=client.trust_env,
         proxy=getattr(client, "_default_proxy", None),
         proxy_auth=getattr(client, "_default_proxy_auth", None),
@@ -75,7 +73,7 @@ async def connect(
                     url, autoping=False, max_msg_size=MAX_FRAME, timeout=_PARTING
                 )
         except TimeoutError:
-            failure = Timeout(queue.explain(f"no WebSocket from {url.host} within {timeout:g} s"))
+            failure = Timeout(f"no WebSocket from {url.host} within {timeout:g} s")
         except aiohttp.WSServerHandshakeError as error:
             failure = _refusal(url, error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -92,28 +90,3 @@ def _refusal(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceError:
     refused = 400 <= error.status < 500 and error.status != 408
     kind = HandshakeRefused if refused else ConnectionFailed
     return kind(f"no WebSocket from {url.host}: it answered HTTP {error.status}")
-
-
-class _PoolQueue:
-    """Watches whether a request waits for a free connection of the pool."""
-
-    def __init__(self) -> None:
-        self._waits = False
-        self.trace = aiohttp.TraceConfig()
-        self.trace.on_connection_queued_start.append(self._begin)
-        self.trace.on_connection_queued_end.append(self._end)
-
-    def explain(self, text: str) -> str:
-        """Return the text, with the reason if the pool is why there is no connection."""
-        if not self._waits:
-            return text
-        return (
-            f"{text}: all connections of the aiohttp session are in use; each event stream and"
-            " board holds one, so raise the limit of its connector"
-        )
-
-    async def _begin(self, *_: object) -> None:
-        self._waits = True
-
-    async def _end(self, *_: object) -> None:
-        self._waits = False
