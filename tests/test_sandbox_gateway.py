@@ -175,6 +175,48 @@ async def test_a_request_that_is_refused_is_an_error(
         assert it.sandbox.gateway.subscriptions == [(EVERYONE,)]
 
 
+async def test_the_subscription_can_be_read_changed_and_ended_on_its_connection() -> None:
+    async with door() as it:
+        socket = await it.open()
+        await socket.get()
+        _, subscription = await socket.subscribe(EVERYONE)
+        meta, body = request(DETAILED)
+        here = meta | {"path": f"/restapi/v1.0/subscription/{subscription['id']}"}
+
+        async def ask(method: str, *body: object) -> Any:
+            await socket.say(here | {"method": method}, *body)
+            return await socket.get()
+
+        assert (await ask("GET"))[1] == subscription
+        _, changed = await ask("PUT", body)
+        assert changed["id"] == subscription["id"]
+        assert it.sandbox.gateway.subscriptions == [(DETAILED,)]
+        assert (await ask("PATCH", body))[0]["status"] == 405
+        (gone,) = await ask("DELETE")
+        assert (gone["type"], gone["status"]) == ("ClientRequest", 204)
+        assert it.sandbox.gateway.subscriptions == []
+        it.change()  # nobody is told
+        assert (await ask("GET"))[0]["status"] == 404
+
+
+async def test_what_was_missed_comes_a_moment_after_connection_details_and_before_answers() -> None:
+    async with door(GatewayPlan(replay_delay=0.1)) as it:
+        loop = asyncio.get_running_loop()
+        _, wsc = await it.subscribed()
+        it.sandbox.gateway.cut()
+        it.change(2)
+        socket = await it.open(wsc)
+        _, details = await socket.get()
+        assert details["recoveryState"] == "Successful"
+        start = loop.time()
+        await socket.say({"type": "Heartbeat", "messageId": "h"})
+        it.change()
+        kinds = [(await socket.get())[0]["type"] for _ in range(4)]
+        assert loop.time() - start >= 0.09
+        assert kinds[:2] == ["ServerNotification"] * 2
+        assert sorted(kinds[2:]) == ["Heartbeat", "ServerNotification"]
+
+
 async def test_errors_may_come_as_answers() -> None:
     async with door(GatewayPlan(errors_as_answers=True)) as it:
         socket = await it.open()

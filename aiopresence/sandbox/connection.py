@@ -37,6 +37,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._timers: set[asyncio.TimerHandle] = set()
         self._closed = False
+        self._held: list[str | bytes] | None = None
         self.heard = self._loop.time()
 
     def send(self, frame: Frame) -> None:
@@ -47,9 +48,22 @@ class Connection:
             else:
                 self.later(delay, self.put, each.text)
 
+    def hold(self, seconds: float) -> None:
+        """Keep all frames back for some seconds, then send them in order."""
+        self._held = []
+        self.later(seconds, self._release_held)
+
+    def _release_held(self) -> None:
+        held, self._held = self._held or [], None
+        for text in held:
+            self.put(text)
+
     def put(self, text: str | bytes) -> None:
         """Send a frame as it is."""
         if self._gone:
+            return
+        if self._held is not None:
+            self._held.append(text)
             return
         if self._board.cuts(before=True):
             self.cut()
@@ -75,6 +89,7 @@ class Connection:
             code: the close code.
             at_once: without waiting for the client's close frame.
         """
+        self._release_held()
         if not self._gone:
             self._write(_CLOSE, code.to_bytes(2, "big"))
         self._closed = True

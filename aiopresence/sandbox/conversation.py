@@ -74,6 +74,7 @@ class Conversation:
         self._arrange = arrange
         self._later = later
         self._ended = False
+        self._subscription: Body | None = None
         self._creation_time = timestamp()
         self._sequence = 1
         self._kept: deque[tuple[int, Frame]] = deque(maxlen=plan.recovery_buffer_size)
@@ -101,8 +102,7 @@ class Conversation:
     def end(self) -> None:
         """Listen to the account no longer."""
         self._ended = True
-        self._stop()
-        self.subscribed = []
+        self._unsubscribe()
 
     def receive(self, text: str | bytes) -> Frame:
         """Answer a frame of the client's."""
@@ -114,11 +114,12 @@ class Conversation:
         if meta["type"] == "Heartbeat":
             return write("heartbeat", {"type": "Heartbeat", "messageId": meta["messageId"]})
         try:
-            subscription = self._subscribe(meta, body)
+            status, *answer = self._handle(meta, body)
         except RefusedError as error:
             return self._refused(error, meta["messageId"])
-        answer = self._meta("ClientRequest", meta["messageId"], status=200)
-        return write("answer", answer, subscription)
+        return write(
+            "answer", self._meta("ClientRequest", meta["messageId"], status=status), *answer
+        )
 
     def error(self, code: str, message: str, status: int, message_id: str | None = None) -> Frame:
         """Write an Error frame."""
@@ -129,19 +130,36 @@ class Conversation:
         kind = "ClientRequest" if self._plan.errors_as_answers else "Error"
         return write("answer", self._meta(kind, message_id, status=error.status), error.body)
 
-    def _subscribe(self, meta: Body, body: object) -> Body:
-        path = str(meta.get("path")).partition("?")[0]
-        if meta.get("method") != "POST" or path not in _SUBSCRIPTIONS:
+    def _handle(self, meta: Body, body: object) -> tuple[int] | tuple[int, Body]:
+        """Handle a request about the subscription; return the status and the body, if any."""
+        path, method = str(meta.get("path")).partition("?")[0], meta.get("method")
+        if method == "POST" and path in _SUBSCRIPTIONS:
+            return 200, self._subscribe(self._feed.new_id(), body)
+        if self._subscription is None or path != _SUBSCRIPTIONS[1] + self._subscription["id"]:
             raise RefusedError(404, "CMN-102", "There is no such resource.")
+        if method == "PUT":
+            return 200, self._subscribe(self._subscription["id"], body)
+        if method == "DELETE":
+            self._unsubscribe()
+            return (204,)
+        if method != "GET":
+            raise RefusedError(405, "CMN-101", "The method is not allowed.")
+        return 200, self._subscription
+
+    def _unsubscribe(self) -> None:
+        self._stop()
+        self._subscription = None
+        self.subscribed = []
+
+    def _subscribe(self, subscription_id: str, body: object) -> Body:
         if refusal := self._refusal():
             raise refusal
         admitted = self._feed.admit(_wanted(body))
         self._stop()
-        subscription_id = self._feed.new_id()
         self.subscribed = admitted.active
         self._stop = self._feed.listen(subscription_id, admitted.active, self._notify)
         disabled = {"disabledFilters": admitted.disabled} if admitted.disabled else {}
-        return {
+        self._subscription = {
             "uri": f"{self._base}{_SUBSCRIPTIONS[0]}/{subscription_id}",
             "id": subscription_id,
             "creationTime": timestamp(),
@@ -152,6 +170,7 @@ class Conversation:
             "status": "Active",
             "deliveryMode": {"transportType": "WebSocket"},
         }
+        return self._subscription
 
     def _notify(self, notification: Body) -> None:
         for each, seconds in self._arrange(self.token, notification):

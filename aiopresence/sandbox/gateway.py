@@ -120,7 +120,11 @@ class Gateway:
         connection.conversation = conversation
         conversation.outlet = connection.send
         self._watch(connection)
-        for frame in frames:
+        details, *missed = frames
+        connection.send(details)
+        if missed:
+            connection.hold(self._plan.replay_delay)
+        for frame in missed:
             connection.send(frame)
 
     def _refuse(self, connection: Connection) -> None:

@@ -18,6 +18,9 @@ class GatewayPlan:
         recovery_timeout: how long a session outlives its connection.
         idle_timeout: after how long without a frame from the client a connection ends. Ping
             frames do not count. That notifications do not count either is a guess.
+        replay_delay: how long after ConnectionDetails a recovery sends what was missed, and all
+            that follows. RingCentral's own client loses what it reads together with
+            ConnectionDetails. How long it takes RingCentral is a guess.
         absolute_timeout: how long a session lasts at most.
         max_connections: only told: here a session has one connection, the latest.
         max_active_requests: only told.
@@ -35,6 +38,7 @@ class GatewayPlan:
     recovery_buffer_size: int = 100
     recovery_timeout: float = 180.0
     idle_timeout: float = 1800.0
+    replay_delay: float = 0.05
     absolute_timeout: float = 86400.0
     max_connections: int = 5
     max_active_requests: int = 10
