@@ -1,6 +1,7 @@
 """login, logout, whoami: what is kept, what is said, and what never is."""
 
 import asyncio
+import html
 import json
 import os
 import re
@@ -123,6 +124,28 @@ async def test_a_login_with_the_browser_lasts_over_commands_and_renewals(tmp_pat
             "aiopresence: the login kept for profile default is over, it seems (HTTP 400):"
             " log in again with `aiopresence login`\n"
         )
+
+
+@pytest.mark.parametrize("consent", ["yes", "no"])
+async def test_a_login_on_the_sandboxs_own_page(tmp_path: Path, consent: str) -> None:
+    async with Sandbox(10) as sandbox, aiohttp.ClientSession() as browser:
+        env = user(tmp_path, sandbox, "RC_USER_JWT")
+        async with logging_in(env) as (process, query):
+            page = f"{sandbox.url}/restapi/oauth/authorize"
+            async with browser.get(page, params=query) as shown:
+                hidden = re.findall(r'name="(\w+)" value="([^"]*)">', await shown.text())
+            form = {**{name: html.unescape(value) for name, value in hidden}, "consent": consent}
+            async with browser.post(page, data=form) as last:
+                assert last.url.path == "/callback"
+                assert last.status == 200
+            out, err = await process.communicate()
+        if consent == "yes":
+            assert process.returncode == 0, err
+            assert out.startswith(f"Logged in to {sandbox.url} as extension 101".encode())
+            assert (await run("whoami", env=env)).code == 0
+        else:
+            assert process.returncode == 2
+            assert b"access_denied" in err
 
 
 def _age(home: Path) -> None:

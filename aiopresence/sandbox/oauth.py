@@ -16,6 +16,7 @@ from .counters import Counters
 from .sessions import Lives, Session, Sessions
 
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_MOST_CODES = 100  # codes kept that nobody has used; a guess
 _TTL = (600, 3600)  # seconds an access token may be asked to live
 
 Form = Mapping[str, str]
@@ -71,6 +72,8 @@ class Authority:
         """Make a code as the login page would send it to the redirect URI; it works once."""
         code = people.token(self._rng, "SandboxCode", 40)
         self._codes[code] = _Code(redirect_uri, code_challenge)
+        if len(self._codes) > _MOST_CODES:
+            del self._codes[next(iter(self._codes))]
         return code
 
     def answer(self, authorization: str, body: bytes, now: float) -> Reply:

@@ -12,6 +12,7 @@ from .counters import Counters
 from .exchange import Received
 from .feed import Feed
 from .gateway_plan import GatewayPlan
+from .login_page import AUTHORIZE_PATH, LoginPage
 from .permissions import Permissions
 from .quota import Plan, Quota, Standing
 from .sessions import Lives
@@ -53,6 +54,9 @@ class Service:
         self._tickets = Tickets(self._ids, gateway.wstoken_lifetime, single_use=single_use)
         self.webhooks = Webhooks(self.feed)
         self.authority = oauth.Authority(self.rng, self.account.caller.id, lives, self.counters)
+        self._login_page = LoginPage(
+            self.authority.grant.client_id, self.account.caller.name, self.authority.new_code
+        )
 
     def group(self, method: str, path: str) -> str:
         """Tell the usage-plan group of a request; "" for one to no known call."""
@@ -132,6 +136,10 @@ class Service:
     def _answer(self, received: Received, base: str) -> Reply:
         if received.path in (routes.TOKEN_PATH, routes.REVOKE_PATH):
             return self._authorize(received)
+        if received.path == AUTHORIZE_PATH:
+            if received.verb not in ("GET", "POST"):
+                return Reply(405, headers={"Allow": "GET, POST"})
+            return self._login_page.answer(received.verb, received.query, received.body)
         if received.path in (routes.WSTOKEN_PATH, routes.WS_PATH):
             return self._open_socket(received, base)
         found = routes.find(received.path)
