@@ -27,6 +27,7 @@ from .models.inputs import as_id, as_record
 from .protocol import batch, calls
 from .protocol.envelope import MULTIPART_JSON
 from .protocol.outcome import BatchResult, Outcome, failed
+from .protocol.retry import DUPLICATE_REQUEST
 from .protocol.wire import JSON, Request, Response
 from .transport.pipeline import SLICE, Ids, check_ids, checked, chunks, each, in_turns, stream
 from .transport.stats import Stats
@@ -288,7 +289,8 @@ class BulkCalls(AccountCalls):
         outcomes = batch.read(ids, response, request.answer)
         errors = {o.id: o.error for o in outcomes if o.error is not None}
         partial |= errors
-        if any(isinstance(error, RateLimited) for error in errors.values()):
+        limited = [error for error in errors.values() if isinstance(error, RateLimited)]
+        if any(error.error_code != DUPLICATE_REQUEST for error in limited):
             self._penalise(request, response)
         return outcomes
 

@@ -39,12 +39,15 @@ class PresenceSession(LiveCalls):
         timeout: seconds (or a timedelta) one request may take, the whole body included.
         concurrency: how many requests may be under way at once.
         attempts: how often a request may be sent at most, the first time included.
-        max_wait: seconds (or a timedelta) a request may wait for the rate limits; one that would
-            have to wait longer is refused at once. None waits as long as it takes.
+        max_wait: seconds (or a timedelta) a request may wait for the rate limits, for room within
+            `concurrency`, and before each retry; one that would have to wait longer is refused
+            at once. None waits as long as it takes, but for a penalty of more than an hour or a
+            Retry-After of more than ten minutes.
         batch_format: how batches are asked for: "multipart" (RingCentral's default), or "json",
             the array form.
         limits: the limits of usage-plan groups by name, where they are not RingCentral's defaults:
-            requests in 60 seconds, or GroupLimits. Answers correct them.
+            requests in 60 seconds, or GroupLimits. Answers correct them. Sessions with the same
+            server and login on one event loop share what is known and used.
         token_store: where tokens are kept, for several sessions to share one login. None keeps
             them in this session.
 

@@ -32,6 +32,8 @@ BATCH, CONCURRENCY = 30, 8
 # Medians of so many; of the longest turns, of as many runs.
 ROUNDS, RUNS = 9, 7
 # As the servers tell them. So many are not sent in a second.
+# Seconds that the limits may hold requests back in all.
+MOST_WAITED = 0.5
 LIMITS = dict.fromkeys(("Light", "Heavy"), GroupLimits(process.LIMIT, process.WINDOW))
 GRANT = JwtGrant("id", "secret", "jwt")
 BARE, ITER, READ = "bare aiohttp", "iter_…", "read_…"
@@ -258,9 +260,10 @@ async def _opened(
         }
         reading = Reading(server, session, http, headers, ids)
         await reading.check()
-        waits = session.stats.waits
+        waited = session.stats.seconds_waited
         yield reading
-        if session.stats.waits != waits:
+        # The bare client uses the same quota, so after a pause one request goes ahead of the others.
+        if session.stats.seconds_waited - waited > MOST_WAITED:
             raise RuntimeError("limits held requests back")
 
 

@@ -188,6 +188,17 @@ async def test_a_429_in_a_part_shuts_the_group_rl11(sandbox: Sandbox, array: Ses
     assert sum(array.clock.waits) > 59.0
 
 
+async def test_a_refused_duplicate_in_a_part_shuts_no_group_rl10(
+    sandbox: Sandbox, array: Session
+) -> None:
+    ids = sandbox.extension_ids[:3]
+    rule = sandbox.faults.add(in_parts(ids[:1], 429, "CMN-304"), path=",")
+    result = await array.read_user_presence_statuses(ids)
+    assert rule.fired == 1
+    assert result.errors == {}
+    assert array.clock.skipped < 5.0
+
+
 async def test_any_number_of_429s_in_parts_is_asked_again() -> None:
     async with Sandbox(600, limits=PLENTY) as large:
         ids = large.extension_ids

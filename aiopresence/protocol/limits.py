@@ -64,9 +64,9 @@ MAX_WINDOW = 86_400.0
 # A window that is so many times longer or shorter than the last one was has to be told twice.
 ODD_WINDOW = 10.0
 # How many windows others are expected to use the quota, after they were seen to do so, and how
-# many requests of theirs there is room for with each of ours that is on its way; and for which
-# part of a window what an answer says is left can be counted on then. Guesses.
-SHARED_WINDOWS, HEADROOM, FRESH = 10, 8, 1 / 60
+# many requests of theirs there is room for with each of ours that is on its way; and how many
+# times the limit they may use in a window, at the pace at which they begin. Guesses.
+SHARED_WINDOWS, HEADROOM, PACE = 10, 8, 4
 # For how long a limit that only a 429 has taught is kept: one 429 a day is a fair price for
 # finding out that it was somebody else's doing.
 GUESS_HOLDS = 86_400.0
@@ -158,8 +158,9 @@ class Group:
             return 1
         if now >= self._shared_until:
             return inf
-        # What an answer said some time ago says little of what others have used since.
-        return free // HEADROOM if now <= self._answered_at + self.window * FRESH else 1
+        # The longer ago the last answer was, the more they may have used since.
+        since = (now - self._answered_at) / self.window * self.limit * PACE
+        return max(1, (free - since) // HEADROOM)
 
     def forecast(self, now: float, ahead: int, keep: int = 0) -> float:
         """Return the seconds that a request will have to wait behind `ahead` others, at least."""

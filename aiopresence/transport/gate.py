@@ -239,7 +239,8 @@ class Gate:
                     break
                 left = deadline - self.clock.now()
                 if left <= 0:
-                    raise _not_sent("it had to wait longer than max_wait", None)
+                    known = key[0].forecast(self.clock.now(), 0, key[1])
+                    raise _not_sent("it had to wait longer than max_wait", known or None)
                 await self.clock.wait(head.event, min(wait, left))
         finally:
             self._leave(head)
