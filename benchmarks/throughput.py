@@ -262,7 +262,7 @@ async def _opened(
         await reading.check()
         waited = session.stats.seconds_waited
         yield reading
-        # The bare client uses the same quota, so after a pause one request goes ahead of the others.
+        # The bare client uses the same quota, so after a pause one request goes first.
         if session.stats.seconds_waited - waited > MOST_WAITED:
             raise RuntimeError("limits held requests back")
 
