@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from .calls import Id, PresenceCalls
+from .errors import ConnectionFailed, UsageError
 from .models import AccountPresenceInfo, GetPresenceInfo
 from .protocol import calls, pages
 from .protocol.pages import PageRequest
@@ -86,4 +87,9 @@ class AccountCalls(PresenceCalls):
             yield last[1]
 
     async def _page(self, request: PageRequest) -> tuple[PageRequest, AccountPresenceInfo]:
-        return request, await self._call_page(request)
+        try:
+            return request, await self._call_page(request)
+        except UsageError as error:
+            # It was closed meanwhile.
+            reason = str(error)
+        raise ConnectionFailed(reason, sent=False, final=True)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from .account import AccountCalls
 from .calls import Id, Plain
-from .errors import ApiError, AuthError, PresenceError, RateLimited, UsageError
+from .errors import ApiError, AuthError, ConnectionFailed, PresenceError, RateLimited, UsageError
 from .models import (
     GetPresenceInfo,
     PresenceInfoRequest,
@@ -168,6 +168,7 @@ class BulkCalls(AccountCalls):
             if str(id_) in writes:
                 raise UsageError(f"request_bodies has the id {id_} twice, as str and as int")
             writes[str(id_)] = self._change(id_, body, account_id)
+        self._check_open()
         async with aclosing(
             stream(each(writes.items()), self._write, ahead=self._ahead)
         ) as outcomes:
@@ -194,6 +195,7 @@ class BulkCalls(AccountCalls):
 
     async def _read_all(self, extension_ids: Iterable[Id], call: BatchCall[T]) -> BatchResult[T]:
         check_ids(extension_ids)
+        self._check_open()
         if not isinstance(extension_ids, Iterable):
             raise UsageError("an async iterable of ids goes to iter_…, not read_…")
         asked, unique = await in_turns(checked([*extension_ids]))
@@ -225,6 +227,7 @@ class BulkCalls(AccountCalls):
     async def _stream(
         self, ids: Ids, work: Callable[[tuple[str, ...]], Coroutine[Any, Any, list[Outcome[T]]]]
     ) -> AsyncGenerator[Outcome[T], None]:
+        self._check_open()
         groups = chunks(ids, lambda: self._batch_size)
         async with aclosing(stream(groups, work, ahead=self._ahead)) as results:
             async for result in results:
@@ -262,7 +265,7 @@ class BulkCalls(AccountCalls):
         request = call(ids)
         full = len(ids) == self._batch_size
         try:
-            response = await self._send(request)
+            response = await self._send_one(request)
         except (AuthError, UsageError):
             raise
         except ApiError as error:
@@ -282,6 +285,17 @@ class BulkCalls(AccountCalls):
             *await self._read_batch(ids[:half], call, partial, halved=halving),
             *await self._read_batch(ids[half:], call, partial),
         ]
+
+    async def _send_one(self, request: Request[Any]) -> Response:
+        """Send one of many requests; a UsageError only if nothing can have been sent so far."""
+        try:
+            return await self._send(request)
+        except UsageError as error:
+            if not self._stats.requests + self._stats.token_requests:
+                raise
+            # Mostly it was closed meanwhile.
+            reason = str(error)
+        raise ConnectionFailed(reason, sent=False, final=True)
 
     def _read(
         self, ids: tuple[str, ...], request: Request[T], response: Response, partial: Errors
@@ -307,7 +321,7 @@ class BulkCalls(AccountCalls):
         id_, request = write
         outcomes: list[Outcome[PresenceInfoResponse]]
         try:
-            response = await self._send(request)
+            response = await self._send_one(request)
         except (AuthError, UsageError):
             raise
         except PresenceError as error:

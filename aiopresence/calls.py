@@ -51,6 +51,10 @@ class PresenceCalls(ABC):
     account_id: str
 
     @abstractmethod
+    def _check_open(self) -> None:
+        """Raise UsageError unless the session is open, and on the running event loop."""
+
+    @abstractmethod
     async def _send(self, request: Request[Any]) -> Response:
         """Send a request with a token; give a successful answer or raise."""
 

@@ -1,5 +1,6 @@
 """The session: a token, a connection pool, and every way to ask for presence."""
 
+import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -94,6 +95,8 @@ class PresenceSession(LiveCalls):
         self._delivery = Delivery(
             grant, store, wire, self._gate, attempts, self._clock, self._stats
         )
+        # The event loop that it is open on; None while it is closed.
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     def from_env(cls, prefix: str = "RC_", **options: Any) -> Self:
@@ -126,7 +129,14 @@ class PresenceSession(LiveCalls):
         return cls(JwtGrant(*(value or "" for value in values)), **options)
 
     async def __aenter__(self) -> Self:
-        await self._delivery.open()
+        if self._loop is not None and not self._loop.is_closed():
+            raise UsageError("the session is open already: enter it once, or close it before")
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._delivery.open()
+        except BaseException:
+            self._loop = None
+            raise
         return self
 
     async def __aexit__(
@@ -140,11 +150,29 @@ class PresenceSession(LiveCalls):
     async def close(self) -> None:
         """Close the connection pool, unless it is yours. Nothing can be sent afterwards.
 
-        Whatever still waits for its turn is refused with UsageError. The login stays alive, in the
-        token store and at RingCentral: see `revoke`.
+        Whatever still waits for its turn is refused with UsageError; the outcomes of bulk calls
+        have a ConnectionFailed. The login stays alive, in the token store and at RingCentral: see
+        `revoke`.
+
+        Raises:
+            UsageError: the session is open on another event loop.
         """
-        await self._end_live()
-        await self._delivery.close()
+        if self._loop is None:
+            return
+        self._check_open()
+        try:
+            await self._end_live()
+            await self._delivery.close()
+        finally:
+            self._loop = None
+
+    def _check_open(self) -> None:
+        if self._loop is None:
+            raise UsageError("the session is not open: use it inside `async with session:`")
+        if self._loop is not asyncio.get_running_loop():
+            raise UsageError(
+                "the session is open on another event loop: use one session for each event loop"
+            )
 
     async def revoke(self) -> None:
         """End the login: RingCentral forgets all its tokens, and so does the token store.
@@ -154,6 +182,7 @@ class PresenceSession(LiveCalls):
         Raises:
             UsageError: the session is not open.
         """
+        self._check_open()
         await self._delivery.revoke()
 
     @property
@@ -216,6 +245,7 @@ class PresenceSession(LiveCalls):
         return Socket(event_filters, self._delivery, self._clock, self._stats)
 
     async def _send(self, request: Request[Any]) -> Response:
+        self._check_open()
         return await self._delivery.send(request)
 
     async def _again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:

@@ -1,14 +1,17 @@
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from conftest import Session
 from waiting import fired
 
 from aiopresence import (
     AccessToken,
     AuthError,
     CallQueueUpdatePresence,
+    ConnectionFailed,
     DecodeError,
     DndStatus,
     ExtensionCallQueueUpdatePresenceList,
@@ -379,3 +382,104 @@ def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(UsageError, match=message):
         PresenceSession.from_env("MY_")
+
+
+async def test_a_session_that_is_open_is_not_entered_again(sandbox: Sandbox) -> None:
+    session = PresenceSession(sandbox.grant, server=sandbox.url)
+    entering = await asyncio.gather(
+        *(session.__aenter__() for _ in range(3)), return_exceptions=True
+    )
+    assert [type(each) for each in entering] == [PresenceSession, UsageError, UsageError]
+    with pytest.raises(UsageError, match="open already"):
+        await session.__aenter__()
+    assert (await session.read_user_presence_status()).extension is not None
+    await session.close()
+    await session.close()
+    async with session:
+        assert (await session.read_user_presence_status()).extension is not None
+
+
+USES: dict[str, Callable[[PresenceSession], Coroutine[Any, Any, object]]] = {
+    "enter": lambda s: s.__aenter__(),
+    "close": lambda s: s.close(),
+    "revoke": lambda s: s.revoke(),
+    "one": lambda s: s.read_user_presence_status(),
+    "queue": lambda s: s.read_call_queue_presence("1"),
+    "request": lambda s: s.request("GET", "/restapi/v1.0/account/~"),
+    "bulk": lambda s: s.read_user_presence_statuses(["1"]),
+    "write": lambda s: s.update_user_presence_statuses({"1": {"message": "x"}}),
+    "stream": lambda s: anext(s.iter_user_presence_statuses(["1"])),
+    "account": lambda s: anext(s.iter_account_presence()),
+    "events": lambda s: anext(s.events()),
+    "poll": lambda s: anext(s.poll(["1"])),
+    "board": lambda s: s.board(["1"]).__aenter__(),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+async def test_a_session_is_used_on_its_own_event_loop_only_co03(
+    sandbox: Sandbox, name: str
+) -> None:
+    async def use() -> str:
+        with pytest.raises(UsageError) as caught:
+            await USES[name](session)
+        return str(caught.value)
+
+    async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
+        await session.read_user_presence_status()
+        received = len(sandbox.requests)
+        reason = await asyncio.to_thread(asyncio.run, use())
+        assert "another event loop" in reason or "open already" in reason
+        assert len(sandbox.requests) == received
+        assert (await session.read_user_presence_status()).extension is not None
+
+
+@pytest.mark.parametrize("name", sorted({*USES} - {"enter", "close"}))
+async def test_a_session_that_is_closed_refuses_at_once(sandbox: Sandbox, name: str) -> None:
+    session = PresenceSession(sandbox.grant, server=sandbox.url)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="the session is not open"):
+            await USES[name](session)
+        async with session:
+            await session.read_user_presence_status()
+
+
+def test_a_session_is_opened_on_one_event_loop_after_the_other() -> None:
+    session = PresenceSession("token")
+
+    async def use() -> None:
+        async with session:
+            with pytest.raises(UsageError, match="open already"):
+                await session.__aenter__()
+
+    asyncio.run(use())
+    asyncio.run(use())
+
+
+async def test_a_bulk_call_whose_session_is_closed_has_an_outcome_for_each_id(
+    sandbox: Sandbox,
+) -> None:
+    async with Session(sandbox.grant, server=sandbox.url, concurrency=2) as session:
+        await session.read_user_presence_statuses(sandbox.extension_ids[:2])
+        rule = sandbox.faults.add(Hang(), when=lambda r: len(r.ids) == 30, times=None)
+        reading = asyncio.create_task(session.read_user_presence_statuses(sandbox.extension_ids))
+        stream = session.iter_user_presence_statuses(sandbox.extension_ids)
+        first = asyncio.create_task(anext(stream))
+        await fired(rule, 2)
+        await session.close()
+        outcomes = await reading
+        assert [o.id for o in outcomes] == list(sandbox.extension_ids)
+        assert {type(o.error) for o in outcomes} == {ConnectionFailed}
+        rest = [await first, *[outcome async for outcome in stream]]
+        assert [o.id for o in rest] == list(sandbox.extension_ids)
+        assert {type(o.error) for o in rest} == {ConnectionFailed}
+
+
+async def test_a_listing_whose_session_is_closed_ends_in_a_lost_connection(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    records = session.iter_account_presence(per_page=20)
+    await anext(records)
+    await session.close()
+    with pytest.raises(ConnectionFailed):
+        [record async for record in records]

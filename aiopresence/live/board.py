@@ -50,7 +50,9 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         reader: Reader,
         refresh: float,
         live: "set[asyncio.Task[None]]",
+        check_open: Callable[[], None],
     ) -> None:
+        self._check_open = check_open
         # Makes an event session that follows all but some ids.
         self._connect = connect
         self._socket = connect(frozenset())
@@ -71,6 +73,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     async def __aenter__(self) -> Self:
         if self._running is not None:
             raise UsageError("a board is entered once")
+        self._check_open()
         self._running = asyncio.create_task(self._run())
         # Who closes the session ends it, too.
         self._live.add(self._running)

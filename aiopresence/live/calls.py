@@ -80,7 +80,7 @@ class LiveCalls(BulkCalls):
         if event_filters is None:
             account = self.account_id
             event_filters = [account_presence(detailed=detailed, account_id=account)]
-        return events(self._socket(check_filters(event_filters)), self._live)
+        return events(self._socket(check_filters(event_filters)), self._live, self._check_open)
 
     def board(
         self,
@@ -120,7 +120,7 @@ class LiveCalls(BulkCalls):
             return self._socket(tuple(each(id_) for id_ in sorted(ids - without)))
 
         reader = self._reader(ids, detailed, sip_data)
-        return PresenceBoard(connect, reader, every, self._live)
+        return PresenceBoard(connect, reader, every, self._live, self._check_open)
 
     def poll(
         self,

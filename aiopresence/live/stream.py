@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 
 import attrs
@@ -63,14 +63,16 @@ def _time(told: PresenceEvent | Resync) -> datetime | None:
 
 
 async def events(
-    socket: Socket, running: "set[asyncio.Task[None]]"
+    socket: Socket, running: "set[asyncio.Task[None]]", check_open: Callable[[], None]
 ) -> AsyncGenerator[PresenceEvent | Resync, None]:
     """Follow a socket until it fails, or the generator is closed.
 
     Args:
         socket: what to follow.
         running: where its task is kept while it runs; who cancels it there ends the stream.
+        check_open: raises UsageError when the session cannot be used.
     """
+    check_open()
     buffer = Buffer()
 
     def tell(told: Told) -> None:

@@ -62,10 +62,15 @@ async def discard_spoiled(client: aiohttp.ClientSession, request: aiohttp.Client
     """Close the idle connections on which data has arrived that a request would reuse.
 
     A connector that the user gave is aiohttp's own, which notices such data but does not act.
+
+    Raises:
+        ClientConnectionError: the client was closed.
     """
     # Data that the operating system holds is read in the second turn of the event loop.
     await asyncio.sleep(0)
     await asyncio.sleep(0)
+    if client.closed:
+        raise aiohttp.ClientConnectionError("the pool was closed meanwhile")
     # It has no public name. A test fails when aiohttp changes it.
     idle = getattr(client.connector, "_conns", {})
     for connection, _ in idle.get(request.connection_key, ()):

@@ -87,7 +87,7 @@ class Http:
 
     async def open(self) -> None:
         """Open a connection pool, unless the user gave one."""
-        if self._client is None:
+        if self._is_ours:
             self._client = aiohttp.ClientSession(
                 connector=Connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -207,6 +207,7 @@ class Http:
         connection turns out to be dead. The server may have applied the first one, and a repeated
         read needs a slot of its own.
         """
+        client: aiohttp.ClientSession = self._client  # type: ignore[assignment] # it is open
 
         async def attempt(
             sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -215,7 +216,7 @@ class Http:
             if attempts.count > 1 and (request.method != "GET" or not again()):
                 raise _SentAgain
             attempts.proxy = sent.proxy
-            await discard_spoiled(self._client, sent)  # type: ignore[arg-type] # it is open
+            await discard_spoiled(client, sent)
             if request.is_login:
                 self._stats.token_requests += 1
             else:
