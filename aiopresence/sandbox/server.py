@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ..errors import UsageError
 from ..grants import JwtGrant
@@ -12,6 +13,7 @@ from .ask import Options
 from .gateway import Gateway
 from .gateway_control import GatewayControl
 from .gateway_plan import GatewayPlan
+from .in_thread import run_in_thread
 from .listener import Listener
 from .people_control import People
 from .quota import Plan
@@ -117,6 +119,25 @@ class Sandbox(People, Access):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @classmethod
+    def in_thread(cls, extensions: int = 100, **options: Any) -> AbstractContextManager[Self]:
+        """Run a sandbox on an event loop of its own, in a thread, for code without one.
+
+        Use it as `with Sandbox.in_thread() as sandbox:`. What it yields has everything that a
+        sandbox has, safe to use from any thread: properties and methods are run in the sandbox's
+        thread, `requests` and other lists are copies, and what is to be awaited or used with
+        `async with` elsewhere is called, or used with `with`, here.
+
+        Args:
+            extensions: how many extensions the account has.
+            options: any other argument of Sandbox.
+
+        Raises:
+            UsageError: an argument is wrong.
+            OSError: the address or port cannot be had.
+        """
+        return run_in_thread(lambda: cls(extensions, **options))
 
     async def start(self) -> None:
         """Listen.

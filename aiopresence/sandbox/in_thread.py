@@ -1,0 +1,125 @@
+"""A sandbox on an event loop of its own, in a thread, for code that has no event loop."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ..errors import UsageError
+from .faults import Faults
+from .feed import Feed
+from .gateway_control import GatewayControl
+from .simulation import Simulation
+from .webhook_control import WebhookControl
+
+if TYPE_CHECKING:
+    from .server import Sandbox
+
+S = TypeVar("S", bound="Sandbox")
+
+# What reads or changes the state of a running sandbox.
+_CONTROLS = (Faults, Feed, GatewayControl, Simulation, WebhookControl)
+_ENDED = 5.0  # seconds for the loop to end; closing the sandbox takes a tenth of a second
+
+
+class _Thread:
+    """Runs calls on an event loop in a thread, one after the other."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        # As a daemon it does not keep a process from ending.
+        self._thread = threading.Thread(target=self._run, name="aiopresence-sandbox", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.get_loop().run_forever()
+
+    def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Call a function on the loop; return its result, awaited if need be, or raise."""
+
+        async def run() -> Any:
+            result = function(*args, **options)
+            return await result if inspect.isawaitable(result) else result
+
+        if threading.current_thread() is self._thread:
+            return function(*args, **options)
+        if not self._thread.is_alive():
+            return _without_loop(function, *args, **options)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+    def stop(self) -> None:
+        """End the loop and the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_ENDED)
+
+
+def _without_loop(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call a function after the end, which is enough to read what has happened."""
+    result = function(*args, **options)
+    if inspect.iscoroutine(result):
+        result.close()
+        raise UsageError("the sandbox has been closed, and so has its thread")
+    return result
+
+
+class _Remote:
+    """Stands for a sandbox, or a part of one: everything is done in the sandbox's thread.
+
+    Lists are returned as copies, coroutines are waited for, and async context managers are used
+    with a plain `with`.
+    """
+
+    def __init__(self, thread: _Thread, target: object) -> None:
+        object.__setattr__(self, "_thread", thread)
+        object.__setattr__(self, "_target", target)
+
+    def __getattr__(self, name: str) -> Any:
+        value = self._thread.call(getattr, self._target, name)
+        return partial(self._call, value) if inspect.ismethod(value) else self._shared(value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._thread.call(setattr, self._target, name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._target)
+
+    def __repr__(self) -> str:
+        return f"<in a thread: {self._target!r}>"
+
+    def __enter__(self) -> Any:
+        self._call(cast("Any", self._target).__aenter__)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._call(cast("Any", self._target).__aexit__, *error)
+
+    def _call(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return self._shared(self._thread.call(method, *args, **options))
+
+    def _shared(self, value: object) -> Any:
+        if isinstance(value, _CONTROLS):
+            return _Remote(self._thread, value)
+        return list(value) if isinstance(value, list) else value
+
+
+@contextmanager
+def run_in_thread(make: "Callable[[], S]") -> "Iterator[S]":
+    """Start a sandbox in a thread, and close it and the thread at the end.
+
+    Args:
+        make: makes the sandbox.
+    """
+    thread = _Thread()
+    try:
+        sandbox = make()
+        thread.call(sandbox.start)
+        try:
+            yield cast("S", _Remote(thread, sandbox))
+        finally:
+            thread.call(sandbox.close)
+    finally:
+        thread.stop()
