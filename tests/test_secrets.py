@@ -145,6 +145,47 @@ async def test_no_secret_in_any_output_se01(
             assert disguise not in text
 
 
+async def everything_raised_by(session: Session) -> str:
+    text = ""
+    for call in (
+        session.read_user_presence_status,
+        lambda: session.request("GET", "/restapi/v1.0/account/~/presence"),
+    ):
+        with pytest.raises(PresenceError) as caught:
+            await call()
+        text += "".join(everything_about(caught.value))
+    return text
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example/restapi/{}",
+        "/restapi/../{}",
+        "/restapi/v1.0/{}",
+        "/restapi/v1.0/account/~/presence?access_token={}&{}=1",
+        "/restapi/v1.0/account/~/extension/~/presence?x={}%\udcff",
+        "//127.0.0.1:99999/{}",
+        "http://[{}",
+        "{}",
+    ],
+)
+async def test_a_secret_in_the_location_of_a_redirect_is_not_shown_se08(
+    sandbox: Sandbox, location: str
+) -> None:
+    canary = "Canary7SecretOfTheServer"
+    line = location.format(canary, canary).encode("utf-8", "surrogateescape")
+    data = b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % line
+    async with Session(sandbox.grant, server=sandbox.url, max_wait=0) as session:
+        await session.read_user_presence_status()
+        rule = sandbox.faults.add(Raw(data), path="/presence", times=4)
+        end = sandbox.faults.add(Answer(403), path="/restapi/", times=None)
+        text = await everything_raised_by(session)
+        assert rule.fired >= 1
+        assert end.fired + rule.fired >= 2
+        assert canary not in text
+
+
 def test_the_search_finds_what_is_there() -> None:
     error = ValueError("outer")
     error.__context__ = RuntimeError("canary")

@@ -12,8 +12,12 @@ from aiopresence import (
     ApiError,
     ConnectionFailed,
     DecodeError,
+    InvalidRequest,
+    NotFound,
     PresenceError,
     PresenceSession,
+    RateLimited,
+    ServerError,
     Timeout,
     UsageError,
 )
@@ -265,6 +269,100 @@ async def test_a_redirect_elsewhere_is_not_se04(
     with pytest.raises(DecodeError, match=message):
         await session.read_user_presence_status()
     assert rule.fired == 1
+
+
+UNUSABLE_LOCATIONS = [
+    b"/restapi/v1.0/account/~/presence?x=\xff",
+    b"/restapi/v1.0/account/~/presence?\xed\xa0\x80=1",
+    b"/restapi/v1.0/\xff",
+    b"/restapi/v1.0/a\tb?x=\x01\x80",
+    b"//127.0.0.1:99999/restapi/",
+    b"//127.0.0.1:x/restapi/",
+    b"http://[::1/restapi/",
+    b"http://[v1.x]/restapi/",
+    b"http://\xe2\x84\x80/restapi/",
+    b"/restapi/" + b"x" * 8000 + b"?\xff",
+    b"\xff",
+    b"",
+]
+
+
+@pytest.mark.parametrize("location", UNUSABLE_LOCATIONS)
+async def test_a_location_that_cannot_be_used_is_an_outcome(
+    sandbox: Sandbox, session: PresenceSession, location: bytes
+) -> None:
+    ids = sandbox.extension_ids[:90]
+    data = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % location
+    rule = sandbox.faults.add(Raw(data), when=lambda r: ids[30] in r.ids, times=None)
+    result = await session.read_user_presence_statuses(ids)
+    assert rule.fired >= 1
+    assert [*result.errors] == list(ids[30:60])
+    kinds = {*map(type, result.errors.values())}
+    # An empty one leads back to where it was.
+    assert kinds <= {DecodeError, ConnectionFailed}
+    assert not any(isinstance(error, UsageError) for error in result.errors.values())
+
+
+STATUSES = [(400, InvalidRequest), (404, NotFound), (429, RateLimited), (503, ServerError)]
+
+
+@pytest.mark.parametrize(("status", "kind"), STATUSES)
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Content-Length: 100", b"cut"),
+        (b"Content-Length: 3\r\nContent-Encoding: gzip", b"abc"),
+        (b"Content-Encoding: gzip\r\nConnection: close", gzip.compress(b" " * 99_000_000, 1)),
+        (b"Content-Length: 2\r\nContent-Type: text/html; charset=utf-99", b"\xff\xfe"),
+        (b"Content-Length: 99999999", b"x" * 5_000_000),
+        (b"Content-Length: 0", b""),
+    ],
+)
+async def test_a_status_of_400_or_more_is_that_error_whatever_can_be_read_of_its_body(
+    sandbox: Sandbox,
+    session: PresenceSession,
+    status: int,
+    kind: type[ApiError],
+    headers: bytes,
+    body: bytes,
+) -> None:
+    data = b"HTTP/1.1 %d X\r\n%b\r\n\r\n%b" % (status, headers, body)
+    rule = sandbox.faults.add(Raw(data), path=PRESENCE, times=2)
+    result = await session.read_user_presence_statuses(sandbox.extension_ids[:2])
+    assert {type(o.error) for o in result} == {kind}
+    assert rule.fired == 1
+    with pytest.raises(kind):
+        await session.read_account_presence()
+
+
+async def test_an_error_whose_body_never_ends_is_that_error(sandbox: Sandbox) -> None:
+    class Stall:
+        async def apply(self, exchange: Any) -> None:
+            exchange.write(b"HTTP/1.1 404 X\r\nContent-Length: 100\r\n\r\n{")
+            await exchange.pause(None)
+
+    async with Session(sandbox.grant, server=sandbox.url, timeout=0.2) as session:
+        rule = sandbox.faults.add(Stall(), path=PRESENCE)
+        with pytest.raises(NotFound):
+            await session.read_user_presence_status()
+        assert rule.fired == 1
+
+
+@pytest.mark.parametrize("body", [b'{"errorCode":"CMN-102"}', b'{"errors":[{"message":"no"}]}'])
+async def test_an_error_under_a_successful_status_is_no_record(
+    sandbox: Sandbox, session: PresenceSession, body: bytes
+) -> None:
+    rule = sandbox.faults.add(Answer(200, body), path="presence", times=None)
+    for call in (
+        session.read_account_presence,
+        lambda: session.read_call_queue_presence("1"),
+        session.read_unified_presence,
+        session.read_user_presence_status,
+        lambda: anext(session.iter_account_presence()),
+    ):
+        with pytest.raises(DecodeError, match="contradicts"):
+            await call()
+    assert rule.fired == 5
 
 
 async def test_a_redirect_takes_the_token_to_no_other_port_se04(
