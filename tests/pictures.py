@@ -35,7 +35,7 @@ async def rows(count: int, *, calls: bool = False, seed: int = 0) -> list[Row]:
         Sandbox(count, seed=seed, limits=PLENTY) as sandbox,
         PresenceSession(sandbox.grant, server=sandbox.url) as session,
     ):
-        names = {str(each["id"]): each["name"] for each in await directory.read(session)}
+        names = {each.id: each.name for each in await directory.read(session)}
         answer = await session.read_user_presence_statuses(
             sandbox.extension_ids, detailed_telephony_state=calls
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .connect import connected, run, signed_in
-from .console import show, show_json
+from .console import after_success, show, show_json
 from .options import Output, Profile, WithSandbox
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ async def _login(port: int, browser: bool, profile: str | None) -> None:
         record = await me(session)
     await logins.keep(found)
     who = f"extension {record['extensionNumber']}" if record.get("extensionNumber") else "you"
-    show(f"Logged in to {found.server} as {who}, {_until(found, settings)}.")
+    with after_success():
+        show(f"Logged in to {found.server} as {who}, {_until(found, settings)}.")
 
 
 def _check_state() -> None:
@@ -112,7 +113,8 @@ async def _logout(profile: str | None) -> None:
         if each.store.last is not None:
             ended += 1
             how = _how(each)
-            show(f"Forgot the tokens of the {how}, and told {each.server} to end it.")
+            with after_success():
+                show(f"Forgot the tokens of the {how}, and told {each.server} to end it.")
     if not ended:
         show(f"Not logged in, profile {logins.name(profile)}.")
 

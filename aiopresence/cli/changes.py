@@ -1,11 +1,12 @@
 """What a write has changed: every field that is different afterwards."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import attrs
 
-from .console import note
+from .console import after_success, note
 from .options import Output
 from .output import Writer, plain
 from .table import Column
@@ -59,11 +60,11 @@ async def changed(
 
 def show(output: Output, changes: Sequence[Change], dry_run: bool) -> None:
     """Write the changes: a document for each, or a row for each field."""
-    count = 0
-    with Writer(output, FIELDS, lambda cells: cells) as writer:
+    count = sum(1 for change in changes for _ in _fields(change))
+    may_fail = nullcontext() if dry_run else after_success()
+    with may_fail, Writer(output, FIELDS, lambda cells: cells) as writer:
         for change in changes:
             fields = [*_fields(change)]
-            count += len(fields)
             for item in fields if output not in (Output.JSON, Output.JSONL) else (change,):
                 writer.write(item)
     said = f"{count} field{'s' * (count != 1)}" if count else "Nothing"

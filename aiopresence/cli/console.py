@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TextIO
 
@@ -47,6 +48,18 @@ def note(text: str) -> None:
     """Write one line to standard error, if it can be written."""
     with suppress(OSError):
         _write(sys.stderr, escaped(text))
+
+
+@contextmanager
+def after_success() -> Iterator[None]:
+    """Print the result of what is done: where that cannot be printed, it has been done anyway."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        settle()
+        note(f"aiopresence: done, but the result cannot be printed: {error}")
 
 
 def show_styled(text: Any) -> None:

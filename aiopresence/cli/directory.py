@@ -1,49 +1,100 @@
 """Extension numbers and names, read once a run and only when somebody says one or asks for one."""
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import attrs
 import typer
 
 if TYPE_CHECKING:
     from .. import PresenceSession
 
-_known: "WeakKeyDictionary[PresenceSession, list[dict[str, Any]]]" = WeakKeyDictionary()
+_NUMBER = re.compile("[0-9]{1,20}", re.ASCII)
+
+
+@attrs.frozen
+class Entry:
+    """One extension: its id, its number or "", its name or ""."""
+
+    id: str
+    number: str
+    name: str
+
+
+_known: "WeakKeyDictionary[PresenceSession, list[Entry]]" = WeakKeyDictionary()
+
+
+def check_numbers(numbers: Iterable[str]) -> None:
+    """Refuse what is no extension number before anything is sent.
+
+    Raises:
+        BadParameter: one is not digits; the message names it.
+    """
+    for number in numbers:
+        if not _NUMBER.fullmatch(number):
+            raise typer.BadParameter(
+                f"{number[:40]!r} is no extension number, which is digits, such as 101"
+            )
 
 
 async def ids_of(session: "PresenceSession", numbers: list[str]) -> list[str]:
-    """Give the ids of some extension numbers, in that order.
+    """Return the ids of some extension numbers, in that order.
 
     Raises:
-        BadParameter: there is no such extension.
+        BadParameter: there is no such extension, or more than one.
         PresenceError: the directory cannot be read. It needs the permission ReadAccounts.
     """
     if not numbers:
         return []
-    found = {str(each.get("extensionNumber")): str(each.get("id")) for each in await read(session)}
+    check_numbers(numbers)
+    found: dict[str, set[str]] = {}
+    for entry in await read(session):
+        if entry.number:
+            found.setdefault(entry.number, set()).add(entry.id)
     for number in numbers:
         if number not in found:
             raise typer.BadParameter(f"there is no extension with the number {number!r}")
-    return [found[number] for number in numbers]
+        if len(found[number]) > 1:
+            ids = ", ".join(sorted(found[number]))
+            raise typer.BadParameter(f"several extensions have the number {number!r}: {ids}")
+    return [next(iter(found[number])) for number in numbers]
 
 
 async def names_of(session: "PresenceSession") -> dict[str, str]:
-    """Give the names of all extensions, by id.
+    """Return the names of all extensions, by id.
 
     Raises:
         PresenceError: the directory cannot be read. It needs the permission ReadAccounts.
     """
-    return {str(each.get("id")): str(each.get("name") or "") for each in await read(session)}
+    return {entry.id: entry.name for entry in await read(session)}
 
 
-async def read(session: "PresenceSession") -> list[dict[str, Any]]:
-    """Read the account's extensions: id, extensionNumber, name, type, status of each.
+async def read(session: "PresenceSession") -> list[Entry]:
+    """Read the account's extensions, once for each session.
 
     Source: RingCentral API reference, "List Extensions"; group Medium, permission ReadAccounts.
     """
     if session not in _known:
-        _known[session] = await _read(session)
+        records = await _read(session)
+        entries = (_entry(record) for record in records)
+        _known[session] = [entry for entry in entries if entry is not None]
     return _known[session]
+
+
+def _entry(record: dict[str, Any]) -> Entry | None:
+    """Return what is known of an extension; None where the record has no id to know it by."""
+    id_ = _digits(record.get("id"))
+    name = record.get("name")
+    number = _digits(record.get("extensionNumber"))
+    return Entry(id_, number, name if isinstance(name, str) else "") if id_ else None
+
+
+def _digits(value: object) -> str:
+    """Return an id or a number as text; an empty one for what is neither, such as null."""
+    text = str(value) if type(value) in (int, str) else ""
+    return text if _NUMBER.fullmatch(text) else ""
 
 
 async def _read(session: "PresenceSession") -> list[dict[str, Any]]:

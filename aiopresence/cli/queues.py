@@ -7,6 +7,7 @@ import typer
 
 from .asked import check, one_id
 from .connect import connected, run
+from .directory import check_numbers
 from .options import As, ExtensionId, Number, Output, Profile, WithSandbox
 from .output import Writer
 from .progress import Progress
@@ -51,6 +52,7 @@ def queue(
     With --sandbox and no id, its first queue is read; it has queues from 20 extensions on.
     """
     check([group_id] if group_id is not None else [], tilde=False)
+    check_numbers([number] if number is not None else [])
 
     async def command() -> None:
         async with connected(sandbox, profile) as (session, platform), Progress(session, None):
@@ -73,6 +75,7 @@ def queues(
     They are those that it is a member of, and whether it takes their calls.
     """
     check([extension_id] if extension_id is not None else [])
+    check_numbers([number] if number is not None else [])
 
     async def command() -> None:
         async with connected(sandbox, profile) as (session, _), Progress(session, None):

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .asked import check as check, given
+from .asked import Asked, check as check, given
 from .connect import FAILED, connected, run
 from .console import note
+from .directory import check_numbers
 from .options import As, Detailed, Ids, Names, Numbers, Output, Profile, WithSandbox
 from .output import Writer
 from .presences import Presences, outcome_document
@@ -56,11 +57,11 @@ def read(
     these, all its extensions are read. One that cannot be read has the reason in its row.
     """
     asked = given(ids, ids_file)
-    chosen = bool(asked or ids_file or number)
+    check_numbers(number or ())
 
     async def command() -> None:
         async with connected(sandbox, profile) as (session, platform):
-            wanted = await _wanted(session, platform, asked, number, chosen=chosen)
+            wanted, total = await _wanted(session, platform, asked, number)
             show = await _shown(session, names, detailed)
             outcomes = session.iter_user_presence_statuses(
                 wanted, detailed_telephony_state=detailed
@@ -68,7 +69,7 @@ def read(
             await _write_all(
                 session,
                 outcomes,
-                len(wanted),
+                total,
                 Writer(output, show.columns, show.row, show.document),
             )
 
@@ -113,13 +114,13 @@ def unified(
     --sandbox and no ids, all its extensions are read.
     """
     asked = given(ids, ids_file)
-    chosen = bool(asked or ids_file or number)
+    check_numbers(number or ())
 
     async def command() -> None:
         async with connected(sandbox, profile) as (session, platform):
-            wanted = await _wanted(session, platform, asked, number, chosen=chosen)
+            wanted, total = await _wanted(session, platform, asked, number)
             writer = Writer(output, UNIFIED, _unified_row, _unified_document)
-            await _write_all(session, session.iter_unified_presences(wanted), len(wanted), writer)
+            await _write_all(session, session.iter_unified_presences(wanted), total, writer)
 
     run(command())
 
@@ -127,19 +128,16 @@ def unified(
 async def _wanted(
     session: "PresenceSession",
     platform: "Sandbox | None",
-    asked: list[str],
+    asked: Asked,
     numbers: list[str] | None,
-    *,
-    chosen: bool,
-) -> list[str]:
+) -> tuple[AsyncGenerator[str, None], int | None]:
+    """Return the ids to read, and how many they are if that is known."""
     from .directory import ids_of
 
-    wanted = [*asked, *await ids_of(session, numbers or [])]
-    if platform is not None and not chosen:
-        return [*platform.extension_ids]
-    if not wanted:
-        raise typer.BadParameter("name the ids to read, ~ for your own, or --sandbox 100")
-    return wanted
+    more = await ids_of(session, numbers or [])
+    if platform is not None and not (more or asked.ids or asked.file):
+        more = [*platform.extension_ids]
+    return asked.stream(more), asked.count(len(more))
 
 
 async def _shown(session: "PresenceSession", names: bool, detailed: bool) -> Presences:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .connect import connected, run
+from .directory import check_numbers
 from .lines import (
     CHANGE,
     EVENT,
@@ -105,6 +106,7 @@ async def _poll(
     profile: str | None,
 ) -> None:
     check(whose[0])
+    check_numbers(whose[1])
     async with connected(sandbox[0], profile) as (session, platform):
         asked = await chosen(session, *whose)
         liven(platform, sandbox[1])

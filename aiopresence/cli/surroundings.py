@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -117,8 +118,9 @@ async def clock(patient: Patient) -> str:
         raise SkippedError("the server does not tell its time")
     text, here = patient.date
     try:
-        off = here - parsedate_to_datetime(text).timestamp()
-    except ValueError:
+        date = parsedate_to_datetime(text)
+        off = here - (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
         raise SkippedError("the server's time makes no sense") from None
     if abs(off) > SLOW:
         way = "ahead of" if off > 0 else "behind"

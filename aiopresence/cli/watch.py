@@ -12,6 +12,7 @@ import typer
 
 from .connect import connected, run
 from .diagnostics import warnings
+from .directory import check_numbers
 from .keys import Keyboard, keys, on_signals, suspend
 from .lines import CHANGE, change_document, change_row
 from .options import Detailed, Ids, Numbers, Output, Profile, WithSandbox
@@ -90,6 +91,7 @@ async def _watch(
     profile: str | None,
 ) -> None:
     check(whose[0])
+    check_numbers(whose[1])
     chosen_filter, sort, detailed = how
     async with connected(sandbox[0], profile) as (session, platform):
         asked = await chosen(session, *whose)
@@ -188,14 +190,8 @@ class Watch:
         from . import directory
 
         with suppress(PresenceError):
-            records = await directory.read(self._session)
-            self._people = {
-                str(each.get("id")): (
-                    str(each.get("extensionNumber") or ""),
-                    str(each.get("name") or ""),
-                )
-                for each in records
-            }
+            entries = await directory.read(self._session)
+            self._people = {each.id: (each.number, each.name) for each in entries}
             self._dirty.set()
 
     async def _draw(self, following: "asyncio.Task[None]", keyboard: Keyboard) -> None:

@@ -9,6 +9,7 @@ import typer
 from .asked import check, one_id
 from .changes import Change, changed, show
 from .connect import connected, run
+from .directory import check_numbers
 from .options import As, ExtensionId, Number, Output, Profile, WithSandbox
 from .output import plain
 from .progress import Progress
@@ -135,7 +136,7 @@ def set_(
         "pick_up_calls_on_hold": pick_up,
         "caller_id_visibility": plain(caller_id),
     }
-    _refuse_nothing(extension_id, changes)
+    _refuse_nothing(extension_id, number, changes)
 
     async def command() -> None:
         from .. import PresenceInfoRequest
@@ -180,7 +181,7 @@ def unified_set(
     """
     glip = {"visibility": plain(glip_visibility), "availability": plain(glip_availability)}
     telephony = {"availability": plain(telephony_availability)}
-    _refuse_nothing(extension_id, {**glip, "telephony": telephony["availability"]})
+    _refuse_nothing(extension_id, number, {**glip, "telephony": telephony["availability"]})
 
     async def command() -> None:
         from .. import UpdateUnifiedPresence
@@ -220,6 +221,7 @@ def queue_set(
         member_ids, group_id = [group_id, *(member_ids or [])], None
     members = member_ids or []
     check(members if group_id is None else [group_id, *members], tilde=False)
+    check_numbers([number] if number is not None else [])
     if accept is None:
         raise typer.BadParameter("say --accept or --no-accept")
     if sandbox is None and not members:
@@ -238,14 +240,17 @@ def queue_set(
             asked = {each: {"acceptCurrentQueueCalls": accept} for each in wanted}
             change = await changed(id_, before, asked, written, _by_member)
         after = change.after
-        show(output, [Change(each, before[each], after[each]) for each in wanted], dry_run)
+        show(output, [Change(each, before[each], after.get(each, {})) for each in wanted], dry_run)
 
     run(command())
 
 
-def _refuse_nothing(extension_id: str | None, changes: Mapping[str, Any]) -> None:
+def _refuse_nothing(
+    extension_id: str | None, number: str | None, changes: Mapping[str, Any]
+) -> None:
     """Check what was given, before anything is sent."""
     check([extension_id] if extension_id is not None else [])
+    check_numbers([number] if number is not None else [])
     if all(value is None for value in changes.values()):
         raise typer.BadParameter(NOTHING)
 
