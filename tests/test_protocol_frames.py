@@ -309,3 +309,21 @@ def test_nothing_is_ever_said_before_connection_details_ws10(texts: list[str]) -
             return
         assert line.gateway.outbox == []
         assert not line.is_live()
+
+
+@pytest.mark.parametrize(
+    ("meta", "body", "status", "code"),
+    [
+        ({}, {"errors": [{"message": "no"}, {"errorCode": "CMN-401"}]}, 403, "CMN-401"),
+        ({"status": 404}, {"message": "no"}, 404, None),
+        ({"status": 400}, None, 400, None),
+        ({"status": 429}, "<html>", 429, None),
+        ({"status": 503}, [], 503, None),
+    ],
+)
+def test_an_error_in_a_frame_is_that_of_its_status_or_code(
+    meta: dict[str, Any], body: Any, status: int, code: str | None
+) -> None:
+    [frame] = frames.read(json.dumps([{"type": "Error", **meta}, body]))
+    error = frames.refusal(frame)
+    assert (error.http_status, error.error_code) == (status, code)

@@ -7,9 +7,11 @@ import aiohttp
 import pytest
 from conftest import PLENTY, Session
 from raw_server import RawServer, serving
+from yarl import URL
 
 from aiopresence import ConnectionFailed, PresenceSession
 from aiopresence.sandbox import Raw, Reset, Sandbox
+from aiopresence.transport import handshake
 
 ADVICE = "a write may have been applied"
 
@@ -102,3 +104,17 @@ async def test_a_pool_that_our_own_event_session_uses_up_is_named(limits: dict[s
         await asyncio.gather(following, return_exceptions=True)
         await events.aclose()
         assert (await session.read_user_presence_status()).extension is not None
+
+
+async def test_a_proxy_that_refuses_an_event_session_is_named() -> None:
+    async def refuse(_: RawServer, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 407 Canary\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(refuse) as proxy:
+        address = proxy.url.removeprefix("http://")
+        async with aiohttp.ClientSession(proxy=f"http://user:canary@{address}") as http:
+            with pytest.raises(ConnectionFailed, match=f"the proxy {address} .*407") as caught:
+                await handshake.connect(http, URL("wss://presence.invalid/ws?token=canary"), 5.0)
+        assert not caught.value.sent
+        assert "anary" not in str(caught.value)
+        assert len(proxy.requests) == 1

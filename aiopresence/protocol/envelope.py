@@ -12,15 +12,13 @@ import attrs
 
 from ..errors import DecodeError
 from . import convert, multipart
-from .wire import JSON, Response, refuses
+from .wire import JSON, Response, refuses, status_of
 
 MULTIPART_JSON = "application/vnd.ringcentral.multipart+json"
 
 # The types of an answer that is an array.
 _ARRAYS = (MULTIPART_JSON, JSON)
 _ID = re.compile(r"[0-9]{1,19}", re.ASCII)
-# Some servers write it as a string.
-_STATUS = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 _HREF = re.compile(r"/extension/([0-9]{1,19})(?:[/?]|$)", re.ASCII)
 
 
@@ -110,10 +108,7 @@ def _most(ids: Sequence[str]) -> int:
 
 
 def _status(item: dict[str, Any]) -> int:
-    status = item.get("status")
-    if isinstance(status, str) and _STATUS.fullmatch(status):
-        return int(status)
-    return status if type(status) is int else 0
+    return status_of(item.get("status")) or 0
 
 
 def _from_array(ids: Sequence[str], array: Any) -> tuple[list[Answer], bool]:

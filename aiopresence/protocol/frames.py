@@ -11,7 +11,7 @@ import attrs
 from ..errors import ApiError, DecodeError
 from ..secret import Secret
 from . import convert
-from .wire import Response, refusal_of
+from .wire import Response, code_of, refusal_of
 
 # The largest frame that is read. An answer to a subscription repeats its filters: some 2,000 of
 # them have been seen, which are 200 KB.
@@ -134,7 +134,7 @@ _STATUS = {"CMN-1": 400, "CMN-2": 500, "CMN-3": 429, "CMN-4": 403, "OAU-": 401, 
 
 def refusal(frame: Frame) -> ApiError:
     """Give the error that a frame with an error in it means."""
-    code = frame.body.get("errorCode") if isinstance(frame.body, dict) else None
+    code = code_of(frame.body)
     status = frame.status or 0
     if status < 400:
         status = next((s for start, s in _STATUS.items() if str(code).startswith(start)), 500)

@@ -209,6 +209,22 @@ def error_class(status: int) -> type[ApiError]:
     return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
 
 
+# Some servers write it as a string.
+_STATUS = re.compile(r"[1-9][0-9]{2}", re.ASCII)
+
+
+def status_of(value: object) -> int | None:
+    """Return the HTTP status in JSON, or None when it is none."""
+    if isinstance(value, str) and _STATUS.fullmatch(value):
+        return int(value)
+    return value if type(value) is int else None
+
+
+def code_of(body: Any) -> str | None:
+    """Return the code in the body of an error, or None."""
+    return _said(body)[0]
+
+
 def refuses(body: Any) -> bool:
     """Return whether parsed JSON is the body of an error."""
     return type(body) is dict and bool("errorCode" in body or "error" in body or body.get("errors"))

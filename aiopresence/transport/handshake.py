@@ -12,6 +12,7 @@ from yarl import URL
 from ..errors import ConnectionFailed, PresenceError, Timeout
 from ..protocol.frames import MAX_FRAME
 from ..protocol.wire import Response, refusal
+from .failures import Attempts, transport_error
 
 # Seconds for the parting words; the other side may not listen any more.
 _PARTING = aiohttp.ClientWSTimeout(ws_close=1.0)
@@ -44,6 +45,7 @@ async def connect(
         Timeout: it took too long.
     """
     attempts = 0
+    seen = Attempts()
 
     async def once(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -52,6 +54,7 @@ async def connect(
         attempts += 1
         if attempts > 1:
             raise _AgainError
+        seen.proxy = request.proxy
         return await handler(request)
 
     failure: PresenceError
@@ -76,6 +79,8 @@ async def connect(
             failure = Timeout(f"no WebSocket from {url.host} within {timeout:g} s")
         except aiohttp.WSServerHandshakeError as error:
             failure = _refusal(url, error)
+        except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
+            failure = transport_error(error, str(url.host), seen, write=False)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             why = type(getattr(error, "os_error", error)).__name__
             untrusted = isinstance(error, aiohttp.ClientSSLError)
