@@ -20,6 +20,7 @@ from aiopresence import (
     SessionLost,
     TelephonyStatus,
     UsageError,
+    filters,
 )
 from aiopresence.sandbox import Answer, Change, GatewayPlan, Hang, Sandbox
 
@@ -334,6 +335,34 @@ async def test_an_id_that_is_not_there_is_found_even_if_the_service_is_down_mean
             assert down.fired == 9
             assert set(board) == set(sandbox.user_ids[:3])
             assert isinstance(board.errors["999"], NotFound)
+
+
+@virtual
+async def test_an_id_that_is_gone_later_does_not_end_the_board() -> None:
+    async with virtual_sandbox() as sandbox:
+        gone, left = sandbox.user_ids[:2]
+
+        def without(body: bytes) -> bytes:
+            parts = json.loads(body)
+            for part in parts:
+                if part["resourceId"] == gone:
+                    part |= {"status": 404, "body": {"errorCode": "CMN-102", "message": "No."}}
+            return json.dumps(parts).encode()
+
+        async with (
+            virtual_session(sandbox, batch_format="json") as session,
+            session.board([gone, left]) as board,
+        ):
+            await board.wait_ready()
+            sandbox.faults.add(Change(without), path=",", times=None)
+            refused = sandbox.gateway.refuse_subscription(404, "CMN-102", times=2)
+            sandbox.gateway.fail_recovery(None)
+            sandbox.gateway.cut()
+            await asyncio.sleep(200)
+            assert refused.fired == 2
+            assert [*board] == [left]
+            assert board.is_live
+            assert (filters.extension_presence(left),) in sandbox.gateway.subscriptions
 
 
 @virtual

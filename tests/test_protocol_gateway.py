@@ -654,8 +654,9 @@ def test_only_the_answer_to_our_subscription_is_about_its_filters() -> None:
         line.hear(error("SUB-508", 400, "m1"))
     line.lose()
     assert is_about_filters(line)
-    line.connect(1.0)
+    line.gateway.failed()
     assert not is_about_filters(line)
+    line.connect(1.0)
     with pytest.raises(InvalidRequest):
         line.hear(error("CMN-101", 400))
     assert not is_about_filters(line)

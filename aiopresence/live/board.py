@@ -9,7 +9,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 from weakref import WeakSet
 
-from ..errors import InvalidRequest, PresenceError, SessionLost, UsageError
+from ..errors import InvalidRequest, NotFound, PresenceError, SessionLost, UsageError
 from ..models import (
     DisabledFilterInfo,
     GetPresenceInfo,
@@ -239,7 +239,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         while True:
             try:
                 await self._socket.run(self._take)
-            except InvalidRequest as refusal:
+            except (InvalidRequest, NotFound) as refusal:
                 # One extension that is not there may be why none can be followed.
                 if self._board.is_account or not await self._find(self._board.ids - without):
                     raise

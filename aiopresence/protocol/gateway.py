@@ -172,6 +172,7 @@ class Gateway:
             wait: the least seconds before the next attempt.
             reason: why so long, for a log.
         """
+        self.filters_refused = False
         self._reconnect.failed()
         self._reconnect.at_least(wait, reason)
 

@@ -17,7 +17,14 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
-from ..errors import ApiError, AuthError, ConnectionFailed, PermissionDenied, PresenceError
+from ..errors import (
+    ApiError,
+    AuthError,
+    ConnectionFailed,
+    PermissionDenied,
+    PresenceError,
+    RateLimited,
+)
 from ..models import PresenceEvent, Resync
 from ..protocol import wstoken
 from ..protocol.gateway import PONG_WITHIN, Gateway, Happening, Subscribed
@@ -35,6 +42,7 @@ _FRAMES = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
 _SIGNS = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
 # Seconds of waiting that are logged, and that are logged as a warning. Guesses.
 LOGGED, NOTICEABLE = 1.0, 3.0
+_LIMITED = "rate limit of group Auth"
 # Codes with which a connection ends because of what the gateway sent.
 _BROKEN = frozenset({1002, 1003, 1007, 1009})
 # Frames taken in before others get a turn: they may arrive faster than the loop turns.
@@ -145,7 +153,7 @@ class Socket:
         # The last slot is left for when the token has expired: it may be the only one for a minute.
         is_last = now < kept.reuse_until and forecast(wstoken.WSTOKEN, behind=1) > LOGGED
         if is_last or forecast(wstoken.WSTOKEN) > LOGGED:
-            _log.info("using the WebSocket token again: rate limit of group Auth")
+            _log.info("using the WebSocket token again: %s", _LIMITED)
             return kept, True
         try:
             return await self._new_token(), False
@@ -159,7 +167,7 @@ class Socket:
         if self._must_log_in:
             await self._delivery.renew()
             self._must_log_in = False
-        _log_wait(self._delivery.forecast(wstoken.WSTOKEN), "rate limit of group Auth")
+        _log_wait(self._delivery.forecast(wstoken.WSTOKEN), _LIMITED)
         response = await self._delivery.send(wstoken.WSTOKEN, once=True)
         self._token = wstoken.read(response, self._delivery.server, self._clock.now())
         return self._token
@@ -258,6 +266,8 @@ def _chance() -> float:
 
 
 def _reason(error: PresenceError, least: float) -> str:
+    if isinstance(error, RateLimited) and not error.sent:
+        return _LIMITED
     asked = error.retry_after if isinstance(error, ApiError) else None
     return "Retry-After of the server" if asked and asked >= least else "check of a refusal"
 
