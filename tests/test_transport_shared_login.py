@@ -2,10 +2,11 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import attrs
+import pytest
 from conftest import PLENTY
 from virtual import virtual, virtual_sandbox, virtual_session
 
-from aiopresence import PresenceSession
+from aiopresence import PresenceSession, RateLimited
 from aiopresence.sandbox import Sandbox
 from aiopresence.transport import shared_login
 from aiopresence.transport.clock import Clock
@@ -87,3 +88,25 @@ async def test_what_no_session_uses_is_forgotten() -> None:
     shared_login.enter("https://b", grant, clock)
     assert len(logins) == 2
     assert shared_login.enter("https://a", grant, clock) is used
+
+
+@virtual
+async def test_max_wait_bounds_the_wait_for_a_login_that_waits_for_the_group_auth() -> None:
+    limits = {**PLENTY, "Auth": 1}
+    async with (
+        virtual_sandbox(5, limits=limits, latency=0.1) as sandbox,
+        virtual_session(sandbox) as patient,
+        virtual_session(sandbox, max_wait=5.0) as other,
+    ):
+        loop = asyncio.get_running_loop()
+        sandbox.consume("Auth", 1)
+        started = loop.time()
+        login = asyncio.create_task(patient.read_user_presence_status())
+        await asyncio.sleep(0)
+        with pytest.raises(RateLimited) as caught:
+            await other.read_user_presence_status()
+        assert loop.time() - started < 5.1
+        assert not caught.value.sent
+        assert caught.value.retry_after == pytest.approx(60.0, abs=2.0)
+        assert (await login).extension is not None
+        assert loop.time() - started > 55.0

@@ -225,7 +225,7 @@ class Delivery:
 
     async def _once(self, request: Request[Any]) -> tuple[str, Response]:
         while True:
-            token = await _login(self._tokens.get())
+            token = await _login(self._gate.login(self._tokens.get()))
             passage = await self._gate.enter(request)
             if self._tokens.is_latest(token):
                 return token, await self._wire(request, Secret(f"Bearer {token}"), passage)

@@ -9,15 +9,15 @@ login; queues, concurrency and `max_wait` are each session's own.
 import asyncio
 import re
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import RateLimited, UsageError
 from ..protocol.groups import GroupsView
 from ..protocol.limits import Group, GroupLimits
 from ..protocol.retry import DUPLICATE_REQUEST
-from ..protocol.wire import Request, Response, refusal
+from ..protocol.wire import LOGIN_PATH, Request, Response, refusal
 from ..secret import Secret
 from .clock import Clock
 from .shared_limits import Head, Key, SharedLimits
@@ -36,6 +36,10 @@ _IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
 # request fails at once, as it would after the wait for all that anybody can tell.
 LONGEST_PENALTY = 3600.0
 
+# What `_call` returns for a login.
+_LOGIN = f"POST {LOGIN_PATH}"
+
+T = TypeVar("T")
 Queue = OrderedDict[Head, None]
 
 
@@ -171,6 +175,33 @@ class Gate:
             if is_its_group():
                 return Passage(self, shared, call, group)
             # An answer told meanwhile that it counts elsewhere: queue there.
+
+    async def login(self, login: Coroutine[Any, Any, T]) -> T:
+        """Wait for a login, which may go through another session and wait there for the limits.
+
+        Raises:
+            RateLimited: that takes longer than `max_wait` of this session.
+        """
+        if self.max_wait is None:
+            return await login
+        shared, looks_again = self._shared, asyncio.Event()
+        deadline = self.clock.now() + self.max_wait
+        task = asyncio.ensure_future(login)
+        task.add_done_callback(lambda _: looks_again.set())
+        shared.watchers.add(looks_again)
+        try:
+            await asyncio.sleep(0)  # Most often there is a token already.
+            while not task.done():
+                key = shared.limits.group(_LOGIN, "Auth"), 0
+                if shared.has_line(key):
+                    self._check(deadline, key)
+                looks_again.clear()
+                await looks_again.wait()
+            return await task
+        finally:
+            shared.watchers.discard(looks_again)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def penalise(self, request: Request[Any], response: Response) -> None:
         """Shut the group of a request because a part of its answer was a 429."""

@@ -54,10 +54,12 @@ class SharedLimits:
 
     Attributes:
         limits: what is known of the groups.
+        watchers: set whenever other requests may go, or wait, than before.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        self.watchers: set[asyncio.Event] = set()
         self._lines: defaultdict[Key, Line] = defaultdict(OrderedDict)
 
     def has_line(self, key: Key) -> bool:
@@ -67,6 +69,7 @@ class SharedLimits:
     def join(self, key: Key, head: Head) -> None:
         """Put a request at the end of the line for a group."""
         self._lines[key][head] = None
+        self._notify()
 
     def leave(self, key: Key, head: Head) -> None:
         """Take a request out of the line, and wake up the next one."""
@@ -95,6 +98,11 @@ class SharedLimits:
         """Wake up the requests that may be able to go now."""
         for line in self._lines.values():
             _wake(line)
+        self._notify()
+
+    def _notify(self) -> None:
+        for watcher in self.watchers:
+            watcher.set()
 
 
 def _wake(line: Line) -> None:
