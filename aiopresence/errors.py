@@ -150,7 +150,8 @@ class RateLimited(ApiError):
 
     Attributes:
         group: the usage-plan group that is used up; None when not known.
-        sent: False when the session refused by itself, because of `max_wait`.
+        sent: False when the session refused by itself, because of `max_wait` or of a penalty of
+            more than an hour.
         retry_after: seconds until it may be tried again; None when RingCentral did not say.
     """
 

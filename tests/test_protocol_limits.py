@@ -551,8 +551,16 @@ def test_a_window_that_is_told_twice_is_believed() -> None:
     told(group, 1.0, window="3000")
     told(group, 1.0, window="3000")
     assert group.view(1.0).window == 3000.0
-    # So is the first one, which nothing has contradicted.
+
+
+def test_the_first_window_is_believed_until_the_next_answer() -> None:
     assert answered(window="1").view(0.0).window == 1.0
+    group = answered(limit=2, window="3000")
+    told(group, 1.0, window="60")
+    assert 58.0 < group.delay(2.0) < 60.0
+    told(group, 70.0, window="3000")
+    told(group, 71.0, window="60")
+    assert group.delay(71.0) < 60.0
 
 
 def test_a_wrong_limit_or_remaining_counts_until_the_next_answer() -> None:

@@ -61,7 +61,7 @@ CUT = 1.0
 MARGIN = 0.02
 # The longest window that a preset may have.
 MAX_WINDOW = 86_400.0
-# A window that is so many times longer or shorter than the last one was has to be told twice.
+# A window that is so many times longer or shorter than one that was told twice has to be, too.
 ODD_WINDOW = 10.0
 # How many windows others are expected to use the quota, after they were seen to do so, and how
 # many requests of theirs there is room for with each of ours that is on its way; and how many
@@ -110,7 +110,7 @@ class Group:
         self._penalty = self._backoff = 0.0
         # The requests that were sent last of those whose answers have told something.
         self._sent = self._told_by = self._others_told_by = 0
-        self._limit_told = self._window_told = False
+        self._limit_told = self._window_told = self._window_confirmed = False
         self._last_window: float | None = None
         # While the limit is what a 429 has taught: what it was before, until when, and how many
         # penalties there had been.
@@ -247,10 +247,12 @@ class Group:
         if told.limit is not None:
             self.limit, self._limit_told, self._guess = told.limit, True, None
         if told.window is not None:
+            again = told.window == self._last_window
             odd = not 1 / ODD_WINDOW <= told.window / self.window <= ODD_WINDOW
-            if not (odd and self._window_told and told.window != self._last_window):
+            if again or not (odd and self._window_confirmed):
                 self._set_window(told.window)
                 self._used(now)
+                self._window_confirmed = again
             self._window_told, self._last_window = True, told.window
 
     def _set_window(self, window: float) -> None:
