@@ -342,15 +342,25 @@ def test_a_replay_after_the_marker_that_joins_on_is_complete_ws02() -> None:
     assert replay(recovery, range(50), 5) == []
 
 
-def test_a_clock_that_does_not_keep_time_makes_no_live_event_a_replayed_one() -> None:
+@pytest.mark.parametrize("known", ["nothing", "a clock that does not keep time"])
+def test_where_the_clock_is_not_known_a_replay_is_expected_at_the_beginning(known: str) -> None:
     recovery = lost(newest=5)
-    recovery.take(99.0, event(999, 5))  # Nine seconds later by our clock.
+    if known == "nothing":
+        recovery = Recovery()
+        recovery.restart(Wsc("t", 1))
+    else:
+        recovery.take(99.0, event(999, 5))  # Nine seconds later by our clock.
     recovery.lose(100.0)
     recovery.resume(120.0, None, "m", 3, moment(1))
     recovery.echoed("m")
-    assert replay(recovery, range(1, 100), 5) == []
+    # What comes later is live.
+    assert replay(recovery, range(1, 100), 6) == []
     recovery.lose(140.0)
-    assert recovery.resume(150.0, None, "n", 10, moment(1)) == []
+    assert recovery.resume(150.0, None, "n", 3, moment(1)) == []
+    recovery.echoed("n")
+    told = [recovery.take(159.9, event(number, 6)) for number in range(200, 203)]
+    assert told[:2] == [(True, []), (True, [])]
+    assert told[2] == (True, [Gap(INCOMPLETE, 140.0)])
 
 
 def test_a_cut_after_a_late_replay_is_reported_ws02() -> None:

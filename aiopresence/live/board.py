@@ -40,8 +40,9 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     and reads again whatever may have been missed. Until that has come, the last known state stays
     readable, and `is_stale` tells.
 
-    When it cannot go on, say because a permission was taken away, looking anything up, iterating
-    and waiting raise the error, and so does the end of the `async with` if nobody has seen it.
+    Once it has worked, it ends only when the credentials, a permission or an event filter are
+    refused, and still are a minute later. Then looking anything up, iterating and waiting raise
+    the error, and so does the end of the `async with` if nobody has seen it.
     """
 
     def __init__(

@@ -290,7 +290,6 @@ class Gateway:
         self._greeted = True
         self._due.pop("greeting", None)
         terms = self._terms = event_details.parse(frame.body)
-        self._recovery.learn_time(now, terms.creation_time)
         self._due["age"] = now + LIFE * terms.absolute_timeout
         self._schedule_heartbeat(now)
         if self._asks_recovery and terms.is_recovered:

@@ -12,7 +12,8 @@ a notification cannot arrive before it is made, so its timestamp less the time o
 most the difference of the clocks, and the largest of these is the best estimate. It errs on the
 side of an early clock, so that no live notification is taken for a replayed one. It is not used
 when the last notification came much later than it should have: then it was delayed, or the clock
-does not keep time.
+does not keep time. Where the clock is not known, whatever comes in the first `REPLAYED_WITHIN`
+seconds may be replayed.
 
 Source: RingCentral guide, "WebSockets", session recovery. Times are monotonic seconds, given by
 the caller.
@@ -31,6 +32,8 @@ from .frames import Wsc
 MAX_SEEN, MAX_UUID = 10_000, 100
 # Seconds that the last notification may have taken for the gateway's clock to count as known.
 MAX_DELAY = 5.0
+# Seconds from the beginning of a connection in which a replay is expected. A guess.
+REPLAYED_WITHIN = 10.0
 
 
 @attrs.frozen
@@ -49,8 +52,8 @@ class _Replay:
         marker: the heartbeat that was sent at its beginning.
         since_at: when the lost connection was last heard of.
         left: how many more notifications make it a whole buffer.
-        made_at: when the connection was made, by the gateway's clock in seconds since 1970; -inf
-            when that is not known.
+        resumed_at: when the connection was made.
+        made_at: the same by the gateway's clock in seconds since 1970; -inf when not known.
         over: whether the marker has come back.
         late: whether something was replayed after that.
     """
@@ -58,15 +61,18 @@ class _Replay:
     marker: str
     since_at: float
     left: float
+    resumed_at: float
     made_at: float
     over: bool = False
     late: bool = False
 
-    def brings(self, event: PresenceEvent) -> bool:
-        """Return whether a notification is a replayed one."""
+    def brings(self, now: float, event: PresenceEvent) -> bool:
+        """Return whether a notification is a replayed one, or may be."""
         if not self.over:
             return True
-        older = event.timestamp is not None and event.timestamp.timestamp() < self.made_at
+        if event.timestamp is None or self.made_at == -inf:
+            return now < self.resumed_at + REPLAYED_WITHIN
+        older = event.timestamp.timestamp() < self.made_at
         self.late = self.late or older
         return older
 
@@ -79,6 +85,8 @@ class Recovery:
         self._connection = 0
         # By uuid, the connection that brought it; ordered, because a dict finds its oldest slowly.
         self._seen: OrderedDict[str, int] = OrderedDict()
+        # The latest time of a notification, by the gateway's clock in seconds since 1970.
+        self._newest = -inf
         # The gateway's clock in seconds since 1970, less our monotonic one, is not less than this.
         self._clock_offset = -inf
         # Seconds that the last notification took, by that clock.
@@ -122,15 +130,18 @@ class Recovery:
         if self._replay is not None and (self._replay.late or not self._replay.over):
             self._torn = True
 
-    def learn_time(self, now: float, made: datetime | None) -> None:
-        """Learn of the gateway's clock from the time of something it has made before now."""
-        if made is not None:
-            self._clock_offset = max(self._clock_offset, made.timestamp() - now)
-
     def _made_at(self, now: float, created: datetime | None) -> float:
-        self.learn_time(now, created)
+        """Return when a new connection was made, by the gateway's clock; -inf if not known."""
         stated = -inf if created is None else created.timestamp()
-        return max(stated, now + self._clock_offset) if self._delay <= MAX_DELAY else stated
+        if -inf < self._newest < stated:  # Else it is that of the session's first connection.
+            return stated
+        return now + self._clock_offset if self._delay <= MAX_DELAY else -inf
+
+    def _learn_time(self, now: float, made: float) -> None:
+        """Learn of the gateway's clock from the time of a notification that has just come."""
+        self._newest = max(self._newest, made)
+        self._clock_offset = max(self._clock_offset, made - now)
+        self._delay = now + self._clock_offset - made
 
     def resume(
         self, now: float, wsc: Wsc | None, marker: str, buffer: int, created: datetime | None
@@ -150,7 +161,7 @@ class Recovery:
         since = self.since(now)
         if self._torn:
             return self.report(now, ResyncReason.RECOVERY_INCOMPLETE)
-        self._replay = _Replay(marker, since, buffer, self._made_at(now, created))
+        self._replay = _Replay(marker, since, buffer, now, self._made_at(now, created))
         return []
 
     def give_up_replay(self, now: float) -> list[Gap]:
@@ -186,14 +197,13 @@ class Recovery:
             self._seen[uuid] = self._connection
             if len(self._seen) > MAX_SEEN:
                 self._seen.popitem(last=False)
-        self.learn_time(now, event.timestamp)
         if event.timestamp is not None:
-            self._delay = now + self._clock_offset - event.timestamp.timestamp()
+            self._learn_time(now, event.timestamp.timestamp())
         return known is None, gap
 
     def _count(self, now: float, event: PresenceEvent, known: int | None) -> list[Gap]:
         replay = self._replay
-        if replay is None or not replay.brings(event):
+        if replay is None or not replay.brings(now, event):
             return []
         if known is not None and known != self._connection:
             replay.left = inf  # It joins on to what had come before: nothing is between.
