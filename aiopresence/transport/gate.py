@@ -224,8 +224,10 @@ class Gate:
 
         Who has just been answered and comes again is behind those of other groups who wait.
         """
-        before = [*self._places].index(head) if head.has_place else len(self._places)
-        return before < self._concurrency - self.in_flight
+        room = self._concurrency - self.in_flight
+        if len(self._places) < room + head.has_place:
+            return True
+        return head.has_place and [*self._places].index(head) < room
 
     def _may_go(self, shared: SharedLimits, key: Key) -> bool:
         """Return whether a request may be sent at once, with nothing before it or in its way."""
@@ -268,17 +270,23 @@ class Gate:
                 wait = self._look(shared, key, queue, head, deadline)
                 if wait <= 0:
                     break
-                left = deadline - self.clock.now()
-                if left <= 0:
-                    known = key[0].forecast(self.clock.now(), 0, key[1])
-                    raise _not_sent("it had to wait longer than max_wait", known or None)
-                await self.clock.wait(head.event, min(wait, left))
+                if deadline < inf:
+                    wait = min(wait, self._left(deadline, key))
+                await self.clock.wait(head.event, wait)
         finally:
             self._leave(head)
             self._give_way(shared, key, queue, head)
         if head.limited_at is not None:
             self._stats.waits += 1
             self._stats.seconds_waited += self.clock.now() - head.limited_at
+
+    def _left(self, deadline: float, key: Key) -> float:
+        """Return the seconds that a request may still wait; raise RateLimited if there are none."""
+        now = self.clock.now()
+        if now >= deadline:
+            known = key[0].forecast(now, 0, key[1])
+            raise _not_sent("it had to wait longer than max_wait", known or None)
+        return deadline - now
 
     def _look(
         self, shared: SharedLimits, key: Key, queue: Queue, head: Head, deadline: float

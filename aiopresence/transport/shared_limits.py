@@ -82,8 +82,10 @@ class SharedLimits:
 
     def is_first(self, key: Key, head: Head) -> bool:
         """Return whether all requests before this one wait for room in their own sessions."""
-        line = self._lines[key]
-        return next((other for other in line if other.queues.has_room(other)), None) is head
+        for other in self._lines[key]:
+            if other.queues.has_room(other):
+                return other is head
+        return False
 
     def ahead(self, key: Key, queues: Queues) -> int:
         """Return how many requests go before a new one of a session.
