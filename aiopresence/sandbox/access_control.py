@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import attrs
 
-from ..errors import UsageError
+from . import checks
 from .counters import Counters
 from .quota import LIMITS
 from .service import Service
@@ -39,8 +39,8 @@ class Access:
         Raises:
             UsageError: there is no such group, or fewer requests than one.
         """
-        if group not in LIMITS or requests < 1:
-            raise UsageError(f"consume takes one of {', '.join(LIMITS)}, and 1 request or more")
+        checks.one_of("group", group, LIMITS)
+        checks.whole("requests", requests, 1)
         now = self._clock()
         for _ in range(requests):
             self._service.quota.charge(now, group)
@@ -53,6 +53,8 @@ class Access:
             code_challenge: of PKCE, by S256; the login has to bring the verifier. None for a
                 login without PKCE.
         """
+        checks.text("redirect_uri", redirect_uri)
+        checks.text("code_challenge", code_challenge, none=True)
         return self._service.authority.new_code(redirect_uri, code_challenge)
 
     def expire_tokens(self) -> None:

@@ -6,10 +6,13 @@ from typing import Any
 
 import attrs
 
+from . import checks
 from .account import Account, Extension, Queue
 from .answers import bad, forbidden, missing
 from .feed import Feed
 from .request_body import parse_object
+
+_LINE_ENDINGS = ("\r\n", "\n", "\r")
 
 
 @attrs.frozen
@@ -21,6 +24,13 @@ class Options:
     batch_limit: int
     page_limit: int
     paging_totals: bool
+
+    def __attrs_post_init__(self) -> None:
+        checks.one_of("line_ending", self.line_ending, _LINE_ENDINGS)
+        for name in ("hrefs", "paging_totals"):
+            checks.flag(name, getattr(self, name))
+        for name in ("batch_limit", "page_limit"):
+            checks.whole(name, getattr(self, name), 1)
 
 
 @attrs.frozen

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import attrs
 
+from ..errors import UsageError
+from . import checks
 from .answers import Reply
 from .exchange import Exchange, Received
 
@@ -44,6 +46,16 @@ class FaultRule:
     skip: int
     when: Callable[[Received], bool] | None
     fired: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        if not callable(getattr(self.fault, "apply", None)) or isinstance(self.fault, type):
+            found = checks.shown(self.fault)
+            raise UsageError(f"fault must be a fault, such as Answer(503), not {found}")
+        checks.text("path", self.path)
+        checks.text("method", self.method, none=True)
+        checks.whole("times", self.times, none=True)
+        checks.whole("skip", self.skip)
+        checks.function("when", self.when, none=True)
 
     def takes(self, received: Received) -> bool:
         """Decide on one request, and count it."""
@@ -96,6 +108,9 @@ class Faults:
 
         Returns:
             The rule, whose `fired` tells how often the fault has happened.
+
+        Raises:
+            UsageError: an argument has the wrong type, or a number is below 0.
         """
         rule = FaultRule(fault, path, method, times, skip, when)
         self._rules.append(rule)

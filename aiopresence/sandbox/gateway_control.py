@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from ..errors import UsageError
+from . import checks
 from .conversation import Frame, FrameKind
 from .gateway import Gateway
 from .switchboard import (
@@ -87,6 +89,7 @@ class GatewayControl:
         Args:
             code: the close code.
         """
+        checks.whole("code", code, 1000, 4999)
         rule = GatewayRule(None)
         for connection in self._gateway.connections:
             connection.close(code)
@@ -121,6 +124,7 @@ class GatewayControl:
             seconds: how late.
             skip: how many get through first.
         """
+        checks.seconds("seconds", seconds, zero=True)
         rule = LateRule(times, skip, seconds=seconds)
         self._board.rules.append(rule)
         return rule
@@ -165,6 +169,7 @@ class GatewayControl:
             seconds: how late.
             times: how often; None for ever.
         """
+        checks.seconds("seconds", seconds, zero=True)
         return self._add(lambda frame: [(frame, seconds)], times, 0, "answer")
 
     def no_answer(self, times: int | None = 1) -> GatewayRule:
@@ -182,6 +187,7 @@ class GatewayControl:
             seconds: how late.
             times: how often; None for ever.
         """
+        checks.seconds("seconds", seconds, zero=True)
         rule = DetailsRule(times, seconds=seconds)
         self._board.rules.append(rule)
         return rule
@@ -206,6 +212,7 @@ class GatewayControl:
             times: how many; None for all.
             skip: how many get through as they are first.
         """
+        checks.function("function", function)
 
         def change(frame: Frame) -> Sendings:
             text = frame.text if isinstance(frame.text, str) else frame.text.decode()
@@ -219,6 +226,8 @@ class GatewayControl:
         Args:
             text: what it says; bytes make a binary frame.
         """
+        if not isinstance(text, str | bytes):
+            raise UsageError(f"text must be a str or bytes, not {checks.shown(text)}")
         rule = GatewayRule(None)
         for connection in self._gateway.connections:
             connection.put(text)
@@ -233,6 +242,9 @@ class GatewayControl:
             message: text for people.
             status: the status in the frame's meta.
         """
+        checks.text("code", code)
+        checks.text("message", message)
+        checks.whole("status", status, 100, 999)
         rule = GatewayRule(None)
         for connection in self._gateway.connections:
             if connection.conversation is not None:
@@ -246,6 +258,7 @@ class GatewayControl:
         Args:
             to: the number; the next event has one more.
         """
+        checks.whole("to", to)
         self._gateway.feed.restart_sequences(to)
 
     def _add(

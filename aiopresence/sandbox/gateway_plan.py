@@ -1,12 +1,8 @@
 """What the WebSocket gateway promises its clients, and how its frames look."""
 
-import math
-
 import attrs
 
-from ..errors import UsageError
-
-_TIMES = ("recovery_timeout", "idle_timeout", "absolute_timeout", "wstoken_lifetime")
+from . import checks
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +28,7 @@ class GatewayPlan:
             instead of Error.
 
     Raises:
-        UsageError: a time that is not positive, or a number below 0.
+        UsageError: a time that is not positive, a number below 0, or one of another type.
     """
 
     recovery_buffer_size: int = 100
@@ -48,8 +44,11 @@ class GatewayPlan:
     errors_as_answers: bool = False
 
     def __attrs_post_init__(self) -> None:
-        for name in _TIMES:
-            if not 0 < getattr(self, name) < math.inf:
-                raise UsageError(f"{name} must be a positive number of seconds")
-        if min(self.recovery_buffer_size, self.max_connections, self.max_active_requests) < 0:
-            raise UsageError("the numbers of a GatewayPlan must be 0 or more")
+        for field in attrs.fields(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(field.default, bool):
+                checks.flag(field.name, value)
+            elif isinstance(field.default, int):
+                checks.whole(field.name, value)
+            else:
+                checks.seconds(field.name, value, zero=field.name == "replay_delay")

@@ -2,12 +2,33 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import UnionType
 
 import attrs
 
+from ..errors import UsageError
+from . import checks
 from .answers import JSON_TYPE, Headers, Reply, dump, error_body
 from .exchange import Exchange
+
+_STATUSES = (100, 999)
+
+
+def _check_bytes(name: str, value: object) -> None:
+    if not isinstance(value, bytes):
+        raise UsageError(f"{name} must be bytes, not {checks.shown(value)}")
+
+
+def _check_headers(pairs: object, kind: type | UnionType) -> None:
+    if not isinstance(pairs, Iterable):
+        raise UsageError(f"headers must be a mapping, or pairs, not {checks.shown(pairs)}")
+    for pair in pairs:
+        match pair:
+            case (str(), value) if isinstance(value, kind):
+                pass
+            case _:
+                raise UsageError(f"headers must have text, not {checks.shown(pair)}")
 
 
 @attrs.frozen
@@ -26,6 +47,13 @@ class Answer:
     body: bytes = b""
     headers: Headers = attrs.field(factory=dict)
     bare: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        checks.whole("status", self.status, *_STATUSES)
+        _check_bytes("body", self.body)
+        pairs = self.headers.items() if isinstance(self.headers, Mapping) else self.headers
+        _check_headers(pairs, str)
+        checks.flag("bare", self.bare)
 
     @classmethod
     def error(
@@ -46,6 +74,9 @@ class Answer:
             parameter_name: the parameter at fault, or None.
             headers: more headers, such as Retry-After.
         """
+        for name, value in (("error_code", error_code), ("message", message)):
+            checks.text(name, value)
+        checks.text("parameter_name", parameter_name, none=True)
         body = dump(error_body(error_code, message, parameter_name))
         return cls(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
 
@@ -69,6 +100,10 @@ class Redirect:
     location: str
     status: int = 302
 
+    def __attrs_post_init__(self) -> None:
+        checks.text("location", self.location)
+        checks.whole("status", self.status, *_STATUSES)
+
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Answer with it."""
         return await Answer(self.status, headers={"Location": self.location}).apply(exchange)
@@ -87,6 +122,12 @@ class Change:
     function: Callable[[bytes], bytes] | None = None
     headers: Mapping[str, str | None] = attrs.field(factory=dict, kw_only=True)
     status: int | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        checks.function("function", self.function, none=True)
+        checks.mapping("headers", self.headers)
+        _check_headers(self.headers.items(), str | None)
+        checks.whole("status", self.status, *_STATUSES, none=True)
 
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Change the answer."""
@@ -110,6 +151,9 @@ class Gzip:
 
     times: int
 
+    def __attrs_post_init__(self) -> None:
+        checks.whole("times", self.times)
+
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Answer with it. It is made a megabyte at a time: the bomb is for the client."""
         packer = zlib.compressobj(9, wbits=31)
@@ -129,6 +173,9 @@ class Delay:
     """
 
     seconds: float
+
+    def __attrs_post_init__(self) -> None:
+        checks.seconds("seconds", self.seconds, zero=True)
 
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Wait, then answer."""
@@ -156,6 +203,9 @@ class Reset:
 
     after_handling: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        checks.flag("after_handling", self.after_handling)
+
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Reset the connection."""
         if self.after_handling:
@@ -177,6 +227,10 @@ class Truncate:
     after: int
     declared: bool = True
 
+    def __attrs_post_init__(self) -> None:
+        checks.whole("after", self.after)
+        checks.flag("declared", self.declared)
+
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Send the beginning of the answer."""
         reply = exchange.real()
@@ -194,6 +248,9 @@ class Raw:
     """
 
     data: bytes
+
+    def __attrs_post_init__(self) -> None:
+        _check_bytes("data", self.data)
 
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Send the bytes."""
@@ -223,6 +280,9 @@ class Drip:
     """
 
     interval: float
+
+    def __attrs_post_init__(self) -> None:
+        checks.seconds("interval", self.interval, zero=True)
 
     async def apply(self, exchange: Exchange) -> Reply | None:
         """Send the answer slowly."""

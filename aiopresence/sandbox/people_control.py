@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import UsageError
-from . import settings, telephone, views
+from . import checks, settings, telephone, views
 from .account import Account, Extension
 from .feed import Feed
 from .listener import Listener
@@ -76,6 +76,8 @@ class People:
             UsageError: there is no such extension, or the sandbox is not started.
         """
         extension = self._extension(extension_id)
+        checks.flag("detailed", detailed)
+        checks.flag("sip", sip)
         return views.presence(self.url, self._account, extension, detailed=detailed, sip=sip)
 
     def set_presence(self, extension_id: str, **changes: Any) -> None:
@@ -100,7 +102,7 @@ class People:
             if name not in settings.NAMES:
                 raise UsageError(f"{name} cannot be set; one of {', '.join(settings.NAMES)} can")
             if objection := settings.objection(name, value):
-                raise UsageError(f"{name} must be {objection}, not {value!r}")
+                raise UsageError(f"{name} must be {objection}, not {checks.shown(value)}")
         status = changes.pop("telephony_status", None)
         settings.store(extension, changes)
         if status is not None:
@@ -118,6 +120,7 @@ class People:
             UsageError: there is no such extension.
         """
         extension = self._extension(extension_id)
+        checks.text("from_", from_, none=True)
         now = datetime.now(UTC)
         telephone.add_call(self._service.rng, extension, "Ringing", now, from_)
         self.feed.touch(extension)
@@ -143,6 +146,7 @@ class People:
     def _extension(self, extension_id: str) -> Extension:
         if extension_id == "~":
             return self._account.caller
-        if extension_id not in self._account.extensions:
-            raise UsageError(f"the sandbox has no extension {extension_id!r}; see extension_ids")
+        if not isinstance(extension_id, str) or extension_id not in self._account.extensions:
+            found = checks.shown(extension_id)
+            raise UsageError(f"the sandbox has no extension {found}; see extension_ids")
         return self._account.extensions[extension_id]

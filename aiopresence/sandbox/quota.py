@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from ..errors import UsageError
+from . import checks
 from .answers import Reply, error_body, json_reply
 
 LIMITS: Mapping[str, int] = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}
@@ -16,11 +17,13 @@ _HTML = b"<html><body><h1>429 Too Many Requests</h1></body></html>"
 
 
 def _merged(changes: Mapping[str, int] | None) -> Mapping[str, int]:
-    changes = changes or {}
-    if unknown := sorted(changes.keys() - LIMITS.keys()):
-        raise UsageError(f"limits are for {', '.join(LIMITS)}, not for {', '.join(unknown)}")
-    if any(limit < 1 for limit in changes.values()):
-        raise UsageError("a limit must be 1 or more")
+    if changes is None:
+        return LIMITS
+    checks.mapping("limits", changes)
+    for group, limit in changes.items():
+        if group not in LIMITS:
+            raise UsageError(f"limits are for {', '.join(LIMITS)}, not for {checks.shown(group)}")
+        checks.whole(f"the limit of {group}", limit, 1)
     return {**LIMITS, **changes}
 
 
@@ -40,10 +43,10 @@ class Plan:
     html_429: bool = False
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.window < math.inf:
-            raise UsageError("window must be a positive number of seconds")
-        if not 0 <= self.penalty_seconds < math.inf:
-            raise UsageError("penalty must be a number of seconds, 0 or more, or None")
+        checks.seconds("window", self.window)
+        checks.seconds("penalty", self.penalty, zero=True, none=True)
+        for name in ("rate_headers", "retry_after", "html_429"):
+            checks.flag(name, getattr(self, name))
 
     @property
     def penalty_seconds(self) -> float:

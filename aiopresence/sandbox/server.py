@@ -8,8 +8,10 @@ from typing import Any, Self
 
 from ..errors import UsageError
 from ..grants import JwtGrant
+from . import checks
 from .access_control import Access
 from .ask import Options
+from .checks import shown
 from .gateway import Gateway
 from .gateway_control import GatewayControl
 from .gateway_plan import GatewayPlan
@@ -21,6 +23,8 @@ from .service import Service
 from .sessions import ACCESS_LIFE, REFRESH_LIFE, Lives
 from .simulation import Simulation
 from .webhook_control import WebhookControl
+
+_MOST = 100_000  # extensions; more than any account has, and a sandbox of them starts in seconds
 
 
 class Sandbox(People, Access):
@@ -61,8 +65,8 @@ class Sandbox(People, Access):
         requests: the latest requests in order of arrival, 10,000 at most.
 
     Raises:
-        UsageError: fewer extensions than one, an unknown group, a limit below 1, or a time that
-            makes no sense.
+        UsageError: an argument has the wrong type or is out of range; there must be 1 to
+            100,000 extensions.
     """
 
     def __init__(
@@ -89,8 +93,11 @@ class Sandbox(People, Access):
         gateway: GatewayPlan | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if extensions < 1:
-            raise UsageError("a sandbox needs at least one extension, the caller")
+        _check(extensions, seed, host, port, latency)
+        checks.flag("refresh_tokens", refresh_tokens)
+        if not isinstance(gateway, GatewayPlan | None):
+            raise UsageError(f"gateway must be a GatewayPlan or None, not {shown(gateway)}")
+        checks.function("clock", clock)
         options = Options(line_ending, hrefs, batch_limit, page_limit, paging_totals)
         plan = Plan(window, limits, penalty, rate_headers, retry_after, html_429)
         lives = Lives(token_lifetime, REFRESH_LIFE if refresh_tokens else 0.0)
@@ -190,3 +197,17 @@ class Sandbox(People, Access):
     def jwt(self) -> str:
         """The JWT of the one user who may log in."""
         return self.grant.jwt
+
+
+def _check(extensions: object, seed: object, host: object, port: object, latency: object) -> None:
+    if type(extensions) is int and extensions < 1:
+        raise UsageError("a sandbox needs at least one extension, the caller")
+    checks.whole("extensions", extensions, 1, _MOST)
+    # random.Random would take other seeds, of which some are another one on every run.
+    if type(seed) is not int:
+        raise UsageError(f"seed must be a whole number, not {shown(seed)}")
+    checks.text("host", host)
+    if not host:
+        raise UsageError("host must be an address to listen on, such as 127.0.0.1")
+    checks.whole("port", port, 0, 65_535)
+    checks.seconds("latency", latency, zero=True)

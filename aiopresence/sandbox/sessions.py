@@ -6,8 +6,7 @@ from typing import TypeGuard
 
 import attrs
 
-from ..errors import UsageError
-from . import people
+from . import checks, people
 from .answers import GrantError, RefusedError
 
 ACCESS_LIFE = 3600.0  # seconds; RingCentral's defaults
@@ -36,8 +35,7 @@ class Lives:
     refresh: float = REFRESH_LIFE
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.access < math.inf:
-            raise UsageError("token_lifetime must be a positive number of seconds")
+        checks.seconds("token_lifetime", self.access)
 
 
 @attrs.define

@@ -1,11 +1,13 @@
 """Which presence fields can be set, and to what; shared by the calls and by `set_presence`."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import telephone
+from . import checks, telephone
 from .account import Extension
+from .request_body import parse_json
 
 TELEPHONY = ("NoCall", "CallConnected", "Ringing", "OnHold", "ParkedCall")
 _DND = {  # dndStatus: (dndStatusPersonal, acceptCallQueueCalls)
@@ -62,16 +64,27 @@ def objection(name: str, value: object) -> str | None:
     if name in _FLAGS:
         return None if isinstance(value, bool) else "true or false"
     if name == "message":
-        fine = isinstance(value, str) and len(value) <= _LONGEST_MESSAGE
+        fine = (
+            isinstance(value, str) and len(value) <= _LONGEST_MESSAGE and checks.is_encodable(value)
+        )
         return None if fine else f"text of at most {_LONGEST_MESSAGE} characters"
     return _objection_to_calls(value)
 
 
 def _objection_to_calls(calls: object) -> str | None:
     fine = isinstance(calls, list) and all(
-        isinstance(call, dict) and call.get("telephonyStatus") in TELEPHONY for call in calls
+        isinstance(call, dict) and call.get("telephonyStatus") in TELEPHONY and _is_json(call)
+        for call in calls
     )
     return None if fine else "a list of calls as JSON objects, each with a telephonyStatus"
+
+
+def _is_json(value: object) -> bool:
+    try:
+        parse_json(json.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def store(extension: Extension, changes: Mapping[str, Any]) -> None:

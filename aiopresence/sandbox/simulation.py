@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import UsageError
-from . import settings, telephone
+from . import checks, settings, telephone
 from .account import Account, Extension
 from .feed import Feed
 
+_FASTEST = 1_000_000  # changes per second; more than any machine makes
 _TICK = 0.01  # seconds between two looks at the clock, at most so often; a guess at what is cheap
 # After a pause of the whole process, or a jump of the clock, no more than this is made up for.
 _LATE = 1.0  # seconds; a guess
@@ -42,7 +43,7 @@ class Simulation:
     """
 
     def __init__(self, account: Account, feed: Feed, rate: float, seed: int) -> None:
-        if not 0 < rate < math.inf:
+        if not checks.is_number(rate) or not 0 < rate <= _FASTEST:
             raise UsageError("rate must be a positive number of changes per second")
         self.changes = 0
         self._account = account

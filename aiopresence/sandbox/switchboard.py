@@ -6,6 +6,7 @@ from typing import Literal
 
 import attrs
 
+from . import checks
 from .answers import Body, RefusedError
 from .conversation import Frame, FrameKind
 
@@ -45,6 +46,10 @@ class GatewayRule:
     times: int | None = 1
     skip: int = 0
     fired: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        checks.whole("times", self.times, none=True)
+        checks.whole("skip", self.skip)
 
     def take(self) -> bool:
         """Decide on one occasion, and count it."""
@@ -103,6 +108,10 @@ class CutRule(GatewayRule):
     after: int = 0
     left: int = 0
 
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        checks.whole("after", self.after)
+
     def due(self, *, before: bool) -> bool:
         """Count a frame, and tell whether it was the last one.
 
@@ -124,6 +133,11 @@ class RefuseRule(GatewayRule):
 
     status: int = attrs.field(kw_only=True)
     code: str = attrs.field(kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        checks.whole("status", self.status, 100, 999)
+        checks.text("code", self.code)
 
 
 @attrs.define(eq=False)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from ..errors import UsageError
+from . import checks
 from .courier import Webhook, WebhookDelivery, WebhookRule
 from .webhooks import Webhooks
 
@@ -28,6 +29,7 @@ class WebhookControl:
 
     def blacklist(self, id_: str, reason: str = "Blacklisted by the test") -> None:
         """Let RingCentral give a webhook up; UsageError when there is none."""
+        checks.text("reason", reason)
         self._find(id_).blacklist(reason)
 
     def suspend(self, id_: str) -> None:
@@ -50,6 +52,7 @@ class WebhookControl:
 
     def secret_in(self, header: Literal["Verification-Token", "Validation-Token"]) -> None:
         """Choose the header in which every notification has the secret; the first by default."""
+        checks.one_of("header", header, ("Verification-Token", "Validation-Token"))
         self._courier.header = header
 
     @property
@@ -59,6 +62,7 @@ class WebhookControl:
 
     @attempts.setter
     def attempts(self, attempts: int) -> None:
+        checks.whole("attempts", attempts, 1)
         self._courier.attempts = attempts
 
     @property
@@ -68,6 +72,7 @@ class WebhookControl:
 
     @retry_seconds.setter
     def retry_seconds(self, seconds: float) -> None:
+        checks.seconds("retry_seconds", seconds, zero=True)
         self._courier.retry_seconds = seconds
 
     @property
@@ -77,6 +82,7 @@ class WebhookControl:
 
     @patience.setter
     def patience(self, seconds: float) -> None:
+        checks.seconds("patience", seconds)
         self._courier.patience = seconds
 
     async def delivered(self) -> None:
@@ -85,6 +91,6 @@ class WebhookControl:
             await webhook.outbox.join()
 
     def _find(self, id_: str) -> Webhook:
-        if id_ not in self._webhooks.all:
+        if not isinstance(id_, str) or id_ not in self._webhooks.all:
             raise UsageError("the sandbox has no such subscription; see subscriptions")
         return self._webhooks.all[id_]
