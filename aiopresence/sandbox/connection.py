@@ -49,11 +49,12 @@ class Connection:
                 self.later(delay, self.put, each.text)
 
     def hold(self, seconds: float) -> None:
-        """Keep all frames back for some seconds, then send them in order."""
+        """Keep all frames back for some seconds, or until `send_held`, then send them in order."""
         self._held = []
-        self.later(seconds, self._release_held)
+        self.later(seconds, self.send_held)
 
-    def _release_held(self) -> None:
+    def send_held(self) -> None:
+        """Send what is kept back; nothing if nothing is."""
         held, self._held = self._held or [], None
         for text in held:
             self.put(text)
@@ -89,7 +90,7 @@ class Connection:
             code: the close code.
             at_once: without waiting for the client's close frame.
         """
-        self._release_held()
+        self.send_held()
         if not self._gone:
             self._write(_CLOSE, code.to_bytes(2, "big"))
         self._closed = True

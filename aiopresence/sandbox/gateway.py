@@ -158,6 +158,7 @@ class Gateway:
                 self._receive(connection, message.data)
             elif message.type is WSMsgType.PING:
                 self.board.pings += 1
+                connection.send_held()
                 connection.pong(message.data)
             elif message.type is not WSMsgType.PONG:
                 code = message.data if message.type is WSMsgType.CLOSE else None
@@ -171,6 +172,7 @@ class Gateway:
             # That what comes too early is not even answered is a guess.
             self.board.violations += 1
         elif connection.open:
+            connection.send_held()
             connection.send(connection.conversation.receive(text))
 
     def _watch(self, connection: Connection) -> None:

@@ -15,8 +15,8 @@ class GatewayPlan:
         idle_timeout: after how long without a frame from the client a connection ends. Ping
             frames do not count. That notifications do not count either is a guess.
         replay_delay: how long after ConnectionDetails a recovery sends what was missed, and all
-            that follows. RingCentral's own client loses what it reads together with
-            ConnectionDetails. How long it takes RingCentral is a guess.
+            that follows; at once when the client sends something. RingCentral's own client loses
+            what it reads together with ConnectionDetails. How long RingCentral takes is a guess.
         absolute_timeout: how long a session lasts at most.
         max_connections: only told: here a session has one connection, the latest.
         max_active_requests: only told.
