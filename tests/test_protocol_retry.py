@@ -209,3 +209,8 @@ def test_what_the_server_asks_for_is_the_least_wait() -> None:
     assert patience.wait(ServerError(503, retry_after=7.0), 0.0) == 7.0
     assert patience.wait(PermissionDenied(403, retry_after=100.0), 0.0) == 100.0
     assert patience.wait(PermissionDenied(403, retry_after=7.0), 10.0) == 50.0
+
+
+def test_no_server_stops_a_board_for_years() -> None:
+    error = ServerError(503, retry_after=1e9)
+    assert healthy().wait(error, 0.0) == Patience().wait(error, 0.0) == 600.0

@@ -101,6 +101,9 @@ class Budget:
 # Seconds between two refusals that end what has worked before: time for a deployment, or another
 # process that uses the same login, to finish. A guess.
 SECOND_CHECK_AFTER = 60.0
+# Seconds that are waited at most, whatever the server asks for: one wrong Retry-After must not stop
+# a board for years. A guess.
+LONGEST_WAIT = 600.0
 # Ends a connection only when it has never worked: a permission or a setting is most likely wrong.
 _REFUSALS = (AuthError, InvalidRequest, NotFound, PermissionDenied)
 # Refusals of a subscription that may pass: too many subscriptions; the webhook did not answer.
@@ -137,6 +140,7 @@ class Patience:
             about_filters: the error refuses the filters of a subscription.
         """
         asked = (error.retry_after if isinstance(error, ApiError) else None) or 0.0
+        asked = min(asked, LONGEST_WAIT)
         if isinstance(error, UsageError) or not (self._has_worked or _may_start_later(error)):
             return None
         if not is_permanent(error, about_filters=about_filters):
