@@ -12,8 +12,6 @@ from virtual import run, virtual_sandbox, virtual_session
 from aiopresence import PresenceBoard, PresenceEvent, Resync
 from aiopresence.sandbox import GatewayPlan, Sandbox
 
-STEP = 0.05
-
 
 @attrs.define
 class Seen:
@@ -30,7 +28,9 @@ class Seen:
     cuts: int = 0
 
 
-async def watch(sandbox: Sandbox, board: PresenceBoard, every: float, seconds: float) -> Seen:
+async def watch(
+    sandbox: Sandbox, board: PresenceBoard, every: float, seconds: float, step: float = 0.25
+) -> Seen:
     """Cut whatever is connected every so many seconds, and watch the board."""
     loop, seen, lost_at = asyncio.get_running_loop(), Seen(), None
     began = loop.time()
@@ -41,7 +41,7 @@ async def watch(sandbox: Sandbox, board: PresenceBoard, every: float, seconds: f
             if sandbox.gateway.connections:
                 seen.cuts += sandbox.gateway.cut().fired
             cut_at += every
-        await asyncio.sleep(STEP)
+        await asyncio.sleep(step)
         steps += 1
         live_steps += board.is_live
         if board.is_live and lost_at is not None:
@@ -72,7 +72,7 @@ def test_a_board_that_is_cut_every_12_seconds_is_live_nine_tenths_of_the_time(
             session.board() as board,
         ):
             await board.wait_ready()
-            seen = await watch(sandbox, board, 12.0, 90.0)
+            seen = await watch(sandbox, board, 12.0, 90.0, step=0.05)
             assert seen.cuts == 7
             assert seen.waits
             assert seen.live >= 0.9, seen
