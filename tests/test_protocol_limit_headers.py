@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from aiopresence.protocol.limit_headers import (
-    Told,
+    StatedLimits,
     group_name,
     group_of,
     has_limits,
@@ -72,7 +72,7 @@ NAMES = ("limit", "window", "remaining")
 @pytest.mark.parametrize("prefix", ["x-rate-limit-", "x-ratelimit-"])
 def test_limits_are_read_in_both_spellings(prefix: str) -> None:
     headers = dict(zip((prefix + name for name in NAMES), ("50", "60", "7"), strict=True))
-    assert read_limits(headers) == Told(50, 60.0, 7)
+    assert read_limits(headers) == StatedLimits(50, 60.0, 7)
     assert has_limits(headers)
     wrong = {f"x-rate-limit-{name}": "?" for name in NAMES}
     assert read_limits({**headers, **wrong} if prefix != "x-rate-limit-" else headers).limit == 50
@@ -92,4 +92,4 @@ def test_a_window_of_more_than_an_hour_is_none(window: str) -> None:
 
 def test_a_response_without_limits_has_none() -> None:
     assert not has_limits({"retry-after": "30", "x-rate": "1"})
-    assert read_limits({}) == Told(None, None, None)
+    assert read_limits({}) == StatedLimits(None, None, None)

@@ -110,3 +110,27 @@ async def test_max_wait_bounds_the_wait_for_a_login_that_waits_for_the_group_aut
         assert caught.value.retry_after == pytest.approx(60.0, abs=2.0)
         assert (await login).extension is not None
         assert loop.time() - started > 55.0
+
+
+@pytest.mark.parametrize("steps", range(0, 60, 3))
+async def test_cancelling_a_call_at_any_moment_leaves_nothing_behind_in_what_is_shared(
+    steps: int,
+) -> None:
+    async with (
+        Sandbox(5, limits=PLENTY) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url, max_wait=30.0, concurrency=1) as one,
+        PresenceSession(sandbox.grant, server=sandbox.url, max_wait=30.0, concurrency=1) as two,
+    ):
+        victims = [asyncio.create_task(s.read_user_presence_status()) for s in (one, one, two)]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for victim in victims[:2]:
+            victim.cancel()
+        await asyncio.gather(*victims, return_exceptions=True)
+        assert (await one.read_user_presence_status()).extension is not None
+        assert (await two.read_user_presence_status()).extension is not None
+        shared = one._gate._shared
+        assert shared is two._gate._shared
+        assert not shared._lines
+        assert not shared.watchers
+        assert one._gate.in_flight == two._gate.in_flight == 0

@@ -40,7 +40,7 @@ class Limits:
         self._all_blocked_until = -inf
 
     def add_presets(self, presets: Mapping[str, GroupLimits]) -> None:
-        """Use other limits for groups of which no answer has told the limits yet."""
+        """Use other limits for groups whose limits no response has stated yet."""
         self._presets |= presets
         for name in presets.keys() & self._groups.keys():
             self._groups[name].use_preset(presets[name])

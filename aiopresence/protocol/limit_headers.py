@@ -16,12 +16,12 @@ Headers = Mapping[str, str]
 _PREFIXES = ("x-rate-limit-", "x-ratelimit-")
 _NAMES = [prefix + name for prefix in _PREFIXES for name in ("limit", "window", "remaining")]
 # RingCentral's window is a minute. A longer one than this is a mistake, as one in milliseconds is.
-MAX_TOLD_WINDOW = 3600.0
+MAX_STATED_WINDOW = 3600.0
 MAX_LIMIT = 10_000
 
 
 @attrs.frozen
-class Told:
+class StatedLimits:
     """The rate limit of a group as a response states it; None where it states nothing usable.
 
     Attributes:
@@ -35,7 +35,7 @@ class Told:
     remaining: int | None
 
 
-def read_limits(headers: Headers) -> Told:
+def read_limits(headers: Headers) -> StatedLimits:
     """Return the limits in the headers of a response, which may be missing or wrong."""
     return _read(*map(headers.get, _NAMES))
 
@@ -79,15 +79,15 @@ def retry_after(headers: Headers) -> float | None:
 
 # Nearly every response says the same.
 @lru_cache(maxsize=1024)
-def _read(*texts: str | None) -> Told:
+def _read(*texts: str | None) -> StatedLimits:
     numbers = [_number(text or "") for text in texts]
     limit, window, remaining = (
         one if one is not None else other
         for one, other in zip(numbers[:3], numbers[3:], strict=True)
     )
-    return Told(
+    return StatedLimits(
         int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else None,
-        window if window and window <= MAX_TOLD_WINDOW else None,
+        window if window and window <= MAX_STATED_WINDOW else None,
         None if remaining is None else int(remaining),
     )
 

@@ -5,12 +5,14 @@ We see when we send and when the answer comes; the arrival lies between. So a sl
 request is sent and is free again one window after its answer: a later request then arrives more
 than a window after the earlier one did, whatever the latencies, and the limit is never exceeded.
 
-What answers say is believed in the order in which their requests were sent, the newest most. Where
-`Remaining` is less than we can have used, others use the same quota; they may take what is left
-while a request of ours is on its way, so that for some time few are, and at the end only one.
+The limits of the response whose request was sent last apply; older responses that arrive late are
+ignored. Where `Remaining` is less than our own requests explain, other clients use the same quota.
+They may use the last slots while a request of ours is in flight, so the fewer slots are left, the
+fewer of our requests are in flight at once, down to one.
 
-A 429 begins a penalty, and each request that arrives during it begins it anew. So nothing is sent
-until it is over, then one probe, and when that is refused too, the next one after twice the time.
+A 429 starts a penalty, and each request that arrives during it restarts it. So nothing is sent
+until it is over, and then one request, the probe. Each rejected probe doubles the wait. Where no
+response states the limit, the requests accepted in the window before a 429 are taken for it.
 
 Source: RingCentral guide, "API rate limits". Times are monotonic seconds, given by the caller.
 """
@@ -21,7 +23,7 @@ from typing import NamedTuple
 
 import attrs
 
-from .limit_headers import Headers, Told, read_limits, retry_after
+from .limit_headers import Headers, StatedLimits, read_limits, retry_after
 
 
 @attrs.frozen
@@ -52,7 +54,7 @@ DEFAULTS = {
 OTHERWISE = GroupLimits(10)
 # The shortest penalty when a 429 does not say how long it is.
 MIN_PENALTY = 30.0
-# The longest that a Retry-After is believed, and that refused probes lead to.
+# The longest Retry-After that is followed, and the longest wait that doubling leads to.
 MAX_PENALTY, MAX_BACKOFF = 86_400.0, 600.0
 # Retry-After is cut down to whole seconds, so the penalty may last that much longer.
 CUT = 1.0
@@ -61,14 +63,15 @@ CUT = 1.0
 MARGIN = 0.02
 # The longest window that a preset may have.
 MAX_WINDOW = 86_400.0
-# A window that is so many times longer or shorter than one that was told twice has to be, too.
+# A window that differs by more than this factor from one that two responses in a row have stated
+# must be stated twice in a row as well: a single one is a mistake, such as milliseconds.
 ODD_WINDOW = 10.0
-# How many windows others are expected to use the quota, after they were seen to do so, and how
-# many requests of theirs there is room for with each of ours that is on its way; and how many
-# times the limit they may use in a window, at the pace at which they begin. Guesses.
+# Other clients are expected for this many windows after they were noticed; each of our requests in
+# flight leaves this many slots for theirs; and since the last response they are assumed to have
+# sent at this multiple of the limit. Guesses.
 SHARED_WINDOWS, HEADROOM, PACE = 10, 8, 4
-# For how long a limit that only a 429 has taught is kept: one 429 a day is a fair price for
-# finding out that it was somebody else's doing.
+# Seconds for which a limit learned from a 429 applies. Other clients may have caused that 429, and
+# one more a day is a fair price for finding out.
 GUESS_HOLDS = 86_400.0
 
 
@@ -108,19 +111,19 @@ class Group:
         self._probing = True
         self.penalties = 0
         self._penalty = self._backoff = 0.0
-        # The requests that were sent last of those whose answers have told something.
-        self._sent = self._told_by = self._others_told_by = 0
-        self._limit_told = self._window_told = self._window_confirmed = False
+        # The requests that were sent last of those whose answers have stated something.
+        self._sent = self._stated_by = self._others_stated_by = 0
+        self._limit_stated = self._window_stated = self._window_confirmed = False
         self._last_window: float | None = None
         # While the limit is what a 429 has taught: what it was before, until when, and how many
         # penalties there had been.
         self._guess: tuple[int, float, int] | None = None
 
     def use_preset(self, preset: GroupLimits) -> None:
-        """Use other limits than before, where no answer has told any yet."""
-        if not self._limit_told and self._guess is None:
+        """Use other limits than before, where no answer has stated any yet."""
+        if not self._limit_stated and self._guess is None:
             self.limit = preset.limit
-        if not self._window_told:
+        if not self._window_stated:
             self._set_window(preset.window)
 
     @property
@@ -138,7 +141,7 @@ class Group:
         return len(self._answered) + len(self._others) + self.in_flight
 
     def delay(self, now: float, keep: int = 0) -> float:
-        """Return the seconds until a request may be sent; inf when only an answer can tell.
+        """Return the seconds until a request may be sent; inf when it depends on a response.
 
         Args:
             now: this moment.
@@ -194,9 +197,9 @@ class Group:
     def settle(self, now: float, taken: Taken, headers: Headers) -> None:
         """Count a request as answered, and learn from the answer."""
         self._free(now)
-        told = read_limits(headers)
-        self._learn(now, taken, told)
-        self._count_others(now, taken, told)
+        stated = read_limits(headers)
+        self._learn(now, taken, stated)
+        self._count_others(now, taken, stated)
         if taken.penalties == self.penalties:
             self._probing = False
             self._penalty = self._backoff = 0.0
@@ -210,13 +213,13 @@ class Group:
         It takes no slot: the penalty is what it costs.
         """
         self.in_flight -= 1
-        told = read_limits(headers)
-        self._learn(now, taken, told)
-        self._count_others(now, taken, told)
+        stated = read_limits(headers)
+        self._learn(now, taken, stated)
+        self._count_others(now, taken, stated)
         if taken.penalties == self.penalties:
             if self._probing:
                 self._backoff = min(2 * self._penalty, MAX_BACKOFF)
-            elif not self._limit_told:
+            elif not self._limit_stated:
                 self._guess_limit(now)
         self.penalise(now, retry_after(headers))
         self._shared_until = self.blocked_until + SHARED_WINDOWS * self.window
@@ -239,21 +242,21 @@ class Group:
         """Give the slot of a request back that never left."""
         self.in_flight -= 1
 
-    def _learn(self, now: float, taken: Taken, told: Told) -> None:
-        """Use the limits that an answer tells, unless a request sent later has told them."""
-        if taken.number < self._told_by or (told.limit is None and told.window is None):
+    def _learn(self, now: float, taken: Taken, stated: StatedLimits) -> None:
+        """Use the limits that an answer states, unless a request sent later has stated them."""
+        if taken.number < self._stated_by or (stated.limit is None and stated.window is None):
             return
-        self._told_by = taken.number
-        if told.limit is not None:
-            self.limit, self._limit_told, self._guess = told.limit, True, None
-        if told.window is not None:
-            again = told.window == self._last_window
-            odd = not 1 / ODD_WINDOW <= told.window / self.window <= ODD_WINDOW
+        self._stated_by = taken.number
+        if stated.limit is not None:
+            self.limit, self._limit_stated, self._guess = stated.limit, True, None
+        if stated.window is not None:
+            again = stated.window == self._last_window
+            odd = not 1 / ODD_WINDOW <= stated.window / self.window <= ODD_WINDOW
             if again or not (odd and self._window_confirmed):
-                self._set_window(told.window)
+                self._set_window(stated.window)
                 self._used(now)
                 self._window_confirmed = again
-            self._window_told, self._last_window = True, told.window
+            self._window_stated, self._last_window = True, stated.window
 
     def _set_window(self, window: float) -> None:
         if window > self.window:
@@ -262,26 +265,26 @@ class Group:
                 self._answered.appendleft(self._expired.pop())
         self.window = window
 
-    def _count_others(self, now: float, taken: Taken, told: Told) -> None:
+    def _count_others(self, now: float, taken: Taken, stated: StatedLimits) -> None:
         """Count what others have used, as an answer shows it."""
-        limit = told.limit or self.limit
-        if told.remaining is None or told.remaining > limit:
+        limit = stated.limit or self.limit
+        if stated.remaining is None or stated.remaining > limit:
             return
         # The server can have counted of ours what was in use when this request was sent, and, if
         # that overtook it, what has been sent since. The rest is somebody else's.
-        counted = limit - told.remaining
+        counted = limit - stated.remaining
         others = counted - taken.used - (self._sent - taken.number)
         if others > 0:
             self._shared_until = now + SHARED_WINDOWS * self.window
         if others > len(self._others):
             self._others.extend([now] * (others - len(self._others)))
-            self._others_told_by = taken.number
-        elif taken.number > self._others_told_by:
+            self._others_stated_by = taken.number
+        elif taken.number > self._others_stated_by:
             for _ in range(len(self._others) - max(0, counted - taken.used)):
                 self._others.popleft()
 
     def _guess_limit(self, now: float) -> None:
-        """Take what was in use when a 429 came for the limit, as no answer tells it."""
+        """Take what was in use when a 429 came for the limit, as no answer states it."""
         self._used(now)
         if self._answered:
             before = self.limit if self._guess is None else self._guess[0]

@@ -33,7 +33,7 @@ _IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
 
 
 # The longest penalty that is waited for without a max_wait: RingCentral's are minutes. Beyond it a
-# request fails at once, as it would after the wait for all that anybody can tell.
+# request fails at once.
 LONGEST_PENALTY = 3600.0
 
 # What `_call` returns for a login.
@@ -174,7 +174,7 @@ class Gate:
             await self._wait(shared, key, is_its_group, deadline, closed)
             if is_its_group():
                 return Passage(self, shared, call, group)
-            # An answer told meanwhile that it counts elsewhere: queue there.
+            # A response has shown meanwhile that it counts in another group: queue there.
 
     async def login(self, login: Coroutine[Any, Any, T]) -> T:
         """Wait for a login, which may go through another session and wait there for the limits.
