@@ -96,7 +96,7 @@ async def test_it_is_stale_while_the_connection_is_lost(platform: Sandbox, tmp_p
     with Terminal("watch", env=login(platform, tmp_path)) as terminal:
         await asyncio.to_thread(terminal.until, lambda t: "live" in t.text)
         # Not one of the faults that are tried again before anybody hears of them.
-        refusal = platform.faults.add(Answer(507), path="/wstoken", times=None)
+        refusal = platform.faults.add(Answer(507), path="/ws", times=None)
         platform.gateway.cut()
         await asyncio.to_thread(
             terminal.until, lambda t: "stale" in t.text and "? 101" in t.text and "507" in t.text
