@@ -80,6 +80,11 @@ async def test_the_gateway_is_for_websockets_only() -> None:
     async with door() as it:
         assert (await it.call.get("/ws")).status == 426
         assert (await it.call("POST", "/ws")).status == 405
+        token = (await it.ticket())["ws_access_token"]
+        got = await it.call.get(f"/ws?access_token={token}", Upgrade="websocket")
+        assert (got.status, got.json["errorCode"]) == (400, "CMN-101")
+        assert it.sandbox.requests[-1].status == 400
+        assert it.sandbox.gateway.connections == 0
 
 
 async def test_connection_details_come_first() -> None:

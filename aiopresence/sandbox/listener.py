@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ..errors import UsageError
 from . import routes
-from .answers import RefusedError, Reply
+from .answers import RefusedError, Reply, error_body, json_reply
 from .exchange import Exchange, Received, verb
 from .faults import Faults
 from .gateway import Gateway
@@ -112,7 +112,12 @@ class Listener:
         reply = await self._service.finish(reply, standing)
         received.status = reply.status
         if reply.status == 101:
-            return await self._gateway.serve(request, self._url)
+            try:
+                return await self._gateway.serve(request, self._url)
+            except web.HTTPBadRequest:
+                reply = json_reply(error_body("CMN-101", "The handshake is malformed."), 400)
+                dress(reply)
+                received.status = 400
         response = web.Response(status=reply.status, body=reply.body, headers=reply.headers)
         if objection is not None:
             response.force_close()  # what is left of the body is not the next request
