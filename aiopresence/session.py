@@ -194,7 +194,8 @@ class PresenceSession(LiveCalls):
     def limits(self) -> dict[str, GroupLimits]:
         """What is known of each usage-plan group, by its name, such as "Light".
 
-        Those that are in use, and those given as `limits`.
+        Those that are in use, by any session with the same server and login on this event loop,
+        and those given as `limits`. The case of names does not matter.
         """
         return self._gate.view()
 
