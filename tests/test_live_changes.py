@@ -28,8 +28,8 @@ def change(
     return PresenceChange(id_, old, new, ChangeSource.EVENT, NOW + timedelta(minutes=minute))
 
 
-def changes(only: str | None = None) -> Changes:
-    return Changes(only, lambda: None)
+def changes() -> Changes:
+    return Changes(lambda: None)
 
 
 async def take(followed: Changes) -> list[PresenceChange]:
@@ -83,16 +83,9 @@ async def test_who_waits_is_not_woken_for_what_has_changed_back() -> None:
     assert await waiting == change("1", FREE, AWAY)
 
 
-async def test_only_one_extension_is_followed() -> None:
-    followed = changes("2")
-    for id_ in ("1", "2", "3"):
-        followed.put(change(id_, None, FREE))
-    assert await take(followed) == [change("2", None, FREE)]
-
-
 async def test_the_end_comes_after_the_changes_before_it_and_stays() -> None:
     seen: list[bool] = []
-    followed = Changes(None, lambda: seen.append(True))
+    followed = Changes(lambda: seen.append(True))
     followed.put(change("1", None, FREE))
     followed.end(SessionLost("the end"))
     assert await anext(followed) == change("1", None, FREE)

@@ -81,7 +81,7 @@ def test_an_event_tells_what_has_changed_and_the_rest_stays() -> None:
 
 
 def test_an_event_without_a_time_is_dated_when_it_comes() -> None:
-    [change] = apply(known("1"), told("1", at=None, userStatus="Busy"))
+    [change] = apply(known("1"), told("1", 1, at=None, userStatus="Busy"))
     assert change.time == NOW
 
 
@@ -157,7 +157,8 @@ def test_numbers_are_those_of_one_extension() -> None:
         (10, 1.0, True, False),
         (10**30, 1.0, True, False),
         (None, 1.0, True, False),
-        (None, None, True, False),
+        # Nothing says whether it is older than the read.
+        (None, None, False, True),
         # Older by number and newer by time: the numbers have begun anew.
         (0, 1.0, True, True),
         (8, 1.0, True, True),
@@ -263,18 +264,18 @@ def test_events_about_something_else_are_ignored(filter_: str | None) -> None:
 def test_what_a_board_of_given_ids_does_not_cover_is_ignored() -> None:
     board = known("1", of=frozenset({"1"}))
     assert not board.is_account
-    assert board.covers("1")
-    assert not board.covers("2")
+    assert board.includes("1")
+    assert not board.includes("2")
     assert apply(board, told("2", 1, userStatus="Busy"), told("2", 0, at=-1)) == []
     assert board.is_settled
     assert [*board.records] == ["1"]
 
 
-def test_an_extension_that_is_new_in_the_account_is_doubted_once() -> None:
+def test_an_extension_that_is_new_in_the_account_is_to_be_read_once() -> None:
     board = known("1")
     assert board.is_account
     apply(board, told("2", 1, userStatus="Busy"), told("2", 2, userStatus="Offline"))
-    assert [*board.doubtful] == ["2"]
+    assert [*board.unknown] == ["2"]
     reading = board.begin(["2"])
     apply(board, told("2", 3, userStatus="Available"))  # It is being read already.
     assert not board.doubtful
@@ -424,7 +425,7 @@ def test_in_whatever_order_events_come_one_more_read_ends_in_the_truth(
         truth[id_] = but(truth[id_], **changed)
     random.shuffle(notes)
     apply(board, *notes)
-    reading = board.begin(asked := [*board.doubtful])
+    reading = board.begin(asked := [*board.doubtful, *board.unknown])
     for id_ in asked:
         put(board, reading, id_, truth[id_])
     board.end(reading, complete=True)
@@ -439,7 +440,7 @@ def test_in_whatever_order_events_come_one_more_read_ends_in_the_truth(
 def test_an_id_that_no_extension_has_is_not_taken(id_: str) -> None:
     board = known("1")
     assert apply(board, told(id_, 1, userStatus="Busy")) == []
-    assert not board.covers(id_)
+    assert not board.includes(id_)
     assert board.is_settled
 
 

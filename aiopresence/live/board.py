@@ -18,12 +18,12 @@ from ..models import (
     ResyncReason,
 )
 from ..models.inputs import as_id
-from ..protocol.board import REFUSED
-from ..protocol.gateway import Subscribed
+from ..protocol.gateway import MAX_SILENCE, Subscribed
 from ..transport.socket import Socket, Told
 from .changes import Changes
 from .keeper import Keeper
 from .reading import Reader, waits
+from .state_waiter import StateWaiter
 
 _log = logging.getLogger("aiopresence")
 
@@ -59,11 +59,12 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         self._socket = connect(frozenset())
         self._reader = reader
         self._board = reader.board
-        self._keeper = Keeper(reader, refresh, self._tell)
+        self._keeper = Keeper(reader, refresh, self._tell, self._end_waiters)
         self._live = live
         self._disabled: tuple[DisabledFilterInfo, ...] = ()
         self._unfollowed: set[str] = set()
         self._followers: WeakSet[Changes] = WeakSet()
+        self._waiters: set[StateWaiter] = set()
         self._error: Exception | None = None
         self._is_seen = False
         self._is_begun = False
@@ -126,8 +127,11 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     @property
     def is_live(self) -> bool:
-        """Whether events are coming and nothing is known to be missing."""
-        return self._is_following and self._board.is_settled
+        """Whether events are arriving and nothing is known to be missing.
+
+        False as soon as RingCentral has not been heard of for 25 seconds.
+        """
+        return self._is_following and self._board.is_settled and self.age <= MAX_SILENCE
 
     @property
     def age(self) -> float:
@@ -138,9 +142,10 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         return self._reader.clock.now() - self._socket.gateway.heard_at
 
     def is_stale(self, extension_id: str | int) -> bool:
-        """Tell whether an extension may be in another state than the board says.
+        """Return whether an extension may be in another state than the board shows.
 
         It may while there is no connection, and from a gap in the events until it was read again.
+        True for what is not on the board.
         """
         id_ = str(extension_id)
         return not self._is_following or id_ in self._unfollowed or self._board.is_stale(id_)
@@ -168,44 +173,46 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         Raises:
             PresenceError: from the iteration, when the board cannot go on.
         """
-        return self._follow(None)
-
-    async def wait_for(
-        self, extension_id: str | int, predicate: Callable[[GetPresenceInfo], bool]
-    ) -> GetPresenceInfo:
-        """Wait until the presence of an extension is as wanted, and give it.
-
-        Args:
-            extension_id: whose.
-            predicate: called with what is known now, and after each change.
-
-        Raises:
-            UsageError: the board does not follow that extension.
-            SessionLost: the board was closed.
-            PresenceError: the board cannot go on.
-        """
-        id_ = as_id(extension_id, "extension_id")
-        if not self._board.covers(id_):
-            raise UsageError(f"the board does not follow extension {id_}")
-        changes = self._follow(id_)
-        try:
-            known = self.get(id_)
-            if known is not None and predicate(known):
-                return known
-            async for change in changes:
-                if change.new is not None and predicate(change.new):
-                    return change.new
-        finally:
-            self._followers.discard(changes)
-        raise SessionLost(_CLOSED)
-
-    def _follow(self, only: str | None) -> Changes:
         self._check()
-        changes = Changes(only, self._see)
+        changes = Changes(self._see)
         if self._ended is not None:
             changes.end(self._ended)
         self._followers.add(changes)
         return changes
+
+    async def wait_for(
+        self, extension_id: str | int, predicate: Callable[[GetPresenceInfo], bool]
+    ) -> GetPresenceInfo:
+        """Wait until the presence of an extension satisfies a predicate, and return it.
+
+        Args:
+            extension_id: whose.
+            predicate: called with what is known now, and with every later state, also one that
+                lasts for a moment only. What it raises is raised here.
+
+        Raises:
+            UsageError: the board does not follow that extension.
+            SessionLost: the board was closed.
+            PresenceError: the extension could not be read and is not on the board, see `errors`,
+                or the board has ended.
+        """
+        id_ = as_id(extension_id, "extension_id")
+        if not self._board.includes(id_):
+            raise UsageError(f"the board does not follow extension {id_}")
+        self._check()
+        if self._ended is not None:
+            raise SessionLost(_CLOSED)
+        waiter = StateWaiter(id_, predicate)
+        known, error = self._board.records.get(id_), self._board.errors.get(id_)
+        if known is not None:
+            waiter.check(known)
+        elif error is not None:
+            raise error.with_traceback(None)
+        self._waiters.add(waiter)
+        try:
+            return await waiter.found
+        finally:
+            self._waiters.discard(waiter)
 
     @property
     def _is_following(self) -> bool:
@@ -272,13 +279,21 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     @property
     def _strangers(self) -> frozenset[str]:
-        return frozenset(i for i, e in self._board.errors.items() if isinstance(e, REFUSED))
+        return frozenset(self._board.rejected)
 
     def _end(self, error: Exception) -> None:
         self._ended = error
         self._keeper.ready.set()
         for changes in self._followers:
             changes.end(StopAsyncIteration() if self._is_closing else error)
+        for waiter in self._waiters:
+            waiter.end(SessionLost(_CLOSED) if self._is_closing else error)
+
+    def _end_waiters(self) -> None:
+        """End the waiting for extensions that turned out not to be there."""
+        for waiter in self._waiters:
+            if waiter.id in self._board.rejected:
+                waiter.end(self._board.errors[waiter.id])
 
     def _take(self, told: Told) -> None:
         """Take in what the socket tells."""
@@ -296,9 +311,11 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         else:
             for change in self._board.apply(told, self._reader.now()):
                 self._tell(change)
-        if self._board.whole or self._board.doubtful:
+        if self._board.whole or self._board.doubtful or self._board.unknown:
             self._keeper.work.set()
 
     def _tell(self, change: PresenceChange) -> None:
         for changes in self._followers:
             changes.put(change)
+        for waiter in self._waiters:
+            waiter.put(change)

@@ -158,7 +158,8 @@ class LiveCalls(BulkCalls):
         return poll(self._reader(ids, detailed_telephony_state, sip_data), ids, every)
 
     def _reader(self, ids: frozenset[str] | None, detailed: bool, sip_data: bool) -> Reader:
-        return Reader(self, lambda: self.limits, Board(ids), self._clock, detailed, sip_data)
+        board = Board(ids, detailed=detailed or sip_data)
+        return Reader(self, lambda: self.limits, board, self._clock, detailed, sip_data)
 
     async def _end_live(self) -> None:
         """End whatever follows events."""

@@ -17,12 +17,10 @@ class Changes(AsyncIterator[PresenceChange]):
     for each extension, however slow its user is.
 
     Args:
-        only: the one extension to follow; None for all.
         see: called when the iteration ends because the board did.
     """
 
-    def __init__(self, only: str | None, see: Callable[[], None]) -> None:
-        self._only = only
+    def __init__(self, see: Callable[[], None]) -> None:
         self._see = see
         # Not a dict: one whose first entry is taken again and again passes by all it ever had.
         self._waiting: OrderedDict[str, PresenceChange] = OrderedDict()
@@ -31,8 +29,6 @@ class Changes(AsyncIterator[PresenceChange]):
 
     def put(self, change: PresenceChange) -> None:
         """Add a change."""
-        if self._only not in (None, change.id):
-            return
         earlier = self._waiting.get(change.id)
         if earlier is not None and earlier.old == change.new:
             del self._waiting[change.id]

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing
+from itertools import islice
 from math import inf
 
 from ..errors import PresenceError
 from ..models import ChangeSource, PresenceChange
+from ..protocol.batch import MAX_IDS
 from ..protocol.polling import choose
 from ..protocol.retry import Patience
 from .reading import Reader, waits
@@ -21,13 +23,19 @@ TRIES = 3
 LULL = 5.0
 
 
+# The longest time in seconds between two reads of unknown ids. It is reached when none of them
+# turns out to be an extension: whoever invents ids must not use up the limits. A guess.
+MAX_UNKNOWN_PAUSE = 120.0
+
+
 class Keeper:
-    """Reads what is doubtful as soon as it is, and everything now and then.
+    """Reads what is doubtful as soon as it is, unknown ids in their turn, and all now and then.
 
     Args:
         reader: what reads, and into which board.
         refresh: seconds after which everything is read again.
         tell: called with every change.
+        after_read: called after every read.
 
     Attributes:
         work: to be set when something is doubtful.
@@ -35,7 +43,11 @@ class Keeper:
     """
 
     def __init__(
-        self, reader: Reader, refresh: float, tell: Callable[[PresenceChange], None]
+        self,
+        reader: Reader,
+        refresh: float,
+        tell: Callable[[PresenceChange], None],
+        after_read: Callable[[], None],
     ) -> None:
         self.work = asyncio.Event()
         self.ready = asyncio.Event()
@@ -43,11 +55,14 @@ class Keeper:
         self._board = reader.board
         self._refresh = refresh
         self._tell = tell
+        self._after_read = after_read
         # Shared with whoever else reads into the board.
         self.patience = Patience()
         self._failures = 0
         self._retry_at = inf
         self._read_at = -inf
+        self._unknown_at = -inf
+        self._unknown_pause = LULL
 
     async def run(self) -> None:
         """Read, and never return.
@@ -58,21 +73,50 @@ class Keeper:
         clock, board = self._reader.clock, self._board
         due_at = inf
         while True:
-            await clock.wait(self.work, min(due_at, self._retry_at) - clock.now())
+            unknown_at = self._unknown_at if board.unknown else inf
+            await clock.wait(self.work, min(due_at, self._retry_at, unknown_at) - clock.now())
             self.work.clear()
             if clock.now() >= due_at:
                 board.doubt()
             if clock.now() >= self._retry_at:
                 board.retry()
-            while not board.whole and (left := self._read_at + LULL - clock.now()) > 0:
-                await clock.wait(self.work, left)
-                self.work.clear()
-            if self._is_all_doubtful:
-                due_at = clock.now() + self._refresh
-            await self._try()
-            self._read_at = clock.now()
-            if not board.has_failed or (self._failures >= TRIES and board.records):
-                self.ready.set()
+            if board.whole or board.doubtful or not self.ready.is_set():
+                await self._pause()
+                if self._is_all_doubtful:
+                    due_at = clock.now() + self._refresh
+                await self._try()
+                self._read_at = clock.now()
+                if not board.has_failed or (self._failures >= TRIES and board.records):
+                    self.ready.set()
+            if board.unknown and clock.now() >= self._unknown_at:
+                await self._read_unknown()
+            self._after_read()
+
+    async def _pause(self) -> None:
+        clock, board = self._reader.clock, self._board
+        while not board.whole and (left := self._read_at + LULL - clock.now()) > 0:
+            await clock.wait(self.work, left)
+            self.work.clear()
+
+    async def _read_unknown(self) -> None:
+        """Read the next unknown ids; the fewer there are among them, the later the next ones."""
+        ids = [*islice(self._board.unknown, MAX_IDS)]
+        try:
+            await self._read_ids(ids)
+        except PresenceError as error:
+            _log.warning("unknown extensions could not be read, trying again: %s", error)
+        found = any(id_ in self._board.records for id_ in ids)
+        longer = min(2 * self._unknown_pause, MAX_UNKNOWN_PAUSE)
+        self._unknown_pause = LULL if found else longer
+        now = self._reader.clock.now()
+        self._unknown_at = now + self._unknown_pause
+        if self._board.has_failed:
+            self._retry_at = min(self._retry_at, now + waits(self._failures + 1))
+
+    async def _read_ids(self, ids: Collection[str]) -> None:
+        async with aclosing(self._reader.batches(ids)) as changes:
+            async for change in changes:
+                self._tell(change)
 
     @property
     def _is_all_doubtful(self) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from math import inf
 
 from ..errors import PermissionDenied, PresenceError
 from ..models import ChangeSource, PresenceChange
@@ -17,8 +16,6 @@ _log = logging.getLogger("aiopresence")
 
 # Not more often, however few there are to read. A guess at what is of use.
 SHORTEST = 1.0
-# An account that is read by its known ids is asked for new ones so often.
-NEW_ONES = 3600.0
 # The size of an account that cannot be asked for: reading it by pages is no way.
 ENDLESS = 10**9
 
@@ -35,7 +32,9 @@ class Rounds:
         self._reader = reader
         self._ids = ids
         self._size: int | None = None
-        self._list_at = -inf
+        # Whether the account was listed in the last round. One read by its known ids brings no new
+        # extension, so every second round lists it.
+        self._is_listed = False
 
     async def choose(self) -> Way:
         """Choose the way of the next round.
@@ -51,9 +50,19 @@ class Rounds:
                 self._size = await self._ask_size()
             return polling.choose(count, self._size or count, limits)
         known = len(self._reader.board.records)
-        if self._reader.clock.now() >= self._list_at:
+        if not self._is_listed:
             return polling.pages(known, limits)
         return polling.choose(known, known, limits)
+
+    def interval(self, way: Way) -> float:
+        """Return the seconds after which a round may follow this one, for ever."""
+        limits = self._reader.limits()
+        known = len(self._reader.board.records)
+        usual = polling.choose(known, known, limits)
+        if self._ids is not None or usual.source is ChangeSource.ACCOUNT:
+            return polling.interval(way, limits)
+        # Batches and the list of the account take turns, and each has its own limit.
+        return max(usual.interval, polling.pages(known, limits).interval) / 2
 
     async def _ask_size(self) -> int:
         try:
@@ -68,11 +77,12 @@ class Rounds:
         # What no page brings of it, a batch may.
         board.doubt(self._ids or board.records)
         board.retry()
+        self._is_listed = False
         if way.source is ChangeSource.ACCOUNT:
             async with aclosing(reader.account()) as changes:
                 async for change in changes:
                     yield change
-            self._list_at = reader.clock.now() + NEW_ONES
+            self._is_listed = True
         if board.doubtful:
             async with aclosing(reader.batches([*board.doubtful])) as changes:
                 async for change in changes:
@@ -103,7 +113,7 @@ async def poll(
         patience.worked()
         failures = 0
         # What the limits are may only be known now.
-        every = interval or max(SHORTEST, polling.interval(way, reader.limits()))
+        every = interval or max(SHORTEST, rounds.interval(way))
         _tell(told, f"polling by {way.source}: requests {way.requests}, every {every:g} s")
         for id_, why in reader.board.errors.items():
             _tell(told, f"extension {id_} cannot be polled: {why}", id_)

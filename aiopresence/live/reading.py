@@ -8,8 +8,8 @@ import attrs
 
 from ..bulk import BulkCalls
 from ..errors import DecodeError
-from ..models import ChangeSource, GetPresenceInfo, PresenceChange
-from ..protocol.board import REFUSED, Board
+from ..models import ChangeSource, PresenceChange
+from ..protocol.board import Board
 from ..protocol.limits import GroupLimits
 from ..transport.clock import Clock
 
@@ -53,9 +53,11 @@ class Reader:
                     error = outcome.error or DecodeError("an empty answer")
                     answer = error if outcome.value is None else outcome.value
                     source, now = ChangeSource.BATCH, self.now()
-                    for change in self.board.put(reading, outcome.id, answer, source, now):
+                    for change in self.board.put(
+                        reading, outcome.id, answer, source, now, of_request=outcome.of_request
+                    ):
                         yield change
-                    answered = answered or isinstance(answer, (GetPresenceInfo, *REFUSED))
+                    answered = answered or outcome.id not in self.board.failed
                     failure = failure or outcome.error
             complete = True
         finally:
@@ -79,7 +81,7 @@ class Reader:
             async with aclosing(records):
                 async for record in records:
                     id_ = record.extension.id if record.extension else None
-                    if id_ is not None and self.board.covers(id_):
+                    if id_ is not None and self.board.includes(id_):
                         source, now = ChangeSource.ACCOUNT, self.now()
                         for change in self.board.put(reading, id_, record, source, now):
                             yield change

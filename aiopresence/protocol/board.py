@@ -1,29 +1,29 @@
-"""One picture of what is read and what events tell, whatever the order in which they come.
+"""The state of a board: what was read and what events have changed since, in whatever order.
 
-- An event tells what has changed, so it is merged into what is known.
-- A read may be older than events that come while it is under way, so these are merged into its
-  answer again. When all events have come, every field has its latest value.
-- An event that is older than the last one about its extension is not merged. It may have told what
-  the later one did not, and the numbers that say so are hardly documented, so the extension is
-  doubtful from then on.
-- What is doubtful is to be read again. It stays as it was meanwhile.
+- An event is partial, so it is merged into the record.
+- A read may be older than events that arrive while it is in progress, so these are merged into its
+  result again. When all events have arrived, every field has its latest value.
+- An event older than the last one about its extension is not merged. It may have brought what the
+  later one did not, and `sequence` is hardly documented, so the extension becomes stale.
+- An event older than the last read of its extension is not merged either: the read has what it
+  says, unless it changed again. If the two differ, the extension becomes stale. Times are compared
+  by the server's clock, which `ServerClock` derives from the events themselves.
+- A rejection removes an extension only if it is about this extension: its own part of a batch, or
+  a request for it alone.
+- An event for an id that has no record, for whatever reason, makes it an unknown id, to be read in
+  its turn (see Refresher): the extension may be new, or have come back.
+- A stale extension is to be read again. Its last known state stays.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
-from ..errors import (
-    AuthError,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
-    PresenceError,
-    UsageError,
-)
+from ..errors import ApiError, PresenceError, UsageError
 from ..models import (
+    ActiveCallInfo,
     ChangeSource,
     GetPresenceInfo,
     PresenceChange,
@@ -31,7 +31,8 @@ from ..models import (
     PresenceEventBody,
 )
 from ..models.inputs import as_id, is_id
-from . import events
+from . import active_calls, events
+from .server_clock import ServerClock
 
 # What an event tells of an extension, and a read does too.
 _SHARED = tuple(
@@ -41,10 +42,21 @@ _SHARED = tuple(
 )
 
 
-# What reading an extension again will not change: it is not on the board.
-REFUSED = (AuthError, InvalidRequest, NotFound, PermissionDenied)
+# Of these, what concerns active calls.
+_CALLS = frozenset(
+    {"telephony_status", "aggregated_telephony_status", "active_calls", "total_active_calls"}
+)
+
+# Statuses that say that an extension is not there, or not for this user: reading it again will not
+# change that. Other 4xx pass, such as 408 and 429.
+_REJECTED = frozenset({400, 403, 404, 410})
 # Of an account, what somebody invents must not fill the memory.
-MAX_STRANGERS = 1000
+MAX_STRANGERS, MAX_LATER = 1000, 100_000
+# An event that is older than a read by more than this is older, even if it arrived while the read
+# was in progress: responses do not take longer to arrive, or the extension is read again. A guess.
+_IN_FLIGHT = timedelta(seconds=2)
+# How long the time of a read is remembered. Events are replayed for some three minutes.
+_REMEMBERED = timedelta(minutes=10)
 
 
 @attrs.define(eq=False)
@@ -55,11 +67,24 @@ class Reading:
         whole: whether all extensions of the account are read.
         open: the ids whose answers have not come.
         later: by id, what events have told since it began.
+        later_at: by id, the time of the last of these events, if it had one.
     """
 
     whole: bool
     open: set[str]
     later: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    later_at: dict[str, datetime] = attrs.field(factory=dict)
+
+    def keep(self, id_: str, told: Mapping[str, Any], at: datetime | None) -> bool:
+        """Keep what an event says until the read has its result; False if there is no room."""
+        if not (self.whole or id_ in self.open):
+            return True
+        if id_ not in self.later and len(self.later) >= MAX_LATER:
+            return False
+        self.later.setdefault(id_, {}).update(told)
+        if at is not None:
+            self.later_at[id_] = at
+        return True
 
 
 class Board:
@@ -67,26 +92,37 @@ class Board:
 
     Args:
         ids: which; None for all.
+        detailed: whether reads and events have active calls.
 
     Attributes:
         records: what is known, by id.
         errors: why an extension could not be read the last time, by id.
+        rejected: those of them that RingCentral rejected by themselves: they are not on the board.
+        unknown: the ids to read because of an event, though there is no record.
         doubtful: the ids to read again, in order.
         whole: whether everything is to be read again.
         failed: the ids that could not be read, to be doubtful again after a while.
         whole_failed: whether everything could not be.
     """
 
-    def __init__(self, ids: Iterable[str] | None) -> None:
+    def __init__(self, ids: Iterable[str] | None, *, detailed: bool = False) -> None:
         self.records: dict[str, GetPresenceInfo] = {}
         self.errors: dict[str, PresenceError] = {}
+        self.rejected: set[str] = set()
+        self.unknown: dict[str, None] = {}
         self.doubtful: dict[str, None] = {}
         self.whole = False
         self.failed: dict[str, None] = {}
         self.whole_failed = False
         self._ids = None if ids is None else frozenset(ids)
+        self._detailed = detailed
         self._readings: list[Reading] = []
         self._last: dict[str, tuple[int | None, datetime | None]] = {}
+        self._clock = ServerClock()
+        # When extensions were read, by our clock: lately, and in the period before that.
+        self._read_at: dict[str, datetime] = {}
+        self._read_before: dict[str, datetime] = {}
+        self._since: datetime | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -115,13 +151,14 @@ class Board:
         """Whether it is of all extensions of the account."""
         return self._ids is None
 
-    def covers(self, id_: str) -> bool:
-        """Tell whether an extension is to be on it."""
+    def includes(self, id_: str) -> bool:
+        """Return whether an extension is to be on the board."""
         return is_id(id_) if self._ids is None else id_ in self._ids
 
     def is_stale(self, id_: str) -> bool:
-        """Tell whether an extension is doubtful, or just being read because it was."""
+        """Return whether an extension is to be read again, being read, or not on the board."""
         unread = self.whole or self.whole_failed or id_ in self.doubtful or id_ in self.failed
+        unread = unread or id_ not in self.records
         return unread or any(id_ in r.open for r in self._readings)
 
     def doubt(self, ids: Iterable[str] | None = None) -> None:
@@ -159,30 +196,57 @@ class Board:
         answer: GetPresenceInfo | PresenceError,
         source: ChangeSource,
         time: datetime,
+        *,
+        of_request: bool = False,
     ) -> Iterator[PresenceChange]:
-        """Take one answer of a read in; give the change that it brings, if any.
+        """Merge one result of a read; yield the change that it makes, if any.
 
         Args:
             reading: which read.
             id_: of which extension.
-            answer: what was read, or why nothing was. An error that says nothing of the extension
-                itself leaves it as it is, to be read again after a while.
+            answer: the record, or why there is none. An error that says nothing of the extension
+                itself leaves its record as it is, to be read again after a while.
             source: how it was read.
-            time: this moment.
+            time: now.
+            of_request: whether the error is that of a request for several extensions.
         """
         reading.open.discard(id_)
+        self.unknown.pop(id_, None)
         if isinstance(answer, GetPresenceInfo):
             self.errors.pop(id_, None)
-            new = attrs.evolve(answer, **reading.later.get(id_, {}))
-            yield from self._change(id_, new, source, time)
+            self.rejected.discard(id_)
+            yield from self._change(id_, self._merge_read(reading, id_, answer, time), source, time)
             return
         self.errors[id_] = answer
-        if not isinstance(answer, REFUSED):
+        if of_request or not is_rejection(answer):
             self.failed[id_] = None
             return
-        if self.is_account and len(self.errors) > MAX_STRANGERS:
-            del self.errors[next(iter(self.errors))]
+        self.rejected.add(id_)
+        if self.is_account and len(self.rejected) > MAX_STRANGERS:
+            self.errors.pop(self.rejected.pop(), None)
         yield from self._change(id_, None, source, time)
+
+    def _merge_read(
+        self, reading: Reading, id_: str, record: GetPresenceInfo, time: datetime
+    ) -> GetPresenceInfo:
+        """Return a record that was read, with what events have changed since."""
+        old = self.records.get(id_)
+        if self._detailed and old is not None:
+            record = active_calls.after_read(old, record)
+        self._remember_read(id_, time)
+        later = reading.later.get(id_)
+        if later is None:
+            return record
+        later_at, read_at = reading.later_at.get(id_), self._clock.server_time(time)
+        if later_at is None or read_at is None or later_at >= read_at - _IN_FLIGHT:
+            return attrs.evolve(record, **later)
+        self._check_against(id_, record, later)
+        return record
+
+    def _remember_read(self, id_: str, time: datetime) -> None:
+        if self._since is None or not timedelta() <= time - self._since < _REMEMBERED:
+            self._since, self._read_before, self._read_at = time, self._read_at, {}
+        self._read_at[id_] = time
 
     def end(self, reading: Reading, *, complete: bool) -> None:
         """End a read.
@@ -193,6 +257,9 @@ class Board:
                 may be gone, or have been missed between two pages: it is doubtful.
         """
         self._readings.remove(reading)
+        if reading.whole:
+            for id_ in reading.later:
+                self._note_unknown(id_)
         if complete:
             self.doubtful.update(dict.fromkeys(sorted(reading.open)))
         elif reading.whole:
@@ -201,11 +268,18 @@ class Board:
             self.failed.update(dict.fromkeys(sorted(reading.open)))
 
     def apply(self, event: PresenceEvent, time: datetime) -> Iterator[PresenceChange]:
-        """Take an event in; give the change that it brings, if any."""
+        """Merge an event; yield the change that it makes, if any.
+
+        Args:
+            event: the event.
+            time: now.
+        """
         body = event.body
+        if event.timestamp is not None:
+            self._clock.observe(event.timestamp, time)
         if isinstance(body, PresenceEventBody) and body.extension_id is not None:
-            if self.covers(body.extension_id) and self._is_in_order(event, body):
-                yield from self._merge(body.extension_id, _told(body), event.timestamp or time)
+            if self.includes(body.extension_id) and self._is_in_order(event, body):
+                yield from self._merge(body.extension_id, event, body, time)
         elif events.is_presence(event):
             self._doubt_unread(body.get("extensionId") if isinstance(body, Mapping) else None)
 
@@ -216,7 +290,7 @@ class Board:
         except UsageError:
             self.doubt()
         else:
-            if self.covers(id_):
+            if self.includes(id_):
                 self.doubt([id_])
 
     def _is_in_order(self, event: PresenceEvent, body: PresenceEventBody) -> bool:
@@ -236,15 +310,62 @@ class Board:
         self._last[id_] = number, event.timestamp or timestamp
         return True
 
-    def _merge(self, id_: str, told: dict[str, Any], time: datetime) -> Iterator[PresenceChange]:
-        for reading in self._readings:
-            if reading.whole or id_ in reading.open:
-                reading.later.setdefault(id_, {}).update(told)
+    def _merge(
+        self, id_: str, event: PresenceEvent, body: PresenceEventBody, time: datetime
+    ) -> Iterator[PresenceChange]:
         known = self.records.get(id_)
+        told = self._changed_fields(id_, known, body)
+        if known is not None and self._is_older_than_read(id_, event, body):
+            self._check_against(id_, known, told)
+            return
+        kept = [reading.keep(id_, told, event.timestamp) for reading in self._readings]
         if known is not None:
-            yield from self._change(id_, attrs.evolve(known, **told), ChangeSource.EVENT, time)
-        elif id_ not in self.errors and not any(r.whole or id_ in r.open for r in self._readings):
-            self.doubt([id_])  # It is new in the account.
+            if not all(kept):
+                self.doubt([id_])
+            new, source = attrs.evolve(known, **told), ChangeSource.EVENT
+            yield from self._change(id_, new, source, event.timestamp or time)
+        elif not any(reading.whole for reading in self._readings):
+            self._note_unknown(id_)
+
+    def _note_unknown(self, id_: str) -> None:
+        if id_ not in self.records and len(self.unknown) < MAX_STRANGERS:
+            self.unknown[id_] = None
+
+    def _changed_fields(
+        self, id_: str, known: GetPresenceInfo | None, body: PresenceEventBody
+    ) -> dict[str, Any]:
+        told = {name: value for name in _SHARED if (value := getattr(body, name)) is not None}
+        if not self._detailed or told.keys().isdisjoint(_CALLS):
+            return told
+        before = self._known_calls(id_, known)
+        calls, is_open = active_calls.after_event(before, body)
+        if is_open and known is not None:
+            self.doubt([id_])
+        total = active_calls.total_after_event(known, calls, body.total_active_calls)
+        return {**told, "active_calls": calls, "total_active_calls": total}
+
+    def _known_calls(
+        self, id_: str, known: GetPresenceInfo | None
+    ) -> tuple[ActiveCallInfo, ...] | None:
+        if known is not None:
+            return known.active_calls
+        later = (reading.later.get(id_, {}) for reading in self._readings)
+        return next((told["active_calls"] for told in later if "active_calls" in told), None)
+
+    def _is_older_than_read(self, id_: str, event: PresenceEvent, body: PresenceEventBody) -> bool:
+        """Return whether an event is older than the last read, or may be and nothing says when."""
+        time = self._read_at.get(id_) or self._read_before.get(id_)
+        if time is None:
+            return False
+        if event.timestamp is None:
+            return body.sequence is None
+        read_at = self._clock.server_time(time)
+        return read_at is not None and event.timestamp < read_at
+
+    def _check_against(self, id_: str, record: GetPresenceInfo, told: Mapping[str, Any]) -> None:
+        """Have an extension read again if an event that was not merged differs from its record."""
+        if any(getattr(record, name) != value for name, value in told.items()):
+            self.doubt([id_])
 
     def _change(
         self, id_: str, new: GetPresenceInfo | None, source: ChangeSource, time: datetime
@@ -258,5 +379,6 @@ class Board:
             yield PresenceChange(id_, old, new, source, time)
 
 
-def _told(body: PresenceEventBody) -> dict[str, Any]:
-    return {name: value for name in _SHARED if (value := getattr(body, name)) is not None}
+def is_rejection(error: PresenceError) -> bool:
+    """Return whether an error about one extension says that it cannot be read at all."""
+    return isinstance(error, ApiError) and error.http_status in _REJECTED

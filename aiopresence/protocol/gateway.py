@@ -35,6 +35,8 @@ from .recovery import Gap, Recovery
 # wait. Each connection has a pace of its own from half of this to all of it, since thousands that
 # hear the same events would otherwise ask in the same instant.
 PING_EVERY, PONG_WITHIN = 20.0, 5.0
+# The longest time in seconds between two signs of life of a connection that works.
+MAX_SILENCE = PING_EVERY + PONG_WITHIN
 GREETED_WITHIN, ANSWERED_WITHIN, ECHOED_WITHIN = 10.0, 30.0, 10.0
 # Pings do not count as activity there, so heartbeats go three times as often as they must.
 HEARTBEATS_PER_IDLE, MIN_HEARTBEAT, MAX_HEARTBEAT = 3, 1.0, 600.0
@@ -187,7 +189,7 @@ class Gateway:
             self._recovery.forget_token()
         if self.subscription is not None:
             self._recovery.lose(self.heard_at)
-        unseen = self._silent or now - self.heard_at > PING_EVERY + PONG_WITHIN
+        unseen = self._silent or now - self.heard_at > MAX_SILENCE
         self._lost_at = self.heard_at if unseen else now
         if now - self._subscribed_at >= STABLE_AFTER:
             self._reconnect.succeeded()

@@ -22,12 +22,14 @@ class Outcome(Generic[T]):
         status: the HTTP status of this id's answer; None when none was received.
         value: the record, or None when there is an error.
         error: what went wrong, or None when there is a value.
+        of_request: whether the whole request failed, so that the error says nothing of this id.
     """
 
     id: str
     status: int | None = None
     value: T | None = None
     error: PresenceError | None = None
+    of_request: bool = attrs.field(default=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # A kept traceback would keep its frames alive, and the whole answer with them.
@@ -116,12 +118,13 @@ def succeeded(ids: Iterable[str], values: Iterable[T]) -> list[Outcome[T]]:
     outcomes = []
     for id_, value in zip(ids, values, strict=True):
         it = _Open()
-        it.id, it.status, it.value, it.error = id_, 200, value, None
+        it.id, it.status, it.value, it.error, it.of_request = id_, 200, value, None, False
         it.__class__ = Outcome
         outcomes.append(it)
     return outcomes
 
 
 def failed(ids: Iterable[str], error: PresenceError, status: int | None) -> list[Outcome[T]]:
-    """Give every id the same error."""
-    return [Outcome(id_, status, error=error) for id_ in ids]
+    """Return the error of a whole request for each of its ids."""
+    ids = tuple(ids)
+    return [Outcome(id_, status, error=error, of_request=len(ids) > 1) for id_ in ids]
