@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from aiopresence import (
+    ApiError,
     ChangeSource,
     ConnectionFailed,
     DecodeError,
     GetPresenceInfo,
+    InvalidRequest,
     NotFound,
     PermissionDenied,
     PresenceChange,
@@ -452,3 +454,123 @@ def test_strangers_do_not_fill_the_memory_bp08() -> None:
         board.end(reading, complete=True)
         apply(board, told(str(number + 10), 1, userStatus="Busy"))
     assert max(len(v) for v in vars(board).values() if isinstance(v, dict)) <= 1100
+
+
+REFUSALS: list[PresenceError] = [NotFound(404), PermissionDenied(403), InvalidRequest(400)]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+@pytest.mark.parametrize("of", [None, frozenset({"1", "2"})])
+def test_a_rejection_of_the_whole_request_removes_nobody(
+    error: PresenceError, of: frozenset[str] | None
+) -> None:
+    board = known("1", "2", of=of, userStatus="Busy")
+    reading = board.begin(["1", "2"])
+    for id_ in ("1", "2"):
+        given = board.put(reading, id_, error, ChangeSource.BATCH, NOW, of_request=True)
+        assert [*given] == []
+    board.end(reading, complete=True)
+    assert [*board.records] == ["1", "2"]
+    assert board.is_stale("1")
+    assert not board.rejected
+    board.retry()
+    assert [*board.doubtful] == ["1", "2"]
+
+
+@pytest.mark.parametrize("status", [401, 408, 409, 425, 429, 500, 503])
+def test_what_passes_is_no_rejection(status: int) -> None:
+    board = known("1")
+    reading = board.begin(["1"])
+    assert put(board, reading, "1", ApiError(status)) == []
+    assert "1" in board.records
+
+
+@pytest.mark.parametrize("of", [None, frozenset({"1", "2"})])
+def test_an_event_of_an_extension_that_was_rejected_has_it_read(of: frozenset[str] | None) -> None:
+    board = known("1", "2", of=of)
+    reading = board.begin(["2"])
+    put(board, reading, "2", NotFound(404))
+    board.end(reading, complete=True)
+    assert board.is_stale("2")
+    apply(board, told("2", 1, userStatus="Busy"))
+    assert [*board.unknown] == ["2"]
+    reading = board.begin(["2"])
+    [change] = put(board, reading, "2", record("2"))
+    assert change.new is not None
+    assert (board.errors, board.rejected, board.unknown) == ({}, set(), {})
+
+
+def test_an_extension_whose_first_event_comes_during_a_read_of_all_is_read() -> None:
+    board = Board(None)
+    reading = board.begin()
+    put(board, reading, "1", record("1"))
+    apply(board, told("2", 1, userStatus="Busy"))
+    board.end(reading, complete=True)
+    assert [*board.unknown] == ["2"]
+    assert board.is_settled
+
+
+def test_what_is_not_on_the_board_is_stale() -> None:
+    board = known("1", of=frozenset({"1"}))
+    assert [board.is_stale(id_) for id_ in ("1", "2", "~", "x")] == [False, True, True, True]
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("skew", [0.0, 3600.0, -3600.0])
+class TestEventsOlderThanTheRead:
+    """The server's clock may be wrong by any amount, or ours."""
+
+    def read_at_ten(self, skew: float) -> Board:
+        board = known("1", userStatus="Available")
+        # A prompt event of somebody else shows how the clocks differ.
+        self.hear(board, "2", 1, 9.0, 9.0 + skew, userStatus="Busy")
+        reading = board.begin(["1"])
+        [*board.put(reading, "1", record("1", userStatus="Busy"), ChangeSource.BATCH, later(10))]
+        board.end(reading, complete=True)
+        return board
+
+    def hear(
+        self, board: Board, id_: str, number: int | None, at: float, timestamp: float, **fields: Any
+    ) -> list[PresenceChange]:
+        return [*board.apply(told(id_, number, at=timestamp, **fields), later(at))]
+
+    def test_it_reverts_nothing_and_is_read_again(self, skew: float) -> None:
+        board = self.read_at_ten(skew)
+        assert self.hear(board, "1", 1, 12.0, 8.0 + skew, userStatus="Available") == []
+        assert board.records["1"].user_status == "Busy"
+        assert [*board.doubtful] == ["1"]
+
+    def test_what_it_says_and_the_read_has_costs_nothing(self, skew: float) -> None:
+        board = self.read_at_ten(skew)
+        assert self.hear(board, "1", 1, 12.0, 8.0 + skew, userStatus="Busy") == []
+        assert not board.doubtful
+
+    def test_a_newer_one_counts_at_once(self, skew: float) -> None:
+        board = self.read_at_ten(skew)
+        [change] = self.hear(board, "1", 1, 10.2, 10.1 + skew, userStatus="Offline")
+        assert change.new == record("1", userStatus="Offline")
+        assert not board.doubtful
+
+    def test_one_that_came_long_after_its_time_while_the_read_went_on_reverts_nothing(
+        self, skew: float
+    ) -> None:
+        board = self.read_at_ten(skew)
+        reading = board.begin()
+        self.hear(board, "3", 1, 20.0, 12.0 + skew, userStatus="Available")
+        answer = record("3", userStatus="Busy")
+        [*board.put(reading, "3", answer, ChangeSource.ACCOUNT, later(20.5))]
+        assert board.records["3"] == answer
+        assert [*board.doubtful] == ["3"]
+
+
+def test_a_wrong_time_of_one_event_does_not_hold_up_others_for_ever() -> None:
+    board = known("1", userStatus="Available")
+    apply(board, told("2", 1, at=86_400.0))  # A day ahead.
+    taken = 0
+    for n in range(300):
+        taken += len(apply(board, told("1", n, at=float(n), userStatus=f"S{n}")))
+    assert taken > 0
+    assert board.records["1"].user_status == "S299"
