@@ -55,7 +55,7 @@ def test_a_batch_that_is_refused_once_removes_nobody(status: int, everybody: boo
                 assert [*board] == known
                 assert all(board.is_stale(who) for who in pair)
                 # A missing permission is checked again a good while later.
-                await asyncio.sleep(40)
+                await asyncio.sleep(70)
                 assert board.is_live
                 assert [board[who].user_status for who in pair] == ["Busy", "Busy"]
 
