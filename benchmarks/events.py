@@ -88,9 +88,10 @@ class Follower:
 
     Args:
         story: what they are told.
+        detailed: whether that has calls.
     """
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, *, detailed: bool) -> None:
         self._frames = iter(story.frames)
         greeting, answer = next(self._frames), next(self._frames)
         asked = json.loads(answer)[0]["messageId"]
@@ -99,7 +100,7 @@ class Follower:
         for frame in (greeting, answer):
             self._gateway.receive(0.0, frame)
         self._now = datetime.now(UTC)
-        self._board = Board(None)
+        self._board = Board(None, detailed=detailed)
         reading = self._board.begin()
         for id_, record in story.records.items():
             [*self._board.put(reading, id_, record, ChangeSource.ACCOUNT, self._now)]
@@ -127,7 +128,7 @@ def of_events() -> list[Row]:
         name: asyncio.run(_collect(detailed=detailed)) for name, detailed in DETAILED.items()
     }
     sizes = {name: statistics.mean(map(len, story.frames)) for name, story in stories.items()}
-    followers = {name: Follower(story) for name, story in stories.items()}
+    followers = {name: Follower(story, detailed=DETAILED[name]) for name, story in stories.items()}
     rates: dict[str, list[float]] = {name: [] for name in followers}
     for follower in followers.values():
         follower.take(WARM - 2)

@@ -318,9 +318,11 @@ class Board:
         if known is not None and self._is_older_than_read(id_, event, body):
             self._check_against(id_, known, told)
             return
-        kept = [reading.keep(id_, told, event.timestamp) for reading in self._readings]
+        kept = True
+        for reading in self._readings:
+            kept = reading.keep(id_, told, event.timestamp) and kept
         if known is not None:
-            if not all(kept):
+            if not kept:
                 self.doubt([id_])
             new, source = attrs.evolve(known, **told), ChangeSource.EVENT
             yield from self._change(id_, new, source, event.timestamp or time)

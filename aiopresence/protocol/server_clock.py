@@ -17,8 +17,10 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._count = 0
+        # The largest difference of these events, of those before, and of both.
+        self._latest: timedelta | None = None
+        self._before: timedelta | None = None
         self._ahead: timedelta | None = None
-        self._ahead_before: timedelta | None = None
 
     def observe(self, timestamp: datetime, now: datetime) -> None:
         """Record the arrival of an event.
@@ -28,16 +30,18 @@ class ServerClock:
             now: our time.
         """
         if self._count == _WINDOW:
-            self._count, self._ahead_before, self._ahead = 0, self._ahead, None
+            self._count, self._before, self._latest = 0, self._latest, None
+            self._ahead = self._before
         self._count += 1
         ahead = timestamp - now
-        if self._ahead is None or ahead > self._ahead:
-            self._ahead = ahead
+        if self._latest is None or ahead > self._latest:
+            self._latest = ahead
+            if self._ahead is None or ahead > self._ahead:
+                self._ahead = ahead
 
     def server_time(self, time: datetime) -> datetime | None:
         """Return the server's time at a moment of ours; None before the first event."""
-        known = [ahead for ahead in (self._ahead, self._ahead_before) if ahead is not None]
         try:
-            return time + max(known) if known else None
+            return None if self._ahead is None else time + self._ahead
         except OverflowError:
             return None
