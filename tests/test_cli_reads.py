@@ -17,6 +17,7 @@ from terminal import COMMAND, Terminal, environment
 
 from aiopresence.cli.app import COMMANDS
 from aiopresence.cli.table import Column, cut, fit, pad
+from aiopresence.sandbox import Change
 
 # These run until Ctrl-C, or need a terminal or a login: their own tests run them.
 ENDLESS = ("sandbox", "watch", "poll", "events", "login", "logout", "whoami")
@@ -94,6 +95,21 @@ async def test_csv_has_a_column_for_errors(cli: Cli) -> None:
     ]
     assert (good["error"], bad["name"]) == ("", "")
     assert bad["error"].startswith("HTTP 404: CMN-102 ")
+
+
+async def test_columns_have_the_effective_statuses_and_json_the_wires(cli: Cli) -> None:
+    def changed(body: bytes) -> bytes:
+        presence = json.loads(body)
+        presence |= {"telephonyStatus": "NoCall", "aggregatedTelephonyStatus": "CallConnected"}
+        presence |= {"dndStatus": "Unknown", "dndStatusPersonal": "DoNotAcceptAnyCalls"}
+        return json.dumps(presence).encode()
+
+    rule = cli.sandbox.faults.add(Change(changed), path="/presence", times=None)
+    [row] = csv.DictReader(io.StringIO((await cli("read", "~", "--output", "csv")).out))
+    assert (row["telephonyStatus"], row["dndStatus"]) == ("CallConnected", "DoNotAcceptAnyCalls")
+    document = json.loads((await cli("read", "~", "--output", "jsonl")).out)["presence"]
+    assert (document["telephonyStatus"], document["dndStatus"]) == ("NoCall", "Unknown")
+    assert rule.fired == 2
 
 
 async def test_ids_come_from_everywhere(cli: Cli, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The board as it is drawn. `python -m tests.pictures` keeps what it looks like now."""
 
+import attrs
 import pictures
 import pytest
 from rich.cells import cell_len
@@ -116,6 +117,35 @@ def test_the_header_counts_whoever_there_is() -> None:
         "DND": 1,
         "offline": 1,
     }
+
+
+IN_CONTACT_CENTRE = GetPresenceInfo(
+    presence_status=PresenceStatus.BUSY,
+    telephony_status=TelephonyStatus.NO_CALL,
+    aggregated_telephony_status=TelephonyStatus.CALL_CONNECTED,
+)
+PERSONAL_DND = GetPresenceInfo(
+    presence_status=PresenceStatus.BUSY,
+    dnd_status=DndStatus.UNKNOWN,
+    dnd_status_personal=DndStatus.DO_NOT_ACCEPT_ANY_CALLS,
+)
+
+
+def test_effective_statuses_are_counted_filtered_sorted_and_shown() -> None:
+    rows = [
+        Row("1", "105", "Ada", IN_CONTACT_CENTRE),
+        Row("2", "102", "Bela", PERSONAL_DND),
+        Row("3", "103", "Carla", attrs.evolve(PERSONAL_DND, dnd_status=None)),
+        Row("4", "104", "Dana", attrs.evolve(PERSONAL_DND, dnd_status=DndStatus.TAKE_ALL_CALLS)),
+    ]
+    counts = State(rows).counts()
+    assert (counts["on a call"], counts["ringing"], counts["DND"]) == (1, 0, 2)
+    assert shown(State(rows, filter=Filter.ON_CALL)) == ["1"]
+    assert shown(State(rows, filter=Filter.DND)) == ["2", "3"]
+    assert shown(State(rows, sort=Sort.STATUS)) == ["1", "2", "3", "4"]
+    lines = pictures.screen((120, 24), State(rows)).splitlines()[2:6]
+    assert ["CallConnected" in line for line in lines] == [False, False, False, True]
+    assert ["DND" in line for line in lines] == [True, True, False, False]
 
 
 def test_a_change_is_bright_and_fades() -> None:

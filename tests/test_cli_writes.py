@@ -61,6 +61,20 @@ async def test_every_field_can_be_set_by_number_too(cli: Cli) -> None:
     assert wire["ringOnMonitoredCall"] is wire["pickUpCallsOnHold"] is True
 
 
+async def test_the_personal_dnd_status_can_be_set_alone(cli: Cli) -> None:
+    cli.sandbox.set_presence("~", accept_call_queue_calls=False)
+    before = cli.sandbox.presence("~")["dndStatus"]
+    assert before in ("TakeAllCalls", "DoNotAcceptDepartmentCalls")
+    done = await cli("set", "--dnd-personal", "donotacceptanycalls", "--output", "jsonl")
+    assert (done.code, cli.writes) == (0, ["PUT presence"])
+    after = json.loads(done.out)["after"]
+    assert after["dndStatusPersonal"] == "DoNotAcceptAnyCalls"
+    assert cli.sandbox.presence("~")["dndStatusPersonal"] == "DoNotAcceptAnyCalls"
+    assert (await cli("set", "--dnd-personal", "TakeAllCalls")).code == 0
+    assert cli.sandbox.presence("~")["dndStatus"] == before
+    assert (await cli("set", "--dnd-personal", "TakeDepartmentCallsOnly")).code == 2
+
+
 async def test_a_dry_run_writes_nothing(cli: Cli) -> None:
     queue = cli.sandbox.queue_ids[0]
     member = next(

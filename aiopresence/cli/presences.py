@@ -73,9 +73,9 @@ def _cells(presence: "GetPresenceInfo") -> dict[str, Any]:
     return {
         "extensionNumber": presence.extension and presence.extension.extension_number,
         "presenceStatus": presence.presence_status,
-        "telephonyStatus": presence.telephony_status,
+        "telephonyStatus": presence.effective_telephony_status,
         "userStatus": presence.user_status,
-        "dndStatus": presence.dnd_status,
+        "dndStatus": presence.effective_dnd_status,
         "message": presence.message,
         "activeCalls": "; ".join(_call(call) for call in presence.active_calls or ()),
     }

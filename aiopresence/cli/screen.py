@@ -75,12 +75,12 @@ def _presence(row: Row, _: float) -> str:
 
 
 def _telephony(row: Row, _: float) -> str:
-    status = (row.presence and row.presence.telephony_status) or ""
+    status = (row.presence and row.presence.effective_telephony_status) or ""
     return _SHORT.get(status, status)
 
 
 def _dnd(row: Row, _: float) -> str:
-    status = (row.presence and row.presence.dnd_status) or ""
+    status = (row.presence and row.presence.effective_dnd_status) or ""
     return _SHORT.get(status, status)
 
 

@@ -90,10 +90,11 @@ class State:
     def counts(self) -> dict[str, int]:
         """Count the extensions in each of the states that the header tells."""
         known = [row.presence for row in self.rows if row.presence is not None]
+        telephony = [each.effective_telephony_status for each in known]
         return {
             "available": sum(each.presence_status == "Available" for each in known),
-            "on a call": sum(each.telephony_status not in (*NO_CALL, "Ringing") for each in known),
-            "ringing": sum(each.telephony_status == "Ringing" for each in known),
+            "on a call": sum(status not in (*NO_CALL, "Ringing") for status in telephony),
+            "ringing": sum(status == "Ringing" for status in telephony),
             "DND": sum(passes(each, Filter.DND) for each in known),
             "offline": sum(each.presence_status == "Offline" for each in known),
         }
@@ -109,9 +110,9 @@ def row_passes(row: Row, chosen: Filter | None) -> bool:
 def passes(presence: "GetPresenceInfo", chosen: Filter) -> bool:
     """Tell whether someone's presence is what was asked for; `CHANGED` is not about that."""
     if chosen is Filter.ON_CALL:
-        return presence.telephony_status not in NO_CALL
+        return presence.effective_telephony_status not in NO_CALL
     if chosen is Filter.DND:
-        return presence.dnd_status == "DoNotAcceptAnyCalls"
+        return presence.effective_dnd_status == "DoNotAcceptAnyCalls"
     return (presence.presence_status or "").lower() == chosen
 
 
@@ -126,7 +127,7 @@ def _by_name(row: Row) -> tuple[Any, ...]:
 
 def _by_status(row: Row) -> tuple[Any, ...]:
     status = row.presence and row.presence.presence_status
-    idle = row.presence is None or row.presence.telephony_status in NO_CALL
+    idle = row.presence is None or row.presence.effective_telephony_status in NO_CALL
     return (_ORDER.get(status or "", len(_ORDER)), idle, *_by_number(row))
 
 

@@ -36,6 +36,13 @@ class Dnd(StrEnum):
     DO_NOT_ACCEPT_DEPARTMENT_CALLS = "DoNotAcceptDepartmentCalls"
 
 
+class DndPersonal(StrEnum):
+    """The do-not-disturb that can be set without that of call queues."""
+
+    TAKE_ALL_CALLS = "TakeAllCalls"
+    DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
+
+
 class CallerId(StrEnum):
     """Who may see the caller id."""
 
@@ -98,6 +105,13 @@ def set_(
     dnd: Annotated[
         Dnd | None, _choice("--dnd", "Which calls are taken: " + ", ".join(Dnd) + ".")
     ] = None,
+    dnd_personal: Annotated[
+        DndPersonal | None,
+        _choice(
+            "--dnd-personal",
+            "Which calls are taken apart from those of queues: " + ", ".join(DndPersonal) + ".",
+        ),
+    ] = None,
     message: Message = None,
     see: Annotated[
         bool | None, _switch("allow-see-my-presence", "Whether others see the presence.")
@@ -129,6 +143,7 @@ def set_(
     changes = {
         "user_status": plain(status),
         "dnd_status": plain(dnd),
+        "dnd_status_personal": plain(dnd_personal),
         "message": message,
         "allow_see_my_presence": see,
         "accept_call_queue_calls": queue_calls,

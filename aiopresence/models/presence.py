@@ -205,6 +205,24 @@ class GetPresenceInfo:
     aggregated_telephony_status: TelephonyStatus | None = None
     total_active_calls: int | None = None
 
+    @property
+    def effective_telephony_status(self) -> TelephonyStatus | None:
+        """Return the telephony status that counts: the aggregated one where there is one."""
+        if self.aggregated_telephony_status is not None:
+            return self.aggregated_telephony_status
+        return self.telephony_status
+
+    @property
+    def effective_dnd_status(self) -> DndStatus | None:
+        """Return the do-not-disturb status that counts.
+
+        It is the personal one where `dnd_status` is Unknown or None, as for extensions whose
+        queues cannot be determined.
+        """
+        if self.dnd_status in (None, DndStatus.UNKNOWN) and self.dnd_status_personal is not None:
+            return self.dnd_status_personal
+        return self.dnd_status
+
 
 # RingCentral has two names for one record. One class, so that what an update returned equals
 # what the next read returns.

@@ -12,10 +12,10 @@ TOKENS = Path.home() / ".cache/presence_to_csv/tokens.json"  # All runs share on
 COLUMNS = ("id", "number", "presence", "telephony", "dnd")
 
 
-def row(presence: GetPresenceInfo) -> tuple[str | None, ...]:
-    status = presence.presence_status, presence.telephony_status, presence.dnd_status
-    who = presence.extension
-    return (who.id if who else None, who.extension_number if who else None, *status)
+def row(of: GetPresenceInfo) -> tuple[str | None, ...]:
+    statuses = of.presence_status, of.effective_telephony_status, of.effective_dnd_status
+    who = of.extension
+    return (who.id if who else None, who.extension_number if who else None, *statuses)
 
 
 def write(path: Path, rows: list[tuple[str | None, ...]]) -> None:

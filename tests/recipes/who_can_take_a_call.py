@@ -11,7 +11,8 @@ FREE = "Available, NoCall, TakeAllCalls"
 
 
 def state(of: GetPresenceInfo) -> str:
-    return ", ".join(filter(None, (of.presence_status, of.telephony_status, of.dnd_status)))
+    statuses = of.presence_status, of.effective_telephony_status, of.effective_dnd_status
+    return ", ".join(filter(None, statuses))
 
 
 async def answer(board: PresenceBoard, question: str) -> str:
