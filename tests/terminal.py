@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import pyte
@@ -73,8 +73,13 @@ class Terminal:
     """
 
     def __init__(
-        self, *arguments: str, env: Mapping[str, str], size: tuple[int, int] = (80, 24)
+        self,
+        *arguments: str,
+        env: Mapping[str, str],
+        size: tuple[int, int] = (80, 24),
+        command: Sequence[str] = COMMAND,
     ) -> None:
+        self._command = command
         self.screen = pyte.Screen(*size)
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
@@ -87,12 +92,14 @@ class Terminal:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.process = subprocess.Popen(  # noqa: S603 - our own command
-            [*COMMAND, *self._arguments],
+            [*self._command, *self._arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env=self._env,
             start_new_session=True,
+            # Of which job control wants that it is the session's own terminal.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
         return self

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -79,7 +80,10 @@ def test_the_board_in_a_terminal(tmp_path: Path) -> None:
         assert restored(terminal, before)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)],
+)
 def test_a_signal_leaves_the_terminal_as_it_was(
     tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
@@ -90,6 +94,29 @@ def test_a_signal_leaves_the_terminal_as_it_was(
         assert terminal.end() == code
         assert restored(terminal, before)
         assert terminal.raw.endswith(LEAVE)
+
+
+def test_ctrl_z_gives_the_terminal_back_until_fg(tmp_path: Path) -> None:
+    command = shlex.join([*COMMAND, "watch", "--sandbox", "3"])
+    env = {**environment(tmp_path), "PS1": "ready$ "}
+    with Terminal(env=env, command=("bash", "--norc", "--noprofile", "-i")) as terminal:
+        terminal.until(lambda t: "ready$" in t.text)
+        terminal.type(f"{command}\n")
+        terminal.until(lambda t: "live" in t.text)
+        for _ in range(2):
+            drawing = mode(terminal)
+            terminal.type("\x1a")
+            terminal.until(lambda t: "Stopped" in t.text and t.text.endswith("ready$"))
+            raw = terminal.raw
+            assert raw.rfind(LEAVE) > raw.rfind(ENTER)
+            assert raw.rfind(SHOW) > raw.rfind(HIDE)
+            terminal.type("fg\n")
+            terminal.until(lambda t: "live" in t.text and "101" in t.text)
+            assert mode(terminal)[3] == drawing[3]
+        terminal.type("q")
+        terminal.until(lambda t: t.text.endswith("ready$"))
+        terminal.type("exit\n")
+        assert terminal.end() == 0
 
 
 async def test_it_is_stale_while_the_connection_is_lost(platform: Sandbox, tmp_path: Path) -> None:
