@@ -46,18 +46,41 @@ def extension_lines(extension_id: Id = "~", *, account_id: Id = "~") -> str:
     return _extension(account_id, extension_id, "presence/line")
 
 
-def extension_lines_presence(extension_id: Id = "~", *, account_id: Id = "~") -> str:
-    """Presence of those on a user's presence lines. Needs the permission ReadPresence."""
-    return _extension(account_id, extension_id, "presence/line/presence")
+def extension_lines_presence(
+    extension_id: Id = "~", *, detailed: bool = False, sip_data: bool = False, account_id: Id = "~"
+) -> str:
+    """Presence of those on a user's presence lines. Needs the permission ReadPresence.
+
+    That RingCentral accepts `detailed` and `sip_data` here is inferred, not documented.
+
+    Args:
+        extension_id: whose lines; "~" is the user's own.
+        detailed: with `active_calls`.
+        sip_data: with their `sip_data` too, and so with `active_calls`.
+        account_id: of which account.
+    """
+    target = _extension(account_id, extension_id, "presence/line/presence")
+    return target + _query(detailed, sip_data)
 
 
-def extension_favorites_presence(extension_id: Id = "~", *, account_id: Id = "~") -> str:
-    """Presence of a user's favorites. Needs the permission ReadPresence."""
-    return _extension(account_id, extension_id, "favorite/presence")
+def extension_favorites_presence(
+    extension_id: Id = "~", *, detailed: bool = False, sip_data: bool = False, account_id: Id = "~"
+) -> str:
+    """Presence of a user's favorites. Needs the permission ReadPresence.
+
+    That RingCentral accepts `detailed` and `sip_data` here is inferred, not documented.
+
+    Args:
+        extension_id: whose favorites; "~" is the user's own.
+        detailed: with `active_calls`.
+        sip_data: with their `sip_data` too, and so with `active_calls`.
+        account_id: of which account.
+    """
+    return _extension(account_id, extension_id, "favorite/presence") + _query(detailed, sip_data)
 
 
 def extension_dnd(extension_id: Id = "~", *, account_id: Id = "~") -> str:
-    """Do-not-disturb of one extension. Needs the permission ReadPresence."""
+    """Do-not-disturb of one extension. Needs the permission ReadAccounts."""
     return _extension(account_id, extension_id, "presence/dnd")
 
 

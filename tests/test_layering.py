@@ -20,7 +20,7 @@ CORE = VALUES | {"protocol"}
 ROOMS = {
     "auth_codes": set[str](),
     "errors": {"auth_codes", "text"},
-    "models": {"errors"},
+    "models": {"errors", "secret"},
     "filters": {"errors", "models"},
     "secret": set[str](),
     "text": set[str](),

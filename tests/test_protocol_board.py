@@ -574,3 +574,45 @@ def test_a_wrong_time_of_one_event_does_not_hold_up_others_for_ever() -> None:
         taken += len(apply(board, told("1", n, at=float(n), userStatus=f"S{n}")))
     assert taken > 0
     assert board.records["1"].user_status == "S299"
+
+
+def test_what_only_events_have_is_not_merged() -> None:
+    board = known("1", userStatus="Available")
+    [change] = apply(board, told("1", 1, userStatus="Busy", appearances=[{"lineStatus": "Seized"}]))
+    assert change.new == record("1", userStatus="Busy")
+    assert apply(board, told("1", 2, appearances=[{"lineStatus": "Released"}])) == []
+
+
+@pytest.mark.parametrize(
+    ("contact_centre", "event", "expected"),
+    [
+        (None, {"telephonyStatus": "NoCall"}, "NoCall"),
+        ("NoCall", {"telephonyStatus": "NoCall"}, "NoCall"),
+        # It goes on in the contact centre.
+        ("CallConnected", {"telephonyStatus": "NoCall"}, "CallConnected"),
+        (
+            "CallConnected",
+            {"telephonyStatus": "NoCall", "cxTelephonyStatus": "NoCall"},
+            "NoCall",
+        ),
+        (None, {"telephonyStatus": "NoCall", "aggregatedTelephonyStatus": "OnHold"}, "OnHold"),
+        (None, {"userStatus": "Busy"}, "CallConnected"),
+    ],
+)
+def test_the_aggregated_status_follows_the_phone_if_no_contact_centre_is_involved(
+    contact_centre: str | None, event: dict[str, Any], expected: str
+) -> None:
+    board = known(
+        "1",
+        telephonyStatus="CallConnected",
+        aggregatedTelephonyStatus="CallConnected",
+        cxTelephonyStatus=contact_centre,
+    )
+    apply(board, told("1", 1, **event))
+    assert board.records["1"].aggregated_telephony_status == expected
+
+
+def test_a_record_without_an_aggregated_status_does_not_get_one_from_the_phone() -> None:
+    board = known("1", telephonyStatus="NoCall")
+    apply(board, told("1", 1, telephonyStatus="Ringing"))
+    assert board.records["1"].aggregated_telephony_status is None

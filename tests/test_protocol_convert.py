@@ -28,6 +28,7 @@ from aiopresence import (
     PresenceInfoRequest,
     PresenceStatus,
     PrimaryCQInfo,
+    SubscriptionInfo,
     TelephonyStatus,
     TerminationType,
     UnifiedPresence,
@@ -516,3 +517,12 @@ def test_a_class_that_cannot_be_filled_before_it_is_frozen_is_refused_at_once() 
         read = hooks.Writer(convert.fast.get_structure_hook, convert.camel, 9).write(Referable)
     assert (read is None) == (sys.version_info < (3, 12))
     assert read is None or read({"a": "x"}) == Referable("x")
+
+
+def test_the_secret_of_a_subscription_is_not_shown() -> None:
+    mode = {"transportType": "WebHook", "verificationToken": "hush", "encryption": False}
+    info = convert.structure({"id": "s", "deliveryMode": mode}, SubscriptionInfo)
+    assert info.delivery_mode is not None
+    assert info.delivery_mode.verification_token == "hush"
+    assert "hush" not in repr(info)
+    assert "hush" not in repr(attrs.asdict(info))

@@ -13,6 +13,8 @@ from aiopresence import (
     CallQueuePresence,
     DecodeError,
     DetailedCallInfo,
+    LineAppearanceInfo,
+    LineStatus,
     PresenceEvent,
     PresenceEventBody,
     PresenceLineEventBody,
@@ -168,6 +170,13 @@ def test_filters_are_written_as_ringcentral_writes_them() -> None:
     assert filters.extension_lines() == f"{base}/~/extension/~/presence/line"
     assert filters.extension_lines_presence() == f"{base}/~/extension/~/presence/line/presence"
     assert filters.extension_favorites_presence(7) == f"{base}/~/extension/7/favorite/presence"
+    flags = "?detailedTelephonyState=true&sipData=true"
+    assert filters.extension_lines_presence(7, detailed=True, account_id=5) == (
+        f"{base}/5/extension/7/presence/line/presence?detailedTelephonyState=true"
+    )
+    assert filters.extension_favorites_presence(7, sip_data=True) == (
+        f"{base}/~/extension/7/favorite/presence{flags}"
+    )
     assert filters.extension_dnd(7) == f"{base}/~/extension/7/presence/dnd"
     assert filters.call_queue_presence(9) == f"{base}/~/call-queues/9/presence"
 
@@ -177,3 +186,32 @@ def test_a_filter_takes_ids_only(id_: Any) -> None:
     for make in (filters.extension_presence, filters.extension_dnd, filters.call_queue_presence):
         with pytest.raises(UsageError):
             make(id_)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?detailedTelephonyState=true",
+        "?sipData=true",
+        "?sipData=true&detailedTelephonyState=true",
+        "?detailedTelephonyState=true&sipData=true",
+    ],
+)
+@pytest.mark.parametrize("plain", ["", "?detailedTelephonyState=false", "?sipData=false"])
+def test_of_a_plain_and_a_detailed_filter_the_detailed_one_is_requested(
+    query: str, plain: str
+) -> None:
+    target, other = f"{EXTENSION}/presence", f"{ACCOUNT}/presence"
+    given = [f"{target}{plain}", other, f"{target}{query}", f"{target}{plain}"]
+    assert events.check_filters(given) == (other, f"{target}{query}")
+
+
+def test_appearances_of_shared_lines_are_read() -> None:
+    line = {"phoneNumber": "+16505550100", "appearanceNumber": 2, "lineStatus": "Seized"}
+    body = {"extensionId": "700201", "appearances": [line, {"lineStatus": "Held"}]}
+    read = events.read(notification(f"{ACCOUNT}/presence", body)).body
+    assert isinstance(read, PresenceEventBody)
+    assert read.appearances == (
+        LineAppearanceInfo("+16505550100", 2, LineStatus.SEIZED),
+        LineAppearanceInfo(line_status=LineStatus("Held")),
+    )

@@ -359,6 +359,19 @@ def test_the_life_of_a_subscription_is_a_number(session: Session, wrong: Any) ->
         Receiver().subscribe(session, "https://example.com/", expires_in=wrong)
 
 
+async def test_a_subscription_may_be_requested_for_decades(
+    sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
+) -> None:
+    years = timedelta(days=20 * 365)
+    async with receiver.subscribe(session, caller.url, expires_in=years) as subscription:
+        [made] = [r for r in sandbox.requests if r.method == "POST" and r.path == SUBSCRIPTION]
+        assert json.loads(made.body)["expiresIn"] == years.total_seconds()
+        mode = subscription.info.delivery_mode
+        assert mode is not None
+        assert (mode.transport_type, mode.address) == ("WebHook", caller.url)
+        assert TOKEN not in repr(subscription.info)
+
+
 @pytest.mark.parametrize("fault", [Answer(500), Hang(), Reset()])
 async def test_leaving_is_not_held_up_by_a_deletion_that_fails(
     sandbox: Sandbox,

@@ -26,6 +26,8 @@ from .events import (
     CallQueueMemberEventBody,
     ChangeSource,
     EventBody,
+    LineAppearanceInfo,
+    LineStatus,
     PresenceChange,
     PresenceEvent,
     PresenceEventBody,
@@ -68,6 +70,7 @@ from .queues import (
 from .subscriptions import (
     DisabledFilterInfo,
     NotificationBlacklistedData,
+    NotificationDeliveryMode,
     SubscriptionInfo,
     SubscriptionStatus,
 )
@@ -111,8 +114,11 @@ __all__ = [
     "GetPresenceInfo",
     "GlipAvailability",
     "GlipStatus",
+    "LineAppearanceInfo",
+    "LineStatus",
     "MeetingStatus",
     "NotificationBlacklistedData",
+    "NotificationDeliveryMode",
     "OpenStrEnum",
     "PresenceCallQueueInfo",
     "PresenceChange",

@@ -12,10 +12,39 @@ from typing import Any
 
 import attrs
 
-from .enums import DndStatus, MeetingStatus, PresenceStatus, TelephonyStatus, UserStatus
+from .enums import (
+    DndStatus,
+    MeetingStatus,
+    OpenStrEnum,
+    PresenceStatus,
+    TelephonyStatus,
+    UserStatus,
+)
 from .ids import Id
 from .presence import ActiveCallInfo, GetPresenceInfo
 from .queues import CallQueuePresence
+
+
+class LineStatus(OpenStrEnum):
+    """Whether a shared line is in use at one of its appearances."""
+
+    SEIZED = "Seized"
+    RELEASED = "Released"
+
+
+@attrs.frozen(weakref_slot=False)
+class LineAppearanceInfo:
+    """One appearance of a shared line.
+
+    Attributes:
+        phone_number: the shared line's number.
+        appearance_number: 1 to 8.
+        line_status: whether it is in use.
+    """
+
+    phone_number: str | None = None
+    appearance_number: int | None = None
+    line_status: LineStatus | None = None
 
 
 @attrs.frozen(weakref_slot=False)
@@ -39,6 +68,7 @@ class PresenceEventBody:
         aggregated_telephony_status: phone and contact centre together.
         active_calls: the 7 latest calls at most; with a detailed filter only.
         total_active_calls: how many calls there are; with a detailed filter only.
+        appearances: appearances of shared lines; with a detailed filter only, and never in a read.
         owner_id: the extension that subscribed.
     """
 
@@ -58,6 +88,7 @@ class PresenceEventBody:
     aggregated_telephony_status: TelephonyStatus | None = None
     active_calls: tuple[ActiveCallInfo, ...] | None = None
     total_active_calls: int | None = None
+    appearances: tuple[LineAppearanceInfo, ...] | None = None
     owner_id: Id | None = None
 
 

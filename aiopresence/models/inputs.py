@@ -111,15 +111,21 @@ def status_message(instance: object, attribute: "attrs.Attribute[Any]", value: o
         raise UsageError(f"{attribute.name} takes 75 characters at most, not {len(value)}")
 
 
-def seconds(name: str, duration: float | timedelta, *, zero: bool = False) -> float:
+# The longest time to wait: more than anybody means, and far from what no clock can take.
+YEAR = 366 * 86_400.0
+
+
+def seconds(
+    name: str, duration: float | timedelta, *, zero: bool = False, most: float = YEAR
+) -> float:
     """Check a duration, in seconds or as a timedelta, and give it in seconds.
 
     Raises:
-        UsageError: it is none, negative, or longer than a year; or zero, unless `zero` allows it.
+        UsageError: it is none, negative, or longer than `most` seconds; or zero, unless `zero`
+            allows it.
     """
     given = duration.total_seconds() if isinstance(duration, timedelta) else duration
     good = isinstance(given, (int, float)) and not isinstance(given, bool)
-    # A year is no limit for anybody, and longer numbers are none that a clock can take.
-    if not (good and given <= 366 * 86_400 and (given > 0 or (zero and given == 0))):
+    if not (good and given <= most and (given > 0 or (zero and given == 0))):
         raise UsageError(f"{name} must be a positive number of seconds, or a timedelta")
     return float(given)

@@ -6,7 +6,9 @@ Source of names and meanings: RingCentral API reference, "Subscriptions".
 from datetime import datetime
 
 import attrs
+from attrs.converters import optional
 
+from ..secret import Secret
 from .enums import OpenStrEnum
 from .ids import Id
 
@@ -48,6 +50,25 @@ class NotificationBlacklistedData:
 
 
 @attrs.frozen(weakref_slot=False)
+class NotificationDeliveryMode:
+    """How notifications are delivered.
+
+    Attributes:
+        transport_type: "WebSocket", "WebHook" or another transport.
+        address: where webhooks are sent.
+        encryption: whether notifications are encrypted.
+        verification_token: what webhooks prove their origin with; a secret.
+    """
+
+    transport_type: str | None = None
+    address: str | None = None
+    encryption: bool | None = None
+    verification_token: str | None = attrs.field(
+        default=None, repr=False, converter=optional(Secret)
+    )
+
+
+@attrs.frozen(weakref_slot=False)
 class SubscriptionInfo:
     """A subscription.
 
@@ -61,6 +82,7 @@ class SubscriptionInfo:
         creation_time: since when there is one.
         status: whether notifications are sent.
         blacklisted_data: why not, when the status is Blacklisted.
+        delivery_mode: how notifications are delivered.
     """
 
     id: Id | None = None
@@ -72,3 +94,4 @@ class SubscriptionInfo:
     creation_time: datetime | None = None
     status: SubscriptionStatus | None = None
     blacklisted_data: NotificationBlacklistedData | None = None
+    delivery_mode: NotificationDeliveryMode | None = None

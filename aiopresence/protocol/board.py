@@ -29,16 +29,15 @@ from ..models import (
     PresenceChange,
     PresenceEvent,
     PresenceEventBody,
+    TelephonyStatus,
 )
 from ..models.inputs import as_id, is_id
 from . import active_calls, events
 from .server_clock import ServerClock
 
-# What an event tells of an extension, and a read does too.
+# The fields of an event that a record has too.
 _SHARED = tuple(
-    field.name
-    for field in attrs.fields(PresenceEventBody)
-    if field.name not in ("extension_id", "sequence", "owner_id")
+    field.name for field in attrs.fields(PresenceEventBody) if hasattr(GetPresenceInfo, field.name)
 )
 
 
@@ -47,6 +46,7 @@ _CALLS = frozenset(
     {"telephony_status", "aggregated_telephony_status", "active_calls", "total_active_calls"}
 )
 
+_NO_CALL = TelephonyStatus.NO_CALL
 # Statuses that say that an extension is not there, or not for this user: reading it again will not
 # change that. Other 4xx pass, such as 408 and 429.
 _REJECTED = frozenset({400, 403, 404, 410})
@@ -337,6 +337,8 @@ class Board:
         self, id_: str, known: GetPresenceInfo | None, body: PresenceEventBody
     ) -> dict[str, Any]:
         told = {name: value for name in _SHARED if (value := getattr(body, name)) is not None}
+        if known is not None and "telephony_status" in told:
+            _aggregate(known, told)
         if not self._detailed or told.keys().isdisjoint(_CALLS):
             return told
         before = self._known_calls(id_, known)
@@ -384,3 +386,14 @@ class Board:
 def is_rejection(error: PresenceError) -> bool:
     """Return whether an error about one extension says that it cannot be read at all."""
     return isinstance(error, ApiError) and error.http_status in _REJECTED
+
+
+def _aggregate(known: GetPresenceInfo, told: dict[str, Any]) -> None:
+    """Let the aggregated status follow the phone's where the contact centre has no part in it.
+
+    An event may bring the status of the phone alone; the one before must not stay beside it.
+    """
+    if known.aggregated_telephony_status is None or "aggregated_telephony_status" in told:
+        return
+    if told.get("cx_telephony_status", known.cx_telephony_status) in (None, _NO_CALL):
+        told["aggregated_telephony_status"] = told["telephony_status"]

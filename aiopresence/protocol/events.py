@@ -62,8 +62,16 @@ def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
             raise UsageError(f"{shown(each)} is no event filter: it has characters that none has")
     if not given:
         raise wrong
-    detailed = {each.partition("?")[0] for each in given if "?detailedTelephonyState=true" in each}
-    return tuple(each for each in dict.fromkeys(given) if "?" in each or each not in detailed)
+    targets = {each: each.partition("?")[0] for each in given}
+    detailed = {target for each, target in targets.items() if _is_detailed(each)}
+    return tuple(
+        each for each, target in targets.items() if _is_detailed(each) or target not in detailed
+    )
+
+
+def _is_detailed(event_filter: str) -> bool:
+    flags = event_filter.partition("?")[2].split("&")
+    return "detailedTelephonyState=true" in flags or "sipData=true" in flags
 
 
 def read(notification: Any) -> PresenceEvent:

@@ -48,8 +48,8 @@ class Filter:
     @property
     def permissions(self) -> tuple[str, ...]:
         """What the caller has to be allowed to."""
-        account = ("ReadAccounts",) if self.target is None else ()
-        return (*account, "ReadPresence")
+        account = self.target is None or self.kind == "dnd"
+        return ("ReadAccounts", "ReadPresence") if account else ("ReadPresence",)
 
 
 def parse(account: Account, text: object) -> Filter | None:

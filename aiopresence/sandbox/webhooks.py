@@ -16,7 +16,7 @@ from .request_body import parse_object
 _PATH = re.compile(r"/restapi/v1\.0/subscription(?:/(?P<id>[^/]+)(?P<renew>/renew)?)?/?")
 _GROUPS = {"POST": "Medium", "GET": "Light", "PUT": "Medium", "DELETE": "Medium"}
 # Seconds that a subscription lives: by default, at least and at most. All guesses.
-_LIFETIME, _SHORTEST, _LONGEST = 604_800, 60, 315_360_000
+_LIFETIME, _SHORTEST, _LONGEST = 604_800, 60, 946_080_000
 
 
 class Webhooks:

@@ -28,6 +28,8 @@ from ..secret import Secret, WithoutFrames
 if TYPE_CHECKING:
     from ..session import PresenceSession
 
+# Seconds for which a subscription can be requested: RingCentral grants decades, and reads an int.
+_LONGEST = 2.0**31 - 1
 _PATH = "/restapi/v1.0/subscription"
 # It goes into paths. RingCentral's are UUIDs; whatever else looks like a name is as good.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
@@ -66,7 +68,7 @@ class SubscriptionCalls:
         }
         self._body: dict[str, Any] = {"eventFilters": self._filters, "deliveryMode": mode}
         if expires_in is not None:
-            self._body["expiresIn"] = max(1, int(seconds("expires_in", expires_in)))
+            self._body["expiresIn"] = max(1, int(seconds("expires_in", expires_in, most=_LONGEST)))
 
     async def create(self) -> SubscriptionInfo:
         """Subscribe.
