@@ -25,7 +25,7 @@ from .transport.gate import Gate
 from .transport.http import Http, check_server
 from .transport.socket import Socket
 from .transport.stats import Stats
-from .transport.store import MemoryTokenStore, TokenStore
+from .transport.store import TokenStore
 
 
 class PresenceSession(LiveCalls):
@@ -49,8 +49,8 @@ class PresenceSession(LiveCalls):
         limits: the limits of usage-plan groups by name, where they are not RingCentral's defaults:
             requests in 60 seconds, or GroupLimits. Answers correct them. Sessions with the same
             server and login on one event loop share what is known and used.
-        token_store: where tokens are kept, for several sessions to share one login. None keeps
-            them in this session.
+        token_store: where tokens are kept, for several processes to share one login. None keeps
+            them in memory, for all sessions with the same login on this event loop.
 
     Raises:
         UsageError: an argument is wrong.
@@ -91,9 +91,8 @@ class PresenceSession(LiveCalls):
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         wire = Http(self._server, http, seconds("timeout", timeout), self._stats)
         self._gate = Gate(_presets(limits), concurrency, self._clock, longest, self._stats)
-        store = MemoryTokenStore() if token_store is None else token_store
         self._delivery = Delivery(
-            grant, store, wire, self._gate, attempts, self._clock, self._stats
+            grant, token_store, wire, self._gate, attempts, self._clock, self._stats
         )
         # The event loop that it is open on; None while it is closed.
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -6,22 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import SkippingClock
 from conftest import PLENTY, Session
+from virtual import virtual, virtual_sandbox, virtual_session
 from waiting import fired
 
 from aiopresence import (
     AuthError,
     AuthorizationCodeGrant,
+    ConnectionFailed,
     DecodeError,
+    FileTokenStore,
     JwtGrant,
     MemoryTokenStore,
+    NotFound,
+    PermissionDenied,
+    PresenceError,
     PresenceSession,
+    RateLimited,
     RefreshTokenGrant,
     ServerError,
+    Timeout,
     UsageError,
 )
 from aiopresence.protocol.oauth import challenge
-from aiopresence.sandbox import Answer, Change, Delay, Hang, Reset, Sandbox
+from aiopresence.sandbox import Answer, Change, Delay, Fault, Hang, Reset, Sandbox
 
 TOKEN = "/oauth/token"
 
@@ -87,14 +97,240 @@ async def test_a_401_that_comes_late_triggers_no_second_refresh_au03(
     assert sandbox.counters.refreshes == 1
 
 
-async def test_a_401_for_the_newest_token_is_the_end_au04(
+async def test_tokens_that_are_rejected_as_soon_as_they_are_issued_au04(
     sandbox: Sandbox, patient: Session
 ) -> None:
     rule = sandbox.faults.add(Answer.error(401, "OAU-213", "No"), path="/presence", times=None)
-    with pytest.raises(AuthError, match="OAU-213"):
+    with pytest.raises(AuthError, match="OAU-213") as caught:
         await patient.read_user_presence_status()
+    assert not caught.value.final
+    assert rule.fired == sandbox.counters.token_requests == 4
+    waits = [wait for wait in patient.clock.waits if wait > 0.1]
+    assert [0.5 <= wait / 2**n <= 1.0 for n, wait in enumerate(waits)] == [True, True]
+    sent = [r.token for r in sandbox.requests if r.group == "Light"]
+    assert len({*sent}) == len(sent) == 4
+
+
+async def test_two_early_rejections_are_no_failure(sandbox: Sandbox, patient: Session) -> None:
+    rejected = Answer.error(401, "OAU-213", "No")
+    rule = sandbox.faults.add(rejected, path="/presence", times=2)
+    await patient.read_user_presence_status()
     assert rule.fired == 2
-    assert sandbox.counters.token_requests == 2
+    sandbox.expire_tokens()
+    await patient.read_user_presence_status()
+    assert statuses(sandbox) == [401, 401, 200, 401, 200]
+
+
+async def test_a_call_that_may_not_wait_fails_while_logins_are_held_back(sandbox: Sandbox) -> None:
+    async with Session(sandbox.grant, server=sandbox.url, max_wait=0.1) as session:
+        rule = sandbox.faults.add(Answer.error(401, "OAU-213", "No"), path="/presence", times=2)
+        with pytest.raises(AuthError, match="OAU-213") as caught:
+            await session.read_user_presence_status()
+        assert rule.fired == 2
+        assert not caught.value.final
+        assert 0.4 < (caught.value.retry_after or 0.0) <= 1.0
+        session.clock.skipped += 1.0
+        await session.read_user_presence_status()
+
+
+async def test_a_token_that_is_issued_again_after_its_rejection_is_never_sent(
+    sandbox: Sandbox, patient: Session
+) -> None:
+    await patient.read_user_presence_status()
+    old = sandbox.requests[-1].token
+    sandbox.expire_tokens()
+
+    def again(body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), "access_token": old}).encode()
+
+    rule = sandbox.faults.add(Change(again), path=TOKEN, times=2)
+    await patient.read_user_presence_status()
+    assert rule.fired == 2
+    assert [r.token for r in sandbox.requests if r.group == "Light"].count(old) == 2
+    rule = sandbox.faults.add(Change(again), path=TOKEN, times=None)
+    sandbox.expire_tokens()
+    with pytest.raises(AuthError, match="issued again") as caught:
+        await patient.read_user_presence_status()
+    assert not caught.value.final
+    assert rule.fired == 4
+    sandbox.faults.clear()
+    await patient.read_user_presence_status()
+    assert [r.token for r in sandbox.requests if r.group == "Light"].count(old) == 2
+
+
+async def test_a_server_that_starts_again_issues_the_token_of_before(tmp_path: Path) -> None:
+    """Another sandbox on the same port has the same seed, and so the same first token."""
+    store = FileTokenStore(tmp_path / "tokens.json")
+    port = 0
+    tokens = []
+    for _ in range(2):
+        async with Sandbox(limits=PLENTY, port=port) as sandbox:
+            port = int(sandbox.url.rpartition(":")[2])
+            async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+                record = await session.read_user_presence_status()
+                assert record.extension is not None
+            tokens += [r.token for r in sandbox.requests if r.group == "Light"]
+            issued = sandbox._service.authority.sessions._sessions
+            assert all(each.access.value != "***" for each in issued)
+    assert tokens[0] == tokens[1]
+    assert tokens[2] not in (tokens[0], None)
+
+
+LOGIN_FAULTS: list[tuple[Fault, type[PresenceError]]] = [
+    (Answer(503), ServerError),
+    (Answer(502, b"<html>no</html>"), ServerError),
+    (Reset(), ConnectionFailed),
+    (Hang(), Timeout),
+    (Answer(200, b"<html>please log in to this network</html>"), DecodeError),
+    (Answer(200, b"[]"), DecodeError),
+    (Answer(403, b"<html>firewall</html>"), PermissionDenied),
+    (Answer(404), NotFound),
+    (Answer(429, headers={"Retry-After": "9"}), RateLimited),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), LOGIN_FAULTS)
+async def test_a_failed_login_is_the_error_of_the_call_and_the_next_one_logs_in(
+    sandbox: Sandbox, fault: Fault, kind: type[PresenceError]
+) -> None:
+    async with Session(sandbox.grant, server=sandbox.url, attempts=1, timeout=0.2) as session:
+        await session.read_user_presence_status()
+        sandbox.expire_tokens()
+        # Twice: a refresh token that is refused is followed by the JWT.
+        rule = sandbox.faults.add(fault, path=TOKEN, times=2)
+        with pytest.raises(PresenceError) as caught:
+            await session.read_user_presence_status()
+        assert type(caught.value) is kind
+        assert rule.fired >= 1
+        sandbox.faults.clear()
+        await session.read_user_presence_status()
+    assert statuses(sandbox) == [200, 401, 200]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"access_token": 5}', b"[1]"])
+async def test_a_response_without_a_token_is_repeated_like_a_503(
+    sandbox: Sandbox, patient: Session, body: bytes
+) -> None:
+    rule = sandbox.faults.add(Answer(200, body), path=TOKEN, times=3)
+    await patient.read_user_presence_status()
+    assert rule.fired == 3
+    assert [w > 0.9 for w in patient.clock.waits] == [True] * 3
+
+
+async def test_refused_credentials_are_final_and_a_newer_token_in_the_store_wins(
+    sandbox: Sandbox,
+) -> None:
+    store = MemoryTokenStore()
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+        sandbox.expire_tokens()
+        rule = sandbox.faults.add(Answer.error(400, "OAU-250", "No"), path=TOKEN, times=None)
+        for _ in range(3):
+            with pytest.raises(AuthError, match=r"OAU-250.*developer console") as caught:
+                await session.read_user_presence_status()
+            assert caught.value.final
+        assert rule.fired == 2  # The refresh token, and the JWT.
+        sandbox.faults.clear()
+        clock = session.clock
+        other = MemoryTokenStore()
+        async with Session(
+            sandbox.grant, server=sandbox.url, token_store=other, clock=clock
+        ) as another:
+            await another.read_user_presence_status()
+        store._tokens |= other._tokens
+        before = sandbox.counters.token_requests
+        await session.read_user_presence_status()
+        assert sandbox.counters.token_requests == before
+
+
+async def test_nothing_is_sent_with_an_access_token_that_was_refused_or_revoked(
+    sandbox: Sandbox, patient: Session
+) -> None:
+    await patient.read_user_presence_status()
+    token = str(sandbox.requests[-1].token)
+    async with Session(token, server=sandbox.url) as session:
+        await session.read_user_presence_status()
+        await session.revoke()
+        count = len(sandbox.requests)
+        for _ in range(2):
+            with pytest.raises(AuthError, match="revoked") as caught:
+                await session.read_user_presence_status()
+            assert caught.value.final
+        assert len(sandbox.requests) == count
+    sandbox.expire_tokens()
+    async with Session(token, server=sandbox.url) as session:
+        for _ in range(2):
+            with pytest.raises(AuthError, match="OAU-128") as caught:
+                await session.read_user_presence_status()
+            assert caught.value.final
+    assert len(sandbox.requests) == count + 1
+
+
+async def test_short_lived_tokens_are_renewed_at_a_part_of_their_life() -> None:
+    async with Sandbox(limits=PLENTY, token_lifetime=5.0) as sandbox:
+        async with Session(sandbox.grant, server=sandbox.url) as session:
+            for _ in range(10):
+                await session.read_user_presence_status()
+                session.clock.skipped += 4.1
+                sandbox.expire_tokens()
+        assert statuses(sandbox) == [200] * 10
+        assert sandbox.counters.token_requests == 10
+
+
+@pytest.mark.parametrize("expires_in", [0, -1, "0", None, 1e-9])
+async def test_a_token_that_says_it_has_expired_causes_no_loop_of_logins_au10(
+    sandbox: Sandbox, patient: Session, expires_in: object
+) -> None:
+    def change(body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), "expires_in": expires_in}).encode()
+
+    sandbox.faults.add(Change(change), path=TOKEN, times=None)
+    for _ in range(5):
+        await patient.read_user_presence_status()
+    assert sandbox.counters.token_requests == 1
+
+
+@virtual
+async def test_a_token_that_is_due_after_each_wait_for_the_limits_is_sent_once_it_is_new() -> None:
+    async with virtual_sandbox(limits={**PLENTY, "Light": 1}, token_lifetime=1.0) as sandbox:
+        async with virtual_session(sandbox, limits={"Light": 1}) as session:
+            for _ in range(3):
+                await session.read_user_presence_status()
+        assert sandbox.counters.token_requests <= 6
+
+
+async def test_sessions_with_one_login_share_the_token_one_after_the_other_too(
+    sandbox: Sandbox,
+) -> None:
+    clock = SkippingClock()
+    for _ in range(3):
+        one = Session(sandbox.grant, server=sandbox.url, clock=clock)
+        two = Session(sandbox.grant, server=sandbox.url, clock=clock, concurrency=1)
+        async with one, two:
+            await asyncio.gather(*map(many, (one, two), (5, 5)))
+    assert sandbox.counters.token_requests == 1
+    wrong = JwtGrant(sandbox.client_id, "wrong", sandbox.jwt)
+    async with Session(wrong, server=sandbox.url, clock=clock) as session:
+        with pytest.raises(AuthError):
+            await session.read_user_presence_status()
+
+
+async def test_a_session_that_closes_while_it_logs_in_fails_no_other(sandbox: Sandbox) -> None:
+    clock = SkippingClock()
+    rule = sandbox.faults.add(Hang(), path=TOKEN)
+    one = Session(sandbox.grant, server=sandbox.url, clock=clock)
+    async with Session(sandbox.grant, server=sandbox.url, clock=clock) as two:
+        async with one:
+            first = asyncio.create_task(one.read_user_presence_status())
+            await fired(rule)
+            others = [asyncio.create_task(two.read_user_presence_status()) for _ in range(5)]
+            await asyncio.sleep(0)
+        with pytest.raises(UsageError):
+            await first
+        records = await asyncio.gather(*others)
+        assert all(record.extension is not None for record in records)
+    assert rule.fired == 1
+    assert sandbox.counters.logins == 1
 
 
 async def test_a_refused_token_of_ones_own_is_not_tried_again(sandbox: Sandbox) -> None:
@@ -329,22 +565,42 @@ async def test_an_endpoint_that_refuses_every_token_causes_no_login_storm(
 ) -> None:
     sandbox.faults.add(Answer.error(401, "OAU-129", "No"), path="/presence", times=None)
     for _ in range(20):
-        with pytest.raises(AuthError):
+        with pytest.raises(AuthError) as caught:
             await patient.read_user_presence_status()
-    assert sandbox.counters.token_requests == 2
+        assert not caught.value.final
+    # Each wait is half a minute to a minute in the end.
+    assert patient.clock.skipped > 30.0 * (sandbox.counters.token_requests - 10)
+    sent = [r.token for r in sandbox.requests if r.group == "Light"]
+    assert len({*sent}) == len(sent)
 
 
+@pytest.mark.parametrize("max_wait", [None, 100.5, 99.0])
 async def test_what_the_token_endpoint_asks_for_holds_for_the_next_calls(
-    sandbox: Sandbox,
+    sandbox: Sandbox, max_wait: float | None
 ) -> None:
-    async with Session(sandbox.grant, server=sandbox.url, attempts=1) as session:
+    async with Session(sandbox.grant, server=sandbox.url, attempts=1, max_wait=max_wait) as session:
         rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "100"}), path=TOKEN)
-        for _ in range(3):
-            with pytest.raises(ServerError):
-                await session.read_user_presence_status()
-        assert rule.fired == sandbox.counters.token_requests == 1
-        session.clock.skipped += 100.0
+        with pytest.raises(ServerError):
+            await session.read_user_presence_status()
+        if max_wait == 99.0:
+            for _ in range(3):
+                with pytest.raises(ServerError) as caught:
+                    await session.read_user_presence_status()
+                assert 99.0 < (caught.value.retry_after or 0.0) < 101.1
+            assert rule.fired == sandbox.counters.token_requests == 1
+            session.clock.skipped += 101.0
         await session.read_user_presence_status()
+        assert session.clock.skipped > 99.0
+        assert (rule.fired, sandbox.counters.token_requests) == (1, 2)
+
+
+async def test_no_call_waits_for_years_for_a_login(sandbox: Sandbox, session: Session) -> None:
+    rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "99999999"}), path=TOKEN)
+    for _ in range(2):
+        with pytest.raises(ServerError) as caught:
+            await session.read_user_presence_status()
+        assert (caught.value.retry_after or 0.0) > 1e7
+    assert rule.fired == 1
 
 
 async def test_revoking_with_a_shared_store_ends_the_login_that_is_in_it(sandbox: Sandbox) -> None:

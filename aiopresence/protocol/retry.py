@@ -33,7 +33,9 @@ _UNREGISTERED = 512
 _ONCE = frozenset({408, 425})
 
 
-def decide(error: PresenceError, attempt: int, *, write: bool, chance: float) -> float | None:
+def decide(
+    error: PresenceError, attempt: int, *, write: bool, chance: float, login: bool = False
+) -> float | None:
     """Give the seconds to wait before the next attempt, or None to give up.
 
     Args:
@@ -41,9 +43,12 @@ def decide(error: PresenceError, attempt: int, *, write: bool, chance: float) ->
         attempt: how many there have been, this one included.
         write: whether the request changes something; then it is repeated only when this one
             cannot have been applied.
+        login: whether the request asks for a token: a response without one is a failure like a
+            503, of something in front of the server.
         chance: a random number from 0 to 1, so that those who failed together come back apart.
     """
     repeatable = _not_applied(error) if write else _may_pass(error, attempt)
+    repeatable = repeatable or (login and isinstance(error, DecodeError))
     if not repeatable:
         return None
     if isinstance(error, RateLimited) and error.error_code != DUPLICATE_REQUEST:

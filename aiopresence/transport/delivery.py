@@ -10,6 +10,7 @@ from yarl import URL
 
 from ..errors import (
     ApiError,
+    AuthError,
     ConnectionFailed,
     DecodeError,
     PresenceError,
@@ -19,7 +20,7 @@ from ..errors import (
 from ..grants import AccessToken, Grant
 from ..protocol import oauth, retry
 from ..protocol.batch import MAX_IDS
-from ..protocol.wire import Request, Response, follow, refusal
+from ..protocol.wire import LOGIN_PATH, Request, Response, follow, refusal
 from ..secret import Secret
 from . import shared_login
 from .clock import Clock
@@ -28,7 +29,7 @@ from .http import Http
 from .shared_login import SharedLogin
 from .stats import Stats
 from .store import TokenStore
-from .tokens import Tokens
+from .tokens import LoginSender, TokenManager
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What the token endpoint may answer without anything being wrong with the way to it.
 _LOGIN_ANSWERS = frozenset({200, 400, 401, 403})
+_CREDENTIAL_PATHS = frozenset({LOGIN_PATH, oauth.REVOKE_PATH})
 
 
 class _LoginError(Exception):
@@ -51,7 +53,7 @@ class Delivery:
 
     Args:
         grant: what to log in with.
-        store: where tokens are kept.
+        store: where tokens are kept; None for memory, shared by the sessions of the login.
         http: the wire.
         gate: what holds requests back.
         attempts: how often a request may be sent at most, the first time included.
@@ -62,17 +64,18 @@ class Delivery:
     def __init__(
         self,
         grant: AccessToken | Grant,
-        store: TokenStore,
+        store: TokenStore | None,
         http: Http,
         gate: Gate,
         attempts: int,
         clock: Clock,
         stats: Stats,
     ) -> None:
-        key = "" if isinstance(grant, AccessToken) else oauth.store_key(http.server, grant)
         self._grant = grant
+        self._store = store
         self._login: SharedLogin | None = None
-        self._tokens = Tokens(grant, key, store, self._log_in, clock)
+        self._tokens: TokenManager
+        self._sender: LoginSender
         self._http = http
         self._gate = gate
         self._attempts = attempts
@@ -133,23 +136,34 @@ class Delivery:
         Raises:
             PresenceError: the login fails.
         """
-        await self._tokens.replace(await self._tokens.get())
+        token = await self._tokens.get(self._sender)
+        if self._tokens.is_renewable:
+            self._tokens.reject(token, AuthError(401, message="it opens no WebSocket"))
+            await self._tokens.get(self._sender)
 
     async def open(self) -> None:
         """Open the way to the server."""
         self._login = shared_login.enter(self._http.server, self._grant, self._clock)
+        self._tokens = self._login.enter_tokens(
+            self._http.server, self._grant, self._store, self._clock
+        )
         self._gate.open(self._login.limits)
+        self._sender = LoginSender(
+            self._log_in, self._attempts, self._gate.max_wait, self._gate.closed
+        )
         await self._http.open()
 
     async def close(self) -> None:
         """Refuse whatever waits, and close the way to the server."""
         self._gate.close()
+        login, self._login = self._login, None
         try:
-            await self._tokens.close()
+            if login is not None:
+                await self._tokens.close(self._sender)
             await self._http.close()
         finally:
-            if self._login is not None:
-                login, self._login = self._login, None
+            if login is not None:
+                login.leave_tokens(self._tokens)
                 shared_login.leave(login, self._clock)
 
     async def again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
@@ -184,7 +198,7 @@ class Delivery:
             try:
                 return await send(request)
             except PresenceError as error:
-                wait = self._wait(error, attempt, write=request.is_write)
+                wait = self._wait(error, attempt, write=request.is_write, login=request.is_login)
                 # A wait for the gate costs nobody anything; other repetitions are rationed.
                 if wait is None or not (isinstance(error, RateLimited) or self._budget.spend()):
                     raise
@@ -196,11 +210,13 @@ class Delivery:
         # Whoever is to try again finds out at once when the session is closed.
         await self._clock.wait(self._gate.closed, seconds)
 
-    def _wait(self, error: PresenceError, attempt: int, *, write: bool = False) -> float | None:
+    def _wait(
+        self, error: PresenceError, attempt: int, *, write: bool = False, login: bool = False
+    ) -> float | None:
         if attempt >= self._attempts:
             return None
         chance = random.random()  # noqa: S311 - spreads repetitions, protects nothing
-        wait = retry.decide(error, attempt, write=write, chance=chance)
+        wait = retry.decide(error, attempt, write=write, login=login, chance=chance)
         longest = retry.LONGEST_WAIT if self._gate.max_wait is None else self._gate.max_wait
         return None if wait is not None and wait > longest else wait
 
@@ -211,25 +227,39 @@ class Delivery:
             if response.status not in REDIRECTS or location is None:
                 if 200 <= response.status < 300:
                     return response
-                raise refusal(response)
+                is_login = request.path in _CREDENTIAL_PATHS
+                raise oauth.token_refusal(response) if is_login else refusal(response)
             if request.is_write:
                 raise ApiError(response.status, message="redirects of writes are not followed")
             request = follow(request, self._http.server, location, "Location")
         raise DecodeError(f"more than {MAX_REDIRECTS} redirects", "Location")
 
     async def _with_token(self, request: Request[Any]) -> Response:
-        token, response = await self._once(request)
-        if response.status == 401 and await _login(self._tokens.replace(token)):
-            _, response = await self._once(request)
-        return response
+        """Send a request with a token, and with newer ones while those sent are rejected."""
+        for _ in range(max(2, self._attempts)):
+            token, response = await self._once(request)
+            # At these paths a 401 is about the credentials in the form, not about the token.
+            if response.status != 401 or request.path in _CREDENTIAL_PATHS:
+                return response
+            error = refusal(response)
+            if not self._tokens.reject(token, error):
+                break
+        if isinstance(error, AuthError):
+            error.final = not self._tokens.is_renewable
+        raise error
 
     async def _once(self, request: Request[Any]) -> tuple[str, Response]:
+        """Send a request once; return the token it was sent with, too."""
+        self._http.check_open()
+        due = False
         while True:
-            token = await _login(self._gate.login(self._tokens.get()))
+            token = await _login(self._gate.login(self._tokens.get(self._sender)))
             passage = await self._gate.enter(request)
-            if self._tokens.is_latest(token):
+            if self._tokens.is_latest(token, due=due):
                 return token, await self._wire(request, Secret(f"Bearer {token}"), passage)
-            passage.unsent()  # It was renewed, or became due, while the gate was shut.
+            passage.unsent()  # It was replaced, or became due, while the gate was shut.
+            # A token may live for less than a wait: the next one is good enough when it is due.
+            due = True
 
     async def _log_in(self, request: Request[Any]) -> Response:
         return await self._repeat(request, self._log_in_once)
@@ -238,6 +268,9 @@ class Delivery:
         response = await self._wire(request, None, await self._gate.enter(request))
         if response.status not in _LOGIN_ANSWERS:
             raise oauth.token_refusal(response)
+        if response.status == 200:
+            # What is no token is the failure of something in front of the server.
+            oauth.read_token(response, self._clock.now())
         return response
 
     async def _wire(

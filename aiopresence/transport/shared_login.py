@@ -1,18 +1,23 @@
 """What the sessions of one login on one event loop share.
 
 RingCentral counts requests per user and app, so sessions with the same server and login share one
-rate limiter: each on its own would exceed the limits together. Event loops never share anything.
+rate limiter: each on its own would exceed the limits together. They share the token, too, because
+RingCentral ends the oldest of more than five logins. Event loops never share anything.
 """
 
 import asyncio
 import hashlib
+from collections import Counter
 from typing import Any
 
 import attrs
 
 from ..grants import AccessToken, Grant
+from ..protocol import oauth
 from .clock import Clock
 from .shared_limits import SharedLimits
+from .store import MemoryTokenStore, TokenStore
+from .tokens import TokenManager
 
 # The state is kept for sessions that are opened one after the other: seconds since the last one
 # closed, and for how many logins. Guesses: longer than any usual penalty.
@@ -33,6 +38,33 @@ class SharedLogin:
     limits: SharedLimits = attrs.field(factory=SharedLimits)
     sessions: int = 0
     left_at: float = 0.0
+    # Who shares a login need not share a token store: by its id; 0 is that of those without.
+    _tokens: dict[int, TokenManager] = attrs.field(factory=dict, repr=False)
+    _users: Counter[TokenManager] = attrs.field(factory=Counter, repr=False)
+
+    def enter_tokens(
+        self, server: str, grant: AccessToken | Grant, store: TokenStore | None, clock: Clock
+    ) -> TokenManager:
+        """Return the tokens of the login in a store. To be ended with `leave_tokens`."""
+        name = 0 if store is None else id(store)
+        if name not in self._tokens:
+            key = "" if isinstance(grant, AccessToken) else oauth.store_key(server, grant)
+            kept_in = MemoryTokenStore() if store is None else store
+            self._tokens[name] = TokenManager(grant, key, kept_in, clock)
+        self._users[self._tokens[name]] += 1
+        return self._tokens[name]
+
+    def leave_tokens(self, tokens: TokenManager) -> None:
+        """End the use of tokens by one session. Those in memory are kept for the next one."""
+        self._users[tokens] -= 1
+        if self._users[tokens]:
+            return
+        del self._users[tokens]
+        kept = self._tokens.get(0)
+        if tokens is kept and tokens.is_renewable:
+            tokens.try_again()
+        else:
+            self._tokens = {n: each for n, each in self._tokens.items() if each is not tokens}
 
 
 # A clock of its own has a time of its own, so its state is of no use to others.
