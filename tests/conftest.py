@@ -1,3 +1,4 @@
+import signal
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,11 @@ from hypothesis import settings
 
 from aiopresence import PresenceSession
 from aiopresence.sandbox import GatewayPlan, Sandbox
+
+# A shell starts background jobs with these ignored, and programs started by tests would inherit it.
+for _signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
 
 # The same few examples on every run, so that what breaks was broken by the change. For a wide
 # search: pytest --hypothesis-profile=thorough
