@@ -112,6 +112,21 @@ async def test_max_wait_bounds_the_wait_for_a_login_that_waits_for_the_group_aut
         assert loop.time() - started > 55.0
 
 
+@virtual
+async def test_the_max_wait_of_the_session_that_logs_in_is_not_that_of_the_others() -> None:
+    async with (
+        virtual_sandbox(5, limits={**PLENTY, "Auth": 1}, latency=0.1) as sandbox,
+        virtual_session(sandbox, max_wait=5.0) as hasty,
+        virtual_session(sandbox) as patient,
+    ):
+        sandbox.consume("Auth", 1)
+        login = asyncio.create_task(hasty.read_user_presence_status())
+        await asyncio.sleep(0.01)
+        assert (await patient.read_user_presence_status()).extension is not None
+        with pytest.raises(RateLimited):
+            await login
+
+
 @pytest.mark.parametrize("steps", range(0, 60, 3))
 async def test_cancelling_a_call_at_any_moment_leaves_nothing_behind_in_what_is_shared(
     steps: int,

@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from ..errors import ApiError, AuthError, PresenceError, UsageError
+from ..errors import ApiError, AuthError, PresenceError, RateLimited, UsageError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from ..protocol.wire import Request, Response
@@ -249,10 +249,12 @@ class TokenManager:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-            except PresenceError:
-                if renewal.sender is sender or not renewal.sender.closed.is_set():
+            except PresenceError as error:
+                # It concerns the other session only: it was closed, or has a shorter max_wait.
+                not_sent = isinstance(error, RateLimited) and not error.sent
+                if renewal.sender is sender or not (renewal.sender.closed.is_set() or not_sent):
                     raise
-            # The session that logged in was closed. The others go on through their own.
+            # The session that logged in gave up. The others go on through their own.
             sender.check_open()
 
     def _start(self, sender: LoginSender) -> _Renewal:
