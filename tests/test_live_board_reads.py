@@ -202,6 +202,36 @@ class TestWaitFor:
                 await board.wait_for(who, lambda _: 1 / 0 > 0)
             assert board.is_live
 
+    @pytest.mark.parametrize("error", [StopIteration, asyncio.CancelledError])
+    def test_an_error_that_means_something_to_asyncio_does_not_end_the_board(
+        self, error: type[BaseException]
+    ) -> None:
+        @virtual
+        async def story() -> None:
+            async with (
+                virtual_sandbox(5) as sandbox,
+                virtual_session(sandbox) as session,
+                session.board() as board,
+            ):
+                await board.wait_ready()
+                who, states = sandbox.user_ids[1], list[GetPresenceInfo]()
+
+                def fail_later(state: GetPresenceInfo) -> bool:
+                    states.append(state)
+                    if len(states) > 1:
+                        raise error
+                    return False
+
+                waiting = asyncio.create_task(board.wait_for(who, fail_later))
+                await asyncio.sleep(0)
+                sandbox.set_presence(who, user_status="Busy")
+                [raised] = await asyncio.gather(waiting, return_exceptions=True)
+                assert type(raised) in (RuntimeError, asyncio.CancelledError)
+                assert board.is_live
+                assert board[who].user_status == "Busy"
+
+        story()
+
     @virtual
     async def test_who_is_cancelled_leaves_nothing_behind(self) -> None:
         async with (

@@ -165,3 +165,65 @@ def test_a_board_without_details_takes_events_about_the_phone_as_they_are() -> N
     apply(board, told("1", 1, telephonyStatus="Ringing"))
     assert board.records["1"] == record("1", telephonyStatus="Ringing")
     assert board.is_settled
+
+
+BUSY = "CallConnected"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"aggregatedTelephonyStatus": BUSY},
+        {"telephonyStatus": "NoCall", "aggregatedTelephonyStatus": BUSY},
+        {"totalActiveCalls": 0, "aggregatedTelephonyStatus": BUSY},
+        {"activeCalls": [], "aggregatedTelephonyStatus": BUSY},
+        {"activeCalls": [], "telephonyStatus": "NoCall", "totalActiveCalls": 1},
+        {"activeCalls": [A], "totalActiveCalls": 0},
+    ],
+)
+def test_an_event_that_contradicts_itself_has_the_calls_read_again(said: dict[str, Any]) -> None:
+    board = board_with()
+    apply(board, told("1", 1, **said))
+    assert board.is_stale("1")
+
+
+def test_a_number_of_none_leaves_no_call() -> None:
+    board = board_with(A)
+    apply(board, told("1", 1, activeCalls=[], totalActiveCalls=0))
+    assert listed(board) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "calls"),
+    [
+        ({"telephonyStatus": BUSY}, [A]),
+        ({"aggregatedTelephonyStatus": BUSY}, [A]),
+        ({"totalActiveCalls": 1}, [A]),
+        ({"activeCalls": [], "telephonyStatus": BUSY}, []),
+        ({"activeCalls": [call("other")], "telephonyStatus": BUSY}, [call("other")]),
+        ({"activeCalls": [A], "telephonyStatus": "NoCall"}, [A]),
+    ],
+)
+def test_an_event_during_the_first_read_hides_no_call_for_good(
+    said: dict[str, Any], calls: list[dict[str, Any]]
+) -> None:
+    board = Board(None, detailed=True)
+    reading = board.begin()
+    apply(board, told("1", 1, **said))
+    put(board, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[A]))
+    board.end(reading, complete=True)
+    assert listed(board) == [(each["id"], each["telephonyStatus"]) for each in calls]
+    assert board.is_stale("1")
+
+
+@pytest.mark.parametrize("before", [[], [A]])
+@pytest.mark.parametrize("said", [{"aggregatedTelephonyStatus": BUSY}, {"totalActiveCalls": 1}])
+def test_an_event_without_a_list_during_a_read_leaves_the_calls_that_were_read(
+    before: list[dict[str, Any]], said: dict[str, Any]
+) -> None:
+    board = board_with(*before)
+    reading = board.begin(["1"])
+    apply(board, told("1", 1, **said))
+    put(board, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[call("new")]))
+    board.end(reading, complete=True)
+    assert listed(board) == [("new", BUSY)]

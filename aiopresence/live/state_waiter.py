@@ -29,7 +29,12 @@ class StateWaiter:
         try:
             if self._predicate(state):
                 self.found.set_result(state)
-        except Exception as error:
+        except StopIteration as error:
+            # As from a coroutine; no future takes it. It comes from `next` in a predicate.
+            failure = RuntimeError("the predicate raised StopIteration")
+            failure.__cause__ = error
+            self.found.set_exception(failure)
+        except (Exception, asyncio.CancelledError) as error:
             self.found.set_exception(error)
 
     def put(self, change: PresenceChange) -> None:

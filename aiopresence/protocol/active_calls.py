@@ -28,32 +28,34 @@ _NO_CALL = TelephonyStatus.NO_CALL
 
 
 def after_event(known: Calls | None, body: PresenceEventBody) -> tuple[Calls | None, bool]:
-    """Return the calls after an event with calls, and whether they have to be read again.
+    """Return the calls after an event, and whether they have to be read again.
+
+    The calls are None when the event does not say which there are.
 
     Args:
         known: the calls before it; None when nothing is known.
         body: the event.
     """
-    is_idle = _status(body) == _NO_CALL
-    live = _live(known or ())
+    statuses = (body.telephony_status, body.aggregated_telephony_status)
+    is_busy = any(status not in (None, _NO_CALL) for status in statuses)
     total = body.total_active_calls
+    is_idle = _status(body) == _NO_CALL or total == 0
+    live = _live(known or ())
     if body.active_calls is None:
         if is_idle:
-            return (), bool(total)
-        if total == 0:
-            return (), body.telephony_status is not None
-        doubtful = body.telephony_status is not None or (total or 0) > len(live)
-        return known, doubtful
+            return (), is_busy or bool(total)
+        return None, is_busy or (total or 0) > len(live)
     listed = body.active_calls
     keys = {_key(call) for call in listed}
     missing = tuple(call for call in live if _key(call) not in keys)
-    if is_idle:
-        return listed, bool(missing or _live(listed))
-    calls = (*listed, *missing)
-    hidden = len(_live(calls)) < (total or 0) or (
-        body.telephony_status is not None and not _live(calls)
-    )
-    return calls, bool(missing) or hidden
+    calls = listed if is_idle else (*listed, *missing)
+    shown = _live(calls)
+    # Of an idle phone, calls that have ended may be counted.
+    counted = len(calls) if is_idle else len(shown)
+    # Statuses, list and number say different things: an idle phone with a live call, or a busy one
+    # without.
+    contradicts = (is_idle and (shown or is_busy)) or (is_busy and not shown)
+    return calls, bool(missing or contradicts) or (total or 0) > counted
 
 
 def total_after_event(
@@ -101,6 +103,16 @@ def _live(calls: Iterable[ActiveCallInfo]) -> Calls:
 
 def _key(call: ActiveCallInfo) -> object:
     return call.id or (call.telephony_session_id, call.party_id, call.session_id)
+
+
+def is_doubtful(read: GetPresenceInfo, merged: GetPresenceInfo) -> bool:
+    """Return whether calls may be hidden or have ended after events during a read were merged.
+
+    Whether the read is newer than the events is not known. Not doubtful: both have the same calls.
+    """
+    calls = merged.active_calls or ()
+    hidden = (merged.total_active_calls or 0) > max(len(calls), read.total_active_calls or 0)
+    return hidden or not _same(read.active_calls or (), calls)
 
 
 def _same(some: Calls, others: Calls) -> bool:

@@ -68,14 +68,18 @@ class Reading:
         open: the ids whose answers have not come.
         later: by id, what events have told since it began.
         later_at: by id, the time of the last of these events, if it had one.
+        unsure: the ids whose calls have to be read again because of these events.
     """
 
     whole: bool
     open: set[str]
     later: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     later_at: dict[str, datetime] = attrs.field(factory=dict)
+    unsure: set[str] = attrs.field(factory=set)
 
-    def keep(self, id_: str, told: Mapping[str, Any], at: datetime | None) -> bool:
+    def keep(
+        self, id_: str, told: Mapping[str, Any], at: datetime | None, *, is_unsure: bool
+    ) -> bool:
         """Keep what an event says until the read has its result; False if there is no room."""
         if not (self.whole or id_ in self.open):
             return True
@@ -84,6 +88,8 @@ class Reading:
         self.later.setdefault(id_, {}).update(told)
         if at is not None:
             self.later_at[id_] = at
+        if is_unsure:
+            self.unsure.add(id_)
         return True
 
 
@@ -239,7 +245,11 @@ class Board:
             return record
         later_at, read_at = reading.later_at.get(id_), self._clock.server_time(time)
         if later_at is None or read_at is None or later_at >= read_at - _IN_FLIGHT:
-            return attrs.evolve(record, **later)
+            merged = attrs.evolve(record, **later)
+            unsure = id_ in reading.unsure or active_calls.is_doubtful(record, merged)
+            if self._detailed and unsure:
+                self.doubt([id_])
+            return merged
         self._check_against(id_, record, later)
         return record
 
@@ -314,15 +324,15 @@ class Board:
         self, id_: str, event: PresenceEvent, body: PresenceEventBody, time: datetime
     ) -> Iterator[PresenceChange]:
         known = self.records.get(id_)
-        told = self._changed_fields(id_, known, body)
+        told, is_unsure = self._changed_fields(id_, known, body)
         if known is not None and self._is_older_than_read(id_, event, body):
             self._check_against(id_, known, told)
             return
         kept = True
         for reading in self._readings:
-            kept = reading.keep(id_, told, event.timestamp) and kept
+            kept = reading.keep(id_, told, event.timestamp, is_unsure=is_unsure) and kept
         if known is not None:
-            if not kept:
+            if is_unsure or not kept:
                 self.doubt([id_])
             new, source = attrs.evolve(known, **told), ChangeSource.EVENT
             yield from self._change(id_, new, source, event.timestamp or time)
@@ -335,18 +345,19 @@ class Board:
 
     def _changed_fields(
         self, id_: str, known: GetPresenceInfo | None, body: PresenceEventBody
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], bool]:
+        """Return what an event says of a record, and whether its calls have to be read again."""
         told = {name: value for name in _SHARED if (value := getattr(body, name)) is not None}
         if known is not None and "telephony_status" in told:
             _aggregate(known, told)
         if not self._detailed or told.keys().isdisjoint(_CALLS):
-            return told
-        before = self._known_calls(id_, known)
-        calls, is_open = active_calls.after_event(before, body)
-        if is_open and known is not None:
-            self.doubt([id_])
-        total = active_calls.total_after_event(known, calls, body.total_active_calls)
-        return {**told, "active_calls": calls, "total_active_calls": total}
+            return told, False
+        calls, is_unsure = active_calls.after_event(self._known_calls(id_, known), body)
+        if calls is not None:
+            told["active_calls"] = calls
+            total = active_calls.total_after_event(known, calls, body.total_active_calls)
+            told |= {} if total is None else {"total_active_calls": total}
+        return told, is_unsure
 
     def _known_calls(
         self, id_: str, known: GetPresenceInfo | None
