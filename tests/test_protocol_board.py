@@ -23,7 +23,8 @@ from aiopresence import (
     filters,
 )
 from aiopresence.protocol import convert, events
-from aiopresence.protocol.board import Board, Reading
+from aiopresence.protocol.board import Board
+from aiopresence.protocol.board_read import Reading
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ACCOUNT = filters.account_presence(account_id=5)
@@ -540,6 +541,16 @@ class TestEventsOlderThanTheRead:
     def test_it_reverts_nothing_and_is_read_again(self, skew: float) -> None:
         board = self.read_at_ten(skew)
         assert self.hear(board, "1", 1, 12.0, 8.0 + skew, userStatus="Available") == []
+        assert board.records["1"].user_status == "Busy"
+        assert [*board.doubtful] == ["1"]
+
+    def test_it_reverts_nothing_even_if_it_is_the_first_event_of_all(self, skew: float) -> None:
+        board = Board(None)
+        board.observe_time(later(skew), later(0.1))
+        reading = board.begin()
+        [*board.put(reading, "1", record("1", userStatus="Busy"), ChangeSource.ACCOUNT, later(1))]
+        board.end(reading, complete=True)
+        assert self.hear(board, "1", 1, 12.0, skew - 30, userStatus="Available") == []
         assert board.records["1"].user_status == "Busy"
         assert [*board.doubtful] == ["1"]
 

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings, strategies as st
 from aiopresence import GetPresenceInfo, PresenceEvent, ResyncReason
 from aiopresence.models import ChangeSource
 from aiopresence.protocol import convert
-from aiopresence.protocol.board import Board, Reading
+from aiopresence.protocol.board import Board
+from aiopresence.protocol.board_read import Reading
 from aiopresence.protocol.gateway import Gateway, Subscribed
 from aiopresence.protocol.recovery import Gap
 

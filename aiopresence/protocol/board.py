@@ -7,7 +7,7 @@
   later one did not, and `sequence` is hardly documented, so the extension becomes stale.
 - An event older than the last read of its extension is not merged either: the read has what it
   says, unless it changed again. If the two differ, the extension becomes stale. Times are compared
-  by the server's clock, which `ServerClock` derives from the events themselves.
+  by the server's clock, which `ServerClock` derives from the events and connections.
 - A rejection removes an extension only if it is about this extension: its own part of a batch, or
   a request for it alone.
 - An event for an id that has no record, for whatever reason, makes it an unknown id, to be read in
@@ -33,6 +33,7 @@ from ..models import (
 )
 from ..models.inputs import as_id, is_id
 from . import active_calls, events
+from .board_read import Reading
 from .server_clock import ServerClock
 
 # The fields of an event that a record has too.
@@ -51,46 +52,12 @@ _NO_CALL = TelephonyStatus.NO_CALL
 # change that. Other 4xx pass, such as 408 and 429.
 _REJECTED = frozenset({400, 403, 404, 410})
 # Of an account, what somebody invents must not fill the memory.
-MAX_STRANGERS, MAX_LATER = 1000, 100_000
+MAX_STRANGERS = 1000
 # An event that is older than a read by more than this is older, even if it arrived while the read
 # was in progress: responses do not take longer to arrive, or the extension is read again. A guess.
 _IN_FLIGHT = timedelta(seconds=2)
 # How long the time of a read is remembered. Events are replayed for some three minutes.
 _REMEMBERED = timedelta(minutes=10)
-
-
-@attrs.define(eq=False)
-class Reading:
-    """A read under way.
-
-    Attributes:
-        whole: whether all extensions of the account are read.
-        open: the ids whose answers have not come.
-        later: by id, what events have told since it began.
-        later_at: by id, the time of the last of these events, if it had one.
-        unsure: the ids whose calls have to be read again because of these events.
-    """
-
-    whole: bool
-    open: set[str]
-    later: dict[str, dict[str, Any]] = attrs.field(factory=dict)
-    later_at: dict[str, datetime] = attrs.field(factory=dict)
-    unsure: set[str] = attrs.field(factory=set)
-
-    def keep(
-        self, id_: str, told: Mapping[str, Any], at: datetime | None, *, is_unsure: bool
-    ) -> bool:
-        """Keep what an event says until the read has its result; False if there is no room."""
-        if not (self.whole or id_ in self.open):
-            return True
-        if id_ not in self.later and len(self.later) >= MAX_LATER:
-            return False
-        self.later.setdefault(id_, {}).update(told)
-        if at is not None:
-            self.later_at[id_] = at
-        if is_unsure:
-            self.unsure.add(id_)
-        return True
 
 
 class Board:
@@ -277,6 +244,10 @@ class Board:
         else:
             self.failed.update(dict.fromkeys(sorted(reading.open)))
 
+    def observe_time(self, server_time: datetime, time: datetime) -> None:
+        """Record that it was a time by the server's clock, or a little later, at a time of ours."""
+        self._clock.observe(server_time, time)
+
     def apply(self, event: PresenceEvent, time: datetime) -> Iterator[PresenceChange]:
         """Merge an event; yield the change that it makes, if any.
 
@@ -286,7 +257,7 @@ class Board:
         """
         body = event.body
         if event.timestamp is not None:
-            self._clock.observe(event.timestamp, time)
+            self.observe_time(event.timestamp, time)
         if isinstance(body, PresenceEventBody) and body.extension_id is not None:
             if self.includes(body.extension_id) and self._is_in_order(event, body):
                 yield from self._merge(body.extension_id, event, body, time)

@@ -18,6 +18,7 @@ Source: RingCentral guide, "WebSockets". Times are monotonic seconds, given by t
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from math import inf
 from typing import Any
 
@@ -58,9 +59,15 @@ MAX_REMARKS = 100
 
 @attrs.frozen
 class Subscribed:
-    """The subscription was made, for the first time or anew; its notifications come from here."""
+    """The subscription was made, for the first time or anew; its notifications come from here.
+
+    Attributes:
+        info: the subscription.
+        connected_at: when its connection was made, by the gateway's clock; None when not known.
+    """
 
     info: SubscriptionInfo
+    connected_at: datetime | None = None
 
 
 Happening = PresenceEvent | Gap | Subscribed
@@ -321,7 +328,7 @@ class Gateway:
         self._has_subscription = True
         self._subscribed_at = now
         gap = self._recovery.report(now, ResyncReason.CONNECTION_LOST) if again else []
-        return [Subscribed(self.subscription), *gap]
+        return [Subscribed(self.subscription, self._terms.creation_time), *gap]
 
     def _check(self, body: Any) -> SubscriptionInfo:
         info = SubscriptionInfo(**event_details.readable(body, SubscriptionInfo))
