@@ -336,6 +336,16 @@ def test_a_part_of_status_400_or_more_is_that_error_whatever_its_body(
         assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "NotFound", "ok"]
 
 
+@pytest.mark.parametrize("other", ["103", "999"])
+def test_an_error_is_of_the_id_its_envelope_names_even_with_the_record_of_another(
+    other: str,
+) -> None:
+    items = [ok("101"), Item("102", 404, record(other), "/extension/102/presence"), ok("103")]
+    for body in (multipart(items), array(items)):
+        content_type = None if body.startswith(b"--") else JSON_FORM
+        assert kinds(read(body, content_type=content_type)) == ["ok", "NotFound", "ok"]
+
+
 @pytest.mark.parametrize(
     "text", [b"", b"Not found", b"<html></html>", b"\xff\xfe", b"{", b"[" * 9999]
 )

@@ -90,13 +90,14 @@ def _matched(
 ) -> list[tuple[str, Answer]]:
     """Say which answer is for which id.
 
-    A record's own id decides, then the id its envelope names. Position decides only when there
-    are as many answers as ids and none of them says that it is out of place.
+    A record's own id decides, then the id its envelope names; of an error only that, whatever its
+    body is. Position decides only when there are as many answers as ids and none of them says that
+    it is out of place.
     """
     if ids == ("~",):
         # Whatever id the caller turns out to have.
         return [("~", answer) for answer in received if complete]
-    proven = [answer.own_id or answer.claim for answer in received]
+    proven = [(None if a.is_error else a.own_id) or a.claim for a in received]
     in_order = complete and all(p in (None, i) for p, i in zip(proven, ids, strict=True))
     names = ids if in_order else proven
     if strangers := sum(name is not None and name not in ids for name in names):
@@ -110,7 +111,7 @@ def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Ou
     An error body under another status is a contradiction.
     """
     status, body = answer.status, answer.body
-    if status is not None and status >= 400:
+    if status is not None and answer.is_error:
         return Outcome(id_, status, error=refusal_of(response, body, status=status))
     if isinstance(body, DecodeError):
         return Outcome(id_, status or None, error=body)

@@ -38,6 +38,11 @@ class Answer:
     body: Any
 
     @property
+    def is_error(self) -> bool:
+        """Whether its status makes it an error, whatever its body is."""
+        return self.status is not None and self.status >= 400
+
+    @property
     def own_id(self) -> str | None:
         """The id that the record itself says it is about, or None when it does not say."""
         own = _id(_own_id(self.body))
