@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from aiopresence import FileTokenStore, MemoryTokenStore, TokenStore, UsageError
 
@@ -68,6 +69,47 @@ async def test_who_is_cancelled_while_waiting_leaves_the_lock_usable(store: Toke
         await asyncio.gather(waiter, return_exceptions=True)
         assert waiter.cancelled()
     await take()
+
+
+async def test_no_lock_file_is_left_behind(path: Path) -> None:
+    store = FileTokenStore(path)
+    Path(f"{path}.key.lock").touch()  # As a killed process leaves it.
+    async with store.lock("key"):
+        await store.save("a", ONE)
+        assert len([*path.parent.iterdir()]) == 2
+    assert [*path.parent.iterdir()] == [path]
+
+
+async def test_many_wait_for_a_lock_whose_file_is_deleted_each_time(path: Path) -> None:
+    inside = 0
+
+    async def enter() -> None:
+        nonlocal inside
+        async with FileTokenStore(path).lock("key"):
+            inside += 1
+            assert inside == 1
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(enter() for _ in range(20)))
+
+
+@pytest.mark.parametrize("name", ["key", "write"])
+async def test_a_lock_that_is_held_too_long_is_an_error_that_names_it(
+    path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiopresence.transport.store.LOGIN_WAIT", 0.01)
+    monkeypatch.setattr("aiopresence.transport.store.WRITE_WAIT", 0.01)
+    store, lock = FileTokenStore(path), Path(f"{path}.{name}.lock")
+    with FileLock(lock):
+        use = store.save("key", ONE) if name == "write" else store.lock("key").__aenter__()
+        with pytest.raises(OSError, match="another process has held") as caught:
+            await use
+        assert caught.value.filename == str(lock)
+        assert type(caught.value) is OSError
+    await store.save("key", ONE)
+    async with store.lock("key"):
+        assert await store.load("key") == ONE
 
 
 async def test_the_file_is_the_owners_alone(path: Path) -> None:

@@ -1,17 +1,23 @@
 """Where tokens are kept between requests, and between processes."""
 
 import asyncio
+import errno
 import json
 import logging
 import os
 import tempfile
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import UsageError
 
 _log = logging.getLogger("aiopresence")
+
+# Seconds to wait for another process to log in, rate limits and retries included, and to write the
+# file. Guesses: whoever takes longer is stopped, or hangs.
+LOGIN_WAIT, WRITE_WAIT = 120.0, 10.0
 
 
 class TokenStore(Protocol):
@@ -61,19 +67,20 @@ class FileTokenStore:
     killed leaves the old one or the new one. Several apps and users can share it.
 
     Args:
-        path: the file; its directory is made if need be. Lock files are kept beside it.
+        path: the file; its directory is made if need be. Lock files are beside it while in use.
 
     Raises, when it is used:
         UsageError: others than the owner may read or write the file.
-        OSError: it cannot be read or written.
+        OSError: it cannot be read or written, or another process holds a lock file for too long.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # Brought in here because most sessions keep their tokens in memory, and it takes long.
-        from filelock import AsyncFileLock
+        from filelock import AsyncFileLock, Timeout
 
         self._path = Path(path)
         self._new_lock = AsyncFileLock
+        self._lock_timeout = Timeout
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self._path)!r})"
@@ -85,15 +92,30 @@ class FileTokenStore:
 
     async def save(self, key: str, token: dict[str, Any] | None) -> None:
         """Keep a token under a key, in place of the last one; None forgets that."""
-        async with self._lock("write"):
+        async with self._lock("write", WRITE_WAIT):
             await asyncio.to_thread(self._change, key, token)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
         """Keep other processes from renewing the same token meanwhile."""
-        return self._lock(key[:8])
+        return self._lock(key[:8], LOGIN_WAIT)
 
-    def _lock(self, name: str) -> AbstractAsyncContextManager[Any]:
-        return self._new_lock(f"{self._path}.{name}.lock", mode=0o600)
+    @asynccontextmanager
+    async def _lock(self, name: str, longest: float) -> AsyncIterator[None]:
+        path = Path(f"{self._path}.{name}.lock")
+        lock = self._new_lock(path, mode=0o600)
+        try:
+            await lock.acquire(timeout=longest)
+        except self._lock_timeout:
+            why = f"another process has held this lock file for {longest:g} s"
+            raise OSError(errno.EBUSY, why, str(path)) from None
+        try:
+            yield
+        finally:
+            # Before it is released: whoever waits opens the file anew at each attempt, and does
+            # not accept one that was deleted. Windows deletes no open file; filelock does it there.
+            with suppress(OSError):
+                path.unlink()  # noqa: ASYNC240 - an await here could be cancelled, and leave the lock held
+            await lock.release()
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
