@@ -127,7 +127,9 @@ class AuthError(ApiError):
     final: bool = False
 
     def _advice(self) -> str:
-        return "check the credentials, and that they belong to this server"
+        if self.final:
+            return "check the credentials, and that they belong to this server"
+        return "the server refused the token that it issued: try again later"
 
 
 class PermissionDenied(ApiError):
