@@ -20,8 +20,9 @@ import terminal
 from terminal import Done
 from typer.testing import CliRunner
 
+from aiopresence.auth_codes import ADVICE
 from aiopresence.cli.app import app
-from aiopresence.sandbox import Sandbox
+from aiopresence.sandbox import Answer, Sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -121,9 +122,26 @@ async def test_a_login_with_the_browser_lasts_over_commands_and_renewals(tmp_pat
         done = await run("read", "~", env=env)
         assert done.code == 2
         assert done.err == (
-            "aiopresence: the login kept for profile default is over, it seems (HTTP 400):"
-            " log in again with `aiopresence login`\n"
+            "aiopresence: the login kept for profile default is over, it seems (HTTP 400"
+            " OAU-210): log in again with `aiopresence login`\n"
         )
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AGW-404"), (404, "AGW-404"), (403, "CMN-211")])
+async def test_a_login_that_a_gateway_refuses_shows_its_code_and_advice(
+    tmp_path: Path, status: int, code: str
+) -> None:
+    async with Sandbox(10) as sandbox:
+        rule = sandbox.faults.add(Answer.error(status, code, "No"), path="/oauth/token", times=None)
+        for command in ("login", "whoami", "doctor"):
+            before = rule.fired
+            done = await run(command, env={**user(tmp_path, sandbox), "COLUMNS": "300"})
+            assert rule.fired > before
+            assert done.code == 1
+            text = " ".join((done.out + done.err).split())
+            assert code in text
+            assert ADVICE[code] in text
+            assert "accepted" not in text
 
 
 @pytest.mark.parametrize("consent", ["yes", "no"])
@@ -293,8 +311,9 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
         tokens.chmod(0o600)
         without = {name: value for name, value in env.items() if name != "RC_USER_JWT"}
         assert (await run("read", "~", env=without)).code == 0
-        wrong = await run("login", env={**env, "RC_APP_CLIENT_SECRET": "wrong"})
-        assert (wrong.code, wrong.err.count("invalid_client")) == (1, 1)
+        for command in (["login"], ["read", "~"]):
+            wrong = await run(*command, env={**env, "RC_APP_CLIENT_SECRET": "wrong"})
+            assert (wrong.code, wrong.err.count("invalid_client")) == (1, 1)
         done = await run("logout", env=env)
         assert done.out.startswith("Forgot the tokens of the login of profile default, ")
         assert done.out.count("\n") == 1

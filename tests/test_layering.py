@@ -34,7 +34,7 @@ ROOMS = {
     "session": CORE | {"transport", "calls", "bulk", "live"},
     "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "filters", "sandbox", "text"},
+    "cli": {"", "auth_codes", "filters", "sandbox", "text"},
     "__init__": CORE | {"transport", "session", "live"},
 }
 # The fixtures give tests a session beside the sandbox. They are a user of both: nothing of the

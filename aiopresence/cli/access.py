@@ -164,6 +164,8 @@ async def me(session: "PresenceSession") -> dict[str, Any]:
     try:
         record = (await session.request("GET", ME)).json()
     except (NotFound, PermissionDenied):
+        if not session.stats.requests:
+            raise  # It is about the login: nothing else was sent.
         return {}
     return record if isinstance(record, dict) else {}
 

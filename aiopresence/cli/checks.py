@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import attrs
 
 from .. import AuthError, PermissionDenied, PresenceError
+from ..auth_codes import advice_for
 from .patient import Patient, SkippedError, TroubleError
 from .surroundings import clock, files, limits, login, server, settings
 from .trials import (
@@ -115,7 +116,7 @@ async def _look(check: Check, patient: Patient) -> Finding:
 
 
 def _denied(check: Check, error: PermissionDenied) -> str:
-    if check.permission is None:
+    if check.permission is None or advice_for(error.error_code):
         return str(error)
     said = f"HTTP {error.http_status} {error.error_code or ''}".strip()
     return f"{said}: add {check.permission} to the app, and check the user's role"

@@ -57,6 +57,7 @@ async def signed_in(login: "Login") -> "AsyncIterator[PresenceSession]":
         UsageError: it was kept from `aiopresence login`, and is over.
     """
     from .. import AuthError, PresenceSession, UsageError
+    from ..auth_codes import advice_for
 
     try:
         async with PresenceSession(
@@ -64,11 +65,13 @@ async def signed_in(login: "Login") -> "AsyncIterator[PresenceSession]":
         ) as session:
             yield session
     except AuthError as error:
-        if login.profile is None or login.is_new:
+        if login.profile is None or login.is_new or not error.final:
             raise
+        said = f"HTTP {error.http_status} {error.error_code or ''}".strip()
+        advice = advice_for(error.error_code)
         raise UsageError(
-            f"the login kept for profile {login.profile} is over, it seems (HTTP"
-            f" {error.http_status}): log in again with `aiopresence login`"
+            f"the login kept for profile {login.profile} is over, it seems ({said}): log in again"
+            f" with `aiopresence login`{f'; {advice}' if advice else ''}"
         ) from None
 
 

@@ -97,7 +97,7 @@ async def find(settings: Settings, profile: str | None) -> Login:
     login = await kept(settings, profile)
     if settings.jwt is not None:
         begun_with = None if login is None else login.store.more.get("jwt")
-        if login is None or begun_with != _digest(settings.jwt) or _differs(settings, login):
+        if login is None or begun_with != _digest(settings.grant()) or _differs(settings, login):
             return with_jwt(settings)
         # It was begun with this JWT: one login for both.
         return attrs.evolve(login, grant=settings.grant(), profile=None)
@@ -147,7 +147,7 @@ async def kept(settings: Settings, profile: str | None) -> Login | None:
 
 def begin(grant: JwtGrant | AuthorizationCodeGrant, server: str, profile: str | None) -> Login:
     """Give a login that is not kept yet, so that the one before it stays if this one fails."""
-    jwt = _digest(grant.jwt) if isinstance(grant, JwtGrant) else ""
+    jwt = _digest(grant) if isinstance(grant, JwtGrant) else ""
     more = {"server": server, "client_id": grant.client_id, "jwt": jwt}
     store = Kept(MemoryTokenStore(), _key(profile), more)
     return Login(grant, server, store, name(profile), is_new=True)
@@ -200,9 +200,9 @@ def _key(profile: str | None) -> str:
     ]
 
 
-def _digest(jwt: str) -> str:
-    """Give what tells one JWT from another, and gives nothing away."""
-    return hashlib.sha256(jwt.encode()).hexdigest()[:32]
+def _digest(grant: JwtGrant) -> str:
+    """Return a digest of a JWT and the client secret: a wrong secret must fail."""
+    return hashlib.sha256(f"{grant.client_secret}\n{grant.jwt}".encode()).hexdigest()[:32]
 
 
 def _check_same(settings: Settings, login: Login) -> None:

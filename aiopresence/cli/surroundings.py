@@ -133,6 +133,8 @@ async def login(patient: Patient) -> str:
     try:
         await patient.session.request("GET", ME)
     except (NotFound, PermissionDenied) as error:
+        if not patient.session.stats.requests:
+            raise  # It is about the login: nothing else was sent.
         patient.no_directory = error
     return "the credentials are accepted"
 
