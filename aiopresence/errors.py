@@ -163,7 +163,8 @@ class RateLimited(ApiError):
     def _advice(self) -> str:
         if self.retry_after is None:
             return ""
-        return f"try again in {self.retry_after:.0f} s, sooner makes it longer"
+        advice = f"try again in {self.retry_after:.0f} s"
+        return f"{advice}, sooner makes it longer" if self.sent else advice
 
 
 class ServerError(ApiError):

@@ -88,6 +88,8 @@ class PresenceSession(LiveCalls):
             concurrency,
             Stats(),
         )
+        if token_store is not None and not _is_token_store(token_store):
+            raise UsageError("token_store must be a TokenStore, such as FileTokenStore(path)")
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         wire = Http(self._server, http, seconds("timeout", timeout), self._stats)
         self._gate = Gate(_presets(limits), concurrency, self._clock, longest, self._stats)
@@ -253,6 +255,11 @@ class PresenceSession(LiveCalls):
 
     def _penalise(self, request: Request[Any], response: Response) -> None:
         self._delivery.penalise(request, response)
+
+
+def _is_token_store(store: object) -> bool:
+    methods = ("load", "save", "lock")
+    return not isinstance(store, type) and all(callable(getattr(store, m, None)) for m in methods)
 
 
 def _presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupLimits]:

@@ -129,6 +129,51 @@ async def test_a_flood_of_unknown_ids_leaves_the_limits_to_others() -> None:
         assert board[sandbox.user_ids[1]].message == "Here"
 
 
+@virtual
+async def test_a_new_extension_is_read_soon_behind_a_flood_of_unknown_ids() -> None:
+    async with (
+        virtual_sandbox(10, limits=LIMITS) as sandbox,
+        virtual_session(sandbox) as session,
+    ):
+        new = sandbox.user_ids[4]
+        extension = sandbox._service.account.extensions.pop(new)
+        async with session.board(refresh=None) as board:
+            await board.wait_ready()
+            for number in range(5000):
+                sandbox.gateway.inject(note(sandbox, str(10**9 + number), userStatus="Busy"))
+                if number % 100 == 0:
+                    await asyncio.sleep(0.1)
+            sandbox._service.account.extensions[new] = extension
+            sandbox.gateway.inject(note(sandbox, new, userStatus="Busy"))
+            await asyncio.sleep(130)
+            assert new in board
+            assert len(sandbox.requests) < 50
+
+
+@pytest.mark.parametrize("everybody", [True, False])
+def test_events_that_name_nobody_leave_the_limits_to_others(everybody: bool) -> None:
+    @virtual
+    async def story() -> None:
+        async with (
+            virtual_sandbox(10, limits=LIMITS) as sandbox,
+            virtual_session(sandbox) as session,
+            session.board(None if everybody else sandbox.user_ids, refresh=None) as board,
+        ):
+            await board.wait_ready()
+            before = len(sandbox.requests)
+            for number in range(600):
+                text = note(sandbox, f"{number}", userStatus="Busy")
+                sandbox.gateway.inject(text.replace('"extensionId"', '"extension"'))
+                await asyncio.sleep(1)
+            reads = [r for r in sandbox.requests[before:] if r.group in ("Light", "Heavy")]
+            # At most half of what the limits allow in ten minutes.
+            assert 10 < len(reads) <= (50 if everybody else 250)
+            await asyncio.sleep(20)
+            assert board.is_live
+
+    story()
+
+
 class TestWaitFor:
     async def begin(
         self, board: PresenceBoard, who: str, states: list[str]

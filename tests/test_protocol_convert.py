@@ -222,7 +222,6 @@ def test_ids_are_text_js06(id_: object) -> None:
         b'{"totalActiveCalls":' + b"9" * 5_000 + b"}",  # JS-02
         b'{"totalActiveCalls":NaN}',  # JS-03
         b'{"totalActiveCalls":Infinity}',
-        b'{"message":"\\ud800"}',
         b'{"message":"\xff"}',
         b"\xef\xbb\xbf{}",
         b"{}{}",
@@ -526,3 +525,24 @@ def test_the_secret_of_a_subscription_is_not_shown() -> None:
     assert info.delivery_mode.verification_token == "hush"
     assert "hush" not in repr(info)
     assert "hush" not in repr(attrs.asdict(info))
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (rb'"cut \ud83d"', "cut \ufffd"),
+        (rb'"\uDE00 and \ud83d\ude00"', "\ufffd and \U0001f600"),
+        (rb'"\ud83d\ud83d\ude00"', "\ufffd\U0001f600"),
+        (rb'"\ud83d \\ud83d"', "\ufffd \\ud83d"),
+        (rb'"\ud83d\n\u00e9"', "\ufffd\n\u00e9"),
+    ],
+)
+def test_a_lone_surrogate_is_the_replacement_character(body: bytes, text: str) -> None:
+    assert convert.parse(body) == text
+    # It costs no other document.
+    assert convert.parse_all([b"1", body]) == [1, text]
+
+
+def test_a_body_with_a_lone_surrogate_may_be_broken_otherwise() -> None:
+    with pytest.raises(DecodeError):
+        convert.parse(rb'"\ud83d')

@@ -18,6 +18,7 @@ from aiopresence import (
     GroupLimits,
     InvalidRequest,
     JwtGrant,
+    MemoryTokenStore,
     NotFound,
     PermissionDenied,
     PresenceInfoRequest,
@@ -483,3 +484,9 @@ async def test_a_listing_whose_session_is_closed_ends_in_a_lost_connection(
     await session.close()
     with pytest.raises(ConnectionFailed):
         [record async for record in records]
+
+
+@pytest.mark.parametrize("store", [".cache/tokens.json", 5, MemoryTokenStore, object()], ids=repr)
+def test_a_token_store_that_is_none_is_refused_at_once(store: Any) -> None:
+    with pytest.raises(UsageError, match="token_store must be a TokenStore"):
+        PresenceSession("token", token_store=store)

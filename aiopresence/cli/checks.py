@@ -109,10 +109,18 @@ async def _look(check: Check, patient: Patient) -> Finding:
         advice = "" if patient.is_sandbox else "; or log in again: aiopresence login"
         return Finding(check.title, False, f"{error}{advice}")
     except TimeoutError:
-        text = f"nothing within {PATIENCE:.0f} s; try again in a minute, when the limits are free"
-        return Finding(check.title, False, text)
+        return _timed_out(check, patient)
     except (PresenceError, OSError, TroubleError) as error:
         return Finding(check.title, False, str(error))
+
+
+def _timed_out(check: Check, patient: Patient) -> Finding:
+    auth = patient.limits.get("Auth")
+    if auth is not None and not auth.remaining:
+        text = f"not checked: the rate limit of group Auth is used up for {auth.blocked_for:.0f} s"
+        return Finding(check.title, None, text)
+    text = f"nothing within {PATIENCE:.0f} s; try again in a minute, when the limits are free"
+    return Finding(check.title, False, text)
 
 
 def _denied(check: Check, error: PermissionDenied) -> str:

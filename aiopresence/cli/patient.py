@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .. import GetPresenceInfo, PresenceError, PresenceSession
+from .. import GetPresenceInfo, GroupLimits, PresenceError, PresenceSession
 
 if TYPE_CHECKING:
     from .config import Settings
@@ -60,6 +60,11 @@ class Patient:
     @session.setter
     def session(self, session: PresenceSession) -> None:
         self._session = session
+
+    @property
+    def limits(self) -> dict[str, GroupLimits]:
+        """What is known of the rate limits; nothing before there is a session."""
+        return {} if self._session is None else self._session.limits
 
     @property
     def own_id(self) -> str:

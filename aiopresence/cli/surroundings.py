@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from .. import NotFound, PermissionDenied
+from .. import NotFound, PermissionDenied, PresenceSession
 from . import config, logins
 from .access import ME
 from .connect import connected, signed_in
@@ -20,6 +21,8 @@ from .patient import Patient, SkippedError, TroubleError
 SLOW = 60.0
 # Seconds for one answer of the server.
 REACH = 10.0
+# Seconds after the last check for which the user waits.
+REVOKED_WITHIN = 2.0
 
 
 async def settings(patient: Patient) -> str:
@@ -37,11 +40,18 @@ async def settings(patient: Patient) -> str:
     patient.address = found.server
     patient.session = await patient.stack.enter_async_context(signed_in(found))
     if found.is_new:
-        patient.stack.push_async_callback(patient.session.revoke)
+        patient.stack.push_async_callback(_end_login, patient.session)
     told = [f"{name} from {place}" for name, place in patient.settings.sources.items()]
     if not found.is_new:
         told.append(f"the login kept for profile {found.profile}")
     return ", ".join(told)
+
+
+async def _end_login(session: PresenceSession) -> None:
+    """Revoke a login; leave it to expire if the limits hold the request back."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REVOKED_WITHIN):
+            await session.revoke()
 
 
 async def files(patient: Patient) -> str:

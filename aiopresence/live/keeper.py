@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from itertools import islice
 from math import inf
@@ -10,7 +10,7 @@ from math import inf
 from ..errors import PresenceError
 from ..models import ChangeSource, PresenceChange
 from ..protocol.batch import MAX_IDS
-from ..protocol.polling import choose
+from ..protocol.polling import choose, pages
 from ..protocol.retry import Patience
 from .reading import Reader, waits
 
@@ -23,6 +23,8 @@ TRIES = 3
 LULL = 5.0
 
 
+# Everything is read again this many times less often than the limits sustain.
+SHARE = 2.0
 # The longest time in seconds between two reads of unknown ids. It is reached when none of them
 # turns out to be an extension: whoever invents ids must not use up the limits. A guess.
 MAX_UNKNOWN_PAUSE = 120.0
@@ -61,6 +63,7 @@ class Keeper:
         self._failures = 0
         self._retry_at = inf
         self._read_at = -inf
+        self._all_read_at = -inf
         self._unknown_at = -inf
         self._unknown_pause = LULL
 
@@ -83,7 +86,8 @@ class Keeper:
             if board.whole or board.doubtful or not self.ready.is_set():
                 await self._pause()
                 if self._is_all_doubtful:
-                    due_at = clock.now() + self._refresh
+                    self._all_read_at = clock.now()
+                    due_at = self._all_read_at + self._refresh
                 await self._try()
                 self._read_at = clock.now()
                 if not board.has_failed or (self._failures >= TRIES and board.records):
@@ -93,28 +97,51 @@ class Keeper:
             self._after_read()
 
     async def _pause(self) -> None:
-        clock, board = self._reader.clock, self._board
-        while not board.whole and (left := self._read_at + LULL - clock.now()) > 0:
+        clock = self._reader.clock
+        while (left := self._not_before() - clock.now()) > 0:
             await clock.wait(self.work, left)
             self.work.clear()
 
+    def _not_before(self) -> float:
+        """Return when the next read may begin.
+
+        Everything is read again at once, but when that happens again and again it leaves half of
+        the limits to others.
+        """
+        board, limits = self._board, self._reader.limits()
+        size = len(board.records)
+        if board.whole:
+            return self._all_read_at + SHARE * pages(size, limits).interval
+        gap = SHARE * choose(len(board.doubtful), size, limits).interval
+        all_again = self._all_read_at + gap if self._is_all_doubtful else -inf
+        return max(self._read_at + LULL, all_again)
+
     async def _read_unknown(self) -> None:
-        """Read the next unknown ids; the fewer there are among them, the later the next ones."""
-        ids = [*islice(self._board.unknown, MAX_IDS)]
+        """Read the next unknown ids; the fewer there are among them, the later the next ones.
+
+        Where the list of the account costs less, it brings all that there are.
+        """
+        board = self._board
+        plan = choose(len(board.unknown), len(board.records), self._reader.limits())
+        listed = board.is_account and plan.source is ChangeSource.ACCOUNT
+        ids = [*board.unknown] if listed else [*islice(board.unknown, MAX_IDS)]
         try:
-            await self._read_ids(ids)
+            await self._take(self._reader.account() if listed else self._reader.batches(ids))
         except PresenceError as error:
             _log.warning("unknown extensions could not be read, trying again: %s", error)
-        found = any(id_ in self._board.records for id_ in ids)
+        else:
+            for id_ in ids:
+                board.unknown.pop(id_, None)
+        found = any(id_ in board.records for id_ in ids)
         longer = min(2 * self._unknown_pause, MAX_UNKNOWN_PAUSE)
         self._unknown_pause = LULL if found else longer
         now = self._reader.clock.now()
         self._unknown_at = now + self._unknown_pause
-        if self._board.has_failed:
+        if board.has_failed:
             self._retry_at = min(self._retry_at, now + waits(self._failures + 1))
 
-    async def _read_ids(self, ids: Collection[str]) -> None:
-        async with aclosing(self._reader.batches(ids)) as changes:
+    async def _take(self, read: AsyncGenerator[PresenceChange, None]) -> None:
+        async with aclosing(read) as changes:
             async for change in changes:
                 self._tell(change)
 
@@ -141,17 +168,10 @@ class Keeper:
             self._failures, self._retry_at = 0, inf
 
     async def _read(self) -> None:
-        """Read until nothing is doubtful."""
+        """Read what is doubtful now; what becomes so meanwhile is for the next time."""
         board, reader = self._board, self._reader
-        listed = False
-        while board.whole or board.doubtful:
-            ids = [*board.doubtful]
-            # What a page did not bring, another one will not.
-            if not board.whole and not listed and board.is_account:
-                way = choose(len(ids), len(board.records), reader.limits())
-                listed = way.source is ChangeSource.ACCOUNT
-            else:
-                listed = board.whole
-            async with aclosing(reader.account() if listed else reader.batches(ids)) as changes:
-                async for change in changes:
-                    self._tell(change)
+        plan = choose(len(board.doubtful), len(board.records), reader.limits())
+        if board.whole or (board.is_account and plan.source is ChangeSource.ACCOUNT):
+            await self._take(reader.account())
+        if board.doubtful:  # Also what no page has brought.
+            await self._take(reader.batches([*board.doubtful]))

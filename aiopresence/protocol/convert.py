@@ -6,6 +6,7 @@ Open where RingCentral grows: unknown fields are ignored and unknown enum values
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -158,7 +159,7 @@ def parse(data: bytes) -> Any:
     Raises:
         DecodeError: it is not JSON, or too much of it. NaN, Infinity, a byte order mark, any
             encoding but UTF-8 and nesting deeper than 1,024 are not JSON either. Of duplicate
-            keys the last one counts.
+            keys the last one counts. An escaped lone surrogate is read as U+FFFD.
     """
     return parse_all([data])[0]
 
@@ -173,7 +174,28 @@ def parse_all(documents: Sequence[bytes]) -> list[Any]:
         return [orjson.loads(data) for data in documents]
     except orjson.JSONDecodeError:
         pass
+    repaired = [_without_lone_surrogates(data) for data in documents]
+    try:
+        return [orjson.loads(data) for data in repaired]
+    except orjson.JSONDecodeError:
+        pass
     raise DecodeError("not JSON")
+
+
+# A pair of surrogates, one alone, or any other escape.
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+
+
+def _without_lone_surrogates(data: bytes) -> bytes:
+    """Replace escapes that are no character: a text cut within an emoji has one.
+
+    It must not cost the other records of the body.
+    """
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
 
 
 def objects(data: bytes) -> int:

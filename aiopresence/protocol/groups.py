@@ -116,5 +116,5 @@ class Limits:
             name = ""
         if name not in self._groups:
             preset = self._presets.get(name, OTHERWISE)
-            self._groups[name] = Group(preset, self._all_blocked_until)
+            self._groups[name] = Group(preset, self._all_blocked_until, name or None)
         return self._groups[name]

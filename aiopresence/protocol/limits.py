@@ -96,7 +96,10 @@ class Group:
     earlier process may have used the quota already, and a request too many restarts a penalty.
     """
 
-    def __init__(self, preset: GroupLimits, blocked_until: float = -inf) -> None:
+    def __init__(
+        self, preset: GroupLimits, blocked_until: float = -inf, name: str | None = None
+    ) -> None:
+        self.name = name
         self.limit = preset.limit
         self.window = preset.window
         self.blocked_until = blocked_until

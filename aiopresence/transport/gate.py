@@ -249,7 +249,7 @@ class Gate:
             wait, longest = group.forecast(now, ahead, keep), deadline - now
             why = "longer than max_wait"
         if wait > 0 and wait > longest:
-            raise _not_sent(f"it would have to wait {wait:.1f} s, {why}", wait)
+            raise _not_sent(group, f"it would have to wait {wait:.1f} s, {why}", wait)
 
     async def _wait(
         self,
@@ -285,7 +285,7 @@ class Gate:
         now = self.clock.now()
         if now >= deadline:
             known = key[0].forecast(now, 0, key[1])
-            raise _not_sent("it had to wait longer than max_wait", known or None)
+            raise _not_sent(key[0], "it had to wait longer than max_wait", known or None)
         return deadline - now
 
     def _look(
@@ -327,9 +327,9 @@ class Gate:
                 self._shared.changed()
 
 
-def _not_sent(why: str, retry_after: float | None) -> RateLimited:
+def _not_sent(group: Group, why: str, retry_after: float | None) -> RateLimited:
     error = RateLimited(429, message=f"not sent: {why}", retry_after=retry_after)
-    error.sent = False
+    error.group, error.sent = group.name, False
     return error
 
 
