@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import typer
 
-from .output import camel, plain
+from .output import camel, plain, text_of
 
 if TYPE_CHECKING:
     from .. import PresenceChange, PresenceEvent, Resync
@@ -87,7 +87,7 @@ def _fields(record: Any, names: Sequence[str]) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, tuple):
         return str(len(value))
-    return "-" if value is None else str(plain(value))
+    return "-" if value is None else text_of(value)
 
 
 def clock(time: datetime | None) -> str:

@@ -67,9 +67,15 @@ def camel(name: str) -> str:
 
 def cell(value: Any) -> str:
     """Return the text of a value for a table or CSV: on one line, without control characters."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else escaped(str(plain(value)))
+    return escaped(text_of(value))
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text: a record or a list as JSON, whose texts stay as they are."""
+    shown = plain(value)
+    if isinstance(shown, (dict, list, bool)):
+        return json.dumps(shown, ensure_ascii=False)
+    return "" if shown is None else str(shown)
 
 
 def document_text(value: Any, indent: int | None = None) -> str:
