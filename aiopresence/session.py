@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import NoneType, TracebackType
 from typing import Any, Literal, Self, get_args
 
@@ -245,6 +245,9 @@ class PresenceSession(LiveCalls):
 
     def _socket(self, event_filters: tuple[str, ...]) -> Socket:
         return Socket(event_filters, self._delivery, self._clock, self._stats)
+
+    def _server_time(self) -> tuple[datetime, datetime] | None:
+        return self._delivery.server_time
 
     async def _send(self, request: Request[Any]) -> Response:
         self._check_open()

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +15,14 @@ from aiopresence.sandbox import Answer, GatewayPlan, Sandbox
 LIMITS = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}
 
 
-def note(sandbox: Sandbox, extension_id: str, **fields: Any) -> str:
+def note(sandbox: Sandbox, extension_id: str, *, at: datetime | None = None, **fields: Any) -> str:
     """Return a notification about an extension."""
     body = {"extensionId": extension_id, "sequence": 1, **fields}
     event = f"/restapi/v1.0/account/{sandbox.account_id}/presence"
     notification = {
         "uuid": f"u{extension_id}",
         "event": event,
-        "timestamp": datetime.now(UTC).isoformat(),
+        "timestamp": (at or datetime.now(UTC)).isoformat(),
         "body": body,
     }
     return json.dumps([{"type": "ServerNotification"}, notification])
@@ -339,3 +340,32 @@ async def test_the_error_of_a_request_is_told_from_that_of_an_id(
     sandbox.faults.add(Answer(500), path="999", times=None)
     [alone] = await session.read_user_presence_statuses(["999"])
     assert (type(alone.error), alone.of_request) == (ServerError, False)
+
+
+@pytest.mark.parametrize("created", [None, "2026-03-02T09:00:00Z"])
+def test_a_first_event_that_is_older_than_the_read_reverts_nothing(created: str | None) -> None:
+    """The Date of responses shows the server's time where `creationTime` does not."""
+
+    @virtual
+    async def story() -> None:
+        # In virtual time, our clock is another one than the sandbox's.
+        async with virtual_sandbox(3) as sandbox, virtual_session(sandbox) as session:
+            created_at = re.compile('"creationTime": ?"[^"]*"')
+            undated = sandbox.gateway.replace(
+                lambda text: created_at.sub(f'"creationTime":{json.dumps(created)}', text)
+            )
+            who = sandbox.user_ids[0]
+            sandbox.set_presence(who, user_status="Busy")
+            async with session.board([who], refresh=None) as board:
+                await board.wait_ready()
+                assert undated.fired
+                changes = board.changes()
+                earlier = datetime.now(UTC) - timedelta(minutes=1)
+                sandbox.gateway.inject(note(sandbox, who, at=earlier, userStatus="Available"))
+                await asyncio.sleep(10)
+                assert sum(r.path.endswith("/presence") for r in sandbox.requests) == 2
+                assert board[who].user_status == "Busy"
+                assert board.is_live
+            assert [change async for change in changes] == []
+
+    story()

@@ -298,9 +298,11 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     def _take(self, told: Told) -> None:
         """Take in what the socket tells."""
         if isinstance(told, Subscribed):
+            # The first event may be a late one, so it does not show the server's time.
             if told.connected_at is not None:
-                # The first event may be a late one, so it does not show the server's time.
                 self._board.observe_time(told.connected_at, self._reader.now())
+            if (date := self._reader.server_time()) is not None:
+                self._board.observe_time(*date)
             self._disabled = told.info.disabled_filters or ()
             targets = (_EXTENSION.search(each.filter or "") for each in self._disabled)
             self._unfollowed = {found[1] for found in targets if found}

@@ -3,7 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from ..bulk import BulkCalls
@@ -48,6 +48,10 @@ class LiveCalls(BulkCalls):
     @abstractmethod
     def _socket(self, event_filters: tuple[str, ...]) -> Socket:
         """Make an event session."""
+
+    @abstractmethod
+    def _server_time(self) -> tuple[datetime, datetime] | None:
+        """Return the server's time and ours when it last answered; None if it did not say."""
 
     def events(
         self, event_filters: Iterable[str] | None = None, *, detailed: bool = False
@@ -159,7 +163,8 @@ class LiveCalls(BulkCalls):
 
     def _reader(self, ids: frozenset[str] | None, detailed: bool, sip_data: bool) -> Reader:
         board = Board(ids, detailed=detailed or sip_data)
-        return Reader(self, lambda: self.limits, board, self._clock, detailed, sip_data)
+        limits, server_time = lambda: self.limits, self._server_time
+        return Reader(self, limits, board, self._clock, server_time, detailed, sip_data)
 
     async def _end_live(self) -> None:
         """End whatever follows events."""

@@ -23,6 +23,7 @@ class Reader:
         limits: tells what is known of the groups.
         board: what is read into.
         clock: what dates the changes.
+        server_time: returns the server's time and ours when it last answered; None if unknown.
         detailed: whether to read calls.
         sip_data: whether to read their SIP data.
     """
@@ -31,6 +32,7 @@ class Reader:
     limits: Callable[[], Mapping[str, GroupLimits]]
     board: Board
     clock: Clock
+    server_time: Callable[[], tuple[datetime, datetime] | None]
     detailed: bool
     sip_data: bool
 

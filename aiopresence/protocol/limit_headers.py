@@ -5,6 +5,7 @@ Source: RingCentral guide, "API rate limits"; RFC 9110 §10.2.3.
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
@@ -70,11 +71,17 @@ def retry_after(headers: Headers) -> float | None:
     waits = [float(t) for t in re.split(r"\s*,\s*", text.strip()) if re.fullmatch("[0-9]{1,9}", t)]
     if waits:
         return max(waits)
+    until, now = read_date(text), read_date(headers.get("date", ""))
+    return None if until is None or now is None else max(0.0, (until - now).total_seconds())
+
+
+def read_date(text: str) -> datetime | None:
+    """Return the time in a header; None if it is not one, or without a time zone."""
     try:
-        until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, (until - now).total_seconds())
+        date = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
         return None
+    return date if date.tzinfo else None
 
 
 # Nearly every response says the same.

@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -20,6 +21,7 @@ from ..errors import (
 from ..grants import AccessToken, Grant
 from ..protocol import oauth, retry
 from ..protocol.batch import MAX_IDS
+from ..protocol.limit_headers import read_date
 from ..protocol.wire import LOGIN_PATH, Request, Response, follow, refusal
 from ..secret import Secret
 from . import shared_login
@@ -84,6 +86,8 @@ class Delivery:
         self._budget = retry.Budget()
         # The tokens in use, and some before: a refused one may still be a good one.
         self._recent: deque[str] = deque(maxlen=4)
+        # The Date of the last response, and our time when it came.
+        self._date, self._dated_at = "", 0.0
 
     async def send(self, request: Request[Any], *, once: bool = False) -> Response:
         """Send a request and give its successful answer.
@@ -121,6 +125,12 @@ class Delivery:
     def server(self) -> str:
         """The server's address."""
         return self._http.server
+
+    @property
+    def server_time(self) -> tuple[datetime, datetime] | None:
+        """The server's time and ours when it last answered; None if it did not say."""
+        date = read_date(self._date)
+        return None if date is None else (date, datetime.fromtimestamp(self._dated_at, UTC))
 
     def forecast(self, request: Request[Any], behind: int = 0) -> float:
         """Return the least seconds that a request would have to wait; see `Gate.forecast`."""
@@ -288,6 +298,7 @@ class Delivery:
             else:
                 passage.lose()
             raise
+        self._date, self._dated_at = response.headers.get("date", ""), self._clock.wall()
         response = self._with_secrets(response, authorization)
         # What the limits learn is shown: the name of a group is in `session.limits`.
         passage.settle(response.without_secrets())
