@@ -1,5 +1,6 @@
 """The command where something of its surroundings is missing: streams, a home, files."""
 
+import json
 import os
 import subprocess
 import sys
@@ -128,22 +129,25 @@ def test_a_fifo_that_nobody_writes_to(tmp_path: Path) -> None:
     assert (piped.returncode, piped.stdout.count("\n")) == (0, 2)
 
 
-async def test_ids_are_read_as_they_are_used(tmp_path: Path) -> None:
+def test_ids_are_read_as_they_are_used(tmp_path: Path) -> None:
     """Standard input may have no end: what was read is answered before more comes."""
-    async with Sandbox(40, limits=PLENTY) as sandbox:
-        with subprocess.Popen(  # noqa: S603 - our own command
+    with (
+        Sandbox.in_thread(40, limits=PLENTY) as sandbox,
+        subprocess.Popen(  # noqa: S603 - our own command
             [*COMMAND, "read", "--ids-file", "-", "--output", "jsonl"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=environment(tmp_path, **credentials(sandbox)),
-        ) as process:  # fmt: skip
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write("\n".join([*sandbox.extension_ids, ""]))
-            process.stdin.flush()
-            line = process.stdout.readline()
-            process.terminate()
-            assert sandbox.extension_ids[0] in line
-            assert process.wait(20) == 143
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n".join([*sandbox.extension_ids, ""]))
+        process.stdin.flush()
+        record = json.loads(process.stdout.readline())
+        process.terminate()
+        assert record["id"] == sandbox.extension_ids[0]
+        assert record["presence"]["extension"]["id"] == record["id"]
+        assert process.wait(20) == 143
 
 
 async def test_an_odd_date_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
