@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import terminal
+from conftest import PLENTY
 from terminal import Done
+from virtual import virtual, virtual_sandbox, virtual_session
 
 from aiopresence import GetPresenceInfo, UnifiedPresence
-from aiopresence.cli import checks
+from aiopresence.cli import checks, surroundings
 from aiopresence.cli.drift import unknown
 from aiopresence.sandbox import Answer, Change, Sandbox
 
@@ -209,3 +211,15 @@ def test_drift_walks_into_everything() -> None:
     }
     assert [*unknown(UnifiedPresence, {"glip": {"status": "Online"}}, "$")] == []
     assert [*unknown(UnifiedPresence, {"glip": ["odd"], "status": 5}, "$")] == []
+
+
+@virtual
+async def test_the_login_of_the_doctor_is_left_to_expire_if_the_limits_hold_its_end_back() -> None:
+    limits = {**PLENTY, "Auth": 1}
+    async with virtual_sandbox(3, limits=limits) as sandbox, virtual_session(sandbox) as session:
+        await session.read_user_presence_status()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await surroundings._end_login(session)
+        assert loop.time() - began == pytest.approx(surroundings.REVOKED_WITHIN, abs=0.1)
+        assert not [r for r in sandbox.requests if r.path.endswith("/revoke")]

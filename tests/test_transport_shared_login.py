@@ -107,6 +107,7 @@ async def test_max_wait_bounds_the_wait_for_a_login_that_waits_for_the_group_aut
             await other.read_user_presence_status()
         assert loop.time() - started < 5.1
         assert not caught.value.sent
+        assert caught.value.group == "Auth"
         assert caught.value.retry_after == pytest.approx(60.0, abs=2.0)
         assert (await login).extension is not None
         assert loop.time() - started > 55.0

@@ -117,7 +117,7 @@ class Keeper:
         return max(self._read_at + LULL, all_again)
 
     async def _read_unknown(self) -> None:
-        """Read the next unknown ids; the fewer there are among them, the later the next ones.
+        """Read the next unknown ids; wait longer before the next ones if none is an extension.
 
         Where the list of the account costs less, it brings all that there are.
         """

@@ -371,7 +371,7 @@ def is_rejection(error: PresenceError) -> bool:
 
 
 def _aggregate(known: GetPresenceInfo, told: dict[str, Any]) -> None:
-    """Let the aggregated status follow the phone's where the contact centre has no part in it.
+    """Set the aggregated status to the phone's where the contact centre has no part in it.
 
     An event may bring the status of the phone alone; the one before must not stay beside it.
     """

@@ -125,7 +125,7 @@ class Gate:
         self.open(SharedLimits())
 
     def open(self, shared: SharedLimits) -> None:
-        """Let requests through, also after a `close`, and on another event loop than before.
+        """Accept requests, also after a `close`, and on another event loop than before.
 
         Args:
             shared: the state of the login's limits on this event loop.

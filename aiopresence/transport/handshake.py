@@ -44,32 +44,19 @@ async def connect(
         ConnectionFailed: no connection, or no WebSocket at its end.
         Timeout: it took too long.
     """
-    attempts = 0
     seen = Attempts()
 
     async def once(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        nonlocal attempts
-        attempts += 1
-        if attempts > 1:
+        seen.count += 1
+        if seen.count > 1:
             raise _AgainError
         seen.proxy = request.proxy
         return await handler(request)
 
     failure: PresenceError
-    # A session of its own, because a middleware cannot be given with ws_connect. What it takes
-    # over from the user's has no public name.
-    async with aiohttp.ClientSession(
-        connector=client.connector,
-        connector_owner=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None),
-        trust_env=client.trust_env,
-        proxy=getattr(client, "_default_proxy", None),
-        proxy_auth=getattr(client, "_default_proxy_auth", None),
-        middlewares=(*getattr(client, "_middlewares", ()), once),
-    ) as own:
+    async with _session_with(client, once) as own:
         try:
             async with asyncio.timeout(timeout):
                 return await own.ws_connect(
@@ -86,6 +73,25 @@ async def connect(
             untrusted = isinstance(error, aiohttp.ClientSSLError)
             failure = ConnectionFailed(f"no WebSocket from {url.host}: {why}", final=untrusted)
     raise failure
+
+
+def _session_with(
+    client: aiohttp.ClientSession, middleware: aiohttp.ClientMiddlewareType
+) -> aiohttp.ClientSession:
+    """Return a session on the connection pool of a client, with one more middleware.
+
+    `ws_connect` takes no middleware. What is taken over from the client has no public name.
+    """
+    return aiohttp.ClientSession(
+        connector=client.connector,
+        connector_owner=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        trust_env=client.trust_env,
+        proxy=getattr(client, "_default_proxy", None),
+        proxy_auth=getattr(client, "_default_proxy_auth", None),
+        middlewares=(*getattr(client, "_middlewares", ()), middleware),
+    )
 
 
 def _refusal(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceError:

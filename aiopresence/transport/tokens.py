@@ -141,7 +141,7 @@ class TokenManager:
         return self._is_good(token) or (due and access_token not in self._rejected)
 
     def reject(self, access_token: str, error: ApiError) -> bool:
-        """Take note that the server rejected a token; return whether there can be another.
+        """Record that the server rejected a token; return whether there can be another.
 
         Args:
             access_token: the token.
@@ -193,7 +193,7 @@ class TokenManager:
             del self._rejected[next(iter(self._rejected))]
 
     def _rejected_early(self, error: ApiError) -> None:
-        """Take note of a token that was rejected before its time, and hold the next login back."""
+        """Record that a token was rejected before it expired, and delay the next login."""
         now = self._clock.now()
         is_soon = now < self._issued_at + REFUSAL_HOLDS
         self._early_rejections = self._early_rejections + 1 if is_soon else 1
