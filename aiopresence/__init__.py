@@ -95,13 +95,13 @@ if TYPE_CHECKING:
         UserStatus,
         Visibility,
     )
-    from .protocol.limits import GroupLimits
     from .protocol.oauth import authorize_url
     from .protocol.outcome import BatchResult, Outcome
-    from .protocol.wire import Response
+    from .protocol.rate_limits import GroupLimits
+    from .protocol.rest import Response
     from .session import PresenceSession
-    from .transport.stats import Stats
-    from .transport.store import FileTokenStore, MemoryTokenStore, TokenStore
+    from .transport.instrumentation import Stats
+    from .transport.token_store import FileTokenStore, MemoryTokenStore, TokenStore
 
 __all__ = [
     "AccessToken",
@@ -207,8 +207,8 @@ __all__ = [
 # Where the names are, in the order in which they are looked for. They are brought in when they are
 # first asked for: the command line must not wait for all of them to say what its options are.
 _HOMES = (
-    *("errors", "grants", "models", "protocol.limits", "protocol.oauth", "protocol.outcome"),
-    *("protocol.wire", "transport.stats", "transport.store", "live", "session"),
+    *("errors", "grants", "models", "protocol.rate_limits", "protocol.oauth", "protocol.outcome"),
+    *("protocol.rest", "transport.instrumentation", "transport.token_store", "live", "session"),
 )
 
 

@@ -14,8 +14,8 @@ from collections.abc import (
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from .account import AccountCalls
-from .calls import Id, Plain
+from .account_reader import AccountCalls
+from .concurrency import SLICE, Ids, check_ids, checked, chunks, each, in_turns, stream
 from .errors import ApiError, AuthError, ConnectionFailed, PresenceError, RateLimited, UsageError
 from .models import (
     GetPresenceInfo,
@@ -23,14 +23,14 @@ from .models import (
     PresenceInfoResponse,
     UnifiedPresence,
 )
-from .models.inputs import as_id, as_record
-from .protocol import batch, calls
-from .protocol.envelope import MULTIPART_JSON
+from .models.validation import as_id, as_record
+from .presence_api import Id, Plain
+from .protocol import batch, endpoints
+from .protocol.batch_formats import MULTIPART_JSON
 from .protocol.outcome import BatchResult, Outcome, failed
+from .protocol.rest import JSON, Request, Response
 from .protocol.retry import DUPLICATE_REQUEST
-from .protocol.wire import JSON, Request, Response
-from .transport.pipeline import SLICE, Ids, check_ids, checked, chunks, each, in_turns, stream
-from .transport.stats import Stats
+from .transport.instrumentation import Stats
 
 T = TypeVar("T")
 BatchCall = Callable[[tuple[str, ...]], Request[T]]
@@ -178,7 +178,7 @@ class BulkCalls(AccountCalls):
         self, account_id: Id | None, detailed: bool | None, sip_data: bool | None
     ) -> BatchCall[GetPresenceInfo]:
         def call(ids: tuple[str, ...]) -> Request[GetPresenceInfo]:
-            return calls.read_user_presence_status(
+            return endpoints.read_user_presence_status(
                 self._account(account_id),
                 ids,
                 detailed_telephony_state=detailed,
@@ -191,7 +191,7 @@ class BulkCalls(AccountCalls):
 
     def _unified_call(self, account_id: Id | None) -> BatchCall[UnifiedPresence]:
         account = as_id(self._account(account_id), "account_id", tilde=True)
-        return lambda ids: calls.read_unified_presence(account, ids)
+        return lambda ids: endpoints.read_unified_presence(account, ids)
 
     async def _read_all(self, extension_ids: Iterable[Id], call: BatchCall[T]) -> BatchResult[T]:
         check_ids(extension_ids)
@@ -313,7 +313,7 @@ class BulkCalls(AccountCalls):
             change = as_record(PresenceInfoRequest, body)
         except UsageError as error:
             raise UsageError(f"request_bodies[{id_!r}]: {error}") from None
-        return calls.update_user_presence_status(self._account(account_id), id_, change)
+        return endpoints.update_user_presence_status(self._account(account_id), id_, change)
 
     async def _write(
         self, write: tuple[str, Request[PresenceInfoResponse]]

@@ -23,8 +23,8 @@ Messages are one line, say what to do next where that is known, and never hold a
 
 from collections.abc import Sequence
 
-from .auth_codes import advice_for
-from .text import escaped
+from .auth_advice import advice_for
+from .escaping import escaped
 
 
 def one_line(text: str, limit: int = 256) -> str:

@@ -9,7 +9,7 @@ Source: RingCentral API reference, "Events", presence events and their permissio
 """
 
 from .errors import UsageError
-from .models.inputs import as_id
+from .models.validation import as_id
 
 Id = str | int
 

@@ -6,7 +6,7 @@ import attrs
 from attrs.converters import optional
 
 from .errors import UsageError
-from .secret import Secret
+from .redaction import Secret
 
 # The characters of the longest credential or token. Known ones have a few thousand, and servers
 # take no longer headers.

@@ -10,22 +10,22 @@ from typing import Any, Literal, Self, get_args
 import aiohttp
 import attrs
 
-from .calls import Id
 from .errors import PresenceError, UsageError
 from .grants import AccessToken, Grant, JwtGrant
 from .live import LiveCalls
-from .models.inputs import as_id, seconds
-from .protocol import convert
-from .protocol.limit_headers import group_name
-from .protocol.limits import MAX_WINDOW, GroupLimits
-from .protocol.wire import JSON, Request, Response, is_path
+from .models.validation import as_id, seconds
+from .presence_api import Id
+from .protocol import decoding
+from .protocol.rate_limit_headers import group_name
+from .protocol.rate_limits import MAX_WINDOW, GroupLimits
+from .protocol.rest import JSON, Request, Response, is_path
 from .transport.clock import Clock
-from .transport.delivery import Delivery
-from .transport.gate import Gate
+from .transport.event_connection import Socket
 from .transport.http import Http, check_server
-from .transport.socket import Socket
-from .transport.stats import Stats
-from .transport.store import TokenStore
+from .transport.instrumentation import Stats
+from .transport.rate_limiter import Gate
+from .transport.requester import Delivery
+from .transport.token_store import TokenStore
 
 
 class PresenceSession(LiveCalls):
@@ -236,7 +236,7 @@ class PresenceSession(LiveCalls):
         if not (isinstance(method, str) and method.isascii() and method.isalpha()):
             raise UsageError("method must be an HTTP method, such as GET")
         query = _query({} if params is None else params)
-        body = None if json is None else convert.dump(json)
+        body = None if json is None else decoding.dump(json)
         headers = {} if json is None else {"content-type": JSON}
         # Of other paths the group is not known beforehand; the answer tells.
         group = "Auth" if path.startswith("/restapi/oauth/") else ""

@@ -7,8 +7,8 @@ import aiohttp
 import attrs
 from yarl import URL
 
-from aiopresence.protocol.envelope import MULTIPART_JSON
-from aiopresence.protocol.wire import Response
+from aiopresence.protocol.batch_formats import MULTIPART_JSON
+from aiopresence.protocol.rest import Response
 from aiopresence.sandbox import Sandbox
 
 from . import bare

@@ -24,8 +24,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from aiopresence.protocol.batch import MAX_IDS
-from aiopresence.protocol.limits import DEFAULTS
-from aiopresence.protocol.polling import PAGE
+from aiopresence.protocol.rate_limits import DEFAULTS
+from aiopresence.protocol.read_plan import PAGE
 from aiopresence.sandbox import Sandbox
 
 from . import virtual

@@ -33,7 +33,7 @@ from ringcentral.http.api_response import ApiResponse
 
 from aiopresence import AccountPresenceInfo, GetPresenceInfo, Response
 from aiopresence.models.ids import Id
-from aiopresence.protocol import batch, convert, multipart, pages
+from aiopresence.protocol import batch, decoding, multipart, paging
 
 from . import bodies
 from .report import Row, Times, finish, interleaved, ratio
@@ -100,7 +100,7 @@ def _struct(record: Any) -> Any:
     hints = get_type_hints(record, include_extras=True)
     names = [field.name for field in attrs.fields(record)]
     fields = [(name, _of_structs(hints[name]), None) for name in names]
-    rename = {name: convert.camel(name) for name in names}
+    rename = {name: decoding.camel(name) for name in names}
     return msgspec.defstruct(record.__name__, fields, frozen=True, rename=rename)
 
 
@@ -169,7 +169,7 @@ def measure() -> list[Row]:
     gc.freeze()
 
     def load(response: Response) -> Reader:
-        return lambda: [*pages.read(response.body)]
+        return lambda: [*paging.read(response.body)]
 
     return [
         *of_batch("30 detailed records", taken.ids, taken.detailed),

@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 import attrs
 
 from aiopresence import ChangeSource, GetPresenceInfo, JwtGrant, PresenceEvent, PresenceSession
-from aiopresence.protocol.board import Board
-from aiopresence.protocol.gateway import Gateway
-from aiopresence.protocol.recovery import MAX_SEEN
+from aiopresence.protocol.event_recovery import MAX_SEEN
+from aiopresence.protocol.event_session import Gateway
+from aiopresence.protocol.presence_state import Board
 from aiopresence.sandbox import Sandbox
 
 from . import process

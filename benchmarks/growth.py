@@ -21,7 +21,7 @@ from typing import Any
 
 from aiopresence import GetPresenceInfo, GroupLimits, Outcome, PresenceSession, Response
 from aiopresence.protocol import multipart
-from aiopresence.protocol.wire import Request
+from aiopresence.protocol.rest import Request
 from aiopresence.transport.http import Http
 
 from . import bodies, process

@@ -18,10 +18,10 @@ from math import inf
 from typing import Any
 
 from aiopresence import GetPresenceInfo, GroupLimits, JwtGrant, PresenceSession, Response
-from aiopresence.protocol.wire import Request
+from aiopresence.protocol.rest import Request
 from aiopresence.transport.clock import Clock
-from aiopresence.transport.gate import Gate
-from aiopresence.transport.stats import Stats
+from aiopresence.transport.instrumentation import Stats
+from aiopresence.transport.rate_limiter import Gate
 
 from . import bare, canned, process
 from .report import Row, finish, spread

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from conftest import PLENTY, Session
 
 from aiopresence import (
     AuthError,
@@ -22,6 +21,7 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.sandbox import Answer, Change, Hang, Received, Reset, Sandbox
+from tests.support.sessions import PLENTY, Session
 
 UNKNOWN = "999999999999"
 

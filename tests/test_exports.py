@@ -9,7 +9,7 @@ import pytest
 
 import aiopresence
 from aiopresence import PresenceSession
-from aiopresence.calls import PresenceCalls
+from aiopresence.presence_api import PresenceCalls
 
 
 @pytest.mark.parametrize("name", aiopresence.__all__)

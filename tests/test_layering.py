@@ -1,7 +1,8 @@
-"""The rooms and who may import whom: see `aiopresence/__init__.py` and the rooms' docstrings."""
+"""The layers of the package and the limits on its code: see `aiopresence/__init__.py`."""
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,33 +15,35 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 
-# For each room, the rooms of ours it may import, besides itself.
-VALUES = {"auth_codes", "errors", "filters", "grants", "models", "secret", "text"}
+# For each layer, a sub-package or a top-level module, the layers it may import besides itself.
+VALUES = {"auth_advice", "errors", "escaping", "filters", "grants", "models", "redaction"}
 CORE = VALUES | {"protocol"}
-ROOMS = {
-    "auth_codes": set[str](),
-    "errors": {"auth_codes", "text"},
-    "models": {"errors", "secret"},
+READERS = CORE | {"concurrency", "transport"}
+LAYERS = {
+    "auth_advice": set[str](),
+    "escaping": set[str](),
+    "redaction": set[str](),
+    "errors": {"auth_advice", "escaping"},
+    "models": {"errors", "redaction"},
     "filters": {"errors", "models"},
-    "secret": set[str](),
-    "text": set[str](),
-    "grants": {"errors", "secret"},
+    "grants": {"errors", "redaction"},
     "protocol": VALUES,
-    "transport": CORE,
-    "calls": CORE | {"transport"},
-    "account": CORE | {"transport", "calls"},
-    "bulk": CORE | {"transport", "calls", "account"},
-    "live": CORE | {"transport", "calls", "bulk"},
-    "session": CORE | {"transport", "calls", "bulk", "live"},
+    "concurrency": {"errors", "models"},
+    "transport": CORE | {"concurrency"},
+    "presence_api": READERS,
+    "account_reader": READERS | {"presence_api"},
+    "bulk": READERS | {"presence_api", "account_reader"},
+    "live": READERS | {"presence_api", "bulk"},
+    "session": READERS | {"presence_api", "bulk", "live"},
     "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "auth_codes", "filters", "sandbox", "text"},
+    "cli": {"", "auth_advice", "escaping", "filters", "sandbox"},
     "__init__": CORE | {"transport", "session", "live"},
 }
-# The fixtures give tests a session beside the sandbox. They are a user of both: nothing of the
-# sandbox imports them, so the two still share no code.
+# The fixtures hand tests a session next to the sandbox. They use both; nothing of the sandbox
+# imports them, so library and sandbox still share no code.
 USERS = {"sandbox.plugin": {""}}
-# What pure rooms may not touch.
+# What pure layers must not import.
 IMPURE = {"asyncio", "aiohttp", "socket", "ssl", "time", "random", "os", "secrets", "threading"}
 THIRD_PARTY = {
     "models": {"attrs"},
@@ -48,68 +51,103 @@ THIRD_PARTY = {
     "protocol": {"attrs", "cattrs", "orjson"},
     "webhooks": {"attrs", "aiohttp"},
     "sandbox": {"attrs", "aiohttp", "multidict"},
-    # The login with a browser listens for it, and the doctor looks at a server before any login.
+    # The browser login listens for its redirect; doctor looks at a server before any login.
     "cli": {"aiohttp", "attrs", "dotenv", "platformdirs", "rich", "typer"},
 }
+LONGEST_FILE = 400
+LONGEST_BODY = 45
+
+
+def parsed(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text())
 
 
 def imported(name: str) -> Iterator[str]:
-    """Give the absolute names of all modules that a module of ours imports."""
+    """Yield the absolute name of each module that a module of the package imports."""
     package = ("aiopresence." + name).split(".")[:-1]
-    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+    for node in ast.walk(parsed(name)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            if module == "aiopresence" and node.level:
-                names = [alias.name for alias in node.names]
-                yield from (f"{module}.{n}" if n in ROOMS else module for n in names)
-            else:
-                yield module
+            yield from (imported_module(module, alias.name) for alias in node.names)
 
 
-def room(name: str) -> str:
+def imported_module(module: str, name: str) -> str:
+    """Return the module that `from module import name` imports: a submodule, or `module`."""
+    inner = f"{module}.{name}".removeprefix("aiopresence.")
+    return f"aiopresence.{inner}" if inner in MODULES or f"{inner}.__init__" in MODULES else module
+
+
+def layer(name: str) -> str:
     return name.split(".")[0]
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_room_imports_only_what_it_may(name: str) -> None:
+def test_a_layer_imports_only_layers_below_it(name: str) -> None:
     for module in imported(name):
         if module.split(".")[0] == "aiopresence":
-            target = room(module.removeprefix("aiopresence").removeprefix("."))
-            allowed = {room(name)} | ROOMS[room(name)] | USERS.get(name, set())
+            target = layer(module.removeprefix("aiopresence").removeprefix("."))
+            allowed = {layer(name)} | LAYERS[layer(name)] | USERS.get(name, set())
             assert target in allowed, (name, module)
 
 
-def test_nobody_imports_the_users() -> None:
+def test_the_layers_themselves_form_no_cycle() -> None:
+    TopologicalSorter(LAYERS).prepare()
+
+
+def imported_at_startup(name: str) -> Iterator[str]:
+    """Yield the modules of the package that one imports when it is imported itself."""
+    for module in imported(name):
+        inner = module.removeprefix("aiopresence").removeprefix(".")
+        inner = inner if inner in MODULES else f"{inner}.__init__".removeprefix(".")
+        # `__init__` imports nothing before a name is used: see test_exports.
+        if module.split(".")[0] == "aiopresence" and inner not in {name, "__init__"}:
+            yield inner
+
+
+def test_no_modules_import_each_other_in_a_cycle() -> None:
+    try:
+        TopologicalSorter({name: set(imported_at_startup(name)) for name in MODULES}).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_no_module_imports_the_fixtures() -> None:
     users = {f"aiopresence.{name}" for name in USERS}
     assert not users & {module for name in MODULES for module in imported(name)}
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if room(n) in {*VALUES, "protocol"}])
+@pytest.mark.parametrize("name", [n for n in MODULES if layer(n) in {*VALUES, "protocol"}])
 def test_the_core_is_pure(name: str) -> None:
     assert not {module.split(".")[0] for module in imported(name)} & IMPURE
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if room(n) in THIRD_PARTY])
-def test_a_room_uses_only_its_libraries(name: str) -> None:
+@pytest.mark.parametrize("name", [n for n in MODULES if layer(n) in THIRD_PARTY])
+def test_a_layer_uses_only_its_libraries(name: str) -> None:
     outside = {module.split(".")[0] for module in imported(name)}
     known = {"aiohttp", "attrs", "cattrs", "filelock", "orjson", "rich", "typer", "yarl"}
     known |= {"multidict", "aioresponses", "dotenv", "platformdirs"}
-    assert outside & known <= THIRD_PARTY[room(name)]
+    assert outside & known <= THIRD_PARTY[layer(name)]
 
 
-def test_webhooks_take_from_transport_the_clock_only() -> None:
-    modules = {m for n in MODULES if room(n) == "webhooks" for m in imported(n)}
+def test_webhooks_import_only_the_clock_from_transport() -> None:
+    modules = {m for n in MODULES if layer(n) == "webhooks" for m in imported(n)}
     assert {m for m in modules if "transport" in m} == {"aiopresence.transport.clock"}
 
 
-def test_every_room_has_its_rule() -> None:
-    assert {room(name) for name in MODULES} == set(ROOMS)
+def test_every_layer_has_its_rule() -> None:
+    assert {layer(name) for name in MODULES} == set(LAYERS)
 
 
-def test_the_walk_sees_imports() -> None:
-    assert "aiopresence.errors" in set(imported("protocol.wire"))
-    assert "aiopresence.grants" in set(imported("sandbox.server"))
+def test_imports_are_found() -> None:
+    assert "aiopresence.errors" in set(imported("protocol.rest"))
+    assert "aiopresence.grants" in set(imported("sandbox.sandbox"))
     assert "aiohttp" in set(imported("transport.http"))
+    assert "protocol.rest" in set(imported_at_startup("transport.requester"))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_file_is_too_long_to_read(name: str) -> None:
+    assert MODULES[name].read_text().count("\n") <= LONGEST_FILE

@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any
 
 import attrs
-from test_live_convergence import picture, truth
-from virtual import run, virtual_sandbox, virtual_session
 
 from aiopresence import (
     AuthError,
@@ -26,6 +24,8 @@ from aiopresence import (
     filters,
 )
 from aiopresence.sandbox import Answer, Change, Delay, Fault, FaultRule, Reset, Sandbox
+from tests.live.test_convergence import picture, truth
+from tests.support.virtual import run, virtual_sandbox, virtual_session
 
 TOKEN, PRESENCE = "/oauth/token", "/presence"
 LOGIN_ERRORS = (ServerError, ConnectionFailed, Timeout, RateLimited, DecodeError)

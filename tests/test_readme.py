@@ -11,11 +11,11 @@ import pytest
 
 import aiopresence
 from aiopresence import PresenceSession, errors
-from aiopresence.auth_codes import ADVICE
+from aiopresence.auth_advice import ADVICE
 from aiopresence.bulk import BulkCalls
-from aiopresence.calls import PresenceCalls
 from aiopresence.cli.app import COMMANDS
 from aiopresence.live import LiveCalls
+from aiopresence.presence_api import PresenceCalls
 from aiopresence.sandbox import Sandbox
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

@@ -12,13 +12,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from cli_calls import credentials, lead
-from recipes.presence_service import PresenceService
-from recipes.roster_shift import on_duty_at, shift
-from recipes.who_can_take_a_call import answer
 
 from aiopresence import PresenceSession
 from aiopresence.sandbox import Answer, Sandbox
+from tests.recipes.presence_service import PresenceService
+from tests.recipes.roster_shift import on_duty_at, shift
+from tests.recipes.who_can_take_a_call import answer
+from tests.support.cli_calls import credentials, lead
 
 HERE = Path(__file__).parent / "recipes"
 RECIPES = sorted(HERE.glob("[!_]*.py"))

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import attrs
 import pytest
-from conftest import PLENTY, Session
 
 from aiopresence import (
     AccessToken,
@@ -26,6 +25,7 @@ from aiopresence import (
     RefreshTokenGrant,
 )
 from aiopresence.sandbox import Answer, Change, Hang, Raw, Redirect, Reset, Sandbox, Truncate
+from tests.support.sessions import PLENTY, Session
 
 
 def disguises(secret: str) -> set[str]:

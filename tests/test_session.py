@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import Session
-from waiting import fired
 
 from aiopresence import (
     AccessToken,
@@ -33,6 +31,8 @@ from aiopresence import (
     Visibility,
 )
 from aiopresence.sandbox import Answer, Change, Hang, Sandbox
+from tests.support.sessions import Session
+from tests.support.waiting import fired
 
 
 def token_requests(sandbox: Sandbox) -> int:

@@ -25,9 +25,9 @@ from aiopresence import (
     UpdateUnifiedPresence,
 )
 from aiopresence.models.enums import OpenStrEnum
-from aiopresence.protocol import calls
-from aiopresence.protocol.convert import camel
-from aiopresence.protocol.wire import Request
+from aiopresence.protocol import endpoints
+from aiopresence.protocol.decoding import camel
+from aiopresence.protocol.rest import Request
 
 SPEC = Path(__file__).parents[2] / "shared" / "spec" / "presence-openapi.json"
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="the vendor's description is not here")
@@ -38,55 +38,55 @@ QUEUE: dict[str, Any] = {"records": []}
 OPERATIONS: dict[str, tuple[str, Request[Any], type | None, type]] = {
     "readUserPresenceStatus": (
         "read_user_presence_status",
-        calls.read_user_presence_status(1, [2]),
+        endpoints.read_user_presence_status(1, [2]),
         None,
         GetPresenceInfo,
     ),
     "updateUserPresenceStatus": (
         "update_user_presence_status",
-        calls.update_user_presence_status(1, 2, {}),
+        endpoints.update_user_presence_status(1, 2, {}),
         PresenceInfoRequest,
         PresenceInfoResponse,
     ),
     "readAccountPresence": (
         "read_account_presence",
-        calls.read_account_presence(1),
+        endpoints.read_account_presence(1),
         None,
         AccountPresenceInfo,
     ),
     "readCallQueuePresence": (
         "read_call_queue_presence",
-        calls.read_call_queue_presence(1, 2),
+        endpoints.read_call_queue_presence(1, 2),
         None,
         CallQueuePresence,
     ),
     "updateCallQueuePresence": (
         "update_call_queue_presence",
-        calls.update_call_queue_presence(1, 2, QUEUE),
+        endpoints.update_call_queue_presence(1, 2, QUEUE),
         CallQueueUpdatePresence,
         CallQueuePresence,
     ),
     "readExtensionCallQueuePresence": (
         "read_extension_call_queue_presence",
-        calls.read_extension_call_queue_presence(1, 2),
+        endpoints.read_extension_call_queue_presence(1, 2),
         None,
         ExtensionCallQueuePresenceList,
     ),
     "updateExtensionCallQueuePresence": (
         "update_extension_call_queue_presence",
-        calls.update_extension_call_queue_presence(1, 2, QUEUE),
+        endpoints.update_extension_call_queue_presence(1, 2, QUEUE),
         ExtensionCallQueueUpdatePresenceList,
         ExtensionCallQueuePresenceList,
     ),
     "readUnifiedPresence": (
         "read_unified_presence",
-        calls.read_unified_presence(1, [2]),
+        endpoints.read_unified_presence(1, [2]),
         None,
         UnifiedPresence,
     ),
     "updateUnifiedPresence": (
         "update_unified_presence",
-        calls.update_unified_presence(1, 2, {}),
+        endpoints.update_unified_presence(1, 2, {}),
         UpdateUnifiedPresence,
         UnifiedPresence,
     ),

@@ -12,9 +12,9 @@ from typing import Any
 
 import attrs
 import pytest
-from sandbox_socket import EVERYONE, until
 
 from aiopresence.sandbox import GatewayPlan, Sandbox
+from tests.support.sandbox_socket import EVERYONE, until
 
 SCRIPT = Path(__file__).with_name("vendor_client.mjs")
 # Long enough for a busy machine to read ConnectionDetails by itself.

@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from ..text import escaped
-from . import access, doctor, limits, platform, queues, reads, streams, watch, writes
+from ..escaping import escaped
+from .commands import doctor, events, limits, login, queues, read, sandbox, watch, write
 from .console import show
 
 
@@ -54,23 +54,23 @@ app = typer.Typer(
 
 # With an example of each, which a test runs.
 COMMANDS = (
-    (reads.read, "aiopresence read --sandbox 1000"),
+    (read.read, "aiopresence read --sandbox 1000"),
     (watch.watch, "aiopresence watch --sandbox 200 --rate 20"),
-    (streams.events, "aiopresence events account queue:400100200 --detailed"),
-    (streams.poll, "aiopresence poll --number 101 --interval 30"),
-    (reads.account, "aiopresence account --sandbox 200 --names"),
-    (reads.unified, "aiopresence unified --sandbox 40 --output jsonl"),
+    (events.events, "aiopresence events account queue:400100200 --detailed"),
+    (events.poll, "aiopresence poll --number 101 --interval 30"),
+    (read.account, "aiopresence account --sandbox 200 --names"),
+    (read.unified, "aiopresence unified --sandbox 40 --output jsonl"),
     (queues.queue, "aiopresence queue --sandbox 40"),
     (queues.queues, "aiopresence queues --sandbox 200 --number 101"),
-    (writes.set_, "aiopresence set --sandbox 40 --status Busy --message 'Back at 3'"),
-    (writes.queue_set, "aiopresence queue-set --sandbox 40 --no-accept"),
-    (writes.unified_set, "aiopresence unified-set --sandbox 40 --glip-availability DND"),
+    (write.set_, "aiopresence set --sandbox 40 --status Busy --message 'Back at 3'"),
+    (write.queue_set, "aiopresence queue-set --sandbox 40 --no-accept"),
+    (write.unified_set, "aiopresence unified-set --sandbox 40 --glip-availability DND"),
     (limits.limits, "aiopresence limits --sandbox 40 --all"),
-    (access.login, "aiopresence login --profile work"),
-    (access.logout, "aiopresence logout --profile work"),
-    (access.whoami, "aiopresence whoami --output json"),
+    (login.login, "aiopresence login --profile work"),
+    (login.logout, "aiopresence logout --profile work"),
+    (login.whoami, "aiopresence whoami --output json"),
     (doctor.doctor, "aiopresence doctor --sandbox 40"),
-    (platform.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
+    (sandbox.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )
 CODES = (
     "Exit codes: 0 all went well, 1 something failed, 2 it was called or set up wrongly,"

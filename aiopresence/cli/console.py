@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TextIO
 
-from ..text import escaped, json_escaped
+from ..escaping import escaped, json_escaped
 
 
 def prepare() -> None:

@@ -22,8 +22,8 @@ from .. import (
     TokenStore,
     UsageError,
 )
-from .config import Settings, state_directory
 from .console import note
+from .settings import Settings, state_directory
 
 
 class Kept:

@@ -15,11 +15,11 @@ from typing import Any
 
 import attrs
 
-from ..text import escaped
-from . import console, table
+from ..escaping import escaped
+from . import columns as table, console
+from .columns import Column
 from .console import show, show_json, show_styled
 from .options import Output
-from .table import Column
 
 Row = Mapping[str, Any]
 

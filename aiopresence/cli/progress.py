@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..text import escaped
+from ..escaping import escaped
 from .console import terminal
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from ..models import (
     Resync,
     ResyncReason,
 )
-from ..models.inputs import as_id
-from ..protocol.gateway import MAX_SILENCE, Subscribed
-from ..transport.socket import Socket, Told
-from .changes import Changes
-from .keeper import Keeper
-from .reading import Reader, waits
+from ..models.validation import as_id
+from ..protocol.event_session import MAX_SILENCE, Subscribed
+from ..transport.event_connection import Socket, Told
+from .change_queue import Changes
+from .refresher import Keeper
+from .snapshot import Reader, waits
 from .state_waiter import StateWaiter
 
 _log = logging.getLogger("aiopresence")

@@ -7,22 +7,22 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from ..bulk import BulkCalls
-from ..calls import Id
+from ..concurrency import check_ids
 from ..errors import UsageError
 from ..filters import account_presence, extension_presence
 from ..models import PresenceChange, PresenceEvent, Resync
-from ..models.inputs import as_id, seconds
-from ..protocol.board import Board
-from ..protocol.events import check_filters
-from ..protocol.limits import GroupLimits
+from ..models.validation import as_id, seconds
+from ..presence_api import Id
+from ..protocol.event_parsing import check_filters
+from ..protocol.presence_state import Board
+from ..protocol.rate_limits import GroupLimits
 from ..transport.clock import Clock
-from ..transport.pipeline import check_ids
-from ..transport.socket import Socket
-from ..transport.stats import Stats
+from ..transport.event_connection import Socket
+from ..transport.instrumentation import Stats
 from .board import PresenceBoard
-from .poll import poll
-from .reading import Reader
-from .stream import events
+from .events import events
+from .polling import poll
+from .snapshot import Reader
 
 # So many filters have been seen in one subscription. Who follows more follows the account.
 MAX_FILTERS = 2000

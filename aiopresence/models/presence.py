@@ -21,7 +21,7 @@ from .enums import (
     UserStatus,
 )
 from .ids import Id
-from .inputs import encodable, flag, status_message
+from .validation import encodable, flag, status_message
 
 
 @attrs.frozen(weakref_slot=False)

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from .ids import Id
-from .inputs import as_record, as_records, flag, member_id
+from .validation import as_record, as_records, flag, member_id
 
 
 @attrs.frozen(weakref_slot=False)

@@ -8,7 +8,7 @@ from datetime import datetime
 import attrs
 from attrs.converters import optional
 
-from ..secret import Secret
+from ..redaction import Secret
 from .enums import OpenStrEnum
 from .ids import Id
 

@@ -18,7 +18,7 @@ from .enums import (
     UnifiedStatus,
     Visibility,
 )
-from .inputs import as_record, encodable
+from .validation import as_record, encodable
 
 
 @attrs.frozen(weakref_slot=False)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from ..errors import ApiError, DecodeError
-from . import convert
-from .envelope import Answer, answers, records
+from . import decoding
+from .batch_formats import Answer, answers, records
 from .outcome import Outcome, failed, succeeded
-from .wire import Response, refusal_of, refuses
+from .rest import Response, refusal_of, refuses
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def read(ids: Sequence[str], response: Response, model: type[T]) -> list[Outcome
     """
     try:
         if bodies := records(ids, response):
-            return succeeded(ids, convert.structure_all(bodies, model))
+            return succeeded(ids, decoding.structure_all(bodies, model))
     except DecodeError:
         pass  # One of them has a wrong type; the others are as good as they were.
     outcomes = carefully(ids, response, model)
@@ -121,7 +121,7 @@ def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Ou
     if answer.has_bad_id:
         return Outcome(id_, status, error=DecodeError("not an id", "$.extension.id"))
     try:
-        return Outcome(id_, 200, convert.structure(body, model))
+        return Outcome(id_, 200, decoding.structure(body, model))
     except DecodeError as error:
         return Outcome(id_, status, error=error)
 

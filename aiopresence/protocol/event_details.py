@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from ..errors import DecodeError
-from . import convert
+from . import decoding
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ def readable(body: Any, cls: type[Any]) -> dict[str, Any]:
     given = body if isinstance(body, dict) else {}
     good = {}
     for field in attrs.fields(cls):
-        name = convert.camel(field.name)
+        name = decoding.camel(field.name)
         with suppress(DecodeError, KeyError):
-            good[field.name] = getattr(convert.structure({name: given[name]}, cls), field.name)
+            good[field.name] = getattr(decoding.structure({name: given[name]}, cls), field.name)
     return good

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 import attrs
 
-from ..auth_codes import find_code
+from ..auth_advice import find_code
 from ..errors import ApiError, AuthError, DecodeError, UsageError
 from ..grants import AccessToken, AuthorizationCodeGrant, Grant, JwtGrant, RefreshTokenGrant
-from ..secret import Secret, WithoutFrames
-from .wire import JSON, LOGIN_PATH, Request, Response, error_class, error_texts, refusal
+from ..redaction import Secret, WithoutFrames
+from .rest import JSON, LOGIN_PATH, Request, Response, error_class, error_texts, refusal
 
 REVOKE_PATH = "/restapi/oauth/revoke"
 AUTHORIZE_PATH = "/restapi/oauth/authorize"

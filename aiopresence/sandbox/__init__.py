@@ -6,13 +6,8 @@ with the client.
 """
 
 from .counters import Counters
-from .courier import Webhook, WebhookDelivery, WebhookRule
 from .exchange import Exchange, Received
-from .faults import Fault, FaultRule, Faults
-from .feed import Feed
-from .gateway_control import GatewayControl
-from .gateway_plan import GatewayPlan
-from .kinds import (
+from .fault_kinds import (
     Answer,
     Change,
     Delay,
@@ -25,10 +20,15 @@ from .kinds import (
     Slice,
     Truncate,
 )
-from .server import Sandbox
+from .faults import Fault, FaultRule, Faults
+from .gateway.controls import GatewayControl
+from .gateway.faults import GatewayFrame, GatewayRule
+from .gateway.options import GatewayPlan
+from .notifications import Feed
+from .sandbox import Sandbox
 from .simulation import Simulation
-from .switchboard import GatewayFrame, GatewayRule
-from .webhook_control import WebhookControl
+from .webhooks.controls import WebhookControl
+from .webhooks.delivery import Webhook, WebhookDelivery, WebhookRule
 
 __all__ = [
     "Answer",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from .answers import Reply
+from .responses import Reply
 
 
 @attrs.define(eq=False)

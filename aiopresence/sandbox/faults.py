@@ -6,9 +6,9 @@ from typing import Protocol
 import attrs
 
 from ..errors import UsageError
-from . import checks
-from .answers import Reply
+from . import argument_checks
 from .exchange import Exchange, Received
+from .responses import Reply
 
 
 class Fault(Protocol):
@@ -49,13 +49,13 @@ class FaultRule:
 
     def __attrs_post_init__(self) -> None:
         if not callable(getattr(self.fault, "apply", None)) or isinstance(self.fault, type):
-            found = checks.shown(self.fault)
+            found = argument_checks.shown(self.fault)
             raise UsageError(f"fault must be a fault, such as Answer(503), not {found}")
-        checks.text("path", self.path)
-        checks.text("method", self.method, none=True)
-        checks.whole("times", self.times, none=True)
-        checks.whole("skip", self.skip)
-        checks.function("when", self.when, none=True)
+        argument_checks.text("path", self.path)
+        argument_checks.text("method", self.method, none=True)
+        argument_checks.whole("times", self.times, none=True)
+        argument_checks.whole("skip", self.skip)
+        argument_checks.function("when", self.when, none=True)
 
     def takes(self, received: Received) -> bool:
         """Decide on one request, and count it."""

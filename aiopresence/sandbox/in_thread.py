@@ -6,19 +6,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from ..errors import UsageError
 from .faults import Faults
-from .feed import Feed
-from .gateway_control import GatewayControl
+from .gateway.controls import GatewayControl
+from .notifications import Feed
 from .simulation import Simulation
-from .webhook_control import WebhookControl
+from .webhooks.controls import WebhookControl
 
-if TYPE_CHECKING:
-    from .server import Sandbox
 
-S = TypeVar("S", bound="Sandbox")
+class _Server(Protocol):
+    async def start(self) -> object: ...
+
+    async def close(self) -> object: ...
+
+
+S = TypeVar("S", bound=_Server)
 
 # What reads or changes the state of a running sandbox.
 _CONTROLS = (Faults, Feed, GatewayControl, Simulation, WebhookControl)
@@ -107,7 +111,7 @@ class _Remote:
 
 
 @contextmanager
-def run_in_thread(make: "Callable[[], S]") -> "Iterator[S]":
+def run_in_thread(make: Callable[[], S]) -> Iterator[S]:
     """Start a sandbox in a thread, and close it and the thread at the end.
 
     Args:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from .answers import Reply
+from .responses import Reply
 
 AUTHORIZE_PATH = "/restapi/oauth/authorize"
 _KEPT = ("response_type", "client_id", "redirect_uri", "state", "code_challenge")

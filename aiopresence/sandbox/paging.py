@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from .account import Extension
-from .answers import Body, Reply, json_reply
-from .ask import Ask
+from .request_context import Ask
+from .responses import Body, Reply, json_reply
 
 
 def answer(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..errors import UsageError
-from .answers import RefusedError
+from .responses import RefusedError
 
 ALL = ("ReadPresence", "EditPresence", "ReadAccounts", "WebSocketsSubscription")
 CODE = "CMN-401"  # RingCentral has several codes for this; that it is this one here is a guess

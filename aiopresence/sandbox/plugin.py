@@ -24,7 +24,7 @@ import pytest
 import pytest_asyncio
 
 from ..errors import UsageError
-from .server import Sandbox
+from .sandbox import Sandbox
 
 if TYPE_CHECKING:
     from .. import PresenceSession

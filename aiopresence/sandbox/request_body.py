@@ -5,7 +5,7 @@ import zlib
 
 from aiohttp import HttpVersion11, web
 
-from .answers import RefusedError
+from .responses import RefusedError
 
 LARGEST = 2**20  # bytes, before and after decompression; a guess
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from . import calls, directory, whoami
-from .answers import Reply
-from .ask import Ask
+from . import directory, endpoints, whoami
+from .request_context import Ask
+from .responses import Reply
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, not a credential
 REVOKE_PATH = "/restapi/oauth/revoke"
@@ -36,23 +36,26 @@ def _route(
 _ROUTES = (
     _route(
         "extension/(?P<ids>[^/]*)/presence",
-        {"GET": ("Light", calls.read_presence), "PUT": ("Medium", calls.update_presence)},
+        {"GET": ("Light", endpoints.read_presence), "PUT": ("Medium", endpoints.update_presence)},
     ),
-    _route("presence", {"GET": ("Heavy", calls.read_account_presence)}),
+    _route("presence", {"GET": ("Heavy", endpoints.read_account_presence)}),
     _route(
         "call-queues/(?P<queue>[^/]*)/presence",
         {
-            "GET": ("Light", calls.read_queue_presence),
-            "PUT": ("Medium", calls.update_queue_presence),
+            "GET": ("Light", endpoints.read_queue_presence),
+            "PUT": ("Medium", endpoints.update_queue_presence),
         },
     ),
     _route(
         "extension/(?P<ids>[^/]*)/call-queue-presence",
-        {"GET": ("Light", calls.read_own_queues), "PUT": ("Medium", calls.update_own_queues)},
+        {
+            "GET": ("Light", endpoints.read_own_queues),
+            "PUT": ("Medium", endpoints.update_own_queues),
+        },
     ),
     _route(
         "extension/(?P<ids>[^/]*)/unified-presence",
-        {"GET": ("Medium", calls.read_unified), "PATCH": ("Medium", calls.update_unified)},
+        {"GET": ("Medium", endpoints.read_unified), "PATCH": ("Medium", endpoints.update_unified)},
     ),
     _route("extension", {"GET": ("Medium", directory.read_extensions)}, "ReadAccounts"),
     _route("extension/(?P<ids>[^/]*)", {"GET": ("Light", whoami.read_extension)}, "ReadAccounts"),

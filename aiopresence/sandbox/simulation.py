@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import UsageError
-from . import checks, settings, telephone
+from . import active_calls, argument_checks, writable_fields
 from .account import Account, Extension
-from .feed import Feed
+from .notifications import Feed
 
 _FASTEST = 1_000_000  # changes per second; more than any machine makes
 _TICK = 0.01  # seconds between two looks at the clock, at most so often; a guess at what is cheap
@@ -43,7 +43,7 @@ class Simulation:
     """
 
     def __init__(self, account: Account, feed: Feed, rate: float, seed: int) -> None:
-        if not checks.is_number(rate) or not 0 < rate <= _FASTEST:
+        if not argument_checks.is_number(rate) or not 0 < rate <= _FASTEST:
             raise UsageError("rate must be a positive number of changes per second")
         self.changes = 0
         self._account = account
@@ -85,10 +85,10 @@ class Simulation:
         call = next((one for one in reversed(extension.active_calls) if _lives(one)), None)
         if call is not None and self._rng.random() < 0.8:
             status = self._rng.choice(_BECOMES[call["telephonyStatus"]])
-            telephone.move(extension, (call["telephonyStatus"],), status)
+            active_calls.move(extension, (call["telephonyStatus"],), status)
         elif call is None and self._rng.random() < 0.6:
             status = self._rng.choice(("Ringing", "Ringing", "CallConnected"))
-            telephone.add_call(self._rng, extension, status, datetime.now(UTC))
+            active_calls.add_call(self._rng, extension, status, datetime.now(UTC))
         else:
             self._change_mind(extension)
         self.changes += 1
@@ -120,7 +120,7 @@ class Simulation:
         else:
             others = [status for status in _USER if status != extension.user_status]
             change = {"user_status": self._rng.choice(others)}
-        settings.store(extension, change)
+        writable_fields.store(extension, change)
 
 
 def _lives(call: dict[str, object]) -> bool:

@@ -1,8 +1,8 @@
 """One extension's own record."""
 
-from . import views
-from .answers import Reply, json_reply
-from .ask import Ask
+from . import representations
+from .request_context import Ask
+from .responses import Reply, json_reply
 
 
 def read_extension(ask: Ask) -> Reply:
@@ -10,4 +10,6 @@ def read_extension(ask: Ask) -> Reply:
     extension = ask.extension(ask.only_id())
     uri = f"{ask.base}/restapi/v1.0/account/{ask.account.id}"
     account = {"uri": uri, "id": ask.account.id}
-    return json_reply(views.listed(ask.base, ask.account, extension) | {"account": account})
+    return json_reply(
+        representations.listed(ask.base, ask.account, extension) | {"account": account}
+    )

@@ -22,11 +22,11 @@ from ..errors import (
     UsageError,
     one_line,
 )
-from ..protocol.wire import JSON, MAX_ERROR, Request, Response, is_loopback
-from . import handshake
+from ..protocol.rest import JSON, MAX_ERROR, Request, Response, is_loopback
+from . import websocket
 from .connections import Connector, discard_spoiled
 from .failures import Attempts, transport_error
-from .stats import Stats
+from .instrumentation import Stats
 
 # How long all of it may take is ours to watch.
 # Seconds that the body of an error may take at most: the status alone says what is needed.
@@ -134,7 +134,7 @@ class Http:
         """Open a WebSocket; see `handshake.connect`. UsageError when the session is not open."""
         self.check_open()
         self._check_free(str(url.host), url.port)
-        socket = await handshake.connect(self._client, url, self._timeout)  # type: ignore[arg-type]
+        socket = await websocket.connect(self._client, url, self._timeout)  # type: ignore[arg-type]
         self._sockets[socket] = str(url.host), url.port
         return socket
 

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import attrs
 
-from ..protocol.groups import Limits
-from ..protocol.limits import Group
+from ..protocol.rate_limit_groups import Limits
+from ..protocol.rate_limits import Group
 
 # A group and the number of slots to leave: logins do not queue behind those who leave them theirs.
 Key = tuple[Group, int]

@@ -16,8 +16,8 @@ from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from .clock import Clock
 from .shared_limits import SharedLimits
-from .store import MemoryTokenStore, TokenStore
-from .tokens import TokenManager
+from .token_manager import TokenManager
+from .token_store import MemoryTokenStore, TokenStore
 
 # The state is kept for sessions that are opened one after the other: seconds since the last one
 # closed, and for how many logins. Guesses: longer than any usual penalty.

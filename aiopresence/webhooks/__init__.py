@@ -23,8 +23,8 @@ What to know before relying on it:
 Source: RingCentral guide, "Webhooks".
 """
 
-from .backlog import Callback
+from .callback_queue import Callback
 from .receiver import WebhookReceiver
-from .upkeep import WebhookSubscription
+from .subscription import WebhookSubscription
 
 __all__ = ["Callback", "WebhookReceiver", "WebhookSubscription"]

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from ..errors import UsageError
-from ..models import PresenceEvent, inputs
+from ..models import PresenceEvent, validation
 from ..transport.clock import Clock
-from . import intake
-from .backlog import Backlog, Callback
-from .calls import SubscriptionCalls
-from .intake import Credentials, RefusedError
-from .keys import Keys
-from .memory import Replays, Seldom, Subscriptions
-from .upkeep import WebhookSubscription
+from . import http
+from .callback_queue import Backlog, Callback
+from .dedup import Replays, Seldom, Subscriptions
+from .http import Credentials, RefusedError
+from .subscription import WebhookSubscription
+from .subscription_api import SubscriptionCalls
+from .verification import Keys
 
 if TYPE_CHECKING:
     from ..session import PresenceSession
@@ -52,7 +52,7 @@ class WebhookReceiver:
     """
 
     _clock = Clock()
-    _read_seconds = intake.READ_SECONDS
+    _read_seconds = http.READ_SECONDS
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class WebhookReceiver:
         Raises:
             UsageError: it is no such number.
         """
-        limit = inf if seconds is None else inputs.seconds("seconds", seconds)
+        limit = inf if seconds is None else validation.seconds("seconds", seconds)
         self._subscriptions.expect(limit)
 
     def subscribe(
@@ -184,27 +184,27 @@ class WebhookReceiver:
             if refusal.status in _UNREADABLE:
                 # If it was RingCentral, it gives the webhook up after some of these.
                 self._seldom.warn(f"refused a call to the webhook with HTTP {refusal.status}")
-            response = intake.answer(refusal.status, refusal.headers)
-        return await intake.finish(request, response)
+            response = http.answer(refusal.status, refusal.headers)
+        return await http.finish(request, response)
 
     async def _answer(self, request: web.Request) -> web.Response:
         if request.method != "POST":
             raise RefusedError(405, {"Allow": "POST"})
         if not self._open:
-            raise intake.unavailable()
-        given = intake.credentials(request)
+            raise http.unavailable()
+        given = http.credentials(request)
         known = self._keys.match(given.secret)
         # From a stranger, nothing but a handshake is of interest, which has no body.
         try:
-            body = await intake.read(request, intake.MAX_BODY if known else 0, self._read_seconds)
+            body = await http.read(request, http.MAX_BODY if known else 0, self._read_seconds)
         except RefusedError as refusal:
             # One who is too slow may yet be RingCentral with its handshake.
             raise (refusal if known or refusal.status == 408 else self._stranger()) from None
         if not body:
             return self._shake_hands(given, known)
-        self._accept(intake.event(request, body), len(body))
+        self._accept(http.event(request, body), len(body))
         # Without the other header this one has the secret, which is no handshake.
-        return intake.answer(200, {} if given.verification is None else self._echo(given))
+        return http.answer(200, {} if given.verification is None else self._echo(given))
 
     def _stranger(self) -> RefusedError:
         self._seldom.warn("refused a call to the webhook: its secret is missing or wrong")
@@ -218,20 +218,20 @@ class WebhookReceiver:
         if not self._subscriptions.expecting:
             self._seldom.warn("refused a handshake: no subscription is being made here")
             raise RefusedError(403)
-        if not intake.is_challenge(given.validation):
+        if not http.is_challenge(given.validation):
             raise RefusedError(400)
-        return intake.answer(200, self._echo(given))
+        return http.answer(200, self._echo(given))
 
     def _echo(self, given: Credentials) -> dict[str, str]:
         """Give the header that answers a handshake, should this be one."""
         text = given.validation
-        if text is None or not intake.is_challenge(text) or not self._subscriptions.expecting:
+        if text is None or not http.is_challenge(text) or not self._subscriptions.expecting:
             return {}
         return {"Validation-Token": text}
 
     def _accept(self, event: PresenceEvent, size: int) -> None:
         if not self._open:  # It closed while the body was on its way.
-            raise intake.unavailable()
+            raise http.unavailable()
         now = self._clock.now()
         if event.uuid is not None and self._replays.seen(event.uuid, now):
             return
@@ -240,7 +240,7 @@ class WebhookReceiver:
             return
         if not self._backlog.offer(event, size):
             self._seldom.warn("the callback is slow and the queue is full: events must wait")
-            raise intake.unavailable()
+            raise http.unavailable()
         if event.uuid is not None:
             self._replays.add(event.uuid, now)
         self._subscriptions.accepted(event.subscription_id)

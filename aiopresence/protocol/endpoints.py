@@ -1,0 +1,157 @@
+"""The nine presence calls as requests.
+
+Ids are checked before they come near a path, so nothing can be injected into one.
+Source: RingCentral API reference, "Presence"; its usage plan groups are those of the same pages.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from ..errors import UsageError, shown
+from ..models import (
+    AccountPresenceInfo,
+    CallQueuePresence,
+    CallQueueUpdatePresence,
+    ExtensionCallQueuePresenceList,
+    ExtensionCallQueueUpdatePresenceList,
+    GetPresenceInfo,
+    PresenceInfoRequest,
+    UnifiedPresence,
+    UpdateUnifiedPresence,
+)
+from ..models.validation import as_id, as_record
+from . import decoding
+from .rest import JSON, MAX_PAGE, Request
+
+T = TypeVar("T")
+
+
+def _path(account_id: str | int, tail: str) -> str:
+    return f"/restapi/v1.0/account/{as_id(account_id, 'account_id', tilde=True)}/{tail}"
+
+
+def _extension_path(account_id: str | int, ids: Sequence[str | int], tail: str) -> str:
+    # Several ids are several answers in one request; RingCentral wants the commas unencoded.
+    joined = ",".join([as_id(id_, "extension_id", tilde=True) for id_ in ids])
+    return _path(account_id, f"extension/{joined}/{tail}")
+
+
+def _queue_path(account_id: str | int, group_id: str | int) -> str:
+    return _path(account_id, f"call-queues/{as_id(group_id, 'group_id')}/presence")
+
+
+def _flags(**values: bool | None) -> tuple[tuple[str, str], ...]:
+    for name, value in values.items():
+        if value is not None and not isinstance(value, bool):
+            raise UsageError(f"{name} must be True, False or None, not {type(value).__name__}")
+    return tuple((decoding.camel(k), str(v).lower()) for k, v in values.items() if v is not None)
+
+
+def _numbers(**values: int | None) -> tuple[tuple[str, str], ...]:
+    for name, value in values.items():
+        if value is not None and not (type(value) is int and 0 < value < 10**9):
+            raise UsageError(f"{name} must be a positive int, not {shown(value)}")
+    return tuple((decoding.camel(k), str(v)) for k, v in values.items() if v is not None)
+
+
+def _write(
+    method: str, path: str, answer: type[T], body_class: type[Any], body: object
+) -> Request[T]:
+    data = decoding.dump(as_record(body_class, body))
+    return Request(method, path, "Medium", answer, body=data, headers={"content-type": JSON})
+
+
+def read_user_presence_status(
+    account_id: str | int,
+    extension_ids: Sequence[str | int],
+    *,
+    detailed_telephony_state: bool | None = None,
+    sip_data: bool | None = None,
+    accept: str = JSON,
+) -> Request[GetPresenceInfo]:
+    """Ask for the presence of one extension, or of several in one batch."""
+    return Request(
+        "GET",
+        _extension_path(account_id, extension_ids, "presence"),
+        "Light",
+        GetPresenceInfo,
+        _flags(detailed_telephony_state=detailed_telephony_state, sip_data=sip_data),
+        headers={"accept": accept},
+    )
+
+
+def update_user_presence_status(
+    account_id: str | int, extension_id: str | int, body: object
+) -> Request[GetPresenceInfo]:
+    """Change the presence of one extension; a body of None changes nothing."""
+    path = _extension_path(account_id, [extension_id], "presence")
+    body = PresenceInfoRequest() if body is None else body
+    return _write("PUT", path, GetPresenceInfo, PresenceInfoRequest, body)
+
+
+def read_account_presence(
+    account_id: str | int,
+    *,
+    detailed_telephony_state: bool | None = None,
+    sip_data: bool | None = None,
+    page: int | None = None,
+    per_page: int | None = None,
+) -> Request[AccountPresenceInfo]:
+    """Ask for a page of the presence of all extensions of an account."""
+    flags = _flags(detailed_telephony_state=detailed_telephony_state, sip_data=sip_data)
+    params = flags + _numbers(page=page, per_page=per_page)
+    path = _path(account_id, "presence")
+    return Request("GET", path, "Heavy", AccountPresenceInfo, params, max_body=MAX_PAGE)
+
+
+def read_call_queue_presence(
+    account_id: str | int, group_id: str | int
+) -> Request[CallQueuePresence]:
+    """Ask which members take the calls of a queue."""
+    return Request("GET", _queue_path(account_id, group_id), "Light", CallQueuePresence)
+
+
+def update_call_queue_presence(
+    account_id: str | int, group_id: str | int, body: object
+) -> Request[CallQueuePresence]:
+    """Change which members take the calls of a queue."""
+    path = _queue_path(account_id, group_id)
+    return _write("PUT", path, CallQueuePresence, CallQueueUpdatePresence, body)
+
+
+def read_extension_call_queue_presence(
+    account_id: str | int, extension_id: str | int, *, editable_member_status: bool | None = None
+) -> Request[ExtensionCallQueuePresenceList]:
+    """Ask which queues an extension takes calls of."""
+    return Request(
+        "GET",
+        _extension_path(account_id, [extension_id], "call-queue-presence"),
+        "Light",
+        ExtensionCallQueuePresenceList,
+        _flags(editable_member_status=editable_member_status),
+    )
+
+
+def update_extension_call_queue_presence(
+    account_id: str | int, extension_id: str | int, body: object
+) -> Request[ExtensionCallQueuePresenceList]:
+    """Change which queues an extension takes calls of."""
+    path = _extension_path(account_id, [extension_id], "call-queue-presence")
+    body_class = ExtensionCallQueueUpdatePresenceList
+    return _write("PUT", path, ExtensionCallQueuePresenceList, body_class, body)
+
+
+def read_unified_presence(
+    account_id: str | int, extension_ids: Sequence[str | int]
+) -> Request[UnifiedPresence]:
+    """Ask for the unified presence of one extension, or of several in one batch."""
+    path = _extension_path(account_id, extension_ids, "unified-presence")
+    return Request("GET", path, "Medium", UnifiedPresence)
+
+
+def update_unified_presence(
+    account_id: str | int, extension_id: str | int, body: object
+) -> Request[UnifiedPresence]:
+    """Change the unified presence of one extension."""
+    path = _extension_path(account_id, [extension_id], "unified-presence")
+    return _write("PATCH", path, UnifiedPresence, UpdateUnifiedPresence, body)

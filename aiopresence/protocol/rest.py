@@ -1,0 +1,319 @@
+"""Requests and answers as values, and what an answer that is a refusal means."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any, Generic, TypeVar
+from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit
+
+import attrs
+
+from ..auth_advice import is_code
+from ..errors import (
+    ApiError,
+    AuthError,
+    DecodeError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+)
+from ..redaction import Secret, cleaned, masked
+from . import decoding
+from .rate_limit_headers import group_of, retry_after
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+JSON = "application/json"
+LOGIN_PATH = "/restapi/oauth/token"
+# Error answers are excerpted in exceptions; a page of HTML helps nobody. A longer one is none.
+EXCERPT = 256
+MAX_ERROR = 64 * 1024
+# Of a list of errors, so many are searched for a code and a message.
+MAX_ERRORS = 10
+# A batch of 30 detailed records with seven calls each is about 200 KB, a page of 1,000 about 7 MB.
+MAX_BODY = 4 * 1024 * 1024
+MAX_PAGE = 16 * 1024 * 1024
+
+
+@attrs.frozen
+class Request(Generic[T_co]):
+    """One request, before it has a server and a token.
+
+    Attributes:
+        method: the HTTP method.
+        path: from "/restapi", safe to put on the wire as it is.
+        group: the usage-plan group it is expected to count in.
+        answer: the model of its answer.
+        params: the query, unencoded.
+        body: the bytes to send, or None.
+        headers: what to send beyond the usual.
+        max_body: the bytes of the largest answer that is read.
+    """
+
+    method: str
+    path: str
+    group: str
+    answer: type[T_co]
+    params: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = attrs.field(default=None, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    max_body: int = MAX_BODY
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it may change something. A login does not: asked twice, it is two logins."""
+        return self.method not in ("GET", "HEAD") and not self.is_login
+
+    @property
+    def is_login(self) -> bool:
+        """Whether it asks for a token of the session."""
+        return self.path == LOGIN_PATH
+
+
+@attrs.frozen
+class Response:
+    """One answer, as it came.
+
+    Attributes:
+        status: the HTTP status, any integer.
+        headers: by lower-case name; those sent twice are joined by ", ".
+        body: the whole body, decompressed.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    # What nobody may be shown of it, should the server have repeated it. What is parsed is the
+    # response as it came: a secret may be a part of a good answer, and a new token an old one.
+    _secrets: tuple[str, ...] = attrs.field(default=(), repr=False, eq=False)
+
+    def json(self) -> Any:
+        """Give the body as parsed JSON.
+
+        Raises:
+            DecodeError: it is not JSON.
+        """
+        return decoding.parse(self.body)
+
+    def without_secrets(self) -> "Response":
+        """Return the response as it may be shown."""
+        return Response(self.status, *cleaned(self.headers, self.body, self._secrets))
+
+    def _shown(self, text: str | None) -> str | None:
+        """Give the beginning of a text out of it as it may be shown: without a secret."""
+        return text and masked(text, self._secrets)[:EXCERPT]
+
+    @property
+    def location(self) -> Secret | None:
+        """The link of a redirect, which may hold a secret; None when there is none."""
+        link = self.headers.get("location")
+        return None if link is None else Secret(link)
+
+    @property
+    def request_id(self) -> str | None:
+        """RingCentral's id of the request, which its support asks for; None when not sent."""
+        return request_id(self.headers)
+
+
+# It goes into messages, so it must look like what it is.
+_REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Give RingCentral's id of a request, or None when the answer has none."""
+    text = headers.get("rcrequestid", "")
+    return text if _REQUEST_ID.fullmatch(text) else None
+
+
+# The characters RFC 3986 allows in a path, one percent-encoded byte at a time, and no segments
+# that a URL library would resolve to another path.
+_PATH = re.compile(r"/restapi/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_DOTS = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:[/;]|%2f|%5c|$)", re.IGNORECASE)
+
+
+def is_path(path: object) -> bool:
+    """Tell whether a path may be put on the wire as it is: in the API, encoded, and no query."""
+    return isinstance(path, str) and bool(_PATH.fullmatch(path)) and not _DOTS.search(path)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, without brackets, is this machine by its name or address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def follow(request: Request[T_co], server: str, link: str, where: str) -> Request[T_co]:
+    """Give the request that a link in the answer to another one leads to.
+
+    Args:
+        request: the request that was answered.
+        server: the server it was sent to.
+        link: an absolute or relative URL.
+        where: the place of the link in the answer, for the message.
+
+    Raises:
+        DecodeError: it leads away from `server`, or out of its API.
+    """
+    link = Secret(link)
+    reason, path, params = _target(server, request.path, link)
+    if reason:
+        raise DecodeError(reason, where)
+    return attrs.evolve(request, path=path, params=params)
+
+
+def _target(
+    server: str, path: str, link: str
+) -> tuple[str, Secret, tuple[tuple[Secret, Secret], ...]]:
+    """Return why a link is not followed, or "", and its path and query.
+
+    It raises nothing: a link may hold a secret, which tracebacks would show among the locals.
+    """
+    nowhere = Secret(), ()
+    try:
+        there = urlsplit(urljoin(server + path, link))
+        same = _origin(there) == _origin(urlsplit(server))
+        params = tuple((Secret(n), Secret(v)) for n, v in parse_qsl(there.query, True))
+        urlencode(params)  # Not everything can be sent back: a lone surrogate cannot.
+    except ValueError:
+        return "a link that is no URL", *nowhere
+    if not same:
+        return "a link to another server is not followed", *nowhere
+    if not is_path(there.path):
+        return "a link out of the API is not followed", *nowhere
+    return "", Secret(there.path), params
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: AuthError,
+    403: PermissionDenied,
+    404: NotFound,
+    429: RateLimited,
+}
+
+
+def error_class(status: int) -> type[ApiError]:
+    """Give the class of error that an HTTP status means."""
+    if status < 400:
+        return ApiError
+    return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
+
+
+# Some servers write it as a string.
+_STATUS = re.compile(r"[1-9][0-9]{2}", re.ASCII)
+
+
+def status_of(value: object) -> int | None:
+    """Return the HTTP status in JSON, or None when it is none."""
+    if isinstance(value, str) and _STATUS.fullmatch(value):
+        return int(value)
+    return value if type(value) is int else None
+
+
+def code_of(body: Any) -> str | None:
+    """Return the code in the body of an error, or None."""
+    return _said(body)[0]
+
+
+def refuses(body: Any) -> bool:
+    """Return whether parsed JSON is the body of an error."""
+    return type(body) is dict and bool("errorCode" in body or "error" in body or body.get("errors"))
+
+
+def load(data: bytes, cls: type[T]) -> T:
+    """Parse the body of a successful response as a record.
+
+    Raises:
+        DecodeError: as `convert.load`, or it is the body of an error.
+    """
+    value = decoding.parse(data)
+    if refuses(value):
+        raise DecodeError("the status contradicts the body")
+    return decoding.structure(value, cls)
+
+
+def refusal(response: Response) -> ApiError:
+    """Turn a refusing answer into the error to raise, whatever its body is."""
+    said = None
+    if len(response.body) <= MAX_ERROR:
+        with suppress(DecodeError):
+            said = decoding.parse(response.body)
+    excerpt = response.body[:MAX_ERROR].decode("utf-8", "replace")
+    return refusal_of(response, said, excerpt=excerpt)
+
+
+def error_texts(response: Response) -> list[str]:
+    """Return where the body of a refused login may hold an error code, the likeliest first."""
+    said = None
+    if len(response.body) <= MAX_ERROR:
+        with suppress(DecodeError):
+            said = decoding.parse(response.body)
+    if not isinstance(said, dict):
+        return []
+    nested = said.get("errors")
+    errors = [each for each in nested if isinstance(each, dict)] if isinstance(nested, list) else []
+    texts = [
+        said.get("errorCode"),
+        *(each.get("errorCode") for each in errors),
+        said.get("error"),
+        said.get("error_description"),
+    ]
+    return [text for text in texts if isinstance(text, str)]
+
+
+def refusal_of(
+    response: Response, said: Any, *, status: int | None = None, excerpt: str = ""
+) -> ApiError:
+    """Turn a refusal, whose body has been parsed, into the error to raise.
+
+    Args:
+        response: the answer that it is, or is a part of.
+        said: the parsed body, whatever it is.
+        status: of a part of the answer; None for that of the answer.
+        excerpt: the beginning of the body.
+    """
+    status = response.status if status is None else status
+    code, message, parameter = _said(said)
+    code, message, parameter = (
+        code if is_code(code) else response._shown(code),
+        response._shown(message),
+        response._shown(parameter),
+    )
+    error = error_class(status)(
+        status,
+        code,
+        message,
+        parameter,
+        response._shown(response.request_id),
+        retry_after(response.headers),
+        response._shown(excerpt) or "",
+    )
+    if isinstance(error, RateLimited):
+        error.group = response._shown(group_of(response.headers))
+    return error
+
+
+def _said(said: Any) -> tuple[str | None, str | None, str | None]:
+    """Read an error body, of the API or of the token endpoint; None for what is not there."""
+    nested = said.get("errors") if isinstance(said, dict) else None
+    errors = nested[:MAX_ERRORS] if isinstance(nested, list) else []
+    sources = [source for source in (said, *errors) if isinstance(source, dict)]
+
+    def pick(*names: str) -> str | None:
+        texts = (source.get(name) for source in sources for name in names)
+        return next((text for text in texts if isinstance(text, str) and text), None)
+
+    return (
+        pick("errorCode", "error"),
+        pick("message", "error_description"),
+        pick("parameterName"),
+    )

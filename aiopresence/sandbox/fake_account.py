@@ -1,0 +1,69 @@
+"""An invented account: extensions, queues and a mix of states, the same for the same seed."""
+
+import random
+
+from . import active_calls, fake_people
+from .account import Account, Extension, Queue
+
+_MESSAGES = (
+    "Back at 3",
+    "In a workshop until Friday",
+    "Unterwegs, Rückruf morgen früh",
+    "外出中",
+    "Déjeuner 🍜",
+    "Please write instead of calling",
+)
+
+
+def build(rng: random.Random, count: int) -> Account:
+    """Return an account with a number of extensions in a mix of states."""
+    account_id, *extension_ids = fake_people.ids(rng, count + 1)
+    extensions = {
+        extension_id: _extension(rng, extension_id, index)
+        for index, extension_id in enumerate(extension_ids)
+    }
+    users = [extension for extension in extensions.values() if extension.is_user]
+    departments = [each for each in extensions.values() if each.kind == "Department"]
+    queues = {
+        extension.id: _queue(rng, extension, users, index)
+        for index, extension in enumerate(departments)
+    }
+    for extension in users:
+        _enliven(rng, extension)
+    return Account(account_id, extensions, queues)
+
+
+def _extension(rng: random.Random, extension_id: str, index: int) -> Extension:
+    kind = fake_people.kind(index)
+    return Extension(
+        id=extension_id,
+        number=str(101 + index),
+        name=fake_people.name(rng, kind),
+        kind=kind,
+        phone_number=fake_people.phone_number(rng),
+        site=int(index % 7 == 6),
+    )
+
+
+def _queue(rng: random.Random, extension: Extension, users: list[Extension], index: int) -> Queue:
+    # The caller is in every third queue, the first included, so that `~` has queues to read.
+    members = rng.sample(users, min(len(users), rng.randrange(3, 13)))
+    if index % 3 == 0 and users[0] not in members:
+        members[0] = users[0]
+    for member in members:
+        member.in_a_queue = True
+    # Every third queue does not let its members leave by themselves.
+    return Queue(extension, index % 3 != 2, {each.id: rng.random() < 0.8 for each in members})
+
+
+def _enliven(rng: random.Random, extension: Extension) -> None:
+    """Set the state of a user: most are free, one in eight talks, each other state occurs too."""
+    calls = ["CallConnected"] * 15 + ["Ringing"] * 4 + ["OnHold"] * 3 + ["NoCall"] * 98
+    status = rng.choice(calls)
+    if status != "NoCall":
+        active_calls.add_call(rng, extension, status, active_calls.some_time(rng))
+    extension.user_status = rng.choice(["Available"] * 8 + ["Busy", "Offline"])
+    extension.dnd_status_personal = rng.choice(["TakeAllCalls"] * 9 + ["DoNotAcceptAnyCalls"])
+    extension.accept_call_queue_calls = rng.random() < 0.9
+    extension.meeting_status = rng.choice(["Disconnected"] * 15 + ["Connected"])
+    extension.message = rng.choice((*_MESSAGES, *[""] * 18))

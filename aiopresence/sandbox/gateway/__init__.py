@@ -1,0 +1,1 @@
+"""The WebSocket gateway: connections, sessions, the faults and options that tests set."""

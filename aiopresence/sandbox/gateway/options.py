@@ -1,0 +1,54 @@
+"""What the WebSocket gateway promises its clients, and how its frames look."""
+
+import attrs
+
+from .. import argument_checks
+
+
+@attrs.frozen(kw_only=True)
+class GatewayPlan:
+    """How the gateway behaves. The defaults are RingCentral's; times are in seconds.
+
+    Attributes:
+        recovery_buffer_size: how many of the latest notifications of a session are kept.
+        recovery_timeout: how long a session outlives its connection.
+        idle_timeout: after how long without a frame from the client a connection ends. Ping
+            frames do not count. That notifications do not count either is a guess.
+        replay_delay: how long after ConnectionDetails a recovery sends what was missed, and all
+            that follows; at once when the client sends something. RingCentral's own client loses
+            what it reads together with ConnectionDetails. How long RingCentral takes is a guess.
+        absolute_timeout: how long a session lasts at most.
+        max_connections: only told: here a session has one connection, the latest.
+        max_active_requests: only told.
+        wsc_everywhere: whether every notification has `wsc`, and not only ConnectionDetails.
+        wstoken_lifetime: how long a WebSocket token is accepted.
+        wstoken_single_use: whether a WebSocket token is accepted only once. The guide says so, but
+            RingCentral's own client sends one again until it has nearly expired.
+        errors_as_answers: a request that is refused is answered with its own type, ClientRequest,
+            instead of Error.
+
+    Raises:
+        UsageError: a time that is not positive, a number below 0, or one of another type.
+    """
+
+    recovery_buffer_size: int = 100
+    recovery_timeout: float = 180.0
+    idle_timeout: float = 1800.0
+    replay_delay: float = 0.05
+    absolute_timeout: float = 86400.0
+    max_connections: int = 5
+    max_active_requests: int = 10
+    wsc_everywhere: bool = True
+    wstoken_lifetime: float = 30.0
+    wstoken_single_use: bool = False
+    errors_as_answers: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(field.default, bool):
+                argument_checks.flag(field.name, value)
+            elif isinstance(field.default, int):
+                argument_checks.whole(field.name, value)
+            else:
+                argument_checks.seconds(field.name, value, zero=field.name == "replay_delay")

@@ -1,0 +1,203 @@
+"""What the calls answer, as JSON objects made from the account's state."""
+
+import attrs
+
+from . import derive
+from .account import SITES, Account, Extension, Queue
+from .responses import Body
+
+
+def extension_uri(base: str, account: Account, extension_id: str) -> str:
+    """Write the address of an extension.
+
+    Args:
+        base: scheme, host and port of the server.
+        account: the account of the extension.
+        extension_id: the extension's id.
+    """
+    return f"{base}/restapi/v1.0/account/{account.id}/extension/{extension_id}"
+
+
+def presence(
+    base: str, account: Account, extension: Extension, *, detailed: bool, sip: bool
+) -> Body:
+    """Write one presence record, as the caller may see it.
+
+    Args:
+        base: scheme, host and port of the server.
+        account: the account of the extension.
+        extension: whose presence it is.
+        detailed: with activeCalls.
+        sip: with sipData in each call, and so with activeCalls too.
+    """
+    uri = extension_uri(base, account, extension.id)
+    seen = _as_seen(account, extension)
+    body: Body = {
+        "uri": f"{uri}/presence",
+        "extension": {"uri": uri, "id": int(seen.id), "extensionNumber": seen.number},
+        "presenceStatus": seen.presence_status,
+        "allowSeeMyPresence": seen.allow_see_my_presence,
+        "callerIdVisibility": seen.caller_id_visibility,
+        "ringOnMonitoredCall": seen.ring_on_monitored_call,
+        "pickUpCallsOnHold": seen.pick_up_calls_on_hold,
+    }
+    if seen.is_user:
+        body |= _of_a_person(seen)
+    if seen.is_user and (detailed or sip):
+        body["activeCalls"] = _calls(seen, sip)
+    return body
+
+
+def listed(base: str, account: Account, extension: Extension) -> Body:
+    """Write an extension as the list of all extensions has it.
+
+    Args:
+        base: scheme, host and port of the server.
+        account: the account of the extension.
+        extension: which.
+    """
+    return {
+        "id": int(extension.id),
+        "uri": extension_uri(base, account, extension.id),
+        "extensionNumber": extension.number,
+        "name": extension.name,
+        "type": extension.kind,
+        "status": "Enabled",
+    }
+
+
+def event(account: Account, extension: Extension) -> tuple[Body, list[Body]]:
+    """Write all that presence events tell of an extension, and its calls, as the caller sees them.
+
+    Events do not tell message and callerIdVisibility. What this gives stays as it is when the
+    account goes on changing.
+    """
+    seen = _as_seen(account, extension)
+    body: Body = {
+        "presenceStatus": seen.presence_status,
+        "allowSeeMyPresence": seen.allow_see_my_presence,
+        "ringOnMonitoredCall": seen.ring_on_monitored_call,
+        "pickUpCallsOnHold": seen.pick_up_calls_on_hold,
+    }
+    if not seen.is_user:
+        return body, []
+    body |= _of_a_person(seen)
+    body.pop("message", None)
+    return body, _calls(seen, sip=True)
+
+
+def without_sip(calls: list[Body]) -> list[Body]:
+    """Leave sipData out of calls."""
+    return [{name: call[name] for name in call if name != "sipData"} for call in calls]
+
+
+def unified(account: Account, extension: Extension) -> Body:
+    """Write a unified presence; visibility is told to oneself only.
+
+    Args:
+        account: the account of the extension.
+        extension: whose presence it is.
+    """
+    seen = _as_seen(account, extension)
+    online = seen.is_user and seen.user_status != "Offline"
+    glip = {"status": "Online" if online else "Offline", "availability": seen.glip_availability}
+    telephony = {
+        "status": seen.telephony_status,
+        # The one value that is named differently here. The queue-only one has no name here.
+        "availability": {
+            "DoNotAcceptDepartmentCalls": "DoNotAcceptQueueCalls",
+            "TakeDepartmentCallsOnly": "TakeAllCalls",
+        }.get(seen.dnd_status, seen.dnd_status),
+    }
+    if extension is account.caller:
+        glip["visibility"] = seen.glip_visibility
+        telephony["visibility"] = "Visible" if seen.allow_see_my_presence else "Invisible"
+    elif seen.glip_visibility == "Invisible":
+        glip["status"] = "Offline"
+    status = derive.unified_status(seen.presence_status, seen.dnd_status, seen.glip_availability)
+    meeting = "InMeeting" if seen.meeting_status == "Connected" else "NoMeeting"
+    return {
+        "status": status,
+        "glip": glip,
+        "telephony": telephony,
+        "meeting": {"status": meeting},
+    }
+
+
+def queue_members(account: Account, queue: Queue) -> Body:
+    """Write a queue's presence: who takes its calls, and who takes queue calls at all."""
+    members = (account.extensions[member_id] for member_id in queue.members)
+    return {"records": [_member(member, queue.members[member.id]) for member in members]}
+
+
+def queues_of_member(account: Account, extension: Extension, editable: bool | None) -> Body:
+    """Write the same from the member's side.
+
+    Args:
+        account: the account of the extension.
+        extension: the member.
+        editable: only the queues whose members may, or may not, leave by themselves; None: all.
+    """
+    queues = account.queues_of(extension.id)
+    return {
+        "records": [
+            {
+                "callQueue": {
+                    "id": queue.extension.id,
+                    "name": queue.extension.name,
+                    "extensionNumber": queue.extension.number,
+                    "editableMemberStatus": queue.editable,
+                },
+                "acceptCalls": queue.members[extension.id],
+            }
+            for queue in queues
+            if editable in (None, queue.editable)
+        ]
+    }
+
+
+def _as_seen(account: Account, extension: Extension) -> Extension:
+    """Hide what a colleague does not show to others; the caller always sees themselves."""
+    if extension.allow_see_my_presence or extension is account.caller:
+        return extension
+    return attrs.evolve(
+        extension,
+        user_status="Offline",
+        meeting_status="Disconnected",
+        message="",
+        active_calls=[],
+    )
+
+
+def _of_a_person(extension: Extension) -> Body:
+    telephony = extension.telephony_status
+    body: Body = {
+        "telephonyStatus": telephony,
+        "userStatus": extension.user_status,
+        "meetingStatus": extension.meeting_status,
+        "dndStatus": extension.dnd_status,
+        "dndStatusPersonal": extension.dnd_status_personal,
+        "acceptCallQueueCalls": extension.accept_call_queue_calls,
+        "cxTelephonyStatus": "NoCall",
+        "aggregatedTelephonyStatus": telephony,
+    }
+    return body | ({"message": extension.message} if extension.message else {})
+
+
+def _calls(extension: Extension, sip: bool) -> list[Body]:
+    calls = extension.active_calls
+    return [dict(call) for call in calls] if sip else without_sip(calls)
+
+
+def _member(member: Extension, accepts: bool) -> Body:
+    return {
+        "member": {
+            "id": member.id,
+            "name": member.name,
+            "extensionNumber": member.number,
+            "extensionSubType": "DigitalUser",
+            "site": SITES[member.site],
+        },
+        "acceptQueueCalls": member.accept_call_queue_calls,
+        "acceptCurrentQueueCalls": accepts,
+    }

@@ -1,0 +1,1 @@
+"""Webhook subscriptions: the calls that manage them, and the delivery of notifications."""

@@ -1,0 +1,278 @@
+"""Drives the event session over WebSocket connections, with aiohttp.
+
+Every wait of more than a second before a connection is logged with its reason, at WARNING if it is
+longer than somebody who watches a board would put up with. So each request for a WebSocket token is
+made once: its failures go through the same back-off as all others.
+"""
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from ..errors import (
+    ApiError,
+    AuthError,
+    ConnectionFailed,
+    PermissionDenied,
+    PresenceError,
+    RateLimited,
+)
+from ..models import PresenceEvent, Resync
+from ..protocol import websocket_token
+from ..protocol.event_recovery import Gap
+from ..protocol.event_session import PONG_WITHIN, Gateway, Happening, Subscribed
+from ..protocol.retry import Patience, is_permanent
+from ..protocol.websocket_token import WsToken
+from .clock import Clock
+from .instrumentation import Stats
+from .requester import Delivery
+from .websocket import HandshakeRefused
+
+_log = logging.getLogger("aiopresence")
+
+_FRAMES = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
+_SIGNS = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
+# Seconds of waiting that are logged, and that are logged as a warning. Guesses.
+LOGGED, NOTICEABLE = 1.0, 3.0
+_LIMITED = "rate limit of group Auth"
+# Codes with which a connection ends because of what the gateway sent.
+_BROKEN = frozenset({1002, 1003, 1007, 1009})
+# Frames taken in before others get a turn: they may arrive faster than the loop turns.
+_AT_ONCE = 50
+
+Told = PresenceEvent | Resync | Subscribed
+
+
+class Socket:
+    """One event session.
+
+    Args:
+        filters: the event filters of its subscription.
+        delivery: what gets tokens and connections.
+        clock: where time comes from.
+        stats: what to count in.
+
+    Attributes:
+        gateway: the session's state.
+        patience: decides when it ends.
+    """
+
+    def __init__(
+        self, filters: tuple[str, ...], delivery: Delivery, clock: Clock, stats: Stats
+    ) -> None:
+        self.gateway = Gateway(filters, lambda: str(uuid.uuid4()))
+        self._delivery = delivery
+        self._clock = clock
+        self._stats = stats
+        self._wake = asyncio.Event()
+        self.patience = Patience()
+        self._token: WsToken | None = None
+        # Whether the access token behind the last WebSocket token may have been ended.
+        self._must_log_in = False
+
+    async def run(self, tell: Callable[[Told], None]) -> None:
+        """Follow events, over as many connections as it takes; it never returns.
+
+        Args:
+            tell: called with everything that happens, in order.
+
+        Raises:
+            PresenceError: it cannot go on.
+        """
+        never = asyncio.Event()
+        while True:
+            delay = self.gateway.delay(_chance())
+            _log_wait(delay, self.gateway.delay_reason(delay))
+            await self._clock.wait(never, delay)
+            try:
+                await self._connection(tell)
+            except PresenceError as error:
+                filters = self.gateway.filters_refused
+                least = self.patience.wait(error, self._clock.now(), about_filters=filters)
+                if least is None:
+                    raise
+                self.gateway.failed(least, _reason(error, least))
+                _log.warning("no connection for events, trying again: %s", error)
+
+    async def _connection(self, tell: Callable[[Told], None]) -> None:
+        gateway, clock = self.gateway, self._clock
+        socket, is_reused = await self._open()
+        _log.info("connected for events")
+        self._stats.connections += 1
+        gateway.connected(clock.now(), _chance())
+        broken = True  # Whatever ends this with an error is not asked for again.
+        try:
+            broken = await self._talk(socket, tell)
+        finally:
+            why = gateway.ending or "it was lost"
+            gateway.lost(clock.now(), broken=broken)
+            if gateway.refused:
+                self._forget_token(is_reused=is_reused)
+            await socket.close()
+        self._report()
+        _log.info("the connection for events ended: %s", why)
+
+    async def _open(self) -> tuple[aiohttp.ClientWebSocketResponse, bool]:
+        """Open a connection; return it, and whether its WebSocket token had been used before."""
+        while True:
+            token, is_reused = await self._next_token()
+            try:
+                return await self._dial(token), is_reused
+            except PresenceError as error:
+                # Error trackers show the variables of a traceback's frames: the address is one.
+                failure = error.with_traceback(None)
+            if isinstance(failure, AuthError):
+                self._forget_token(is_reused=is_reused)
+                failure = ConnectionFailed("the WebSocket token was refused")
+            elif isinstance(failure, (PermissionDenied, HandshakeRefused)):
+                self._token = None
+                self.gateway.address_refused()
+            if not is_reused or self._token is not None:
+                raise failure
+            _log.info("the WebSocket token was refused when used again; taking a new one")
+
+    def _forget_token(self, *, is_reused: bool) -> None:
+        """Record that the WebSocket token was refused as unauthorized."""
+        self._token = None
+        # Not our credentials, if the token was new: the login behind it may have ended.
+        self._must_log_in = not is_reused
+
+    async def _next_token(self) -> tuple[WsToken, bool]:
+        """Return the token for the next connection, and whether it was used before."""
+        kept, now, forecast = self._token, self._clock.now(), self._delivery.forecast
+        if kept is None or now >= kept.expires_at:
+            return await self._new_token(), False
+        # The last slot is left for when the token has expired: it may be the only one for a minute.
+        is_last = now < kept.reuse_until and forecast(websocket_token.WSTOKEN, behind=1) > LOGGED
+        if is_last or forecast(websocket_token.WSTOKEN) > LOGGED:
+            _log.info("using the WebSocket token again: %s", _LIMITED)
+            return kept, True
+        try:
+            return await self._new_token(), False
+        except PresenceError as error:
+            if is_permanent(error):
+                raise
+            _log.warning("using the WebSocket token again, as there is no new one: %s", error)
+        return kept, True
+
+    async def _new_token(self) -> WsToken:
+        if self._must_log_in:
+            await self._delivery.renew()
+            self._must_log_in = False
+        _log_wait(self._delivery.forecast(websocket_token.WSTOKEN), _LIMITED)
+        response = await self._delivery.send(websocket_token.WSTOKEN, once=True)
+        self._token = websocket_token.read(response, self._delivery.server, self._clock.now())
+        return self._token
+
+    async def _dial(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
+        query = urlencode(self.gateway.query(self._clock.now(), token.ws_access_token))
+        # The address holds secrets; it is never put into a message.
+        return await self._delivery.connect(URL(f"{token.uri}?{query}", encoded=True))
+
+    async def _talk(
+        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[Told], None]
+    ) -> bool:
+        """Talk until the connection ends; tell whether it broke on what the gateway sent."""
+        gateway, clock = self.gateway, self._clock
+        reader = asyncio.create_task(self._read(socket, tell))
+        reader.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not reader.done() and gateway.ending is None:
+                self._wake.clear()
+                await self._send(socket)
+                self._report()
+                await clock.wait(self._wake, max(0.0, gateway.due_at - clock.now()))
+                self._tell(gateway.tick(clock.now()), tell)
+            return reader.done() and await reader
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def _send(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        gateway = self.gateway
+        try:
+            async with asyncio.timeout(PONG_WITHIN):
+                while gateway.outbox:
+                    await socket.send_str(gateway.outbox.pop(0))
+                if gateway.ping:
+                    gateway.ping = False
+                    await socket.ping()
+        except (aiohttp.ClientError, OSError):  # A TimeoutError is an OSError.
+            gateway.ending = "nothing can be sent"
+
+    async def _read(
+        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[Told], None]
+    ) -> bool:
+        """Take frames in until there are no more; tell whether that was because of one."""
+        gateway, clock = self.gateway, self._clock
+        taken = 0
+        while True:
+            message = await socket.receive()
+            if message.type in _FRAMES:
+                self._tell(self._receive(message), tell)
+                if gateway.is_live:
+                    self.patience.worked()
+            elif message.type in _SIGNS:
+                gateway.ponged(clock.now())
+                if message.type is aiohttp.WSMsgType.PING:
+                    with suppress(aiohttp.ClientError, OSError):  # What is left is still read.
+                        await socket.pong(message.data)
+            else:
+                return socket.close_code in _BROKEN
+            if gateway.outbox or gateway.ending or gateway.remarks:
+                self._wake.set()
+            taken += 1
+            if taken % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _receive(self, message: aiohttp.WSMessage) -> list[Happening]:
+        # One that is binary is no frame, but may have been meant to be one.
+        text = message.data if message.type is aiohttp.WSMsgType.TEXT else ""
+        try:
+            return self.gateway.receive(self._clock.now(), text)
+        except PresenceError as error:
+            refusal = error.with_traceback(None)
+        # Raised anew: what a frame held may be secret, and tracebacks are shown with locals.
+        del message, text
+        raise refusal
+
+    def _tell(self, happenings: list[Happening], tell: Callable[[Told], None]) -> None:
+        for happening in happenings:
+            if isinstance(happening, Gap):
+                ago = timedelta(seconds=self._clock.now() - happening.since_at)
+                self._stats.resyncs += 1
+                since = datetime.fromtimestamp(self._clock.wall(), UTC) - ago
+                tell(Resync(happening.reason, since))
+            else:
+                self._stats.events += isinstance(happening, PresenceEvent)
+                tell(happening)
+
+    def _report(self) -> None:
+        for remark in self.gateway.remarks:
+            _log.warning("events: %s", remark)
+        self.gateway.remarks.clear()
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - spreads connections, protects nothing
+
+
+def _reason(error: PresenceError, least: float) -> str:
+    if isinstance(error, RateLimited) and not error.sent:
+        return _LIMITED
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return "Retry-After of the server" if asked and asked >= least else "check of a refusal"
+
+
+def _log_wait(seconds: float, reason: str) -> None:
+    if seconds > LOGGED:
+        level = logging.WARNING if seconds > NOTICEABLE else logging.INFO
+        _log.log(level, "reconnecting in %.0f s: %s", seconds, reason)

@@ -1,0 +1,346 @@
+"""The gate: holds every request back until its usage-plan group has room for it.
+
+One queue per group keeps the order: first come, first served. Only the one at its head looks at
+the limits, so ten thousand waiters cost no more than one. A waiter that is cancelled leaves nothing
+behind, because nothing is taken before the request may go. Limits are shared by the sessions of one
+login; queues, concurrency and `max_wait` are each session's own.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Coroutine, Mapping
+from math import inf
+from typing import Any, TypeVar
+
+from ..errors import RateLimited, UsageError
+from ..protocol.rate_limit_groups import GroupsView
+from ..protocol.rate_limits import Group, GroupLimits
+from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
+from ..protocol.retry import DUPLICATE_REQUEST
+from ..redaction import Secret
+from .clock import Clock
+from .instrumentation import Stats
+from .shared_limits import Head, Key, SharedLimits
+
+# Auth slots that only logins and refreshes get. Reconnecting sockets need tokens of the same
+# group, and must not use up what keeps the session alive.
+RESERVED = 2
+
+
+# Paths that differ in ids only are one call.
+_IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
+
+
+# The longest penalty that is waited for without a max_wait: RingCentral's are minutes. Beyond it a
+# request fails at once.
+LONGEST_PENALTY = 3600.0
+
+# What `_call` returns for a login.
+_LOGIN = f"POST {LOGIN_PATH}"
+
+T = TypeVar("T")
+Queue = OrderedDict[Head, None]
+
+
+class Passage:
+    """The permission to put one request on the wire, to be ended in exactly one way."""
+
+    def __init__(self, gate: "Gate", shared: SharedLimits, call: str, group: Group) -> None:
+        self._gate = gate
+        self._shared = shared
+        self._call = call
+        self._group = group
+        self._taken = group.take(gate.clock.now())
+        gate.in_flight += 1
+
+    def settle(self, response: Response) -> None:
+        """End it with an answer: learn from it."""
+        self._shared.limits.settle(
+            self._gate.clock.now(),
+            self._call,
+            self._group,
+            self._taken,
+            response.headers,
+            refused=response.status == 429 and refusal(response).error_code != DUPLICATE_REQUEST,
+        )
+        self._end()
+
+    def lose(self) -> None:
+        """End it without an answer, or without knowing whether it was sent."""
+        self._group.lose(self._gate.clock.now(), self._taken)
+        self._end()
+
+    def unsent(self) -> None:
+        """End it because nothing was sent."""
+        self._group.unsent()
+        self._end()
+
+    def again(self) -> bool:
+        """Count the same request a second time, if there is room right now."""
+        now = self._gate.clock.now()
+        if self._group.delay(now) > 0:
+            return False
+        self._group.lose(now, self._taken)
+        self._taken = self._group.take(now)
+        return True
+
+    def _end(self) -> None:
+        self._gate.in_flight -= 1
+        self._shared.changed()
+
+
+class Gate:
+    """What every request of a session passes through.
+
+    Args:
+        presets: limits of groups, where they are not the default ones.
+        concurrency: how many requests of the session may be in flight.
+        clock: where time comes from.
+        max_wait: the seconds a request may be held back at most; None for as long as it takes.
+        stats: what to count in.
+
+    Attributes:
+        max_wait: as given.
+        closed: set once nothing more is let through.
+        in_flight: how many requests of the session have been sent and not been answered.
+    """
+
+    def __init__(
+        self,
+        presets: Mapping[str, GroupLimits],
+        concurrency: int,
+        clock: Clock,
+        max_wait: float | None,
+        stats: Stats,
+    ) -> None:
+        self._presets = presets
+        self._concurrency = concurrency
+        self.clock = clock
+        self.max_wait = max_wait
+        self._stats = stats
+        self.in_flight = 0
+        # The heads of queues that only the concurrency holds back, first come, first served.
+        self._places: dict[Head, None] = {}
+        self.open(SharedLimits())
+
+    def open(self, shared: SharedLimits) -> None:
+        """Accept requests, also after a `close`, and on another event loop than before.
+
+        Args:
+            shared: the state of the login's limits on this event loop.
+        """
+        self._shared = shared
+        self._limits = shared.limits
+        self._limits.add_presets(self._presets)
+        # By group and slots kept: a login does not queue behind those who leave it its slots.
+        self._queues: defaultdict[Key, Queue] = defaultdict(OrderedDict)
+        self.closed = asyncio.Event()
+
+    def view(self) -> dict[str, GroupLimits]:
+        """Give what is known of each group at this moment, by name."""
+        return GroupsView({**self._presets, **self._limits.view(self.clock.now())})
+
+    def forecast(self, request: Request[Any], behind: int = 0) -> float:
+        """Return the least seconds that a request would have to wait for the limits.
+
+        Args:
+            request: what would be sent.
+            behind: how many others like it would be sent before.
+        """
+        key = self._limits.group(_call(request), request.group), _keep(request)
+        ahead = self._shared.ahead(key, self) + behind
+        return key[0].forecast(self.clock.now(), ahead, key[1])
+
+    async def enter(self, request: Request[Any]) -> Passage:
+        """Wait until a request may be sent: for its group, and for room in the session.
+
+        Raises:
+            RateLimited: it would take longer than `max_wait`, or it did. Nothing was sent or taken.
+        """
+        call = _call(request)
+        shared, closed = self._shared, self.closed  # Others, once the session is opened again.
+        deadline = inf if self.max_wait is None else self.clock.now() + self.max_wait
+        while True:
+            group = shared.limits.group(call, request.group)
+            key = group, _keep(request)
+            if self._may_go(shared, key) and not closed.is_set():
+                return Passage(self, shared, call, group)
+            self._check(deadline, key, in_queue=True)
+
+            def is_its_group(group: Group = group) -> bool:
+                return shared.limits.group(call, request.group) is group
+
+            await self._wait(shared, key, is_its_group, deadline, closed)
+            if is_its_group():
+                return Passage(self, shared, call, group)
+            # A response has shown meanwhile that it counts in another group: queue there.
+
+    async def login(self, login: Coroutine[Any, Any, T]) -> T:
+        """Wait for a login, which may go through another session and wait there for the limits.
+
+        Raises:
+            RateLimited: that takes longer than `max_wait` of this session.
+        """
+        if self.max_wait is None:
+            return await login
+        shared, looks_again = self._shared, asyncio.Event()
+        deadline = self.clock.now() + self.max_wait
+        task = asyncio.ensure_future(login)
+        task.add_done_callback(lambda _: looks_again.set())
+        shared.watchers.add(looks_again)
+        try:
+            await asyncio.sleep(0)  # Most often there is a token already.
+            while not task.done():
+                key = shared.limits.group(_LOGIN, "Auth"), 0
+                if shared.has_line(key):
+                    self._check(deadline, key)
+                looks_again.clear()
+                await looks_again.wait()
+            return await task
+        finally:
+            shared.watchers.discard(looks_again)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def penalise(self, request: Request[Any], response: Response) -> None:
+        """Shut the group of a request because a part of its answer was a 429."""
+        group = self._limits.group(_call(request), request.group)
+        self._limits.penalise(self.clock.now(), group, response.headers)
+
+    def close(self) -> None:
+        """Refuse all who wait."""
+        self.closed.set()
+        for queue in self._queues.values():
+            for head in queue:
+                head.event.set()
+
+    def waiting(self, key: Key) -> int:
+        """Return how many requests wait in the queue for a group."""
+        return len(self._queues[key]) if key in self._queues else 0
+
+    def has_room(self, head: Head) -> bool:
+        """Return whether this is the next request the session may have in flight.
+
+        Who has just been answered and comes again is behind those of other groups who wait.
+        """
+        room = self._concurrency - self.in_flight
+        if len(self._places) < room + head.has_place:
+            return True
+        return head.has_place and [*self._places].index(head) < room
+
+    def _may_go(self, shared: SharedLimits, key: Key) -> bool:
+        """Return whether a request may be sent at once, with nothing before it or in its way."""
+        return (
+            not (self.waiting(key) or self._places or shared.has_line(key))
+            and self.in_flight < self._concurrency
+            and shared.limits.delay(key[0], self.clock.now(), key[1]) <= 0
+        )
+
+    def _check(self, deadline: float, key: Key, *, in_queue: bool = False) -> None:
+        """Raise RateLimited if a request has to wait longer than it may."""
+        group, keep = key
+        now = self.clock.now()
+        if deadline == inf:
+            wait, longest = group.blocked_until - now, LONGEST_PENALTY
+            why = f"longer than {longest:g} s"
+        else:
+            ahead = self._shared.ahead(key, self) if in_queue else 0
+            wait, longest = group.forecast(now, ahead, keep), deadline - now
+            why = "longer than max_wait"
+        if wait > 0 and wait > longest:
+            raise _not_sent(group, f"it would have to wait {wait:.1f} s, {why}", wait)
+
+    async def _wait(
+        self,
+        shared: SharedLimits,
+        key: Key,
+        is_its_group: Callable[[], bool],
+        deadline: float,
+        closed: asyncio.Event,
+    ) -> None:
+        queue = self._queues[key]
+        head = Head(self)
+        queue[head] = None
+        try:
+            while is_its_group():
+                head.event.clear()
+                if closed.is_set():
+                    raise UsageError("the session is not open: use it inside `async with session:`")
+                wait = self._look(shared, key, queue, head, deadline)
+                if wait <= 0:
+                    break
+                if deadline < inf:
+                    wait = min(wait, self._left(deadline, key))
+                await self.clock.wait(head.event, wait)
+        finally:
+            self._leave(head)
+            self._give_way(shared, key, queue, head)
+        if head.limited_at is not None:
+            self._stats.waits += 1
+            self._stats.seconds_waited += self.clock.now() - head.limited_at
+
+    def _left(self, deadline: float, key: Key) -> float:
+        """Return the seconds that a request may still wait; raise RateLimited if there are none."""
+        now = self.clock.now()
+        if now >= deadline:
+            known = key[0].forecast(now, 0, key[1])
+            raise _not_sent(key[0], "it had to wait longer than max_wait", known or None)
+        return deadline - now
+
+    def _look(
+        self, shared: SharedLimits, key: Key, queue: Queue, head: Head, deadline: float
+    ) -> float:
+        """Return the seconds until a request should look again; 0 when it may go."""
+        if next(iter(queue)) is not head:
+            return inf
+        shared.join(key, head)
+        group, keep = key
+        now = self.clock.now()
+        delay = shared.limits.delay(group, now, keep)
+        if delay > 0:
+            head.limited_at = now if head.limited_at is None else head.limited_at
+            self._leave(head)
+            self._check(deadline, key)
+        elif not head.has_place:
+            head.has_place = True
+            self._places[head] = None
+        is_next = shared.is_first(key, head)
+        if delay <= 0:
+            return 0.0 if is_next else inf
+        # Those behind the first one are woken up, but for a place in their session.
+        return delay if is_next or not self.has_room(head) else inf
+
+    def _give_way(self, shared: SharedLimits, key: Key, queue: Queue, head: Head) -> None:
+        was_first = next(iter(queue)) is head
+        del queue[head]
+        if was_first:
+            shared.leave(key, head)
+            if queue:
+                next(iter(queue)).event.set()
+
+    def _leave(self, head: Head) -> None:
+        if head.has_place:
+            head.has_place = False
+            del self._places[head]
+            if self._places:
+                self._shared.changed()
+
+
+def _not_sent(group: Group, why: str, retry_after: float | None) -> RateLimited:
+    error = RateLimited(429, message=f"not sent: {why}", retry_after=retry_after)
+    error.group, error.sent = group.name, False
+    return error
+
+
+def _keep(request: Request[Any]) -> int:
+    """Give how many slots a request has to leave: those that a login may need soon."""
+    return RESERVED if request.group == "Auth" and not request.is_login else 0
+
+
+def _call(request: Request[Any]) -> str:
+    """Give what tells one call from another: its answer, and for the user's own its path."""
+    free = request.answer is object
+    name = _IDS.sub("/*", request.path) if free else request.answer.__name__
+    # Secret, because the path of a redirect may hold one.
+    return Secret(f"{request.method} {name}")

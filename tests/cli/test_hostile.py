@@ -1,0 +1,299 @@
+"""No text of a server steers a terminal: every command, in a terminal and in a pipe."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import attrs
+import pytest
+
+from aiopresence.cli.app import app
+from aiopresence.sandbox import Answer, Change, Fault, Raw, Sandbox
+from tests.support.cli_calls import credentials
+from tests.support.hostile_driver import MARK, SHOWN
+from tests.support.sessions import PLENTY
+from tests.support.terminal import Terminal, environment
+
+SUPPORT = Path(__file__).parents[1] / "support"
+# Ordinary text that has to stay: an ideographic space, NBSP, U+202F, Persian with ZWNJ, a family.
+KEPT = "山\u3000田 a\xa0b\u202fc می\u200cخواهم 👩\u200d👧"  # noqa: RUF001
+STEERS = (
+    "\x1b[7777m\x1b]52;c;aGk=\x07\x1b]0;title\x1b\\\x1bc\x1b[>c\x9b2J\x9d0;t\x9c\x90q"
+    "\x00\x01\x05\x08\x08\x0b\x0c\x0e\x0f\x18\x7f\r\n\ttab\rcr\nlf\u2028ls\u2029ps\x85nel"
+    "\u202eoverride\u202d\u2066isolate\u2069\u200e\u200f\u061c\u200b\u2060\ufeff\xad"
+)
+# The C1 and C0 controls that are not there yet.
+STEERS += "".join(chr(c) for c in (*range(0x20), *range(0x80, 0xA0)) if chr(c) not in STEERS)
+HOSTILE = f"{SHOWN} {STEERS} {KEPT} [red]{{x}}%s"
+LONG = "x" * 100_000
+FORBIDDEN = frozenset(STEERS) - frozenset(" !:;<=>[]\\") - {c for c in STEERS if c.isalnum()}
+# What our colours, the cursor and the board's screen are made of; nothing else may be there.
+OURS = re.compile(
+    r"\x1b\[(?:[0-9]{1,3}(?:;[0-9]{1,3})*)?m|\x1b\[\?(?:25|1049)[hl]|\x1b\[[0-9]{0,3}[AKH]|\r(?=\n|\x1b)"
+)
+CODES = (0, 1, 2, 143)
+CODED = {"PYTHONIOENCODING": "utf-8"}
+ENDED = re.compile(f"{MARK} ([0-9]+)\n")
+SEAM = "\n@@errors@@\n"
+# The fields of answers and events that hold text, or words that this version may not know.
+TEXTS = re.compile(
+    r'("(?:name|message|extensionNumber|(?:presence|telephony|user|meeting|dnd)Status'
+    r'|glipStatus|availability|visibility|from|to|fromName|toName|direction|event)":\s*)"[^"]*"'
+)
+
+# How to call each command; QUEUE and MEMBER are of the sandbox. To each form it has, a call.
+CALLS: Mapping[str, Sequence[str]] = {
+    "read": ("~", "ME", "OTHER", "--names", "--detailed"),
+    "watch": ("--detailed",),
+    "events": ("account", "--count", "3"),
+    "poll": ("--count", "2"),
+    "account": ("--names",),
+    "unified": ("~", "OTHER"),
+    "queue": ("QUEUE",),
+    "queues": (),
+    "set": ("--status", "Busy"),
+    "queue-set": ("QUEUE", "MEMBER", "--accept"),
+    "unified-set": ("--glip-availability", "DND"),
+    "limits": (),
+    "login": (),
+    "whoami": (),
+    "doctor": (),
+    "sandbox": ("--extensions", "Hostile\x1b]52;c;aGk=\x07\x9b2J\u202e"),
+    "logout": (),
+}
+
+
+def calls(sandbox: Sandbox, only: Container[str], few: bool) -> list[list[str]]:
+    """Return calls of commands: of each in every form, or a few, in the first form only."""
+    queue = sandbox.queue_ids[0]
+    member = next(iter(sandbox._service.account.queues[queue].members))
+    me, other, *_ = sandbox.extension_ids
+    words = {"QUEUE": queue, "MEMBER": member, "ME": me, "OTHER": other}
+    commands = {str(each.name): each.callback for each in app.registered_commands}
+    assert commands.keys() == CALLS.keys(), "a new command needs a call here"
+    found = []
+    for name in CALLS:
+        if name in only:
+            call = [name, *(words.get(each, each) for each in CALLS[name])]
+            options = get_type_hints(commands[name])
+            forms = [[*call, *form] for form in _forms(options.get("output", NoneType))]
+            drift = [[*call, "--drift"]] if "drift" in options else []
+            found += [*forms[:1], *drift] if few else [*forms, *drift]
+    return found
+
+
+def _forms(option: Any) -> Iterator[list[str]]:
+    for kind in get_args(option) or (option,):
+        if kind is NoneType:
+            yield []
+        else:
+            yield from (["--output", form] for form in kind)
+
+
+def hostile() -> Callable[[str], str]:
+    """Return a function that puts hostile text, never the same, into the JSON of an answer."""
+    numbers = count(1)
+
+    def one(found: re.Match[str]) -> str:
+        number = next(numbers)
+        return found[1] + json.dumps(f"{HOSTILE}{number}{LONG if number == 1 else ''}")
+
+    def change(text: str) -> str:
+        return TEXTS.sub(one, text)
+
+    return change
+
+
+def clean(text: str) -> None:
+    """Check that nothing in what was written steers a terminal."""
+    for line in OURS.sub("", text).split("\n"):
+        assert not FORBIDDEN & {*line}, ascii(line[:2000])
+
+
+@attrs.frozen
+class Ran:
+    """A command, its exit code, and what it has written."""
+
+    call: Sequence[str]
+    code: int
+    text: str
+
+    @property
+    def shows(self) -> bool:
+        return SHOWN in self.text
+
+
+def drive(
+    sandbox: Sandbox,
+    home: Path,
+    where: str,
+    *,
+    speed: float = 1.0,
+    only: Container[str] = tuple(CALLS),
+    few: bool = False,
+    env: Mapping[str, str] = CODED,
+) -> list[Ran]:
+    """Run commands in a process, in a terminal or with pipes."""
+    every = calls(sandbox, only, few)
+    more = environment(home, PYTHONPATH=str(SUPPORT), **credentials(sandbox), **env)
+    command = [sys.executable, str(SUPPORT / "hostile_driver.py"), str(speed), json.dumps(every)]
+    if where == "terminal":
+        with Plain(env=more, command=command, size=(3000, 50)) as terminal:
+            assert terminal.end(40) == 0, terminal.raw[-3000:]
+            text = terminal.raw.decode(errors="replace").replace("\r\n", "\n")
+    else:
+        done = subprocess.run(  # noqa: S603 - our own command
+            command, capture_output=True, timeout=40, env=more, check=True
+        )
+        coded = env["PYTHONIOENCODING"]
+        text = _together(done.stdout.decode(coded), done.stderr.decode(coded))
+    assert "Traceback" not in text, text[text.index("Traceback") :][:3000]
+    parts = ENDED.split(text)[:-1]
+    assert len(parts) == 2 * len(every), parts[-1][-2000:]
+    return [
+        Ran(call, int(code), written)
+        for call, written, code in zip(every, parts[::2], parts[1::2], strict=True)
+    ]
+
+
+def _together(out: str, err: str) -> str:
+    outs, errs = ENDED.split(out), ENDED.split(err)
+    assert outs[1::2] == errs[1::2]
+    return "".join(
+        f"{o}{SEAM}{e}{MARK} {code}\n"
+        for o, e, code in zip(outs[::2], errs[::2], outs[1::2], strict=False)
+    )
+
+
+class Plain(Terminal):
+    """A terminal of which only what is written to it matters, as long texts are slow to draw."""
+
+    def __enter__(self) -> "Plain":
+        super().__enter__()
+        self._stream = self  # type: ignore[assignment]
+        return self
+
+    def feed(self, data: bytes) -> None:
+        """Draw nothing."""
+
+
+def texts(value: object) -> Iterator[str]:
+    """Yield every text in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from texts(each)
+
+
+def check(ran: Sequence[Ran], silent: Container[str] = ()) -> None:
+    """Check what commands have written; all have shown hostile text but those named."""
+    for each in ran:
+        written = each.text.partition(SEAM)[0]
+        assert each.code in CODES, each.call
+        clean(each.text)
+        assert each.shows or each.call[0] in silent, (each.call, ascii(each.text[:3000]))
+        if each.code in (0, 143) and SEAM in each.text and each.call[-1] in ("json", "jsonl"):
+            lines = [written] if each.call[-1] == "json" else written.strip("\n").split("\n")
+            found = [t for line in lines for t in texts(json.loads(line)) if SHOWN in t]
+            assert all(text.startswith(HOSTILE) for text in found), each.call
+
+
+@pytest.mark.parametrize("where", ["terminal", "pipe"])
+async def test_names_messages_words_and_events(tmp_path: Path, where: str) -> None:
+    async with Sandbox(40, limits=PLENTY) as sandbox:
+        fired = _names(sandbox)
+        ran = await asyncio.to_thread(drive, sandbox, tmp_path, where)
+        fired()
+    # The limits and the checks of the doctor name nobody.
+    check(ran, silent=("limits", "doctor", "sandbox", "logout"))
+    for each in ran:
+        assert each.code in (0, 143) or each.call[0] in ("sandbox", "doctor"), each
+        # The board on a terminal cuts what is long.
+        assert KEPT in each.text or not each.shows or each.call[0] == "watch", each.call
+
+
+def _names(sandbox: Sandbox) -> Callable[[], None]:
+    """Put hostile text into all answers and events; call what is returned to check that."""
+    sandbox.set_presence("~", message="x")
+    change = hostile()
+    rule = sandbox.faults.add(
+        Change(lambda body: change(body.decode()).encode()), path="/restapi/v1.0/", times=None
+    )
+    frames = sandbox.gateway.replace(change, times=None)
+    sandbox.simulate(50).start()
+
+    def fired() -> None:
+        assert rule.fired > 30
+        assert frames.fired > 10
+
+    return fired
+
+
+@pytest.mark.parametrize("coding", ["cp1252", "ascii"])
+async def test_an_output_that_cannot_hold_it(tmp_path: Path, coding: str) -> None:
+    only = ("read", "events", "set", "login", "whoami", "doctor", "logout")
+    env = {"LC_ALL": "C", "PYTHONIOENCODING": coding}
+    async with Sandbox(40, limits=PLENTY) as sandbox:
+        fired = _names(sandbox)
+        ran = await asyncio.to_thread(drive, sandbox, tmp_path, "pipe", only=only, env=env)
+        fired()
+    check(ran, silent=("doctor", "logout"))
+    assert all(each.code == 0 or each.call[0] == "doctor" for each in ran)
+
+
+def _refused(status: int) -> Answer:
+    return Answer.error(status, HOSTILE + "1", HOSTILE + "2", HOSTILE + "3")
+
+
+LOGIN = {
+    "error": HOSTILE,
+    "error_description": HOSTILE,
+    "errors": [{"errorCode": HOSTILE, "message": HOSTILE, "parameterName": HOSTILE}],
+}
+JSON = {"Content-Type": "application/json"}
+API = ("/v1.0/", "/wstoken")
+# Those that end when one answer is wrong.
+SHORT = tuple(name for name in CALLS if name not in ("watch", "events", "poll"))
+
+
+def _raw(head: str) -> Raw:
+    return Raw(f"{head}\r\nContent-Length: 0\r\n\r\n".encode())
+
+
+# What a header can have: a line with other controls is no HTTP, which is the last of these.
+IN_HEADER = f"{SHOWN} \x9b2J\x9d0;t\x9c\u202e\u2066\u200b {KEPT}"
+# An answer, the paths it is for, the commands, and those of them that show it.
+SCENARIOS: Mapping[str, tuple[Fault, Sequence[str], Sequence[str], Sequence[str]]] = {
+    "403": (_refused(403), API, tuple(CALLS), ("account", "queue", "queues", "limits")),
+    "400": (_refused(400), API, SHORT, ("read", "account", "unified", "set", "whoami", "doctor")),
+    "login": (Answer(400, json.dumps(LOGIN).encode(), JSON), ("/oauth/token",), tuple(CALLS), ()),
+    "page": (Answer(404, HOSTILE.encode(), {"Content-Type": "text/html"}), API, SHORT, ()),
+    "reason": (_raw(f"HTTP/1.1 404 {IN_HEADER}"), API, SHORT, ()),
+    "location": (_raw(f"HTTP/1.1 302 X\r\nLocation: /{IN_HEADER}"), API, SHORT, ()),
+    "request": (_raw(f"HTTP/1.1 404 X\r\nRCRequestId: {IN_HEADER}"), API, SHORT, ()),
+    "group": (Change(headers={"X-Rate-Limit-Group": IN_HEADER}), API, SHORT, ("limits",)),
+    "broken": (_raw(f"HTTP/1.1 404 X\r\nRCRequestId: {STEERS}"), API, SHORT, ()),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("where", ["terminal", "pipe"])
+async def test_errors(tmp_path: Path, where: str, name: str) -> None:
+    fault, paths, only, showing = SCENARIOS[name]
+    async with Sandbox(40, limits=PLENTY) as sandbox:
+        rule = sandbox.faults.add(fault, path=paths[0], times=None)
+        for path in paths[1:]:
+            sandbox.faults.add(fault, path=path, times=None)
+        ran = await asyncio.to_thread(
+            drive, sandbox, tmp_path, where, speed=50.0, only=only, few=True
+        )
+        assert rule.fired > 10
+    check(ran, silent=[each for each in only if each not in showing])

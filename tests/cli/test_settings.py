@@ -1,0 +1,221 @@
+"""Where settings come from, and that what is secret never gets out."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aiopresence import UsageError
+from aiopresence.cli import logins, settings as config
+from tests.support import terminal
+
+SECRET = "TopSecretValue"
+ALL = ("server_url", "client_id", "client_secret", "jwt")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [*os.environ]:
+        if name.startswith(("RC_", "RINGCENTRAL_", "AIOPRESENCE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def configure(home: Path, text: str | bytes) -> None:
+    file = home / "config" / "aiopresence" / "config.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def test_nothing_is_set() -> None:
+    settings = config.load(None)
+    assert settings == config.Settings()
+    assert settings.server_url == "https://platform.ringcentral.com"
+    with pytest.raises(UsageError, match="RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT"):
+        settings.grant()
+
+
+VARIABLES = dict(zip(ALL, (each[0] for each in config.NAMES.values()), strict=True))
+
+
+def profile(*names: str, value: str = "file") -> str:
+    lines = "\n".join(f'{name} = "{value}"' for name in names)
+    return f"[profile.default]\n{lines}\n"
+
+
+def dotenv(*names: str, value: str = "dotenv") -> str:
+    return "".join(f"{VARIABLES[name]}={value}\n" for name in names)
+
+
+def test_settings_are_those_of_the_first_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(home, profile(*ALL) + "[profile.other]\njwt = 'other'\n")
+    assert config.load(None).sources == dict.fromkeys(ALL, "profile default")
+    other = config.load("other")
+    assert (other.jwt, other.sources) == ("other", {"jwt": "profile other"})
+    assert other.server_url == config.PRODUCTION
+    assert "other" not in repr(other).replace("profile other", "")
+    (home / ".env").write_text(
+        "\ufeffRC_SERVER_URL=dotenv\nRC_APP_CLIENT_ID=dotenv\n"
+        "export RINGCENTRAL_CLIENT_SECRET='do$en${v}'\nRC_USER_JWT=dotenv\n"
+    )
+    settings = config.load(None)
+    assert (settings.client_secret, settings.jwt) == ("do$en${v}", "dotenv")
+    assert settings.sources == dict.fromkeys(ALL, ".env")
+    for name in ALL:
+        monkeypatch.setenv(VARIABLES[name], "environment")
+    monkeypatch.setenv("RC_SERVER_URL", "")
+    monkeypatch.setenv("RINGCENTRAL_SERVER_URL", "environment")
+    settings = config.load(None)
+    assert {settings.server_url, settings.client_id, settings.jwt} == {"environment"}
+    assert settings.sources == dict.fromkeys(ALL, "the environment")
+
+
+@pytest.mark.parametrize("names", [ALL[:1], ALL[:2], ALL[1:3], ALL[:3], ALL[1:], ALL[3:]])
+def test_settings_of_several_places_are_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    configure(home, profile(*ALL, value=SECRET))
+    rest = [name for name in ALL if name not in names]
+    (home / ".env").write_text(dotenv(*names))
+    with pytest.raises(UsageError) as caught:
+        config.load(None)
+    assert str(caught.value).startswith(
+        f".env sets {', '.join(VARIABLES[name] for name in names)},"
+        f" and profile default sets {', '.join(rest)}: "
+    )
+    assert SECRET not in str(caught.value)
+    for name in names:
+        monkeypatch.setenv(VARIABLES[name], "environment")
+    with pytest.raises(UsageError, match=r"^the environment sets .*, and profile default sets "):
+        config.load(None)
+    (home / ".env").write_text(dotenv(*rest))
+    with pytest.raises(UsageError, match=r"^the environment sets .*, and \.env sets "):
+        config.load(None)
+
+
+BROKEN = {
+    "no such profile": (b"[profile.default]\n", "has no [profile.work]"),
+    "no file at all": (None, "has no [profile.work]"),
+    "no TOML": (f"[profile.work]\njwt = {SECRET}\n".encode(), "cannot be read: TOMLDecodeError"),
+    "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "cannot be read: UnicodeDecodeError"),
+    "unknown key": (
+        f'[profile.work]\njwt = "{SECRET}"\npassword = "{SECRET}"\n'.encode(),
+        "has password; a profile has server_url, client_id, client_secret, jwt",
+    ),
+    "no text": (b"[profile.work]\njwt = 5\n", "jwt must be text, in quotes"),
+    "not a table": (f'profile = "{SECRET}"\n'.encode(), "has profile; it takes tables such as"),
+    "profile not a table": (f'[profile]\nwork = "{SECRET}"\n'.encode(), "no [profile.work]"),
+    "misspelt": (
+        f'[profiles.work]\njwt = "{SECRET}"\n'.encode(),
+        "has profiles; it takes tables such as [profile.default]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_told_without_what_is_in_it(home: Path, name: str) -> None:
+    content, says = BROKEN[name]
+    if content is not None:
+        configure(home, content)
+    with pytest.raises(UsageError) as caught:
+        config.load("work")
+    assert says in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_file_that_is_none(home: Path) -> None:
+    (home / "config" / "aiopresence" / "config.toml").mkdir(parents=True)
+    with pytest.raises(UsageError, match="cannot be read: IsADirectoryError"):
+        config.load(None)
+
+
+def test_a_fifo_or_a_huge_file_is_no_settings_file(home: Path) -> None:
+    os.mkfifo(home / ".env")
+    with pytest.raises(UsageError, match=r"^\.env cannot be read: not a regular file$"):
+        config.load(None)
+    (home / ".env").unlink()
+    configure(home, b"#" * (1024 * 1024 + 1))
+    with pytest.raises(UsageError, match="cannot be read: larger than 1 MiB"):
+        config.load(None)
+    (home / "config" / "aiopresence" / "config.toml").unlink()
+    os.mkfifo(home / "config" / "aiopresence" / "config.toml")
+    with pytest.raises(UsageError, match="cannot be read: not a regular file"):
+        config.load(None)
+
+
+def test_a_byte_order_mark_is_no_content(home: Path) -> None:
+    configure(home, b"\xef\xbb\xbf" + profile(*ALL).encode())
+    assert config.load(None).jwt == "file"
+
+
+def test_deep_nesting_is_one_line(home: Path) -> None:
+    configure(home, "a = " + "[" * 100_000)
+    with pytest.raises(UsageError, match="cannot be read: RecursionError"):
+        config.load(None)
+
+
+def test_without_a_home_directory_there_is_no_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert config.load(None) == config.Settings()
+    with pytest.raises(UsageError, match="has no"):
+        config.load("work")
+    with pytest.raises(FileNotFoundError, match="set HOME or XDG_STATE_HOME"):
+        logins.prepare()
+    assert [*home.iterdir()] == []
+
+
+def test_a_dotenv_that_cannot_be_read(home: Path) -> None:
+    (home / ".env").write_bytes(b"RC_USER_JWT=\xff" + SECRET.encode())
+    with pytest.raises(UsageError, match=r"\.env cannot be read: UnicodeDecodeError"):
+        config.load(None)
+
+
+@pytest.mark.parametrize("command", [("whoami",), ("doctor",)])
+def test_no_failure_shows_a_secret(home: Path, command: tuple[str, ...]) -> None:
+    secrets = {
+        "RC_APP_CLIENT_ID": "client",
+        "RC_APP_CLIENT_SECRET": SECRET,
+        "RC_USER_JWT": f"{SECRET} with a space",
+        "RC_SERVER_URL": f"https://user:{SECRET}@example.invalid",
+    }
+    done = terminal.run(*command, env=terminal.environment(home, **secrets), cwd=home)
+    assert done.code in (1, 2)
+    assert SECRET not in done.out + done.err
+    assert len(done.err.splitlines()) <= 1
+
+
+def test_the_profile_of_the_environment_and_of_the_command(home: Path) -> None:
+    env = terminal.environment(home, AIOPRESENCE_PROFILE="work")
+    assert "has no [profile.work]" in terminal.run("whoami", env=env, cwd=home).err
+    done = terminal.run("whoami", "--profile", "play", env=env, cwd=home)
+    assert "has no [profile.play]" in done.err
+
+
+def test_the_shell_completes(home: Path) -> None:
+    code = "import sys; sys.argv[0] = 'aiopresence'; from aiopresence.cli import main; main()"
+    command = f'"$0" -c "{code}"'
+    # With a command after it, so that bash stays the parent, by which the shell is known.
+    script = (
+        f"{command} --show-completion; true;"
+        f' _AIOPRESENCE_COMPLETE=complete_bash COMP_WORDS="aiopresence wh" COMP_CWORD=1 {command}'
+    )
+    done = subprocess.run(  # noqa: S603 - our own command
+        ["bash", "-c", script, terminal.COMMAND[0]],  # noqa: S607 - wherever it is
+        capture_output=True, text=True, timeout=30, env=terminal.environment(home),
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert "complete -o default -F _aiopresence_completion aiopresence" in done.stdout
+    assert done.stdout.splitlines()[-1] == "whoami"

@@ -1,0 +1,82 @@
+"""What `events`, `board` and `poll` make of their arguments."""
+
+from typing import Any
+
+import pytest
+
+from aiopresence import PresenceSession, UsageError, filters
+from aiopresence.live import PresenceBoard
+from aiopresence.live.calls import MAX_FILTERS, check_board_ids
+from aiopresence.protocol.event_parsing import check_filters
+
+PATH = filters.account_presence()
+
+
+@pytest.mark.parametrize(
+    "event_filters",
+    [
+        *(PATH, PATH.encode(), 7, [], (), {}, [None], [7], [PATH.encode()], [[PATH]], [{}]),
+        *([""], ["presence"], ["/rest/v1.0/account/~/presence"], ["?" + PATH]),
+        *([PATH + "\n"], [PATH + "?a=\x00"], [PATH + "?a=\r\nb"], [PATH + "?a=b c"], [PATH + " "]),
+        *([PATH + "?ä=1"], [f"https://platform.ringcentral.com{PATH}"], [f"//localhost{PATH}"]),
+        *([PATH + "/../../x"], [PATH, ""]),
+    ],
+)
+def test_wrong_filters_are_refused_at_once(event_filters: Any) -> None:
+    with pytest.raises(UsageError):
+        check_filters(event_filters)
+
+
+def test_filters_stay_in_order_and_are_asked_for_once() -> None:
+    queue, line = filters.call_queue_presence(7), filters.extension_lines(8)
+    assert check_filters(iter([queue, PATH, line, PATH, queue])) == (queue, PATH, line)
+
+
+ONE, TWO = filters.extension_presence(1), filters.extension_presence(2)
+DETAILED = filters.extension_presence(1, detailed=True)
+SIP = filters.extension_presence(1, sip_data=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ([ONE, DETAILED], (DETAILED,)),
+        ([DETAILED, ONE], (DETAILED,)),
+        ([ONE, SIP], (SIP,)),
+        ([ONE, DETAILED, TWO], (DETAILED, TWO)),
+        ([ONE, TWO], (ONE, TWO)),
+        # Another target, though it is the caller's own.
+        ([filters.extension_presence(), DETAILED], (filters.extension_presence(), DETAILED)),
+        ([PATH, DETAILED], (PATH, DETAILED)),
+    ],
+)
+def test_a_plain_filter_is_left_out_where_a_detailed_one_tells_more(
+    given: list[str], kept: tuple[str, ...]
+) -> None:
+    assert check_filters(given) == kept
+
+
+def test_board_ids_are_numbers_or_their_text_each_once() -> None:
+    assert check_board_ids([1, "2", 2, "1"]) == {"1", "2"}
+    assert check_board_ids(id_ for id_ in (3,)) == {"3"}
+
+
+@pytest.mark.parametrize("ids", [[], (), "12", b"12", 12, ["~"], [None], [True], [1.0], ["01"]])
+def test_what_are_no_ids_of_a_board_is_refused(ids: Any) -> None:
+    with pytest.raises(UsageError):
+        check_board_ids(ids)
+
+
+def followed(board: PresenceBoard) -> tuple[str, ...]:
+    return board._socket.gateway._filters
+
+
+def test_a_board_of_very_many_follows_the_account() -> None:
+    session = PresenceSession("token", account_id=5)
+    some = session.board(range(1, MAX_FILTERS + 1))
+    assert len(followed(some)) == MAX_FILTERS
+    assert followed(some)[0] == filters.extension_presence(1, account_id=5)
+    many = session.board(range(1, MAX_FILTERS + 2), detailed_telephony_state=True)
+    assert followed(many) == (filters.account_presence(detailed=True, account_id=5),)
+    everybody = session.board(sip_data=True)
+    assert followed(everybody) == (filters.account_presence(sip_data=True, account_id=5),)

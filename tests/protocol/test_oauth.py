@@ -1,0 +1,338 @@
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from aiopresence import (
+    AccessToken,
+    ApiError,
+    AuthError,
+    AuthorizationCodeGrant,
+    DecodeError,
+    InvalidRequest,
+    JwtGrant,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RefreshTokenGrant,
+    Response,
+    ServerError,
+    UsageError,
+    authorize_url,
+)
+from aiopresence.auth_advice import ADVICE, advice_for
+from aiopresence.grants import Grant
+from aiopresence.protocol import oauth
+from aiopresence.protocol.rate_limit_headers import retry_after
+from aiopresence.protocol.rest import Request
+
+GRANT = JwtGrant("id", "sec:ret", "j.w.t+/=")
+
+
+GOOD = Response(200, {}, b'{"access_token":"abc"}')
+REFUSED = Response(400, {}, b'{"error":"invalid_grant"}')
+
+
+def form(request: Request[Any]) -> dict[str, str]:
+    assert (request.method, request.path) == ("POST", "/restapi/oauth/token")
+    return {name: value for name, [value] in parse_qs((request.body or b"").decode()).items()}
+
+
+def walk(grant: Grant, refresh_token: str | None, *answers: Response) -> list[dict[str, str]]:
+    """Go the way to a token; give the forms that were sent."""
+    flow = oauth.renewal(grant, refresh_token)
+    forms = [form(next(flow))]
+    forms += [form(flow.send(answer)) for answer in answers[:-1]]
+    with pytest.raises(StopIteration) as done:
+        flow.send(answers[-1])
+    assert done.value.value is answers[-1]
+    return forms
+
+
+JWT_FORM = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "assertion": "j.w.t+/=",
+}
+
+
+def test_a_jwt_logs_in() -> None:
+    assert walk(GRANT, None, GOOD) == [JWT_FORM]
+
+
+def test_a_refresh_token_goes_first() -> None:
+    assert walk(GRANT, "r", GOOD) == [{"grant_type": "refresh_token", "refresh_token": "r"}]
+
+
+def test_a_refused_refresh_token_falls_back_to_the_jwt() -> None:
+    assert walk(GRANT, "r", REFUSED, GOOD)[1] == JWT_FORM
+
+
+def test_a_refused_refresh_token_of_another_grant_is_the_end() -> None:
+    code = AuthorizationCodeGrant("id", "secret", "c", "https://app.example/cb")
+    for grant in (code, RefreshTokenGrant("id", "secret", "r")):
+        assert len(walk(grant, "r", REFUSED)) == 1
+
+
+def test_a_refresh_token_grant_starts_with_its_own() -> None:
+    assert walk(RefreshTokenGrant("id", "secret", "r"), None, GOOD) == [
+        {"grant_type": "refresh_token", "refresh_token": "r"}
+    ]
+
+
+def test_a_code_is_exchanged_by_a_public_app_with_pkce() -> None:
+    verifier = "v" * 43
+    grant = AuthorizationCodeGrant("id", None, "c", "https://app.example/cb", verifier)
+    assert walk(grant, None, GOOD) == [
+        {
+            "grant_type": "authorization_code",
+            "code": "c",
+            "redirect_uri": "https://app.example/cb",
+            "code_verifier": verifier,
+            "client_id": "id",
+        }
+    ]
+    assert "authorization" not in next(oauth.renewal(grant, None)).headers
+
+
+def test_an_app_with_a_secret_proves_itself() -> None:
+    request = next(oauth.renewal(GRANT, None))
+    assert request.headers["authorization"] == "Basic aWQ6c2VjOnJldA=="
+    assert request.group == "Auth"
+    assert request.is_login
+    assert not request.is_write
+    assert "aWQ6" not in repr(request) + repr(request.headers)
+    assert "j.w.t" not in repr(request)
+
+
+def test_revocation() -> None:
+    request = oauth.revocation(GRANT, "abc")
+    assert (request.path, request.body) == ("/restapi/oauth/revoke", b"token=abc")
+    assert "authorization" in request.headers
+    assert "authorization" not in oauth.revocation(AccessToken("abc"), "abc").headers
+
+
+def test_the_login_page() -> None:
+    # The example of RFC 7636, appendix B.
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    url = authorize_url("id", "https://app.example/cb?x=1", state="s", code_verifier=verifier)
+    address, _, query = url.partition("?")
+    assert address == "https://platform.ringcentral.com/restapi/oauth/authorize"
+    assert {name: value for name, [value] in parse_qs(query).items()} == {
+        "response_type": "code",
+        "client_id": "id",
+        "redirect_uri": "https://app.example/cb?x=1",
+        "state": "s",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    }
+    assert "challenge" not in authorize_url("id", "https://app.example/cb")
+    with pytest.raises(UsageError, match="43 to 128"):
+        authorize_url("id", "https://app.example/cb", code_verifier="short")
+
+
+def test_logins_are_kept_apart() -> None:
+    one = "https://one.example"
+    keys = {
+        oauth.store_key(one, GRANT),
+        oauth.store_key("https://two.example", GRANT),
+        oauth.store_key(one, JwtGrant("id", "sec:ret", "another")),
+        oauth.store_key(one, JwtGrant("another", "sec:ret", "j.w.t+/=")),
+        oauth.store_key(one, RefreshTokenGrant("id", None, "r")),
+        oauth.store_key(one, AuthorizationCodeGrant("id", None, "c", "https://app.example")),
+        oauth.store_key(one, JwtGrant("id", "wrong", GRANT.jwt)),
+    }
+    assert len(keys) == 7
+    again = JwtGrant(GRANT.client_id, GRANT.client_secret, GRANT.jwt)
+    assert oauth.store_key(one, GRANT) == oauth.store_key(one, again)
+    assert not any("j.w.t" in key for key in keys)
+
+
+def test_a_stored_token_comes_back_as_old_as_it_is() -> None:
+    token = oauth.Token("abc", 1000.0, "r", 5000.0)
+    record = json.loads(json.dumps(oauth.to_record(token, now=400.0, wall=1e9)))
+    again = oauth.from_record(record, now=7.0, wall=1e9 + 100.0)
+    assert again == oauth.Token("abc", 7.0 + 500.0, "r", 7.0 + 4500.0)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [None, [], "x", {}, {"access_token": 5}, {"access_token": "a b"}, {"access_token": ""}],
+)
+def test_a_stored_token_that_cannot_be_used_is_none_rd10(record: object) -> None:
+    assert oauth.from_record(record, 0.0, 0.0) is None
+
+
+def test_a_wall_clock_set_back_does_not_make_a_token_live_for_ever_au16() -> None:
+    record = oauth.to_record(oauth.Token("abc", 3600.0), now=0.0, wall=2e9)
+    again = oauth.from_record(record, now=0.0, wall=1e9)
+    assert again is not None
+    assert again.due_at == 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "due"),
+    [
+        (3600, 3540.0),
+        (7199.5, 7139.5),
+        (None, 3540.0),
+        ("7199", 3540.0),
+        (True, 3540.0),
+        (0, 48.0),
+        (-5, 48.0),
+        (5, 4.0),
+        (1, 0.8),
+        (0.001, 0.8),
+        (300, 240.0),
+        (301, 241.0),
+        (1e12, 86_340.0),
+    ],
+)
+def test_when_a_token_is_due_au10(expires_in: Any, due: float) -> None:
+    body = json.dumps({"access_token": "abc", "expires_in": expires_in}).encode()
+    token = oauth.read_token(Response(200, {}, body), now=1000.0)
+    assert token.due_at == 1000.0 + due
+    assert token.access_token == "abc"
+    assert (token.refresh_token, token.refresh_due_at) == (None, 1000.0 + 604_740.0)
+    assert "abc" not in repr(token)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b'{"access_token":5}', b'{"access_token":""}', b'{"access_token":"a b"}',
+     b'{"access_token":"a\\r\\nX: y"}', '{"access_token":"é"}'.encode()],
+)  # fmt: skip
+def test_an_answer_without_a_usable_token_au15(body: bytes) -> None:
+    with pytest.raises(DecodeError) as caught:
+        oauth.read_token(Response(200, {}, body), now=0.0)
+    assert caught.value.__context__ is None
+
+
+BODY = b'{"error":"invalid_grant","error_description":"No"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, BODY, AuthError),
+        (400, b"", AuthError),
+        (401, b"<html>no</html>", AuthError),
+        (403, BODY, AuthError),
+        (403, b'{"errorCode":"AGW-404","message":"Resource not found"}', AuthError),
+        (403, b"<html>forbidden by a firewall</html>", PermissionDenied),
+        (404, b"", NotFound),
+        (405, b"", InvalidRequest),
+        (408, b"", InvalidRequest),
+        (429, b"", RateLimited),
+        (503, b'{"errorCode":"CMN-211"}', ServerError),
+    ],
+)
+def test_only_refused_credentials_are_an_auth_error(
+    status: int, body: bytes, kind: type[ApiError]
+) -> None:
+    error = oauth.token_refusal(Response(status, {"rcrequestid": "r-1", "retry-after": "3"}, body))
+    assert type(error) is kind
+    assert getattr(error, "final", False) is (kind is AuthError)
+    assert (error.request_id, error.retry_after) == ("r-1", retry_after({"retry-after": "3"}))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ({"error": "invalid_grant"}, "invalid_grant", None),
+        ({"errorCode": "OAU-222", "message": "canary"}, "OAU-222", None),
+        ({"error": "OAU-250", "error_description": "canary"}, "OAU-250", None),
+        ({"error": "unauthorized_client", "errors": [{"errorCode": "OAU-251"}]},
+         "OAU-251", "unauthorized_client"),
+        ({"errors": [5, {"message": "canary"}, {"errorCode": "OAU-146"}]}, "OAU-146", None),
+        ({"error": "invalid_grant", "error_description": "OAU-140: canary"},
+         "OAU-140", "invalid_grant"),
+        ({"error_description": "canary (CMN-211)."}, "CMN-211", None),
+        ({"error": "canary-OAU-140", "error_description": "xOAU-140 OAU-140canary"}, None, None),
+        ({"errorCode": "canary OAU-147"}, "OAU-147", None),
+        ({"errorCode": 5, "errors": {}, "error": None}, None, None),
+        ([], None, None),
+    ],
+)  # fmt: skip
+def test_a_refused_login_shows_its_code_and_nothing_else_of_the_text(
+    body: Any, code: str | None, message: str | None
+) -> None:
+    error = oauth.token_refusal(Response(400, {}, json.dumps(body).encode()))
+    assert (error.error_code, error.message) == (code, message)
+    assert "canary" not in f"{error} {error!r} {vars(error)}"
+    if advice := advice_for(code):
+        assert str(error).endswith(f"; {advice}")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 503])
+@pytest.mark.parametrize("code", ADVICE)
+def test_every_code_in_the_table_is_shown_with_its_advice(code: str, status: int) -> None:
+    error = oauth.token_refusal(Response(status, {}, json.dumps({"errorCode": code}).encode()))
+    assert str(error) == f"HTTP {status}: {code}; {ADVICE[code]}"
+
+
+@pytest.mark.parametrize("name", ["access_token", "refresh_token"])
+def test_a_token_of_more_than_64_kib_is_refused_au15(name: str) -> None:
+    for size, is_good in ((65_536, True), (65_537, False)):
+        answer = {"access_token": "abc", "refresh_token": "def", name: "x" * size}
+        response = Response(200, {}, json.dumps(answer).encode())
+        if name == "access_token" and not is_good:
+            with pytest.raises(DecodeError, match=r"\$\.access_token"):
+                oauth.read_token(response, now=0.0)
+        else:
+            token = oauth.read_token(response, now=0.0)
+            assert (getattr(token, name) == answer[name]) is is_good
+        record = {"access_token": "x" * size}
+        assert (oauth.from_record(record, 0.0, 0.0) is not None) is is_good
+    with pytest.raises(UsageError, match="65536 characters"):
+        AccessToken("x" * 65_537)
+
+
+def test_a_token_that_the_session_has_sent_before_is_parsed_as_it_is() -> None:
+    body = b'{"access_token":"ABCDEFGHIJ","refresh_token":"ABCDEFGHIJ-2"}'
+    response = Response(200, {}, body, ("ABCDEFGHIJ",))
+    token = oauth.read_token(response, now=0.0)
+    assert (token.access_token, token.refresh_token) == ("ABCDEFGHIJ", "ABCDEFGHIJ-2")
+
+
+def test_a_refused_login_repeats_nothing_that_the_server_said_se09() -> None:
+    body = b'{"error":"canary","error_description":"bad canary","errors":[{"message":"canary"}]}'
+    error = oauth.token_refusal(Response(400, {}, body))
+    assert "canary" not in f"{error} {error!r} {vars(error)}"
+
+
+def test_times_that_no_clock_can_hold() -> None:
+    record = {"access_token": "abc", "expires_time": 10**400, "refresh_expires_time": 1e999}
+    token = oauth.from_record(record, 0.0, 0.0)
+    assert token is not None
+    assert token.due_at <= 86_400.0
+    nan = oauth.from_record({"access_token": "abc", "expires_time": float("nan")}, 0.0, 0.0)
+    assert nan is not None
+    assert nan.due_at == 0.0
+
+
+@pytest.mark.parametrize("bad", ["", " ", "a b", "a\r\nb", "a\0", "é", None, 5, b"x"])
+def test_credentials_that_cannot_travel_are_refused_early_au15(bad: Any) -> None:
+    with pytest.raises(UsageError, match="access_token"):
+        AccessToken(bad)
+    for number, name in enumerate(("client_id", "client_secret", "jwt")):
+        fields = ["good", "good", "good"]
+        fields[number] = bad
+        with pytest.raises(UsageError, match=name):
+            JwtGrant(*fields)
+
+
+def test_an_app_without_a_secret_says_so_with_none() -> None:
+    assert RefreshTokenGrant("id", None, "r").client_secret is None
+    with pytest.raises(UsageError, match="client_secret"):
+        RefreshTokenGrant("id", "", "r")
+    with pytest.raises(UsageError, match="code_verifier"):
+        AuthorizationCodeGrant("id", None, "c", "https://app.example", "a b")
+
+
+def test_credentials_are_not_shown() -> None:
+    assert "canary" not in repr(RefreshTokenGrant("id", "canary", "canary"))
+    assert "canary" not in repr(AuthorizationCodeGrant("id", "canary", "canary", "u", "canary"))
+    assert "canary" not in repr({"jwt": JwtGrant("id", "canary", "canary").jwt})
+    assert repr(GRANT) == "JwtGrant(client_id='id')"
+    assert repr(AccessToken("canary")) == "AccessToken()"

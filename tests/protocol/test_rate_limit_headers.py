@@ -1,0 +1,95 @@
+import pytest
+from hypothesis import given, strategies as st
+
+from aiopresence.protocol.rate_limit_headers import (
+    StatedLimits,
+    group_name,
+    group_of,
+    has_limits,
+    read_limits,
+    retry_after,
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "60"}, 60.0),
+        ({"retry-after": "5, 30"}, 30.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e9"}, None),
+        ({"retry-after": "\u0666\u0660"}, None),
+        ({"retry-after": "soon"}, None),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2015 07:28:30 GMT",
+                "date": "Wed, 21 Oct 2015 07:28:00 GMT",
+            },
+            30.0,
+        ),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT",
+                "date": "Wed, 21 Oct 2015 07:29:00 GMT",
+            },
+            0.0,
+        ),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"retry-after": f"Wed, 21 Oct 2015 {'9' * 20}:28:00 GMT"}, None),
+        (
+            {"retry-after": "Wed, 21 Oct 2015 07:28:00", "date": "Wed, 21 Oct 2015 07:28:00 GMT"},
+            None,
+        ),
+    ],
+)
+def test_retry_after_rl07_ck06(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+@given(st.text(), st.text())
+def test_any_retry_after_is_a_wait_or_none(text: str, date: str) -> None:
+    seconds = retry_after({"retry-after": text, "date": date})
+    assert seconds is None or seconds >= 0.0
+
+
+@pytest.mark.parametrize("text", ["light", "LIGHT", "Light", "LiGhT", " lIGHT "])
+def test_group_names_have_one_spelling(text: str) -> None:
+    assert group_name(text) == "Light"
+    assert group_of({"x-rate-limit-group": text}) == "Light"
+    assert group_of({"x-ratelimit-group": text}) == "Light"
+
+
+def test_a_group_name_is_short() -> None:
+    assert len(group_name("x" * 999)) == 64
+
+
+NAMES = ("limit", "window", "remaining")
+
+
+@pytest.mark.parametrize("prefix", ["x-rate-limit-", "x-ratelimit-"])
+def test_limits_are_read_in_both_spellings(prefix: str) -> None:
+    headers = dict(zip((prefix + name for name in NAMES), ("50", "60", "7"), strict=True))
+    assert read_limits(headers) == StatedLimits(50, 60.0, 7)
+    assert has_limits(headers)
+    wrong = {f"x-rate-limit-{name}": "?" for name in NAMES}
+    assert read_limits({**headers, **wrong} if prefix != "x-rate-limit-" else headers).limit == 50
+
+
+@pytest.mark.parametrize(
+    "odd", ["", "-1", "many", "\u0665", "9" * 400, "1e9", "inf", "nan", "0.5", "1,0"]
+)
+def test_odd_numbers_are_no_limits_rl15(odd: str) -> None:
+    assert read_limits({f"x-rate-limit-{name}": odd for name in NAMES}).limit is None
+
+
+@pytest.mark.parametrize("window", ["3601", "60000", "86400", "0"])
+def test_a_window_of_more_than_an_hour_is_none(window: str) -> None:
+    assert read_limits({"x-rate-limit-window": window}).window is None
+
+
+def test_a_response_without_limits_has_none() -> None:
+    assert not has_limits({"retry-after": "30", "x-rate": "1"})
+    assert read_limits({}) == StatedLimits(None, None, None)

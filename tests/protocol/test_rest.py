@@ -1,0 +1,210 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from aiopresence import (
+    ApiError,
+    AuthError,
+    DecodeError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Response,
+    ServerError,
+)
+from aiopresence.protocol import rest
+
+SERVER = "https://platform.example"
+REQUEST = rest.Request("GET", "/restapi/v1.0/account/~/presence", "Heavy", object)
+
+
+def refused(status: int, body: Any = None, **headers: str) -> ApiError:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return rest.refusal(Response(status, headers, data))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, ApiError),
+        (400, InvalidRequest),
+        (401, AuthError),
+        (403, PermissionDenied),
+        (404, NotFound),
+        (408, InvalidRequest),
+        (418, InvalidRequest),
+        (429, RateLimited),
+        (500, ServerError),
+        (520, ServerError),
+        (599, ServerError),
+    ],
+)
+def test_the_status_decides_the_class_hs09(status: int, kind: type[ApiError]) -> None:
+    error = refused(status, {"errorCode": "CMN-1", "message": "no"})
+    assert type(error) is kind
+    assert error.http_status == status
+
+
+def test_an_api_error_keeps_what_it_says() -> None:
+    body = {
+        "errorCode": "CMN-102",
+        "message": "Resource is gone",
+        "errors": [{"errorCode": "CMN-999", "parameterName": "extensionId"}],
+    }
+    error = refused(404, body, rcrequestid="r-9")
+    assert (error.error_code, error.message) == ("CMN-102", "Resource is gone")
+    assert (error.parameter_name, error.request_id) == ("extensionId", "r-9")
+    assert str(error) == (
+        "HTTP 404: CMN-102 Resource is gone (parameter extensionId) [request r-9]"
+    )
+
+
+def test_an_oauth_error_keeps_what_it_says() -> None:
+    body = {"error": "invalid_grant", "error_description": "Expired", "errors": []}
+    error = refused(400, body)
+    assert (error.error_code, error.message) == ("invalid_grant", "Expired")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>Bad\nGateway</html>", b"\xff", b"null", b"[]", b'{"errors":5}', b'{"errors":[5]}',
+     b'{"errorCode":5,"message":["x"]}'],
+)  # fmt: skip
+def test_a_body_that_is_no_error_body_is_still_an_error_hs02(body: bytes) -> None:
+    error = refused(502, body)
+    assert type(error) is ServerError
+    assert str(error) == "HTTP 502: no reason given"
+
+
+def test_the_body_is_excerpted() -> None:
+    error = refused(502, "é" * 9_999)
+    assert len(error.body) <= 256
+
+
+def test_a_long_message_does_not_hide_the_request_id() -> None:
+    error = refused(400, {"errorCode": "X", "message": "a" * 5_000}, rcrequestid="r-7")
+    assert "[request r-7]" in str(error)
+    assert len(error.message or "") <= 256
+
+
+def test_a_huge_body_is_no_error_body() -> None:
+    assert refused(400, {"errorCode": "X", "padding": "a" * 70_000}).error_code is None
+
+
+def test_an_error_prints_on_one_short_line_se07() -> None:
+    error = refused(400, {"errorCode": "X\n", "message": "a\r\n\x1b[31m" + "é" * 999})
+    assert str(error).isprintable()
+    assert len(str(error)) < 600
+    assert "é" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "60"}, 60.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "5, 30"}, 30.0),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "\u0666\u0660"}, None),
+        ({"retry-after": "soon"}, None),
+    ],
+)
+def test_retry_after_rl07(headers: dict[str, str], seconds: float | None) -> None:
+    error = refused(429, {}, **headers, **{"x-rate-limit-group": "light"})
+    assert isinstance(error, RateLimited)
+    assert (error.retry_after, error.group) == (seconds, "Light")
+
+
+@pytest.mark.parametrize(
+    ("path", "good"),
+    [
+        ("/restapi/v1.0/account/~/extension/1,2/presence", True),
+        ("/restapi/v1.0/a%20b", True),
+        ("/restapi/v1.0/..a/b..", True),
+        ("restapi/v1.0", False),
+        ("/restapi", False),
+        ("/other", False),
+        ("//evil.example/restapi/", False),
+        ("https://evil.example/restapi/", False),
+        ("/restapi/../x", False),
+        ("/restapi/./x", False),
+        ("/restapi/x/..", False),
+        ("/restapi/%2e%2E/x", False),
+        ("/restapi/..%2fx", False),
+        ("/restapi/x%2F..%2Fx", False),
+        ("/restapi/..;/x", False),
+        ("/restapi/x?y=1", False),
+        ("/restapi/x#y", False),
+        ("/restapi/x y", False),
+        ("/restapi/x\r\nA: b", False),
+        ("/restapi/é", False),
+        ("/restapi/%zz", False),
+        ("/restapi/\\..\\x", False),
+        (None, False),
+        (b"/restapi/", False),
+    ],
+)
+def test_paths(path: object, good: bool) -> None:
+    assert rest.is_path(path) is good
+
+
+@pytest.mark.parametrize(
+    ("link", "path", "params"),
+    [
+        ("/restapi/v1.0/x?page=2", "/restapi/v1.0/x", (("page", "2"),)),
+        (f"{SERVER}/restapi/v1.0/x?a=b%20c&d=", "/restapi/v1.0/x", (("a", "b c"), ("d", ""))),
+        ("https://PLATFORM.example:443/restapi/v1.0/x", "/restapi/v1.0/x", ()),
+        ("?page=3", REQUEST.path, (("page", "3"),)),
+        ("x", "/restapi/v1.0/account/~/x", ()),
+    ],
+)
+def test_links_on_the_same_server_are_followed(link: str, path: str, params: Any) -> None:
+    request = rest.follow(REQUEST, SERVER, link, "Location")
+    assert (request.path, request.params, request.method) == (path, params, "GET")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://platform.example/restapi/x",
+        "https://platform.example:8443/restapi/x",
+        "https://evil.example/restapi/x",
+        "//evil.example/restapi/x",
+        "https://platform.example.evil.example/restapi/x",
+        "https://platform.example@evil.example/restapi/x",
+        "https://platform.example./restapi/x",
+        "/other",
+        "/restapi/../oauth/revoke",
+        "/restapi/%2e%2e/x",
+        "https://[/restapi/x",
+        "https://platform.example:99999/restapi/x",
+        "javascript:alert(1)",
+    ],
+)
+def test_links_elsewhere_are_not_followed_hs08(link: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        rest.follow(REQUEST, SERVER, link, "Location")
+    assert caught.value.path == "Location"
+    assert "restapi" not in str(caught.value)
+
+
+@given(st.text())
+def test_no_link_leads_off_the_server(link: str) -> None:
+    try:
+        request = rest.follow(REQUEST, SERVER, link, "Location")
+    except DecodeError:
+        return
+    assert rest.is_path(request.path)
+
+
+def test_a_response_reads_json() -> None:
+    assert Response(200, {}, b'{"a": 1}').json() == {"a": 1}
+    with pytest.raises(DecodeError):
+        Response(200, {}, b"<html>").json()
+    assert repr(Response(200, {"x": "secret"}, b"secret")) == "Response(status=200)"

@@ -1,0 +1,288 @@
+"""The remote control of the gateway: each switch, and that it tells when it has fired."""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.support.sandbox_socket import EVERYONE, Socket, door, until
+
+CLOSED = aiohttp.WSMsgType.CLOSED
+CLOSE = aiohttp.WSMsgType.CLOSE
+
+
+async def numbers(socket: Socket, count: int) -> list[int]:
+    """Receive notifications; give their wsc sequences. The first change of a session has 2."""
+    return [(await socket.get())[0]["wsc"]["sequence"] for _ in range(count)]
+
+
+async def told(socket: Socket, count: int) -> list[int]:
+    """Receive notifications; tell which they are. The first change of the account is 1."""
+    return [(await socket.get())[1]["body"]["sequence"] - 1000 for _ in range(count)]
+
+
+async def beat(socket: Socket) -> Any:
+    """Send a heartbeat and receive a frame."""
+    await socket.say({"type": "Heartbeat", "messageId": "h"})
+    return await socket.get()
+
+
+async def is_quiet(socket: Socket) -> bool:
+    """Tell whether nothing is on its way but the answer to a heartbeat."""
+    return [each["type"] for each in await beat(socket)] == ["Heartbeat"]
+
+
+async def test_cut_resets_the_open_connections() -> None:
+    async with door() as it:
+        sockets = [(await it.subscribed())[0] for _ in range(2)]
+        rule = it.sandbox.gateway.cut()
+        for socket in sockets:
+            assert (await socket.end()).type in (CLOSED, aiohttp.WSMsgType.ERROR)
+            assert socket.ws.close_code == 1006
+        await until(it.sandbox, 0)
+        assert rule.fired == 1
+        assert (await (await it.open()).get())[0]["type"] == "ConnectionDetails"
+
+
+async def test_cut_waits_for_frames_and_repeats() -> None:
+    async with door() as it:
+        rule = it.sandbox.gateway.cut(after=3, times=2)
+        for fired in (1, 2):
+            socket, _ = await it.subscribed()
+            it.change(2)
+            assert await numbers(socket, 1) == [2]
+            assert (await socket.end()).type in (CLOSED, aiohttp.WSMsgType.ERROR)
+            assert rule.fired == fired
+        socket, _ = await it.subscribed()
+        it.change(2)
+        assert await numbers(socket, 2) == [2, 3]
+
+
+async def test_cut_without_a_connection_takes_the_next_one() -> None:
+    async with door() as it:
+        rule = it.sandbox.gateway.cut()
+        assert rule.fired == 0
+        socket = await it.open()
+        assert (await socket.end()).type in (CLOSED, aiohttp.WSMsgType.ERROR)
+        assert rule.fired == 1
+        assert it.sandbox.gateway.frames == ()
+
+
+async def test_close_sends_a_close_frame() -> None:
+    async with door() as it:
+        socket, wsc = await it.subscribed()
+        assert it.sandbox.gateway.close(4001).fired == 1
+        end = await socket.end()
+        assert (end.type, end.data) == (CLOSE, 4001)
+        await until(it.sandbox, 0)
+        assert (await (await it.open(wsc)).get())[1]["recoveryState"] == "Successful"
+
+
+async def test_silence_leaves_a_connection_half_open() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        assert it.sandbox.gateway.silence().fired == 1
+        it.change()
+        await socket.say({"type": "Heartbeat", "messageId": "h"})
+        await socket.ws.ping()
+        with pytest.raises(TimeoutError):
+            await socket.ws.receive(timeout=0.03)
+        gateway = it.sandbox.gateway
+        assert (gateway.connections, gateway.pings) == (1, 1)
+        assert gateway.frames[-1].direction == "in"
+        other, _ = await it.subscribed()
+        it.change()
+        assert await numbers(other, 1) == [2]
+
+
+async def test_a_silent_connection_does_not_answer_a_close_either() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        it.sandbox.gateway.silence()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.03):
+                await socket.ws.close()
+        await until(it.sandbox, 0)
+
+
+async def test_notifications_are_dropped_and_recovered() -> None:
+    async with door() as it:
+        socket, wsc = await it.subscribed()
+        rule = it.sandbox.gateway.drop(times=2, skip=1)
+        it.change(4)
+        assert await numbers(socket, 2) == [2, 5]
+        assert rule.fired == 2
+        again = await it.open(wsc)
+        await again.get()
+        assert await numbers(again, 4) == [2, 3, 4, 5]
+
+
+async def test_notifications_come_twice() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        rule = it.sandbox.gateway.duplicate()
+        it.change(2)
+        assert await numbers(socket, 3) == [2, 2, 3]
+        assert rule.fired == 1
+
+
+async def test_notifications_come_late() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        rule = it.sandbox.gateway.delay(1, 0.01)
+        it.change(2)
+        assert await told(socket, 2) == [2, 1]
+        assert rule.fired == 1
+
+
+async def test_notifications_swap_places() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        rule = it.sandbox.gateway.reorder(2)
+        it.change(6)
+        assert await told(socket, 6) == [2, 1, 4, 3, 5, 6]
+        assert rule.fired == 2
+
+
+async def test_what_is_held_back_is_told_when_the_rules_are_cleared() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        it.sandbox.gateway.reorder()
+        it.change(1)
+        assert await is_quiet(socket)
+        it.sandbox.gateway.clear()
+        assert await told(socket, 1) == [1]
+
+
+async def test_rules_work_one_after_the_other_until_they_are_cleared() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        gateway = it.sandbox.gateway
+        rules = [gateway.duplicate(None), gateway.drop(1)]
+        it.change(2)
+        assert await numbers(socket, 3) == [2, 3, 3]
+        assert [rule.fired for rule in rules] == [2, 1]
+        gateway.clear()
+        it.change()
+        assert await numbers(socket, 1) == [4]
+        assert await is_quiet(socket)
+
+
+async def test_a_recovery_fails_to_order() -> None:
+    async with door() as it:
+        _, wsc = await it.subscribed()
+        it.sandbox.gateway.cut()
+        await until(it.sandbox, 0)
+        rule = it.sandbox.gateway.fail_recovery()
+        assert (await (await it.open(wsc)).get())[1]["recoveryState"] == "Failed"
+        assert (rule.fired, it.sandbox.gateway.subscriptions) == (1, [])
+
+
+async def test_subscriptions_are_refused_to_order() -> None:
+    async with door() as it:
+        socket = await it.open()
+        await socket.get()
+        rule = it.sandbox.gateway.refuse_subscription(403, "SUB-505")
+        meta, error = await socket.subscribe(EVERYONE, message_id="x")
+        assert (meta["type"], meta["messageId"], meta["status"]) == ("Error", "x", 403)
+        assert (error["errorCode"], rule.fired) == ("SUB-505", 1)
+        assert (await socket.subscribe(EVERYONE))[1]["status"] == "Active"
+
+
+async def test_answers_come_late_or_not_at_all() -> None:
+    async with door() as it:
+        socket = await it.open()
+        await socket.get()
+        gateway = it.sandbox.gateway
+        none, late = gateway.no_answer(), gateway.late_answer(0.01)
+        assert (await _subscribe_and_beat(socket))["type"] == "Heartbeat"
+        assert gateway.subscriptions == [(EVERYONE,)]
+        assert (await _subscribe_and_beat(socket))["type"] == "Heartbeat"
+        assert (await socket.get())[1]["status"] == "Active"
+        assert (none.fired, late.fired) == (1, 1)
+
+
+async def _subscribe_and_beat(socket: Socket) -> Any:
+    heartbeat = asyncio.ensure_future(socket.subscribe(EVERYONE))
+    await socket.say({"type": "Heartbeat", "messageId": "h"})
+    return (await heartbeat)[0]
+
+
+async def test_frames_of_ones_own_go_to_all_connections() -> None:
+    async with door() as it:
+        sockets = [(await it.subscribed())[0] for _ in range(2)]
+        assert it.sandbox.gateway.inject("[nonsense").fired == 2
+        it.sandbox.gateway.inject(b"\x00\xff")
+        for socket in sockets:
+            assert await socket.ws.receive_str() == "[nonsense"
+            assert await socket.ws.receive_bytes() == b"\x00\xff"
+
+
+async def test_frames_are_replaced() -> None:
+    async with door() as it:
+        gateway = it.sandbox.gateway
+        first = gateway.replace(lambda text: text[:5])
+        second = gateway.replace(str.encode, skip=1)
+        socket = await it.open()
+        assert await socket.ws.receive_str() == '[{"ty'
+        await socket.say({"type": "Heartbeat", "messageId": "h"})
+        assert json.loads(await socket.ws.receive_bytes())[0]["type"] == "Heartbeat"
+        assert (first.fired, second.fired) == (1, 1)
+        assert [each.text for each in gateway.frames[:1]] == ['[{"ty']
+
+
+async def test_an_error_is_sent_to_order() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        assert it.sandbox.gateway.error("WSG-000", "Something is wrong", 503).fired == 1
+        meta, error = await socket.get()
+        assert (meta["type"], meta["status"]) == ("Error", 503)
+        assert (error["errorCode"], error["message"]) == ("WSG-000", "Something is wrong")
+
+
+async def test_sequences_start_again() -> None:
+    async with door() as it:
+        socket, _ = await it.subscribed()
+        it.sandbox.gateway.restart_sequences(41)
+        it.change()
+        assert (await socket.get())[1]["body"]["sequence"] == 42
+
+
+async def test_connection_details_never_come() -> None:
+    async with door() as it:
+        rule = it.sandbox.gateway.without_details()
+        socket = await it.open()
+        with pytest.raises(TimeoutError):
+            await socket.ws.receive(timeout=0.02)
+        assert (rule.fired, it.sandbox.gateway.frames) == (1, ())
+
+
+async def test_who_speaks_before_connection_details_is_noticed() -> None:
+    async with door() as it:
+        rule = it.sandbox.gateway.late_details(0.03)
+        socket = await it.open()
+        await socket.say({"type": "Heartbeat", "messageId": "early"})
+        assert (await socket.get())[0]["type"] == "ConnectionDetails"
+        assert (it.sandbox.gateway.violations, rule.fired) == (1, 1)
+        assert await is_quiet(socket)
+
+
+async def test_late_details_come_before_what_is_recovered() -> None:
+    async with door() as it:
+        _, wsc = await it.subscribed()
+        it.sandbox.gateway.cut()
+        it.sandbox.gateway.late_details(0.01)
+        again = await it.open(wsc)
+        it.change()
+        assert (await again.get())[1]["recoveryState"] == "Successful"
+        assert await numbers(again, 1) == [2]
+
+
+async def test_nothing_that_has_not_happened_is_counted() -> None:
+    async with door() as it:
+        gateway = it.sandbox.gateway
+        rules = [gateway.close(), gateway.silence(), gateway.inject("x"), gateway.error("a", "b")]
+        rules += [gateway.drop(), gateway.fail_recovery(), gateway.no_answer()]
+        assert [rule.fired for rule in rules] == [0] * len(rules)

@@ -1,0 +1,83 @@
+"""The command inside the process of the test, which is quick, with a sandbox as its server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from typer.testing import CliRunner
+
+from aiopresence import PresenceSession
+from aiopresence.cli.app import app
+from aiopresence.sandbox import Sandbox
+from tests.support.clocks import SkippingClock
+from tests.support.terminal import Done
+
+PLENTY = {"Light": 9_000, "Medium": 9_000, "Heavy": 9_000, "Auth": 9_000}
+
+
+@attrs.frozen
+class Cli:
+    """Calls the command.
+
+    Attributes:
+        sandbox: the platform that the environment leads to.
+        clock: of its sessions, for which time flies.
+    """
+
+    sandbox: Sandbox
+    clock: SkippingClock
+
+    async def __call__(self, *arguments: str, stdin: str | bytes = "") -> Done:
+        return await asyncio.to_thread(invoke, *arguments, stdin=stdin)
+
+    @property
+    def writes(self) -> list[str]:
+        """The requests so far that change something."""
+        written = [each for each in self.sandbox.requests if each.method in ("PUT", "PATCH")]
+        return [f"{each.method} {each.path.rpartition('/')[2]}" for each in written]
+
+
+def invoke(*arguments: str, stdin: str | bytes = "") -> Done:
+    result = CliRunner().invoke(app, arguments, input=stdin, prog_name="aiopresence")
+    assert isinstance(result.exception, SystemExit | None), result.exc_info
+    assert "Traceback" not in result.stderr
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+@asynccontextmanager
+async def commanding(
+    monkeypatch: pytest.MonkeyPatch, home: Path, **options: Any
+) -> AsyncIterator[Cli]:
+    """Start a sandbox, and lead the command to it."""
+    clock = SkippingClock()
+    monkeypatch.setattr(PresenceSession, "_clock", clock)
+    usual = {"extensions": 100, "limits": PLENTY, "clock": clock.now}
+    async with Sandbox(**{**usual, **options}) as sandbox:
+        lead(monkeypatch, home, credentials(sandbox))
+        yield Cli(sandbox, clock)
+
+
+def credentials(sandbox: Sandbox) -> dict[str, str]:
+    """Give the environment that leads to a sandbox."""
+    return {
+        "RC_SERVER_URL": sandbox.url,
+        "RC_APP_CLIENT_ID": sandbox.client_id,
+        "RC_APP_CLIENT_SECRET": sandbox.client_secret,
+        "RC_USER_JWT": sandbox.jwt,
+    }
+
+
+def lead(monkeypatch: pytest.MonkeyPatch, home: Path, environment: dict[str, str]) -> None:
+    """Give the command an environment with nothing of this machine's user."""
+    for name in ("SERVER_URL", "CLIENT_ID", "CLIENT_SECRET", "JWT_TOKEN"):
+        monkeypatch.delenv(f"RINGCENTRAL_{name}", raising=False)
+    for name in ("RC_SERVER_URL", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"):
+        monkeypatch.delenv(name, raising=False)
+    directories = {f"XDG_{n}_HOME": f"{home}/{n.lower()}" for n in ("CONFIG", "STATE", "CACHE")}
+    for name, value in {**directories, **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(home)

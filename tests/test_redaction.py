@@ -1,0 +1,113 @@
+import json
+from collections.abc import Callable
+from html import escape
+from urllib.parse import quote
+
+import pytest
+
+from aiopresence import DecodeError, GetPresenceInfo, PresenceError, RateLimited, Response
+from aiopresence.protocol import batch
+from aiopresence.protocol.batch_formats import MULTIPART_JSON
+from aiopresence.protocol.rest import refusal
+from aiopresence.redaction import STARS, cleaned, masked
+
+TOKEN = "U0pDMTJQMDFQQVMwMHx/abc+def=_-~"
+PLAIN = "U0pDMTJQMDFQQVMwMHxBQUR_-.~"
+ODD = "U0pD%41&amp;QMDFQQVMwMHxBQUR"
+
+
+def unicode_escaped(text: str) -> str:
+    return "".join(f"\\u{ord(character):04X}" for character in text)
+
+
+def in_json(text: str) -> str:
+    return json.dumps(json.dumps({"t": text}).replace("/", "\\/"))[1:-1]
+
+
+def percent(text: str) -> str:
+    return "".join(f"%{ord(character):02x}" for character in text)
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "slashes escaped": lambda text: text.replace("/", "\\/"),
+    "one escape": lambda text: text.replace("0", "\\u0030", 1).replace("=", "\\u003d"),
+    "all escaped": unicode_escaped,
+    "percent": lambda text: quote(text, safe=""),
+    "all percent": percent,
+    "some percent": lambda text: text.replace("+", "%2B"),
+    "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "percent escaped": lambda text: percent(text).replace("%", "\\u0025"),
+    "tilde": lambda text: text.replace("~", "%7E"),
+    "HTML": lambda text: escape(text.replace("/", "&#x2F;").replace("=", "&#61;")),
+    "HTML escaped": lambda text: text.replace("/", "\\u0026#47;"),
+    "JSON in JSON": in_json,
+    "escapes in JSON": lambda text: in_json(text).replace("0", "\\\\u0030"),
+}
+
+
+def shown(error: PresenceError | None) -> str:
+    assert error is not None
+    return f"{error} {error!r} {vars(error)} {json.dumps(vars(error), default=repr)}"
+
+
+@pytest.mark.parametrize("token", [TOKEN, PLAIN, ODD])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_error_shows_a_token(spelling: str, token: str) -> None:
+    spelt = SPELLINGS[spelling](token)
+    said = f'{{"errorCode":"{spelt}","message":"the token {spelt} is bad"}}'
+    headers = {"x-rate-limit-group": spelt, "content-type": MULTIPART_JSON}
+    whole = refusal(Response(429, headers, said.encode(), (token,)))
+    part = f'[{{"status":400,"body":{said}}}]'.encode()
+    [outcome] = batch.read(("1",), Response(207, headers, part, (token,)), GetPresenceInfo)
+    assert isinstance(whole, RateLimited)
+    assert not isinstance(outcome.error, DecodeError)
+    for text in (shown(whole), shown(outcome.error)):
+        for secret in {token, spelt, spelt.replace("\\", "\\\\"), percent(token)}:
+            assert secret not in text
+
+
+def test_what_has_no_secret_in_it_is_shown() -> None:
+    response = Response(400, {}, b'{"errorCode":"CMN-101","message":"50 %41 &amp; \\\\"}', (TOKEN,))
+    error = refusal(response)
+    assert (error.error_code, error.message) == ("CMN-101", "50 %41 &amp; \\")
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("100%%41Bcdefghijk", "ABcdefghijk"),
+        ("&#%35%30JDMTJQMDFQ", "50JDMTJQMDFQ"),
+        ("U\0S\0E\0", "USE"),
+        ("&#" + "1" * 5000 + "USE", "USE"),
+        (f"{'%25' * 3}41BC", "ABC"),
+    ],
+)
+def test_a_secret_is_found_at_whatever_depth(text: str, secret: str) -> None:
+    assert masked(text, (secret,)) == STARS
+    assert masked(text, ("another",)) == text
+
+
+def test_only_as_much_is_looked_at_as_could_be_shown() -> None:
+    far = "%" * 10_000
+    assert masked(far + percent(TOKEN), (TOKEN,)) == far + percent(TOKEN)
+    assert masked(far + TOKEN, (TOKEN,)) == far + STARS
+    assert TOKEN not in shown(refusal(Response(400, {}, (far + TOKEN).encode(), (TOKEN,))))
+
+
+@pytest.mark.parametrize("spelling", ["as it is", "slashes escaped", "percent"])
+def test_no_good_answer_gives_a_token_and_all_else_stays(spelling: str) -> None:
+    spelt = SPELLINGS[spelling](TOKEN)
+    body = '{"a":"\\\\u0041 \\"\\u00e9\\n","b":"' + spelt + '","c":"\\u0022"}'
+    link = f"/x?access_token={TOKEN}"
+    headers, clean = cleaned({"x": f"a {TOKEN}", "location": link}, body.encode(), (TOKEN,))
+    assert json.loads(clean) == {"a": '\\u0041 "é\n', "b": "***", "c": '"'}
+    assert headers == {"x": "a ***", "location": "/x?access_token=***"}
+
+
+def test_an_answer_without_it_is_the_same() -> None:
+    headers, body = {"x": "/a%2Fb"}, b'{"a":"\\u0041 \\/ %7E"}'
+    for secrets in ((), (TOKEN,), ("",), ("1",), (TOKEN, PLAIN)):
+        same_headers, same_body = cleaned(headers, body, secrets)
+        assert same_headers is headers
+        assert same_body is body

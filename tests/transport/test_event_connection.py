@@ -1,0 +1,760 @@
+"""Events over real WebSockets to the sandbox: what goes wrong there, and what is left behind."""
+
+import asyncio
+import gc
+import json
+import logging
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from math import inf
+from typing import Any
+from urllib.parse import parse_qs
+
+import aiohttp
+import attrs
+import pytest
+
+from aiopresence import (
+    InvalidRequest,
+    PermissionDenied,
+    PresenceError,
+    PresenceEvent,
+    Resync,
+    ResyncReason,
+    SessionLost,
+)
+from aiopresence.protocol.event_session import Gateway, Happening
+from aiopresence.protocol.retry import SECOND_CHECK_AFTER
+from aiopresence.sandbox import Answer, Change, GatewayRule, Redirect, Reset, Sandbox
+from tests.support.clocks import SkippingClock
+from tests.support.sessions import Session
+from tests.test_secrets import everything_about
+
+HANDSHAKE, WSTOKEN = "/ws?access", "/oauth/wstoken"
+
+
+async def when(true: Callable[[], object]) -> None:
+    for _ in range(100_000):
+        if true():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not happen")
+
+
+@attrs.define
+class Follower:
+    """Takes all events of a session."""
+
+    sandbox: Sandbox
+    session: Session
+    got: list[PresenceEvent | Resync] = attrs.field(factory=list)
+    task: asyncio.Task[None] = attrs.field(init=False)
+
+    async def run(self) -> None:
+        async for each in self.session.events():
+            self.got.append(each)
+
+    async def subscribed(self) -> None:
+        def is_subscribed() -> bool:
+            gateway = self.sandbox.gateway
+            return bool(gateway.connections and gateway.subscriptions)
+
+        await when(is_subscribed)
+
+    async def works(self) -> None:
+        """Show that events come, over whatever connection."""
+        before = len(self.events)
+        for _ in range(1000):
+            change(self.sandbox)
+            for _ in range(50):
+                await asyncio.sleep(0)
+                if len(self.events) > before or self.task.done():
+                    break
+            if len(self.events) > before or self.task.done():
+                break
+        assert not self.task.done(), self.task.exception()
+        assert len(self.events) > before
+
+    @property
+    def events(self) -> list[PresenceEvent]:
+        return [each for each in self.got if isinstance(each, PresenceEvent)]
+
+    @property
+    def reasons(self) -> list[ResyncReason]:
+        return [each.reason for each in self.got if isinstance(each, Resync)]
+
+
+def change(sandbox: Sandbox) -> None:
+    connected = sandbox.presence("~")["meetingStatus"] == "Connected"
+    sandbox.set_presence("~", meeting_status="Disconnected" if connected else "Connected")
+
+
+class Unhurried(SkippingClock):
+    """A skipping clock that lets what is on the wire arrive first, also on a busy machine."""
+
+    async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds == inf else min(seconds, 0.003)):
+                await event.wait()
+        await super().wait(event, seconds)
+
+
+@asynccontextmanager
+async def following(sandbox: Sandbox, **options: Any) -> AsyncIterator[Follower]:
+    options.setdefault("clock", Unhurried())
+    async with Session(sandbox.grant, server=sandbox.url, attempts=1, **options) as session:
+        follower = Follower(sandbox, session)
+        follower.task = asyncio.create_task(follower.run())
+        try:
+            yield follower
+        finally:
+            follower.task.cancel()
+            await asyncio.gather(follower.task, return_exceptions=True)
+
+
+def raw(sandbox: Sandbox, *frames: bytes) -> None:
+    """Put bytes on every open WebSocket, as no server should."""
+    for connection in sandbox.gateway._gateway.connections:
+        for frame in frames:
+            connection._transport.write(frame)
+
+
+def handshakes(sandbox: Sandbox) -> list[int | None]:
+    return [each.status for each in sandbox.requests if each.path == "/ws"]
+
+
+def leftovers() -> set[str]:
+    """Name the tasks of the library that are left."""
+    names = {str(task.get_coro()) for task in asyncio.all_tasks()}
+    return {name for name in names if "Socket." in name or "asyncgen" in name}
+
+
+# The handshake.
+
+
+async def test_a_refused_handshake_gets_another_login_ws16(sandbox: Sandbox) -> None:
+    rule = sandbox.faults.add(Answer.error(401, "OAU-213", "No"), path=HANDSHAKE)
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert rule.fired == 1
+        assert sandbox.counters.token_requests == 2
+        assert handshakes(sandbox) == [401, 101]
+        assert len({each.query for each in sandbox.requests if each.path == "/ws"}) == 2
+
+
+@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
+async def test_a_forbidden_handshake_is_the_end_ws16(sandbox: Sandbox, path: str) -> None:
+    rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=path)
+    async with following(sandbox) as follower:
+        with pytest.raises(PermissionDenied):
+            await follower.task
+    assert rule.fired == 1
+    assert sandbox.gateway.frames == ()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
+async def test_what_a_refused_handshake_asks_for_is_waited_ws16(
+    sandbox: Sandbox, path: str, status: int
+) -> None:
+    fault = Answer.error(status, "CMN-301", headers={"Retry-After": "77"})
+    rule = sandbox.faults.add(fault, path=path)
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert rule.fired == 1
+        assert max(follower.session.clock.waits) >= 76.9
+        assert sandbox.counters.token_requests == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirected_handshake_is_not_followed_ws16(sandbox: Sandbox, status: int) -> None:
+    async with Sandbox(1) as other:
+        rule = sandbox.faults.add(Redirect(f"{other.url}/ws", status), path=HANDSHAKE)
+        async with following(sandbox) as follower:
+            await follower.works()
+        assert rule.fired == 1
+        assert other.requests == []
+
+
+async def test_every_attempt_has_a_token_of_its_own_ws09_ws21(sandbox: Sandbox) -> None:
+    rules = [
+        sandbox.faults.add(fault, path=HANDSHAKE, times=3)
+        for fault in (Reset(), Answer(500), Answer(200), Answer(404))
+    ]
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert [rule.fired for rule in rules] == [3, 3, 3, 3]
+        queries = [each.query for each in sandbox.requests if each.path == "/ws"]
+        assert len({*queries}) == len(queries) == 13
+        assert 401 not in handshakes(sandbox)
+        # Twelve failures: 1 + 2 + … seconds, jittered.
+        assert follower.session.clock.skipped > 20
+
+
+def lead_to(uri: str) -> Change:
+    return Change(lambda body: json.dumps(json.loads(body) | {"uri": uri}).encode())
+
+
+@pytest.mark.parametrize("uri", ["wss://evil.example/ws", "ws://192.0.2.1/ws", "ws://x@127.0.0.1/"])
+async def test_a_token_that_leads_elsewhere_is_not_used_ws23(sandbox: Sandbox, uri: str) -> None:
+    rule = sandbox.faults.add(lead_to(uri), path=WSTOKEN)
+    async with following(sandbox) as follower:
+        with pytest.raises(SessionLost, match="not one of the server's own"):
+            await follower.task
+    assert rule.fired == 1
+    assert handshakes(sandbox) == []
+
+
+# What breaks a connection.
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 4000])
+async def test_a_close_of_any_kind_is_recovered_from_ws15(sandbox: Sandbox, code: int) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert sandbox.gateway.close(code).fired == 1
+        change(sandbox)
+        await when(lambda: handshakes(sandbox) == [101, 101])
+        await follower.works()
+        assert follower.reasons == []
+        assert sandbox.gateway.violations == 0
+
+
+async def test_a_reset_is_recovered_from_ws15(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        before = len(follower.events)
+        assert sandbox.gateway.cut().fired == 1
+        change(sandbox)
+        change(sandbox)
+        await when(lambda: len(follower.events) == before + 2)
+        assert follower.reasons == []
+
+
+@pytest.mark.parametrize("after", range(1, 6))
+async def test_a_reset_after_any_frame_loses_nothing_unsaid_ws01(
+    sandbox: Sandbox, after: int
+) -> None:
+    rule = sandbox.gateway.cut(after=after, times=2)
+    async with following(sandbox) as follower:
+        for _ in range(10):
+            await follower.works()
+        await when(lambda: rule.fired == 2)
+        await follower.works()
+        assert len(sandbox.gateway.subscriptions) >= 1
+
+
+async def test_a_half_open_connection_is_found_by_the_clock_ws14(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert sandbox.gateway.silence().fired == 1
+        skipped = follower.session.clock.skipped
+        await when(lambda: handshakes(sandbox) == [101, 101])
+        await follower.works()
+        assert 0 < follower.session.clock.skipped - skipped < 180
+
+
+SQUEEZED = zlib.compress(b'[{"type":"Heartbeat"}]')[2:-4]
+BAD_FRAMES = {
+    "compressed": bytes([0xC1, len(SQUEEZED)]) + SQUEEZED,
+    "reserved bits": b"\xb1\x00",
+    "unknown opcode": b"\x83\x00",
+    "invalid UTF-8": b"\x81\x02\xc3\x28",
+    "continuation of nothing": b"\x80\x01x",
+    "long ping": b"\x89\x7e\x00\x7e" + b"x" * 126,
+    "5 MiB": b"\x81\x7f" + (5 * 2**20).to_bytes(8, "big") + b"x" * 2**20,
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FRAMES)
+async def test_what_is_no_websocket_frame_ends_the_connection_ws17(
+    sandbox: Sandbox, kind: str
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        raw(sandbox, BAD_FRAMES[kind])
+        await when(lambda: handshakes(sandbox) == [101, 101])
+        await follower.works()
+        # It is not asked for again.
+        assert "wsc" not in sandbox.requests[-1].query
+        assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+async def test_a_binary_frame_is_unreadable_and_no_more_ws17(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert sandbox.gateway.inject(b"\x00\xff").fired == 1
+        await when(lambda: follower.reasons == [ResyncReason.UNREADABLE])
+        await follower.works()
+        assert handshakes(sandbox) == [101]
+
+
+@pytest.mark.parametrize("garbage", ["", "garbage", "[]", "[{}]", b"\x00"])
+@pytest.mark.parametrize("skip", [0, 1, 2, 3])
+async def test_garbage_in_place_of_any_frame_is_survived_ws18(
+    sandbox: Sandbox, skip: int, garbage: str | bytes
+) -> None:
+    rule: GatewayRule = sandbox.gateway.replace(lambda _: garbage, skip=skip)
+    async with following(sandbox) as follower:
+        for _ in range(4):
+            await follower.works()
+        assert rule.fired == 1
+        assert follower.task.done() is False
+
+
+@pytest.mark.parametrize("kind", ["Heartbeat", "Error"])
+async def test_garbage_in_place_of_the_rarer_frames_is_survived_ws18(
+    sandbox: Sandbox, kind: str
+) -> None:
+    spoilt: list[str] = []
+
+    def spoil(text: str) -> str:
+        if json.loads(text)[0]["type"] != kind:
+            return text
+        spoilt.append(text)
+        return text[:-1]
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.replace(spoil, times=None)
+        if kind == "Error":
+            rule = sandbox.gateway.refuse_subscription(503, "CMN-201")
+            sandbox.gateway.fail_recovery()
+        sandbox.gateway.cut()
+        await when(lambda: spoilt)
+        await follower.works()
+        if kind == "Error":
+            assert rule.fired == 1
+            assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+        else:
+            assert ResyncReason.UNREADABLE in follower.reasons
+
+
+async def test_an_answer_that_never_comes_is_asked_for_anew_ws19(sandbox: Sandbox) -> None:
+    rule = sandbox.gateway.no_answer()
+    async with following(sandbox) as follower:
+        await when(lambda: len(handshakes(sandbox)) == 2)
+        await follower.works()
+        assert rule.fired == 1
+        said = [each.text for each in sandbox.gateway.frames if each.direction == "in"]
+        assert sum("eventFilters" in str(each) for each in said) == 2
+
+
+# Keeping a connection.
+
+
+async def test_pings_are_answered_while_nobody_takes_events_bp02_ws13(
+    sandbox: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pongs: list[object] = []
+    pong = aiohttp.ClientWebSocketResponse.pong
+
+    async def counted(self: aiohttp.ClientWebSocketResponse, message: bytes = b"") -> None:
+        pongs.append(message)
+        await pong(self, message)
+
+    monkeypatch.setattr(aiohttp.ClientWebSocketResponse, "pong", counted)
+    events = session.events()
+    first = asyncio.ensure_future(anext(events))
+    await when(lambda: sandbox.gateway.subscriptions)
+    for _ in range(1000):
+        change(sandbox)
+        await asyncio.sleep(0)
+        if first.done():
+            break
+    await first
+    # From here on nobody takes anything.
+    for number in range(20):
+        raw(sandbox, b"\x89\x02" + f"{number:02}".encode())
+        change(sandbox)
+    pings = sandbox.gateway.pings
+    await when(lambda: len(pongs) == 20)
+    await when(lambda: sandbox.gateway.pings > pings + 2)
+    assert pongs == [f"{number:02}".encode() for number in range(20)]
+    assert handshakes(sandbox) == [101]
+    await events.aclose()
+
+
+async def test_a_flood_of_frames_lets_others_have_their_turn_ws13(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, at_once = 0, [0]
+    receive = Gateway.receive
+
+    def counted(self: Gateway, now: float, text: str) -> list[Happening]:
+        nonlocal taken
+        taken += 1
+        return receive(self, now, text)
+
+    async def watch() -> None:
+        before = taken
+        while taken < 1000:
+            await asyncio.sleep(0)
+            at_once.append(taken - before)
+            before = taken
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        monkeypatch.setattr(Gateway, "receive", counted)
+        text = b'[{"type":"Heartbeat"}]'
+        raw(sandbox, (bytes([0x81, len(text)]) + text) * 1000)
+        async with asyncio.timeout(5):
+            await watch()
+    assert 10 < max(at_once) <= 100
+
+
+async def test_the_end_of_the_access_token_does_not_disturb_a_connection_ws25(
+    sandbox: Sandbox,
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.expire_tokens()
+        follower.session.clock.skipped += 10.0
+        await follower.works()
+        await follower.session.read_user_presence_status()
+        assert sandbox.counters.token_requests == 2
+        await follower.works()
+        assert handshakes(sandbox) == [101]
+
+
+# What must not be seen.
+
+
+def secrets_of(sandbox: Sandbox) -> set[str]:
+    secrets = {each.token for each in sandbox.requests if each.token}
+    for each in sandbox.requests:
+        if each.path == "/ws":
+            secrets |= {value for values in parse_qs(each.query).values() for value in values}
+    return {each for each in secrets if each}
+
+
+async def test_no_token_is_logged_or_shown(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    asyncio.get_running_loop().set_debug(True)
+    shown: list[str] = []
+    for status in (401, 429, 500, 404):
+        sandbox.faults.add(Answer(status, b"no"), path=HANDSHAKE)
+    sandbox.faults.add(Reset(), path=HANDSHAKE)
+    sandbox.faults.add(Redirect("https://evil.example/"), path=HANDSHAKE)
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.inject("garbage")
+        sandbox.gateway.cut()
+        await follower.works()
+        sandbox.gateway.error("WSG-902", "Idle", 408)
+        await when(lambda: sandbox.gateway.connections == 0)
+        await follower.works()
+        shown += [repr([follower.session, vars(follower.session), follower.got])]
+        # The first time it may be a mistake.
+        sandbox.faults.add(Answer(403), path=HANDSHAKE, times=2)
+        sandbox.gateway.cut()
+        with pytest.raises(PermissionDenied) as caught:
+            await follower.task
+        shown += everything_about(caught.value)
+    secrets = secrets_of(sandbox)
+    assert any(each.startswith("SandboxWsc") for each in secrets)
+    assert any(each.startswith("SandboxWsToken") for each in secrets)
+    assert "trying again" in caplog.text
+    shown += [f"{each.getMessage()} {each.args!r}" for each in caplog.records]
+    text = "\n".join([caplog.text, *shown])
+    assert [each for each in secrets if each in text] == []
+
+
+# What must not be left behind.
+
+
+@pytest.mark.parametrize("end", ["aclose", "close", "cancel", "abandon"])
+async def test_nothing_is_left_behind_ct11(sandbox: Sandbox, end: str) -> None:
+    session = Session(sandbox.grant, server=sandbox.url, attempts=1)
+    await session.__aenter__()
+    events = session.events()
+    first = asyncio.ensure_future(anext(events))
+    await when(lambda: sandbox.gateway.subscriptions)
+    change(sandbox)
+    await first
+    assert leftovers()
+    if end == "aclose":
+        await events.aclose()
+        await events.aclose()
+    elif end == "close":
+        await session.close()
+        with pytest.raises(SessionLost, match="closed"):
+            await anext(events)
+    elif end == "cancel":
+        task = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        del events, first
+        gc.collect()
+    await when(lambda: sandbox.gateway.connections == 0)
+    await when(lambda: not leftovers())
+    await session.close()
+
+
+@pytest.mark.parametrize("steps", [*range(0, 60, 3), *range(60, 200, 20)])
+async def test_cancelling_at_any_step_leaves_nothing_behind_ct01(
+    sandbox: Sandbox, steps: int
+) -> None:
+    async with following(sandbox) as follower:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        follower.task.cancel()
+        with suppress(asyncio.CancelledError, PresenceError):
+            await follower.task
+        await when(lambda: not leftovers())
+        await when(lambda: sandbox.gateway.connections == 0)
+        again = Follower(sandbox, follower.session)
+        again.task = asyncio.create_task(again.run())
+        await again.works()
+        again.task.cancel()
+        await asyncio.gather(again.task, return_exceptions=True)
+
+
+async def test_a_ping_before_the_end_is_an_ordinary_end(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        for _ in range(60):
+            sandbox.gateway.inject("[]")
+        sandbox.gateway.close(1001)
+        await follower.works()
+
+
+async def test_what_has_worked_is_given_up_at_the_second_refusal(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        once = sandbox.faults.add(Answer(403), path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await when(lambda: once.fired)
+        await follower.works()
+        assert max(follower.session.clock.waits) >= SECOND_CHECK_AFTER
+
+
+# The token for recovery.
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+async def test_an_address_that_is_refused_is_not_sent_with_the_same_recovery_token_again(
+    sandbox: Sandbox, status: int
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(Answer(status), path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert handshakes(sandbox) == [101, status, 101]
+        assert [*map(carries_wsc, sandbox.requests)].count(True) == 1
+        assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+@pytest.mark.parametrize("fault", [Reset(), Answer(503), Answer(429), Answer(401)])
+async def test_what_is_no_refusal_of_it_does_not_cost_the_recovery(
+    sandbox: Sandbox, fault: Reset | Answer
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(fault, path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert [*map(carries_wsc, sandbox.requests)].count(True) == 2
+        assert follower.reasons == []
+
+
+@pytest.mark.parametrize("status", [None, 400, 200])
+async def test_a_gateway_that_refuses_the_recovery_token_gets_it_once(
+    sandbox: Sandbox, status: int | None
+) -> None:
+    def refuse(text: str) -> str:
+        meta = {"type": "Error", "messageId": "e"} | ({"status": status} if status else {})
+        return json.dumps([meta, {"errorCode": "WSG-400", "message": "Malformed token"}])
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.cut()
+        await when(lambda: sandbox.gateway.connections == 0)
+        rule = sandbox.gateway.replace(refuse)
+        await when(lambda: follower.reasons)
+        assert rule.fired == 1
+        assert [*map(carries_wsc, sandbox.requests)].count(True) == 1
+        assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+async def test_an_echo_that_never_comes_is_a_resync_at_a_deadline(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.cut()
+        await when(lambda: sandbox.gateway.connections == 0)
+        rule = sandbox.gateway.replace(
+            lambda text: text.replace('"messageId":"', '"messageId":"x'), skip=1
+        )
+        await when(lambda: follower.reasons)
+        assert rule.fired == 1
+        assert follower.reasons == [ResyncReason.RECOVERY_INCOMPLETE]
+        await follower.works()
+        assert handshakes(sandbox) == [101, 101]
+
+
+def carries_wsc(request: Any) -> bool:
+    return request.path == "/ws" and "wsc=" in request.query
+
+
+# The WebSocket token.
+
+
+@pytest.mark.parametrize("fault", [Answer(503), Answer(500), Reset(), Answer(200, b"<html>")])
+async def test_without_a_new_token_the_old_one_is_used_again(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, fault: Reset | Answer
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(fault, path=WSTOKEN)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert handshakes(sandbox) == [101, 101]
+        assert len(ws_tokens(sandbox)) == 1
+        assert follower.reasons == []
+        assert "using the WebSocket token again" in caplog.text
+
+
+async def test_a_token_that_has_expired_is_not_used_again(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        follower.session.clock.skipped += 31.0
+        rule = sandbox.faults.add(Answer(503), path=WSTOKEN, times=2)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 2
+        assert handshakes(sandbox) == [101, 101]
+        assert len(ws_tokens(sandbox)) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 400])
+async def test_a_token_that_is_refused_when_used_again_is_replaced_at_once(
+    sandbox: Sandbox, status: int
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.faults.add(Answer(503), path=WSTOKEN)
+        rule = sandbox.faults.add(Answer(status), path=HANDSHAKE)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 1
+        assert handshakes(sandbox) == [101, status, 101]
+        assert len(ws_tokens(sandbox)) == 2
+        # It was old: there is nothing wrong with the login.
+        assert sandbox.counters.token_requests == 1
+
+
+async def test_a_missing_permission_is_not_hidden_by_an_old_token(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=WSTOKEN, times=2)
+        sandbox.gateway.cut()
+        with pytest.raises(PermissionDenied):
+            await follower.task
+        assert rule.fired == 2
+
+
+def ws_tokens(sandbox: Sandbox) -> set[str]:
+    queries = [parse_qs(each.query) for each in sandbox.requests if each.path == "/ws"]
+    return {query["access_token"][0] for query in queries}
+
+
+# The end of a stream that has worked.
+
+
+@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 415])
+async def test_no_odd_answer_ends_a_stream_that_has_worked(
+    sandbox: Sandbox, path: str, status: int
+) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        follower.session.clock.skipped += 31.0
+        rule = sandbox.faults.add(Answer(status), path=path, times=12)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 12
+
+
+async def test_too_many_subscriptions_may_pass(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.fail_recovery(None)
+        rule = sandbox.gateway.refuse_subscription(400, "SUB-505", times=5)
+        sandbox.gateway.cut()
+        await follower.works()
+        assert rule.fired == 5
+
+
+async def test_an_impossible_filter_ends_a_stream_at_the_second_check(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.fail_recovery(None)
+        rule = sandbox.gateway.refuse_subscription(400, "SUB-508", times=2)
+        sandbox.gateway.cut()
+        skipped = follower.session.clock.skipped
+        with pytest.raises(InvalidRequest, match="SUB-508"):
+            await follower.task
+        assert rule.fired == 2
+        assert follower.session.clock.skipped - skipped >= SECOND_CHECK_AFTER
+
+
+async def test_a_filter_that_is_disabled_later_is_checked_with_a_new_subscription(
+    sandbox: Sandbox,
+) -> None:
+    def disable(text: str) -> str:
+        meta, body = json.loads(text)
+        if meta["type"] == "ClientRequest":
+            first = {"filter": body["eventFilters"][0], "reason": "CMN-401", "message": "No."}
+            body["disabledFilters"] = [first]
+        return json.dumps([meta, body])
+
+    async with following(sandbox) as follower:
+        await follower.works()
+        sandbox.gateway.fail_recovery()
+        sandbox.gateway.replace(disable, times=None)
+        sandbox.gateway.cut()
+        with pytest.raises(PermissionDenied):
+            await follower.task
+        asked = [each for each in sandbox.gateway.frames if "deliveryMode" in str(each.text)]
+        assert sum(each.direction == "in" for each in asked) == 3
+
+
+# What an operator reads.
+
+
+async def test_every_wait_of_more_than_a_second_is_logged_with_its_reason(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for fault in (Answer(503, headers={"Retry-After": "77"}), *[Answer(503)] * 7):
+        sandbox.faults.add(fault, path=WSTOKEN)
+    async with following(sandbox) as follower:
+        await follower.works()
+        waits = [wait for wait in follower.session.clock.waits if wait > 1.0]
+    logged = [r for r in caplog.records if r.getMessage().startswith("reconnecting in")]
+    reasons = [each.getMessage().partition(": ")[2] for each in logged]
+    assert reasons[0] == "Retry-After of the server"
+    assert {*reasons[1:]} <= {f"back-off, failure {number} in a row" for number in range(2, 9)}
+    assert len(waits) >= len(logged) >= 2
+    assert all((r.levelno == logging.WARNING) == (r.args[0] > 3.0) for r in logged)  # type: ignore[index, operator]
+
+
+async def test_notifications_that_share_a_frame_are_all_given(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        before = len(follower.events)
+        meta = {"type": "ServerNotification", "messageId": "n"}
+        more = [{"uuid": f"more-{n}", "event": "/x", "body": {}} for n in range(3)]
+        sandbox.gateway.inject(json.dumps([meta, *more]))
+        await when(lambda: len(follower.events) == before + 3)
+        assert [each.uuid for each in follower.events[before:]] == ["more-0", "more-1", "more-2"]

@@ -1,0 +1,521 @@
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing, suppress
+from typing import Any
+
+import aiohttp
+import pytest
+
+from aiopresence import (
+    ApiError,
+    ConnectionFailed,
+    DecodeError,
+    InvalidRequest,
+    NotFound,
+    PresenceError,
+    PresenceSession,
+    RateLimited,
+    ServerError,
+    Timeout,
+    UsageError,
+)
+from aiopresence.protocol.rest import MAX_BODY
+from aiopresence.sandbox import (
+    Answer,
+    Change,
+    Delay,
+    Gzip,
+    Hang,
+    Raw,
+    Redirect,
+    Reset,
+    Sandbox,
+    Slice,
+    Truncate,
+)
+from aiopresence.transport.http import check_server
+from tests.support.sessions import Replies, Session
+
+PRESENCE = "/presence"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://platform.ringcentral.com",
+        "https://platform.ringcentral.com/",
+        "https://127.0.0.1:8443",
+        "http://127.0.0.1:80",
+        "http://localhost",
+        "http://[::1]:5000",
+    ],
+)
+def test_servers(server: str) -> None:
+    assert check_server(server) == server.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "",
+        None,
+        "platform.ringcentral.com",
+        "http://platform.ringcentral.com",
+        "http://127.0.0.1.evil.example",
+        "http://10.0.0.1",
+        "ftp://localhost",
+        "https://",
+        "https://user@platform.ringcentral.com",
+        "https://platform.ringcentral.com/restapi",
+        "https://platform.ringcentral.com?x=1",
+        "https://platform.ringcentral.com#x",
+        "https://platform.ringcentral.com:99999",
+        "https://platform.ringcentral.com:0",
+        "https://plat form.example",
+        "https://platform.example\r\nX: y",
+        "https://plätform.example",
+        "https://[::1",
+    ],
+)
+def test_servers_that_are_refused_s6(server: Any) -> None:
+    with pytest.raises(UsageError, match="server must be https"):
+        PresenceSession("token", server=server)
+
+
+@pytest.mark.parametrize("fault", [Reset(), Raw(b""), Raw(b"HTTP/1.1 200 OK\r\nContent-Le")])
+async def test_a_connection_that_breaks_tr04(
+    sandbox: Sandbox, session: PresenceSession, fault: Any
+) -> None:
+    rule = sandbox.faults.add(fault, path=PRESENCE, times=None)
+    with pytest.raises(ConnectionFailed, match=r"the connection to 127\.0\.0\.1:\d+ broke"):
+        await session.read_user_presence_status()
+    assert rule.fired >= 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",  # TR-09
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 99999 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nBad Header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Encoding: gzip\r\n\r\nabc",  # TR-10
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,  # TR-13
+    ],
+)
+async def test_an_answer_that_is_no_http(
+    sandbox: Sandbox, session: PresenceSession, data: bytes
+) -> None:
+    rule = sandbox.faults.add(Raw(data), path=PRESENCE, times=None)
+    with pytest.raises(PresenceError) as caught:
+        await session.read_user_presence_status()
+    assert isinstance(caught.value, (ConnectionFailed, DecodeError))
+    assert caught.value.__context__ is caught.value.__cause__ is None
+    assert rule.fired >= 1
+
+
+async def test_a_surplus_answer_is_never_anothers_tr13(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    canary = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    rule = sandbox.faults.add(Raw(canary + canary), path=PRESENCE)
+    await session.read_user_presence_status()
+    record = await session.read_user_presence_status()
+    assert record.extension is not None
+    assert rule.fired == 1
+
+
+async def test_nobody_listens_tr02() -> None:
+    async with Sandbox() as sandbox:
+        server = sandbox.url
+    async with Session("token", server=server) as session:
+        with pytest.raises(ConnectionFailed, match="cannot connect to 127"):
+            await session.read_user_presence_status()
+
+
+async def test_a_host_that_does_not_exist_tr01() -> None:
+    async with Session("token", server="https://presence.invalid") as session:
+        with pytest.raises(ConnectionFailed, match=r"cannot connect to presence\.invalid"):
+            await session.read_user_presence_status()
+
+
+async def test_plain_http_where_tls_is_expected_tr03(sandbox: Sandbox) -> None:
+    server = sandbox.url.replace("http:", "https:")
+    async with Session("token", server=server) as session:
+        with pytest.raises(ConnectionFailed):
+            await session.read_user_presence_status()
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("fault", [Hang(), Delay(60)])
+async def test_the_timeout_covers_the_wait(sandbox: Sandbox, fault: Any) -> None:
+    async with Session(sandbox.grant, server=sandbox.url, timeout=0.05, attempts=1) as session:
+        rule = sandbox.faults.add(fault, path=PRESENCE)
+        with pytest.raises(Timeout, match=r"no whole answer from .* within 0\.05 s"):
+            await session.read_user_presence_status()
+        assert rule.fired == 1
+
+
+async def test_the_timeout_covers_the_body_tr11(sandbox: Sandbox) -> None:
+    stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"
+
+    class Stall:
+        async def apply(self, exchange: Any) -> None:
+            exchange.write(stalled)
+            await exchange.pause(None)
+
+    async with Session(sandbox.grant, server=sandbox.url, timeout=0.05, attempts=1) as session:
+        rule = sandbox.faults.add(Stall(), path=PRESENCE)
+        with pytest.raises(Timeout):
+            await session.read_user_presence_status()
+        assert rule.fired == 1
+
+
+async def test_a_timeout_of_the_callers_own_stays_its_own_ct06(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    rule = sandbox.faults.add(Hang(), path=PRESENCE)
+    with pytest.raises(TimeoutError) as caught:
+        async with asyncio.timeout(0.05):
+            await session.read_user_presence_status()
+    assert not isinstance(caught.value, PresenceError)
+    assert rule.fired == 1
+    assert (await session.read_user_presence_status()).extension is not None
+
+
+@pytest.mark.parametrize("fault", [Slice(), Change(headers={"Content-Type": "APPLICATION/JSON"})])
+async def test_odd_but_right_answers_tr14(
+    sandbox: Sandbox, session: PresenceSession, fault: Any
+) -> None:
+    expected = await session.read_user_presence_status()
+    rule = sandbox.faults.add(fault, path=PRESENCE)
+    assert await session.read_user_presence_status() == expected
+    assert rule.fired == 1
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_every_cut_of_a_batch_is_an_error_in_the_right_outcomes_tr06_tr07_tr08(
+    sandbox: Sandbox, session: PresenceSession, declared: bool
+) -> None:
+    ids = sandbox.extension_ids[:3]
+    whole = await session.read_user_presence_statuses(ids)
+    [length] = [r for r in sandbox.requests if "," in r.path]
+    assert length.status == 207
+    for cut in range(0, 3000, 97):
+        rule = sandbox.faults.add(Truncate(cut, declared=declared), path=PRESENCE, times=None)
+        cut_short = await session.read_user_presence_statuses(ids)
+        assert [o.id for o in cut_short] == list(ids)
+        for outcome, full in zip(cut_short, whole, strict=True):
+            assert outcome.value in (None, full.value)
+            assert outcome.ok or isinstance(outcome.error, (DecodeError, ConnectionFailed))
+        assert rule.fired >= 1
+        sandbox.faults.clear()
+
+
+async def test_an_answer_larger_than_the_bound_is_refused(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    large = Answer(200, b" " * (MAX_BODY + 1), {"Content-Type": "application/json"})
+    rule = sandbox.faults.add(large, path=PRESENCE)
+    with pytest.raises(DecodeError, match="more than 4194304 bytes"):
+        await session.read_user_presence_status()
+    assert rule.fired == 1
+
+
+async def test_a_bomb_is_refused_before_it_unfolds_tr10(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    rule = sandbox.faults.add(Gzip(200_000_000), path=PRESENCE)
+    with pytest.raises(DecodeError, match="more than 4194304 bytes"):
+        await session.read_user_presence_status()
+    assert rule.fired == 1
+
+
+async def test_compressed_answers_are_read(sandbox: Sandbox, session: PresenceSession) -> None:
+    expected = await session.read_user_presence_status()
+    zipped = Change(gzip.compress, headers={"Content-Encoding": "gzip"})
+    rule = sandbox.faults.add(zipped, path=PRESENCE)
+    assert await session.read_user_presence_status() == expected
+    assert rule.fired == 1
+
+
+async def test_a_redirect_on_the_same_origin_is_followed_hs08(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    target = f"/restapi/v1.0/account/~/extension/{sandbox.user_ids[1]}/presence?sipData=true"
+    rule = sandbox.faults.add(Redirect(target), path=PRESENCE, times=3)
+    record = await session.read_user_presence_status(sandbox.user_ids[1])
+    assert record.active_calls is not None
+    assert rule.fired == 3
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("https://evil.example/restapi/v1.0/x", "a link to another server is not followed"),
+        ("//evil.example/restapi/", "a link to another server is not followed"),
+        ("/restapi/../oauth/revoke", "out of the API"),
+        ("https://[", "no URL"),
+    ],
+)
+async def test_a_redirect_elsewhere_is_not_se04(
+    sandbox: Sandbox, session: PresenceSession, location: str, message: str
+) -> None:
+    rule = sandbox.faults.add(Redirect(location), path=PRESENCE)
+    with pytest.raises(DecodeError, match=message):
+        await session.read_user_presence_status()
+    assert rule.fired == 1
+
+
+UNUSABLE_LOCATIONS = [
+    b"/restapi/v1.0/account/~/presence?x=\xff",
+    b"/restapi/v1.0/account/~/presence?\xed\xa0\x80=1",
+    b"/restapi/v1.0/\xff",
+    b"/restapi/v1.0/a\tb?x=\x01\x80",
+    b"//127.0.0.1:99999/restapi/",
+    b"//127.0.0.1:x/restapi/",
+    b"http://[::1/restapi/",
+    b"http://[v1.x]/restapi/",
+    b"http://\xe2\x84\x80/restapi/",
+    b"/restapi/" + b"x" * 8000 + b"?\xff",
+    b"\xff",
+    b"",
+]
+
+
+@pytest.mark.parametrize("location", UNUSABLE_LOCATIONS)
+async def test_a_location_that_cannot_be_used_is_an_outcome(
+    sandbox: Sandbox, session: PresenceSession, location: bytes
+) -> None:
+    ids = sandbox.extension_ids[:90]
+    data = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % location
+    rule = sandbox.faults.add(Raw(data), when=lambda r: ids[30] in r.ids, times=None)
+    result = await session.read_user_presence_statuses(ids)
+    assert rule.fired >= 1
+    assert [*result.errors] == list(ids[30:60])
+    kinds = {*map(type, result.errors.values())}
+    # An empty one leads back to where it was.
+    assert kinds <= {DecodeError, ConnectionFailed}
+    assert not any(isinstance(error, UsageError) for error in result.errors.values())
+
+
+STATUSES = [(400, InvalidRequest), (404, NotFound), (429, RateLimited), (503, ServerError)]
+
+
+@pytest.mark.parametrize(("status", "kind"), STATUSES)
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Content-Length: 100", b"cut"),
+        (b"Content-Length: 3\r\nContent-Encoding: gzip", b"abc"),
+        (b"Content-Encoding: gzip\r\nConnection: close", gzip.compress(b" " * 99_000_000, 1)),
+        (b"Content-Length: 2\r\nContent-Type: text/html; charset=utf-99", b"\xff\xfe"),
+        (b"Content-Length: 99999999", b"x" * 5_000_000),
+        (b"Content-Length: 0", b""),
+    ],
+)
+async def test_a_status_of_400_or_more_is_that_error_whatever_can_be_read_of_its_body(
+    sandbox: Sandbox,
+    session: PresenceSession,
+    status: int,
+    kind: type[ApiError],
+    headers: bytes,
+    body: bytes,
+) -> None:
+    data = b"HTTP/1.1 %d X\r\n%b\r\n\r\n%b" % (status, headers, body)
+    rule = sandbox.faults.add(Raw(data), path=PRESENCE, times=2)
+    result = await session.read_user_presence_statuses(sandbox.extension_ids[:2])
+    assert {type(o.error) for o in result} == {kind}
+    assert rule.fired == 1
+    with pytest.raises(kind):
+        await session.read_account_presence()
+
+
+async def test_an_error_whose_body_never_ends_is_that_error(sandbox: Sandbox) -> None:
+    class Stall:
+        async def apply(self, exchange: Any) -> None:
+            exchange.write(b"HTTP/1.1 404 X\r\nContent-Length: 100\r\n\r\n{")
+            await exchange.pause(None)
+
+    async with Session(sandbox.grant, server=sandbox.url, timeout=0.2) as session:
+        rule = sandbox.faults.add(Stall(), path=PRESENCE)
+        with pytest.raises(NotFound):
+            await session.read_user_presence_status()
+        assert rule.fired == 1
+
+
+@pytest.mark.parametrize("body", [b'{"errorCode":"CMN-102"}', b'{"errors":[{"message":"no"}]}'])
+async def test_an_error_under_a_successful_status_is_no_record(
+    sandbox: Sandbox, session: PresenceSession, body: bytes
+) -> None:
+    rule = sandbox.faults.add(Answer(200, body), path="presence", times=None)
+    for call in (
+        session.read_account_presence,
+        lambda: session.read_call_queue_presence("1"),
+        session.read_unified_presence,
+        session.read_user_presence_status,
+        lambda: anext(session.iter_account_presence()),
+    ):
+        with pytest.raises(DecodeError, match="contradicts"):
+            await call()
+    assert rule.fired == 5
+
+
+async def test_a_redirect_takes_the_token_to_no_other_port_se04(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    async with Sandbox() as other:
+        there = f"{other.url}/restapi/v1.0/account/~/presence"
+        rule = sandbox.faults.add(Redirect(there, 307), path=PRESENCE)
+        with pytest.raises(DecodeError):
+            await session.read_account_presence()
+        assert rule.fired == 1
+        assert other.requests == []
+
+
+async def test_redirects_end(sandbox: Sandbox, session: PresenceSession) -> None:
+    path = "/restapi/v1.0/account/~/extension/~/presence"
+    rule = sandbox.faults.add(Redirect(path), path=PRESENCE, times=None)
+    with pytest.raises(DecodeError, match="more than 3 redirects"):
+        await session.read_user_presence_status()
+    assert rule.fired == 4
+
+
+async def test_a_write_is_not_redirected(sandbox: Sandbox, session: PresenceSession) -> None:
+    path = "/restapi/v1.0/account/~/extension/~/presence"
+    rule = sandbox.faults.add(Redirect(path, 307), method="PUT")
+    with pytest.raises(ApiError, match="redirects of writes are not followed") as caught:
+        await session.update_user_presence_status({"message": "x"})
+    assert caught.value.http_status == 307
+    assert rule.fired == 1
+
+
+class StaleConnection:
+    """A server that takes one request per connection and drops the next, as a proxy might."""
+
+    def __init__(self, body: bytes) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        self.reply = head.encode() + b"\r\n\r\n" + body
+        self.lines: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Until 3.11.7, asyncio keeps the connection open when this raises.
+        with closing(writer.transport), suppress(asyncio.IncompleteReadError):
+            await self._read_request(reader)
+            writer.write(self.reply)
+            await self._read_request(reader)
+            writer.transport.abort()
+
+    async def _read_request(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.lines.append(head.split(b"\r\n")[0])
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                await reader.readexactly(int(line.split(b":")[1]))
+
+
+@pytest.fixture
+async def stale() -> AsyncIterator[tuple[StaleConnection, PresenceSession]]:
+    connection = StaleConnection(b"{}")
+    server = await asyncio.start_server(connection, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, Session("t", server=f"http://127.0.0.1:{port}") as session:
+        yield connection, session
+
+
+async def test_aiohttps_own_repetition_of_a_read_is_counted_tr05(
+    stale: tuple[StaleConnection, PresenceSession],
+) -> None:
+    connection, session = stale
+    await session.read_user_presence_status()
+    await session.read_user_presence_status()
+    assert len(connection.lines) == 3
+    assert session.stats.requests == 3
+
+
+async def test_a_write_is_never_repeated_by_itself_hs11(
+    stale: tuple[StaleConnection, PresenceSession],
+) -> None:
+    connection, session = stale
+    await session.read_user_presence_status()
+    with pytest.raises(ConnectionFailed, match="a write may have been applied"):
+        await session.update_user_presence_status({"message": "once"})
+    assert [line.split()[0] for line in connection.lines] == [b"GET", b"PUT"]
+
+
+async def test_an_aiohttp_session_of_the_users_own_is_used_and_left_open(
+    sandbox: Sandbox,
+) -> None:
+    seen: list[str] = []
+
+    async def middleware(
+        request: aiohttp.ClientRequest,
+        handler: Callable[[aiohttp.ClientRequest], Any],
+    ) -> aiohttp.ClientResponse:
+        seen.append(request.method)
+        response: aiohttp.ClientResponse = await handler(request)
+        return response
+
+    async with aiohttp.ClientSession(
+        "https://elsewhere.example",
+        middlewares=(middleware,),
+        raise_for_status=True,
+        timeout=aiohttp.ClientTimeout(total=1e-9),
+    ) as http:
+        async with Session(sandbox.grant, server=sandbox.url, http=http) as session:
+            await session.read_user_presence_status()
+            with pytest.raises(ApiError):
+                await session.read_user_presence_status(1)
+        assert not http.closed
+        assert seen == ["POST", "GET", "GET"]
+    with pytest.raises(UsageError, match="not open"):
+        await session.read_user_presence_status()
+
+
+async def test_a_middleware_that_fails_after_sending_is_no_usage_error(sandbox: Sandbox) -> None:
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Any]
+    ) -> aiohttp.ClientResponse:
+        await handler(request)
+        raise ValueError("canary")
+
+    async with (
+        aiohttp.ClientSession(middlewares=(middleware,)) as http,
+        Session("token", server=sandbox.url, http=http, attempts=1) as session,
+    ):
+        with pytest.raises(ConnectionFailed) as caught:
+            await session.read_user_presence_status()
+        assert caught.value.sent
+        assert session.limits["Light"].remaining == 49
+
+
+async def test_an_aiohttp_session_with_credentials_of_its_own_does_not_fit(
+    sandbox: Sandbox,
+) -> None:
+    with pytest.warns(DeprecationWarning, match="auth"):
+        http = aiohttp.ClientSession(auth=aiohttp.BasicAuth("user", "canary"))
+    async with http, PresenceSession("token", server=sandbox.url, http=http) as session:
+        with pytest.raises(UsageError, match="cannot send this") as caught:
+            await session.read_user_presence_status()
+        assert "canary" not in str(caught.value)
+
+
+async def test_single_odd_answers(replies: Replies) -> None:
+    url = "https://platform.ringcentral.com/restapi/v1.0/account/~/extension/~/presence"
+    replies.get(url, status=520, body="<html>", content_type="text/html")
+    replies.get(url, exception=aiohttp.ServerDisconnectedError())
+    replies.get(url, timeout=True)
+    replies.get(url, body="{}", headers={"X-Rate-Limit-Group": "light"})
+    async with Session("token", attempts=1) as session:
+        with pytest.raises(ApiError, match="HTTP 520"):
+            await session.read_user_presence_status()
+        with pytest.raises(ConnectionFailed):
+            await session.read_user_presence_status()
+        with pytest.raises(Timeout):
+            await session.read_user_presence_status()
+        await session.read_user_presence_status()
+        assert list(session.limits) == ["Light"]
