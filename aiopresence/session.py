@@ -24,7 +24,7 @@ from .transport.event_connection import Socket
 from .transport.http import Http, check_server
 from .transport.instrumentation import Stats
 from .transport.rate_limiter import Gate
-from .transport.requester import Delivery
+from .transport.requester import Requester
 from .transport.token_store import TokenStore
 
 
@@ -93,7 +93,7 @@ class PresenceSession(LiveCalls):
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         wire = Http(self._server, http, seconds("timeout", timeout), self._stats)
         self._gate = Gate(_presets(limits), concurrency, self._clock, longest, self._stats)
-        self._delivery = Delivery(
+        self._requester = Requester(
             grant, token_store, wire, self._gate, attempts, self._clock, self._stats
         )
         # The event loop that it is open on; None while it is closed.
@@ -134,7 +134,7 @@ class PresenceSession(LiveCalls):
             raise UsageError("the session is open already: enter it once, or close it before")
         self._loop = asyncio.get_running_loop()
         try:
-            await self._delivery.open()
+            await self._requester.open()
         except BaseException:
             self._loop = None
             raise
@@ -163,7 +163,7 @@ class PresenceSession(LiveCalls):
         self._check_open()
         try:
             await self._end_live()
-            await self._delivery.close()
+            await self._requester.close()
         finally:
             self._loop = None
 
@@ -184,7 +184,7 @@ class PresenceSession(LiveCalls):
             UsageError: the session is not open.
         """
         self._check_open()
-        await self._delivery.revoke()
+        await self._requester.revoke()
 
     @property
     def stats(self) -> Stats:
@@ -244,20 +244,20 @@ class PresenceSession(LiveCalls):
         return await self._send(asked)
 
     def _socket(self, event_filters: tuple[str, ...]) -> Socket:
-        return Socket(event_filters, self._delivery, self._clock, self._stats)
+        return Socket(event_filters, self._requester, self._clock, self._stats)
 
     def _server_time(self) -> tuple[datetime, datetime] | None:
-        return self._delivery.server_time
+        return self._requester.server_time
 
     async def _send(self, request: Request[Any]) -> Response:
         self._check_open()
-        return await self._delivery.send(request)
+        return await self._requester.send(request)
 
     async def _again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
-        return await self._delivery.again(errors, attempt)
+        return await self._requester.wait_to_retry(errors, attempt)
 
     def _penalise(self, request: Request[Any], response: Response) -> None:
-        self._delivery.penalise(request, response)
+        self._requester.apply_429(request, response)
 
 
 def _is_token_store(store: object) -> bool:

@@ -33,7 +33,7 @@ _UNREGISTERED = 512
 _ONCE = frozenset({408, 425})
 
 
-def decide(
+def retry_delay(
     error: PresenceError, attempt: int, *, write: bool, chance: float, login: bool = False
 ) -> float | None:
     """Give the seconds to wait before the next attempt, or None to give up.
@@ -77,7 +77,7 @@ def _may_pass(error: PresenceError, attempt: int) -> bool:
     return isinstance(error, Timeout) or (isinstance(error, RateLimited) and error.sent)
 
 
-class Budget:
+class RetryBudget:
     """How many repetitions a session can afford, so that an outage is not made worse.
 
     Each call earns a tenth of a repetition, and a few are there from the start: however long

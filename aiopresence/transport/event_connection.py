@@ -33,7 +33,7 @@ from ..protocol.retry import Patience, is_permanent
 from ..protocol.websocket_token import WsToken
 from .clock import Clock
 from .instrumentation import Stats
-from .requester import Delivery
+from .requester import Requester
 from .websocket import HandshakeRefused
 
 _log = logging.getLogger("aiopresence")
@@ -56,7 +56,7 @@ class Socket:
 
     Args:
         filters: the event filters of its subscription.
-        delivery: what gets tokens and connections.
+        requester: what gets tokens and connections.
         clock: where time comes from.
         stats: what to count in.
 
@@ -66,10 +66,10 @@ class Socket:
     """
 
     def __init__(
-        self, filters: tuple[str, ...], delivery: Delivery, clock: Clock, stats: Stats
+        self, filters: tuple[str, ...], requester: Requester, clock: Clock, stats: Stats
     ) -> None:
         self.gateway = Gateway(filters, lambda: str(uuid.uuid4()))
-        self._delivery = delivery
+        self._requester = requester
         self._clock = clock
         self._stats = stats
         self._wake = asyncio.Event()
@@ -147,7 +147,7 @@ class Socket:
 
     async def _next_token(self) -> tuple[WsToken, bool]:
         """Return the token for the next connection, and whether it was used before."""
-        kept, now, forecast = self._token, self._clock.now(), self._delivery.forecast
+        kept, now, forecast = self._token, self._clock.now(), self._requester.forecast
         if kept is None or now >= kept.expires_at:
             return await self._new_token(), False
         # The last slot is left for when the token has expired: it may be the only one for a minute.
@@ -165,17 +165,17 @@ class Socket:
 
     async def _new_token(self) -> WsToken:
         if self._must_log_in:
-            await self._delivery.renew()
+            await self._requester.renew_token()
             self._must_log_in = False
-        _log_wait(self._delivery.forecast(websocket_token.WSTOKEN), _LIMITED)
-        response = await self._delivery.send(websocket_token.WSTOKEN, once=True)
-        self._token = websocket_token.read(response, self._delivery.server, self._clock.now())
+        _log_wait(self._requester.forecast(websocket_token.WSTOKEN), _LIMITED)
+        response = await self._requester.send(websocket_token.WSTOKEN, once=True)
+        self._token = websocket_token.read(response, self._requester.server, self._clock.now())
         return self._token
 
     async def _dial(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
         query = urlencode(self.gateway.query(self._clock.now(), token.ws_access_token))
         # The address holds secrets; it is never put into a message.
-        return await self._delivery.connect(URL(f"{token.uri}?{query}", encoded=True))
+        return await self._requester.connect_websocket(URL(f"{token.uri}?{query}", encoded=True))
 
     async def _talk(
         self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[Told], None]

@@ -50,7 +50,7 @@ class _LoginError(Exception):
         self.error = error
 
 
-class Delivery:
+class Requester:
     """Sends requests of one session.
 
     Args:
@@ -83,7 +83,7 @@ class Delivery:
         self._attempts = attempts
         self._clock = clock
         self._stats = stats
-        self._budget = retry.Budget()
+        self._budget = retry.RetryBudget()
         # The tokens in use, and some before: a refused one may still be a good one.
         self._recent: deque[str] = deque(maxlen=4)
         # The Date of the last response, and our time when it came.
@@ -101,13 +101,13 @@ class Delivery:
         """
         self._budget.earn()
         try:
-            return await (self._authorized if once else self._retried)(request)
+            return await (self._follow_redirects if once else self._retried)(request)
         except _LoginError as failure:
             error = failure.error
         raise error
 
     async def _retried(self, request: Request[Any]) -> Response:
-        return await self._repeat(request, self._authorized)
+        return await self._with_retries(request, self._follow_redirects)
 
     async def revoke(self) -> None:
         """End the login at the server. Whether it heard is not told: the token is forgotten."""
@@ -117,7 +117,7 @@ class Delivery:
             return
         request = oauth.revocation(self._grant, token)
         try:
-            await self._wire(request, None, await self._gate.enter(request))
+            await self._transmit(request, None, await self._gate.enter(request))
         except PresenceError:
             return
 
@@ -136,11 +136,11 @@ class Delivery:
         """Return the least seconds that a request would have to wait; see `Gate.forecast`."""
         return self._gate.forecast(request, behind)
 
-    async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
+    async def connect_websocket(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket, with a token of its own in the address; see `handshake.connect`."""
         return await self._http.connect(url)
 
-    async def renew(self) -> None:
+    async def renew_token(self) -> None:
         """Have another access token, because the present one was refused elsewhere.
 
         Raises:
@@ -176,7 +176,7 @@ class Delivery:
                 login.leave_tokens(self._tokens)
                 shared_login.leave(login, self._clock)
 
-    async def again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
+    async def wait_to_retry(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
         """Wait until some ids of a batch may be asked for again.
 
         Args:
@@ -186,21 +186,21 @@ class Delivery:
         Returns:
             The ids to ask for again; none when there is no use in it.
         """
-        waits = {id_: self._wait(error, attempt) for id_, error in errors.items()}
+        waits = {id_: self._retry_delay(error, attempt) for id_, error in errors.items()}
         ids = [id_ for id_, wait in waits.items() if wait is not None]
         rationed = [id_ for id_ in ids if not isinstance(errors[id_], RateLimited)]
         if not self._budget.spend(-(-len(rationed) // MAX_IDS)):
             ids = [id_ for id_ in ids if id_ not in rationed]
         if ids:
             self._stats.retries += 1
-            await self._pause(max(waits[id_] or 0.0 for id_ in ids))
+            await self._sleep(max(waits[id_] or 0.0 for id_ in ids))
         return ids
 
-    def penalise(self, request: Request[Any], response: Response) -> None:
+    def apply_429(self, request: Request[Any], response: Response) -> None:
         """Shut a request's group because a part of its answer was a 429."""
         self._gate.penalise(request, response)
 
-    async def _repeat(
+    async def _with_retries(
         self, request: Request[Any], send: Callable[[Request[Any]], Awaitable[Response]]
     ) -> Response:
         attempt = 1
@@ -208,31 +208,33 @@ class Delivery:
             try:
                 return await send(request)
             except PresenceError as error:
-                wait = self._wait(error, attempt, write=request.is_write, login=request.is_login)
+                wait = self._retry_delay(
+                    error, attempt, write=request.is_write, login=request.is_login
+                )
                 # A wait for the gate costs nobody anything; other repetitions are rationed.
                 if wait is None or not (isinstance(error, RateLimited) or self._budget.spend()):
                     raise
             attempt += 1
             self._stats.retries += 1
-            await self._pause(wait)
+            await self._sleep(wait)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         # Whoever is to try again finds out at once when the session is closed.
         await self._clock.wait(self._gate.closed, seconds)
 
-    def _wait(
+    def _retry_delay(
         self, error: PresenceError, attempt: int, *, write: bool = False, login: bool = False
     ) -> float | None:
         if attempt >= self._attempts:
             return None
         chance = random.random()  # noqa: S311 - spreads repetitions, protects nothing
-        wait = retry.decide(error, attempt, write=write, login=login, chance=chance)
+        wait = retry.retry_delay(error, attempt, write=write, login=login, chance=chance)
         longest = retry.LONGEST_WAIT if self._gate.max_wait is None else self._gate.max_wait
         return None if wait is not None and wait > longest else wait
 
-    async def _authorized(self, request: Request[Any]) -> Response:
+    async def _follow_redirects(self, request: Request[Any]) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._with_token(request)
+            response = await self._retry_on_401(request)
             location = response.location
             if response.status not in REDIRECTS or location is None:
                 if 200 <= response.status < 300:
@@ -244,10 +246,10 @@ class Delivery:
             request = follow(request, self._http.server, location, "Location")
         raise DecodeError(f"more than {MAX_REDIRECTS} redirects", "Location")
 
-    async def _with_token(self, request: Request[Any]) -> Response:
+    async def _retry_on_401(self, request: Request[Any]) -> Response:
         """Send a request with a token, and with newer ones while those sent are rejected."""
         for _ in range(max(2, self._attempts)):
-            token, response = await self._once(request)
+            token, response = await self._send_once(request)
             # At these paths a 401 is about the credentials in the form, not about the token.
             if response.status != 401 or request.path in _CREDENTIAL_PATHS:
                 return response
@@ -258,7 +260,7 @@ class Delivery:
             error.final = not self._tokens.is_renewable
         raise error
 
-    async def _once(self, request: Request[Any]) -> tuple[str, Response]:
+    async def _send_once(self, request: Request[Any]) -> tuple[str, Response]:
         """Send a request once; return the token it was sent with, too."""
         self._http.check_open()
         due = False
@@ -266,16 +268,16 @@ class Delivery:
             token = await _login(self._gate.login(self._tokens.get(self._sender)))
             passage = await self._gate.enter(request)
             if self._tokens.is_latest(token, due=due):
-                return token, await self._wire(request, Secret(f"Bearer {token}"), passage)
+                return token, await self._transmit(request, Secret(f"Bearer {token}"), passage)
             passage.unsent()  # It was replaced, or became due, while the gate was shut.
             # A token may live for less than a wait: the next one is good enough when it is due.
             due = True
 
     async def _log_in(self, request: Request[Any]) -> Response:
-        return await self._repeat(request, self._log_in_once)
+        return await self._with_retries(request, self._log_in_once)
 
     async def _log_in_once(self, request: Request[Any]) -> Response:
-        response = await self._wire(request, None, await self._gate.enter(request))
+        response = await self._transmit(request, None, await self._gate.enter(request))
         if response.status not in _LOGIN_ANSWERS:
             raise oauth.token_refusal(response)
         if response.status == 200:
@@ -283,7 +285,7 @@ class Delivery:
             oauth.read_token(response, self._clock.now())
         return response
 
-    async def _wire(
+    async def _transmit(
         self, request: Request[Any], authorization: str | None, passage: Passage
     ) -> Response:
         again = passage.again if self._attempts > 1 else _never

@@ -474,7 +474,7 @@ async def test_a_certificate_that_is_not_trusted_is_raised() -> None:
         async def refuse(_: object) -> None:
             raise ConnectionFailed("not trusted", final=True)
 
-        session._delivery.connect = refuse  # type: ignore[method-assign, assignment]
+        session._requester.connect_websocket = refuse  # type: ignore[method-assign, assignment]
         async with aclosing(session.events()) as events:
             with pytest.raises(ConnectionFailed):
                 await anext(events)

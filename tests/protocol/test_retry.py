@@ -16,7 +16,7 @@ from aiopresence import (
     Timeout,
     UsageError,
 )
-from aiopresence.protocol.retry import SECOND_CHECK_AFTER, Budget, Patience, decide
+from aiopresence.protocol.retry import SECOND_CHECK_AFTER, Patience, RetryBudget, retry_delay
 
 
 def refused_by_ourselves() -> RateLimited:
@@ -29,7 +29,7 @@ UNSENT, UNTRUSTED = ConnectionFailed("x", sent=False), ConnectionFailed("x", sen
 
 
 def again(error: PresenceError, attempt: int = 1, *, write: bool = False) -> bool:
-    return decide(error, attempt, write=write, chance=0.5) is not None
+    return retry_delay(error, attempt, write=write, chance=0.5) is not None
 
 
 @pytest.mark.parametrize(
@@ -75,24 +75,24 @@ def test_what_is_tried_again_only_once(error: PresenceError) -> None:
 
 @given(st.floats(0, 1), st.integers(1, 8))
 def test_waits_double_and_are_spread(chance: float, attempt: int) -> None:
-    wait = decide(ServerError(500), attempt, write=False, chance=chance)
+    wait = retry_delay(ServerError(500), attempt, write=False, chance=chance)
     assert wait is not None
     assert 2.0 ** (attempt - 1) <= wait <= 2.0**attempt
 
 
 def test_retry_after_is_never_undercut_hs01() -> None:
-    assert decide(ServerError(503, retry_after=30.0), 1, write=False, chance=0.0) == 30.0
-    assert decide(ServerError(503, retry_after=0.0), 3, write=False, chance=1.0) == 8.0
+    assert retry_delay(ServerError(503, retry_after=30.0), 1, write=False, chance=0.0) == 30.0
+    assert retry_delay(ServerError(503, retry_after=0.0), 3, write=False, chance=1.0) == 8.0
 
 
 def test_the_gate_waits_for_a_quota_and_the_call_for_a_duplicate() -> None:
-    assert decide(RateLimited(429, retry_after=60.0), 1, write=False, chance=1.0) == 0.0
-    assert decide(RateLimited(429, "CMN-304"), 1, write=False, chance=1.0) == 2.0
+    assert retry_delay(RateLimited(429, retry_after=60.0), 1, write=False, chance=1.0) == 0.0
+    assert retry_delay(RateLimited(429, "CMN-304"), 1, write=False, chance=1.0) == 2.0
 
 
 @pytest.mark.parametrize("calls", [100, 1000, 10_000])
 def test_the_budget_bounds_an_outage_hs12(calls: int) -> None:
-    budget = Budget()
+    budget = RetryBudget()
     spent = 0
     for _ in range(calls):
         budget.earn()
@@ -101,10 +101,10 @@ def test_the_budget_bounds_an_outage_hs12(calls: int) -> None:
 
 
 def test_the_budget_lets_a_small_script_try_again() -> None:
-    budget = Budget()
+    budget = RetryBudget()
     assert all(budget.spend() for _ in range(10))
     assert not budget.spend()
-    assert not Budget().spend(11)
+    assert not RetryBudget().spend(11)
 
 
 # When something that runs until it is stopped ends.
