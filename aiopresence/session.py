@@ -18,10 +18,11 @@ from .presence_api import Id
 from .protocol import decoding
 from .protocol.rate_limit_headers import group_name
 from .protocol.rate_limits import MAX_WINDOW, GroupLimits
-from .protocol.rest import JSON, Request, Response, is_path
+from .protocol.rest import JSON, Request, Response
+from .protocol.urls import check_server, is_path
 from .transport.clock import Clock
 from .transport.event_connection import Socket
-from .transport.http import Http, check_server
+from .transport.http import Http
 from .transport.instrumentation import Stats
 from .transport.rate_limiter import Gate
 from .transport.requester import Requester

@@ -22,7 +22,7 @@ from ..models import (
 )
 from ..models.ids import Id
 from . import decoding
-from .rest import is_path
+from .urls import is_path
 
 _EXTENSION = r"/extension/(?:~|[0-9]+)"
 _EVENT = re.compile(

@@ -19,7 +19,8 @@ from ..models import (
     PresencePagingInfo,
 )
 from . import decoding
-from .rest import Request, follow, load
+from .rest import Request, load
+from .urls import follow
 
 PageRequest = Request[AccountPresenceInfo]
 

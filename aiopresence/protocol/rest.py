@@ -3,9 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Any, Generic, TypeVar
-from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit
 
 import attrs
 
@@ -127,70 +125,6 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     """Give RingCentral's id of a request, or None when the answer has none."""
     text = headers.get("rcrequestid", "")
     return text if _REQUEST_ID.fullmatch(text) else None
-
-
-# The characters RFC 3986 allows in a path, one percent-encoded byte at a time, and no segments
-# that a URL library would resolve to another path.
-_PATH = re.compile(r"/restapi/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
-_DOTS = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:[/;]|%2f|%5c|$)", re.IGNORECASE)
-
-
-def is_path(path: object) -> bool:
-    """Tell whether a path may be put on the wire as it is: in the API, encoded, and no query."""
-    return isinstance(path, str) and bool(_PATH.fullmatch(path)) and not _DOTS.search(path)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host, without brackets, is this machine by its name or address."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def follow(request: Request[T_co], server: str, link: str, where: str) -> Request[T_co]:
-    """Give the request that a link in the answer to another one leads to.
-
-    Args:
-        request: the request that was answered.
-        server: the server it was sent to.
-        link: an absolute or relative URL.
-        where: the place of the link in the answer, for the message.
-
-    Raises:
-        DecodeError: it leads away from `server`, or out of its API.
-    """
-    link = Secret(link)
-    reason, path, params = _target(server, request.path, link)
-    if reason:
-        raise DecodeError(reason, where)
-    return attrs.evolve(request, path=path, params=params)
-
-
-def _target(
-    server: str, path: str, link: str
-) -> tuple[str, Secret, tuple[tuple[Secret, Secret], ...]]:
-    """Return why a link is not followed, or "", and its path and query.
-
-    It raises nothing: a link may hold a secret, which tracebacks would show among the locals.
-    """
-    nowhere = Secret(), ()
-    try:
-        there = urlsplit(urljoin(server + path, link))
-        same = _origin(there) == _origin(urlsplit(server))
-        params = tuple((Secret(n), Secret(v)) for n, v in parse_qsl(there.query, True))
-        urlencode(params)  # Not everything can be sent back: a lone surrogate cannot.
-    except ValueError:
-        return "a link that is no URL", *nowhere
-    if not same:
-        return "a link to another server is not followed", *nowhere
-    if not is_path(there.path):
-        return "a link out of the API is not followed", *nowhere
-    return "", Secret(there.path), params
-
-
-def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

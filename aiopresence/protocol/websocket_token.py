@@ -1,4 +1,4 @@
-"""The token for WebSocket connections, and where it may be taken.
+"""The token for WebSocket connections.
 
 The guide calls it good for one connection within some 30 seconds; the vendor's own client uses one
 again and again for most of `expires_in`. So a new one is taken for each connection where the limits
@@ -9,26 +9,22 @@ Source: RingCentral API reference, "Create WebSocket Access Token"; group Auth, 
 WebSocketsSubscription.
 """
 
-import re
-from ipaddress import ip_address
 from math import inf
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from ..errors import DecodeError, SessionLost, UsageError
+from ..errors import DecodeError, UsageError
 from ..grants import AccessToken
 from ..redaction import Secret, WithoutFrames
-from .rest import Request, Response, is_loopback
+from .rest import Request, Response
+from .urls import gateway_address
 
 WSTOKEN: Request[Any] = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
 
 # Seconds that a token is good for when the answer does not say, and at most; and the part of them
 # during which the vendor's client uses it again.
 DEFAULT_LIFETIME, MAX_LIFETIME, REUSED_PART = 30.0, 600.0, 0.8
-
-_HOST = re.compile(r"[a-z0-9.-]+", re.ASCII)
 
 
 @attrs.frozen
@@ -58,7 +54,7 @@ def read(response: Response, server: str, now: float) -> WsToken:
 
     Raises:
         DecodeError: it holds no token.
-        SessionLost: it leads to somewhere that is not the server's own gateway.
+        ConnectionFailed: it leads to somewhere that is not the server's own gateway.
     """
     with WithoutFrames():
         return _read(response.json(), server, now)
@@ -73,52 +69,13 @@ def _read(answer: Any, server: str, now: float) -> WsToken:
         raise DecodeError("no usable token", "$.ws_access_token") from None
     if not isinstance(uri, str):
         raise DecodeError("no address", "$.uri")
-    if not _leads_to_gateway(uri, server):
-        raise SessionLost("the address for events is not one of the server's own; not connected")
     lifetime = _lifetime(said.get("expires_in"))
-    return WsToken(uri, Secret(token), now + REUSED_PART * lifetime, now + lifetime)
+    return WsToken(
+        gateway_address(uri, server), Secret(token), now + REUSED_PART * lifetime, now + lifetime
+    )
 
 
 def _lifetime(value: Any) -> float:
     """Return for how many seconds a token is good; a value that makes no sense counts as absent."""
     number = type(value) in (int, float) and 0 < value < inf
     return min(float(value), MAX_LIFETIME) if number else DEFAULT_LIFETIME
-
-
-def _leads_to_gateway(uri: str, server: str) -> bool:
-    """Tell whether an address is on the server's domain and encrypted, or on loopback like it."""
-    try:
-        there, here = urlsplit(uri), urlsplit(server)
-        port = there.port
-    except ValueError:
-        return False
-    plain = uri.isascii() and uri.isprintable() and not ({*uri} & {*' \\"<>^`{|}'})
-    if not plain or "@" in there.netloc or there.query or there.fragment or not there.hostname:
-        return False
-    if here.scheme == "http":
-        return there.scheme in ("ws", "wss") and is_loopback(there.hostname)
-    if is_loopback(here.hostname or ""):
-        return there.scheme == "wss" and is_loopback(there.hostname)
-    return there.scheme == "wss" and port in (None, 443) and _same_domain(there, here)
-
-
-def _same_domain(there: SplitResult, here: SplitResult) -> bool:
-    domain, host = here.hostname or "", there.hostname or ""
-    if _is_address(domain):
-        return host == domain
-    if domain.endswith(".ringcentral.com"):
-        domain = "ringcentral.com"
-    elif domain.count(".") > 1 and not _EVERYBODYS.fullmatch(domain.partition(".")[2]):
-        domain = domain.partition(".")[2]  # Beside the platform, as in ws-api.example.com.
-    return bool(_HOST.fullmatch(host)) and (host == domain or host.endswith(f".{domain}"))
-
-
-# Domains of a country under which anybody may have one, as far as they can be told by their look.
-_EVERYBODYS = re.compile(r"(?:ac|co|com|edu|gov|net|or|org)\.[a-z]{2}")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        return bool(ip_address(host))
-    except ValueError:
-        return False

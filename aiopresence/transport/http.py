@@ -4,12 +4,11 @@ aiohttp's own errors are never raised, nor chained: some of them print the Autho
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -22,7 +21,8 @@ from ..errors import (
     UsageError,
     one_line,
 )
-from ..protocol.rest import JSON, MAX_ERROR, Request, Response, is_loopback
+from ..protocol.rest import JSON, MAX_ERROR, Request, Response
+from ..protocol.urls import origin
 from . import websocket
 from .connections import Connector, discard_spoiled
 from .failures import Attempts, transport_error
@@ -32,26 +32,6 @@ from .instrumentation import Stats
 # Seconds that the body of an error may take at most: the status alone says what is needed.
 _ERROR_BODY_WAIT = 5.0
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-_SERVER = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(?::(?P<port>[0-9]{1,5}))?"
-)
-
-
-def check_server(server: object) -> str:
-    """Check the address of a server and give it without a trailing slash.
-
-    Raises:
-        UsageError: it is not https with a host and nothing else. Plain http is for loopback only.
-    """
-    text = server.rstrip("/") if isinstance(server, str) else ""
-    found = _SERVER.fullmatch(text)
-    safe = found and (found["scheme"] == "https" or is_loopback(found["host"].strip("[]")))
-    if not (found and safe and 0 < int(found["port"] or 443) < 65536):
-        raise UsageError(
-            "server must be https://host[:port], as in https://platform.ringcentral.com"
-            " (http only for localhost)"
-        )
-    return text
 
 
 class _SentAgain(aiohttp.ClientError):
@@ -72,10 +52,8 @@ class Http:
         self, server: str, client: aiohttp.ClientSession | None, timeout: float, stats: Stats
     ) -> None:
         self.server = server
-        parts = urlsplit(server)
-        self._host = parts.netloc
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        self._target = parts.hostname or "", port
+        self._host = server.partition("://")[2]
+        self._target = origin(server)[1:]
         # The open WebSockets, and where to.
         self._sockets: WeakKeyDictionary[
             aiohttp.ClientWebSocketResponse, tuple[str, int | None]

@@ -22,7 +22,8 @@ from ..grants import AccessToken, Grant
 from ..protocol import oauth, retry
 from ..protocol.batch import MAX_IDS
 from ..protocol.rate_limit_headers import read_date
-from ..protocol.rest import LOGIN_PATH, Request, Response, follow, refusal
+from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
+from ..protocol.urls import follow
 from ..redaction import Secret
 from . import shared_login
 from .clock import Clock

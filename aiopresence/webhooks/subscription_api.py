@@ -8,21 +8,20 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..errors import (
     ApiError,
     DecodeError,
     PermissionDenied,
     PresenceError,
-    UsageError,
 )
 from ..filters import account_presence
 from ..models import SubscriptionInfo
 from ..models.validation import seconds
 from ..protocol import decoding
 from ..protocol.event_parsing import check_filters
-from ..protocol.rest import Response, is_loopback
+from ..protocol.rest import Response
+from ..protocol.urls import webhook_address
 from ..redaction import Secret, WithoutFrames
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class SubscriptionCalls:
         self._filters = check_filters(filters)
         mode = {
             "transportType": "WebHook",
-            "address": _address(address),
+            "address": webhook_address(address),
             "verificationToken": key,
         }
         self._body: dict[str, Any] = {"eventFilters": self._filters, "deliveryMode": mode}
@@ -137,25 +136,3 @@ class SubscriptionCalls:
     def _clean(self, text: str | None) -> str | None:
         # By its beginning: a long message is cut off.
         return "***" if text and self._key[:8] in text else text
-
-
-def _address(address: object) -> str:
-    """Check a webhook's address. It is not quoted in the message: its query may be secret."""
-    if isinstance(address, str) and address.isascii() and address.isprintable():
-        try:
-            url = urlsplit(address)
-            host, port = url.hostname, url.port
-        except ValueError:
-            host, port = None, None
-        near = host is not None and is_loopback(host)
-        scheme_is_good = host and (url.scheme == "https" or (url.scheme == "http" and near))
-        if (
-            scheme_is_good
-            and " " not in address
-            and port != 0
-            and not (url.username or url.fragment)
-        ):
-            return address
-    raise UsageError(
-        "address must be an https URL, as in https://example.com/webhook (http only for localhost)"
-    )

@@ -1,0 +1,324 @@
+"""Which URLs may be connected to, and which may receive a credential."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from aiopresence import ConnectionFailed, DecodeError, UsageError
+from aiopresence.protocol.rest import Request
+from aiopresence.protocol.urls import (
+    check_server,
+    follow,
+    gateway_address,
+    is_path,
+    origin,
+    webhook_address,
+)
+
+SERVER = "https://platform.example"
+REQUEST = Request("GET", "/restapi/v1.0/account/~/presence", "Heavy", object)
+PLATFORM = "https://platform.ringcentral.com"
+DEVTEST = "https://platform.devtest.ringcentral.com"
+LOOPBACK = "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://platform.ringcentral.com",
+        "https://platform.ringcentral.com/",
+        "https://127.0.0.1:8443",
+        "http://127.0.0.1:80",
+        "http://localhost",
+        "http://[::1]:5000",
+    ],
+)
+def test_a_server_is_https_or_on_loopback(server: str) -> None:
+    assert check_server(server) == server.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "",
+        None,
+        "platform.ringcentral.com",
+        "http://platform.ringcentral.com",
+        "http://127.0.0.1.evil.example",
+        "http://10.0.0.1",
+        "ftp://localhost",
+        "https://",
+        "https://user@platform.ringcentral.com",
+        "https://platform.ringcentral.com/restapi",
+        "https://platform.ringcentral.com?x=1",
+        "https://platform.ringcentral.com#x",
+        "https://platform.ringcentral.com:99999",
+        "https://platform.ringcentral.com:0",
+        "https://plat form.example",
+        "https://platform.example\r\nX: y",
+        "https://plätform.example",
+        "https://[::1",
+    ],
+)
+def test_other_servers_are_refused(server: Any) -> None:
+    with pytest.raises(UsageError, match="server must be https"):
+        check_server(server)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://Platform.example", ("https", "platform.example", 443)),
+        ("http://[::1]:8080", ("http", "::1", 8080)),
+        ("ws://localhost", ("ws", "localhost", 0)),
+    ],
+)
+def test_an_origin_has_the_port_of_its_scheme(url: str, expected: tuple[str, str, int]) -> None:
+    assert origin(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "good"),
+    [
+        ("/restapi/v1.0/account/~/extension/1,2/presence", True),
+        ("/restapi/v1.0/a%20b", True),
+        ("/restapi/v1.0/..a/b..", True),
+        ("restapi/v1.0", False),
+        ("/restapi", False),
+        ("/other", False),
+        ("//evil.example/restapi/", False),
+        ("https://evil.example/restapi/", False),
+        ("/restapi/../x", False),
+        ("/restapi/./x", False),
+        ("/restapi/x/..", False),
+        ("/restapi/%2e%2E/x", False),
+        ("/restapi/..%2fx", False),
+        ("/restapi/x%2F..%2Fx", False),
+        ("/restapi/..;/x", False),
+        ("/restapi/x?y=1", False),
+        ("/restapi/x#y", False),
+        ("/restapi/x y", False),
+        ("/restapi/x\r\nA: b", False),
+        ("/restapi/é", False),
+        ("/restapi/%zz", False),
+        ("/restapi/\\..\\x", False),
+        (None, False),
+        (b"/restapi/", False),
+    ],
+)
+def test_a_path_is_in_the_api_and_can_be_sent_as_it_is(path: object, good: bool) -> None:
+    assert is_path(path) is good
+
+
+@pytest.mark.parametrize(
+    ("link", "path", "params"),
+    [
+        ("/restapi/v1.0/x?page=2", "/restapi/v1.0/x", (("page", "2"),)),
+        (f"{SERVER}/restapi/v1.0/x?a=b%20c&d=", "/restapi/v1.0/x", (("a", "b c"), ("d", ""))),
+        ("https://PLATFORM.example:443/restapi/v1.0/x", "/restapi/v1.0/x", ()),
+        ("?page=3", REQUEST.path, (("page", "3"),)),
+        ("x", "/restapi/v1.0/account/~/x", ()),
+    ],
+)
+def test_links_on_the_same_server_are_followed(link: str, path: str, params: Any) -> None:
+    request = follow(REQUEST, SERVER, link, "Location")
+    assert (request.path, request.params, request.method) == (path, params, "GET")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://platform.example/restapi/x",
+        "https://platform.example:8443/restapi/x",
+        "https://evil.example/restapi/x",
+        "//evil.example/restapi/x",
+        "https://platform.example.evil.example/restapi/x",
+        "https://platform.example@evil.example/restapi/x",
+        "https://platform.example./restapi/x",
+        "/other",
+        "/restapi/../oauth/revoke",
+        "/restapi/%2e%2e/x",
+        "https://[/restapi/x",
+        "https://platform.example:99999/restapi/x",
+        "javascript:alert(1)",
+    ],
+)
+def test_links_elsewhere_are_not_followed(link: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        follow(REQUEST, SERVER, link, "Location")
+    assert caught.value.path == "Location"
+    assert "restapi" not in str(caught.value)
+
+
+@given(st.text())
+def test_no_link_leads_off_the_server(link: str) -> None:
+    try:
+        request = follow(REQUEST, SERVER, link, "Location")
+    except DecodeError:
+        return
+    assert is_path(request.path)
+
+
+@pytest.mark.parametrize(
+    ("server", "uri"),
+    [
+        (PLATFORM, "wss://ws-api.ringcentral.com/ws"),
+        (PLATFORM, "wss://ws-api.ringcentral.com:443/ws"),
+        (PLATFORM, "wss://ringcentral.com"),
+        (PLATFORM, "WSS://WS-API.RINGCENTRAL.COM/ws"),
+        (PLATFORM, "wss://platform.ringcentral.com/a/b%20c"),
+        (DEVTEST, "wss://ws-api.devtest.ringcentral.com/ws"),
+        (DEVTEST, "wss://ws-api.ringcentral.com/ws"),
+        ("https://api.example.com", "wss://ws-api.example.com/ws"),
+        ("https://example.com", "wss://example.com/ws"),
+        ("https://example.com", "wss://ws.example.com/ws"),
+        ("https://api.example.co.uk", "wss://ws.example.co.uk/ws"),
+        ("https://192.0.2.5", "wss://192.0.2.5/ws"),
+        (LOOPBACK, "ws://127.0.0.1:9/ws"),
+        (LOOPBACK, "ws://localhost:9/ws"),
+        (LOOPBACK, "ws://[::1]:9/ws"),
+        (LOOPBACK, "wss://127.0.0.1/ws"),
+        ("https://localhost", "wss://localhost:9/ws"),
+    ],
+)
+def test_a_gateway_on_the_server_s_domain_is_accepted(server: str, uri: str) -> None:
+    assert gateway_address(uri, server) == uri
+
+
+FOREIGN = [
+    "ws://ws-api.ringcentral.com/ws",
+    "https://ws-api.ringcentral.com/ws",
+    "http://ws-api.ringcentral.com/ws",
+    "//ws-api.ringcentral.com/ws",
+    "ws-api.ringcentral.com/ws",
+    "/ws",
+    "",
+    "wss:",
+    "wss://",
+    "wss:///ws",
+    "wss:/ws-api.ringcentral.com",
+    "wss://user@ws-api.ringcentral.com/ws",
+    "wss://user:secret@ws-api.ringcentral.com/ws",
+    "wss://@ws-api.ringcentral.com/ws",
+    "wss://ws-api.ringcentral.com@evil.com/ws",
+    "wss://ws-api.ringcentral.com:443@evil.com/ws",
+    "wss://evil.com/ws",
+    "wss://evil.com/.ringcentral.com",
+    "wss://evil.com?.ringcentral.com",
+    "wss://evil.com#.ringcentral.com",
+    "wss://evil.com\\.ringcentral.com",
+    "wss://ws-api.ringcentral.com.evil.com/ws",
+    "wss://evilringcentral.com/ws",
+    "wss://ringcentral.com.evil",
+    "wss://ringcentral.co/ws",
+    "wss://ringcentral.org/ws",
+    "wss://com/ws",
+    "wss://ws-api.ringcentral.com./ws",
+    "wss://127.0.0.1/ws",
+    "wss://localhost/ws",
+    "wss://[::1]/ws",
+    "wss://[::1/ws",
+    "wss://192.0.2.1/ws",
+    "wss://2130706433/ws",
+    "wss://ws-api.ringcentral.com:8443/ws",
+    "wss://ws-api.ringcentral.com:0/ws",
+    "wss://ws-api.ringcentral.com:x/ws",
+    "wss://ws-api.ringcentral.com:99999/ws",
+    "wss://ws-api.ringcentral.com/ws?access_token=x",
+    "wss://ws-api.ringcentral.com/ws#x",
+    "wss://ws-api.ringcentral.com/ws\\x",
+    "wss://ws-api.ringcentral.com/w s",
+    "wss://ws-api.ringcentral.com/ws\r\nX: y",
+    "wss://ws-api.ringcentral.com/\tws",
+    "\nwss://ws-api.ringcentral.com/ws",
+    " wss://ws-api.ringcentral.com/ws",
+    "wss://ws-api.ringcentral.com/ws\x00",
+    "wss://ws-api.ringcentral.com/\x7f",
+    "wss://ws-api.ringcentral.com/ü",
+    "wss://w\u017f.ringcentral.com/ws",
+    "wss://evil\u3002com/.ringcentral.com",
+]
+
+
+@pytest.mark.parametrize("uri", FOREIGN)
+def test_no_other_address_is_a_gateway(uri: str) -> None:
+    for server in (PLATFORM, DEVTEST):
+        with pytest.raises(ConnectionFailed) as caught:
+            gateway_address(uri, server)
+        assert caught.value.final
+        assert not uri or uri not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["evil.com%2f", "a;b", "*", "a%00", "a,b", "evil.com&"])
+def test_a_host_name_that_no_host_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ConnectionFailed):
+        gateway_address(f"wss://{name}.ringcentral.com/ws", PLATFORM)
+
+
+@pytest.mark.parametrize(
+    ("server", "uri"),
+    [
+        (LOOPBACK, "ws://192.0.2.1/ws"),
+        (LOOPBACK, "ws://127.0.0.1.evil.com/ws"),
+        (LOOPBACK, "ws://localhost.evil.com/ws"),
+        (LOOPBACK, "wss://ws-api.ringcentral.com/ws"),
+        (LOOPBACK, "http://127.0.0.1/ws"),
+        (LOOPBACK, "ws://x@127.0.0.1/ws"),
+        ("https://localhost", "ws://localhost/ws"),
+        ("https://localhost", "wss://evil.com/ws"),
+        ("https://api.example.com", "wss://ws-api.ringcentral.com/ws"),
+        ("https://api.example.com", "wss://evilexample.com/ws"),
+        ("https://example.com", "wss://other.com/ws"),
+        ("https://example.com", "wss://com/ws"),
+        ("https://proxy.co.uk", "wss://other.co.uk/ws"),
+        # The neighbours of an address are not its domain.
+        ("https://192.0.2.5", "wss://198.0.2.5/ws"),
+        ("https://192.0.2.5", "wss://ws.0.2.5/ws"),
+        ("https://[2001:db8::1]", "wss://[2001:db8::2]/ws"),
+    ],
+)
+def test_a_gateway_of_another_server_is_refused(server: str, uri: str) -> None:
+    with pytest.raises(ConnectionFailed):
+        gateway_address(uri, server)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.com/hook?key=x",
+        "https://example.com:8443",
+        "http://localhost:8000/hook",
+        "http://127.0.0.1/hook",
+        "http://[::1]:8000/hook",
+    ],
+)
+def test_a_webhook_address_is_https_or_on_loopback(address: str) -> None:
+    assert webhook_address(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://example.com/hook",
+        "https://",
+        "https:///hook",
+        "ftp://localhost/hook",
+        "https://example.com:0/",
+        "https://example.com:x/",
+        "https://user:secret@example.com/",
+        "https://example.com/a b",
+        "https://example.com/\n",
+        "https://exämple.com/",
+        "https://[::1",
+        "http://127.0.0.1.example.com/",
+        "http://localhost.example.com/",
+        "",
+        None,
+        5,
+    ],
+)
+def test_a_webhook_address_is_https_without_a_user_name(address: Any) -> None:
+    with pytest.raises(UsageError, match="address must be an https URL") as raised:
+        webhook_address(address)
+    assert "secret" not in str(raised.value)
