@@ -1,4 +1,4 @@
-"""RingCentral's notifications by webhook: a handler for aiohttp.web, and its subscription.
+"""RingCentral's notifications by webhook: a handler for aiohttp.web, and the subscription.
 
 ```python
 async def on_event(event: PresenceEvent | Resync) -> None: ...
@@ -10,15 +10,14 @@ async with receiver, receiver.subscribe(session, "https://example.com/ringcentra
     await subscription.wait_closed()
 ```
 
-What to know before relying on it:
+Limits of webhooks:
 
-- RingCentral does not sign notifications. A fixed secret comes with each of them, so whoever can
-  read one can forge the next: the address has to be https, and is refused when it is not. What
-  must not be forged at all should be read again when a notification says that it has changed.
-- Notifications are answered before they are handled, since RingCentral waits 3 seconds at most.
-  Those that were answered and not yet handled when the process dies are lost. So each reaches the
-  callback at most once, and whoever keeps a state should read it anew after a restart, as after
-  a `Resync`.
+- RingCentral does not sign notifications. Each carries the same fixed token, so whoever can read
+  one can forge the next: the address must be https. Where a forged notification would do harm,
+  read the presence again before acting on it.
+- A notification is acknowledged before it is handled, because RingCentral waits 3 seconds at most.
+  If the process dies in between, the notification is lost: each one reaches the callback at most
+  once. Read the presence after a start, as after a `Resync`.
 
 Source: RingCentral guide, "Webhooks".
 """

@@ -1,4 +1,4 @@
-"""What was accepted and is still to be handled."""
+"""The bounded queue between the HTTP handler and the callback."""
 
 import asyncio
 import logging
@@ -13,15 +13,15 @@ _log = logging.getLogger("aiopresence")
 
 Callback = Callable[[PresenceEvent | Resync], Awaitable[object]]
 
-# Of all bodies together: a guess at what no honest burst reaches and any host can spare.
-MAX_BYTES = 32 * 1024 * 1024
+# Bound of all queued bodies together. A guess: above any real burst, small for any host.
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
 
 
-class Backlog:
-    """Hands what was accepted to the callback, one at a time and in order.
+class CallbackQueue:
+    """A queue of accepted notifications, handed to the callback one at a time and in order.
 
     Args:
-        callback: what handles it.
+        callback: handles each event.
         size: how many notifications may wait.
     """
 
@@ -37,19 +37,19 @@ class Backlog:
         return len(self._waiting)
 
     def offer(self, event: PresenceEvent, size: int) -> bool:
-        """Take a notification; False when there is no room for it.
+        """Add a notification; return False, and add nothing, when the queue is full.
 
         Args:
             event: the notification.
-            size: the bytes it came in.
+            size: the size of its body in bytes.
         """
-        if len(self._waiting) >= self._size or self._bytes + size > MAX_BYTES:
+        if len(self._waiting) >= self._size or self._bytes + size > MAX_QUEUED_BYTES:
             return False
         self._add(event, size)
         return True
 
     def push(self, resync: Resync) -> None:
-        """Take a Resync, for which there always is room: it is rare, and must not be lost."""
+        """Add a Resync, even to a full queue: a Resync is rare, and must not be lost."""
         self._add(resync, 0)
 
     def _add(self, item: PresenceEvent | Resync, size: int) -> None:
@@ -58,22 +58,22 @@ class Backlog:
         self._changed.set()
 
     def open(self) -> None:
-        """Begin, or begin again after a close, maybe on another loop."""
+        """Open the queue, or open it again after a close, possibly on another event loop."""
         self._changed = asyncio.Event()
         self._closed = False
 
     @property
     def is_open(self) -> bool:
-        """Whether what is taken will be handled."""
+        """Whether added notifications will be handled."""
         return not self._closed
 
     def close(self) -> None:
-        """Let `work` end once everything is handled."""
+        """Make `run` return once the queue is empty."""
         self._closed = True
         self._changed.set()
 
-    async def work(self) -> None:
-        """Handle whatever comes, until the close."""
+    async def run(self) -> None:
+        """Call the callback for each notification, until `close` and until the queue is empty."""
         while self._waiting or not self._closed:
             if self._waiting:
                 item, size = self._waiting.popleft()
@@ -90,15 +90,15 @@ class Backlog:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                 raise
-            # Neither its message nor the event: both may hold what is nobody's business.
-            _log.error("the webhook's callback failed on %s: %s", _name(item), _place(error))
+            # Neither the message nor the event is logged: both may hold personal data.
+            _log.error("webhook callback failed on %s: %s", _label(item), _origin(error))
 
 
-def _name(item: PresenceEvent | Resync) -> str:
+def _label(item: PresenceEvent | Resync) -> str:
     return f"event {one_line(str(item.uuid))}" if isinstance(item, PresenceEvent) else "a Resync"
 
 
-def _place(error: BaseException) -> str:
+def _origin(error: BaseException) -> str:
     *_, (frame, line) = walk_tb(error.__traceback__)
     code = frame.f_code
     return f"{type(error).__name__} in {code.co_name}, {code.co_filename}:{line}"

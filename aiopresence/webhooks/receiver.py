@@ -1,4 +1,4 @@
-"""The receiving end of a webhook."""
+"""The handler of a webhook: which calls are notifications, and how each call is answered."""
 
 import asyncio
 from collections.abc import Iterable
@@ -14,37 +14,41 @@ from ..errors import UsageError
 from ..models import PresenceEvent, validation
 from ..transport.clock import Clock
 from . import http
-from .callback_queue import Backlog, Callback
-from .dedup import Replays, Seldom, Subscriptions
-from .http import Credentials, RefusedError
+from .callback_queue import Callback, CallbackQueue
+from .dedup import SeenEvents
+from .http import Refused
+from .known_subscriptions import KnownSubscriptions
 from .subscription import WebhookSubscription
-from .subscription_api import SubscriptionCalls
-from .verification import Keys
+from .subscription_api import SubscriptionApi
+from .throttled_log import ThrottledLog
+from .verification import TokenHeaders, VerificationTokens
 
 if TYPE_CHECKING:
     from ..session import PresenceSession
 
-# What is answered to that which is no notification.
+# The statuses of calls that are authentic or unknown, but cannot be read as a notification.
 _UNREADABLE = frozenset({400, 408, 413, 415})
 _DAY = 86_400.0
 
 
 class WebhookReceiver:
-    """Takes RingCentral's notifications by webhook, and hands each to a callback once.
+    """Receives RingCentral's notifications by webhook and passes each to a callback once.
 
-    Use it with `async with`, and give `handler` to aiohttp.web. Of calls at any other time, and of
-    those it has no room for, it says 503, so that RingCentral tries again later. Leaving waits
-    until everything accepted is handled.
+    Use it with `async with`, and add `handler` to the routes of an aiohttp.web application. A call
+    that arrives while the receiver is closed, or while its queue is full, is answered with HTTP
+    503, so that RingCentral sends it again. Leaving the context waits until every accepted
+    notification is handled.
 
-    Callbacks run one at a time, in the order in which the notifications came. What one raises is
-    logged by its type and place, and the next notification is handled.
+    Callbacks run one at a time, in the order in which the notifications arrived. An exception in a
+    callback is logged with its type and origin, and the next notification is handled.
 
     Args:
-        callback: an async function that takes each PresenceEvent and Resync.
-        verification_token: the secret by which RingCentral is known; 1 to 256 ASCII characters
-            without spaces. Of several all are accepted, and the first is the one to subscribe
-            with, so that secrets can be exchanged: new and old, until the old subscriptions are
-            gone. None makes one of 256 bits, which is enough when this receiver subscribes.
+        callback: an async function that is called with each PresenceEvent and Resync.
+        verification_token: the secret that RingCentral sends with each notification; 1 to 256 ASCII
+            characters without spaces. Several tokens are all accepted, and the first is used to
+            subscribe: to rotate the token, pass the new and the old one until the subscriptions
+            with the old one have ended. None generates a token of 256 bits, which is sufficient
+            when this receiver subscribes itself.
         queue_size: how many notifications may wait for the callback.
 
     Raises:
@@ -67,20 +71,20 @@ class WebhookReceiver:
             raise UsageError("queue_size must be a positive int")
         if not isinstance(verification_token, (str, Iterable, type(None))):
             raise UsageError("verification_token must be a str, several, or None")
-        self._keys = Keys(verification_token)
-        self._backlog = Backlog(callback, queue_size)
-        self._replays = Replays()
-        self._subscriptions = Subscriptions(self._clock)
-        self._seldom = Seldom(self._clock)
+        self._tokens = VerificationTokens(verification_token)
+        self._queue = CallbackQueue(callback, queue_size)
+        self._seen = SeenEvents()
+        self._subscriptions = KnownSubscriptions(self._clock)
+        self._log = ThrottledLog(self._clock)
         self._worker: asyncio.Task[None] | None = None
         self._open = False
         self._abandoned = False
 
     async def __aenter__(self) -> Self:
         if self._worker is not None and not self._worker.done():
-            raise UsageError("the receiver is in use already")
-        self._backlog.open()
-        self._worker = asyncio.create_task(self._backlog.work(), name="aiopresence webhook")
+            raise UsageError("the receiver is already open")
+        self._queue.open()
+        self._worker = asyncio.create_task(self._queue.run(), name="aiopresence webhook")
         self._worker.add_done_callback(self._worker_ended)
         self._open, self._abandoned = True, False
         return self
@@ -94,13 +98,14 @@ class WebhookReceiver:
         await self.close()
 
     async def close(self) -> None:
-        """Accept no more, and wait until everything accepted is handled.
+        """Stop accepting notifications, and wait until every accepted one is handled.
 
-        A second close waits for the same. One that is cancelled cancels the callback, and what
-        was accepted and not handled is lost. From within the callback it does not wait.
+        A second call waits for the same. When the wait is cancelled, the running callback is
+        cancelled too, and notifications that were not handled are lost. A call from within the
+        callback does not wait.
         """
         self._open = False
-        self._backlog.close()
+        self._queue.close()
         worker = self._worker
         if worker is None or worker is asyncio.current_task():
             return
@@ -112,24 +117,25 @@ class WebhookReceiver:
             await asyncio.wait({worker})
             raise
         if not self._abandoned:
-            worker.result()  # which raises what a callback raised that is no Exception
+            worker.result()  # raises what a callback raised that is not an Exception
 
     def _worker_ended(self, _: "asyncio.Task[None]") -> None:
-        # Only a close ends it, or a callback that raised what is no Exception.
+        # Only `close` ends the task, or a callback that raised something other than an Exception.
         self._open = False
 
     def expect_handshake(self, seconds: float | timedelta | None = 60.0) -> None:
-        """Answer handshakes of subscriptions that are made elsewhere, as by another process.
+        """Answer handshakes of subscriptions that are created elsewhere, as by another process.
 
-        Those of this receiver's own subscriptions are expected by themselves. At any other time
-        the handshake is refused, so that nobody can have us repeat what they like.
+        Handshakes of subscriptions created by this receiver are answered without it. At any other
+        time a handshake is refused with HTTP 403, so that strangers cannot make the receiver echo
+        their text.
 
         Args:
             seconds: for how long from now (or a timedelta); None for as long as this receiver
-                lives, for a process that only receives.
+                exists, for a process that only receives.
 
         Raises:
-            UsageError: it is no such number.
+            UsageError: `seconds` is not a positive number.
         """
         limit = inf if seconds is None else validation.seconds("seconds", seconds)
         self._subscriptions.expect(limit)
@@ -142,111 +148,107 @@ class WebhookReceiver:
         *,
         expires_in: int | timedelta | None = None,
     ) -> WebhookSubscription:
-        """Let RingCentral call this receiver, for as long as the context is entered.
+        """Return a context manager that keeps RingCentral subscribed to this receiver.
 
-        Entering makes the subscription. RingCentral calls `handler` meanwhile, so it has to be
-        served already: after `await site.start()`, and not yet in `on_startup` or `cleanup_ctx` of
-        an aiohttp application, which run before that. The subscription is renewed before it ends,
-        and looked at every 5 minutes: when RingCentral has given it up it is made anew, and the
-        callback gets a `Resync`. Leaving deletes it.
+        Entering it creates the subscription. RingCentral calls `handler` while it does, so the
+        server must already be listening: enter it after `await site.start()`, not in `on_startup`
+        or `cleanup_ctx` of an aiohttp application, which run earlier. The subscription is renewed
+        before it expires and checked every 5 minutes. When RingCentral has suspended it, it is
+        created again, and the callback receives a `Resync`. Leaving deletes the subscription.
 
-        Notifications of subscriptions that are none of this receiver's are dropped, once it has
-        one. So let processes that share an address share one subscription too: one process
+        Once this receiver has a subscription, notifications of other subscriptions are dropped.
+        Processes that share an address should therefore share one subscription: one process
         subscribes, the others only receive, with the same `verification_token`.
 
         Args:
-            session: what to ask RingCentral with; open for as long as this is.
-            address: the https URL at which `handler` can be reached; http for loopback only.
+            session: an open session, which must stay open as long as the subscription.
+            address: the https URL at which `handler` is reachable; http for loopback only.
             event_filters: what to be notified of, see `aiopresence.filters`; None for the
                 presence of the whole account.
-            expires_in: how many seconds (or a timedelta) a subscription is to live without being
-                renewed; None leaves it to RingCentral.
+            expires_in: the lifetime of a subscription without renewal, in seconds (or a
+                timedelta); None for RingCentral's default.
 
         Raises:
             UsageError: an argument is wrong. Nothing was sent.
         """
-        calls = SubscriptionCalls(session, address, event_filters, expires_in, self._keys.first)
-        return WebhookSubscription(calls, self._subscriptions, self._backlog, self._clock)
+        api = SubscriptionApi(session, address, event_filters, expires_in, self._tokens.first)
+        return WebhookSubscription(api, self._subscriptions, self._queue, self._clock)
 
     async def handler(self, request: web.Request) -> web.StreamResponse:
-        """Answer one call: a handler for any route and method of aiohttp.web.
+        """Handle one call: a request handler of aiohttp.web for any route and method.
 
         Args:
             request: the call.
 
         Returns:
-            200 for what is accepted, or was before; 503 with Retry-After for what may be sent
-            again; 401, 403, 405, 408, 413, 415 or 400 for what is not a notification.
+            200 for a notification that is accepted now or was before; 503 with Retry-After for one
+            that should be sent again; 400, 401, 403, 405, 408, 413 or 415 for anything else.
         """
         try:
             response = await self._answer(request)
-        except RefusedError as refusal:
+        except Refused as refusal:
             if refusal.status in _UNREADABLE:
-                # If it was RingCentral, it gives the webhook up after some of these.
-                self._seldom.warn(f"refused a call to the webhook with HTTP {refusal.status}")
-            response = http.answer(refusal.status, refusal.headers)
+                # RingCentral suspends a webhook after several of these.
+                self._log.warning(f"refused a call to the webhook with HTTP {refusal.status}")
+            response = http.respond(refusal.status, refusal.headers)
         return await http.finish(request, response)
 
     async def _answer(self, request: web.Request) -> web.Response:
         if request.method != "POST":
-            raise RefusedError(405, {"Allow": "POST"})
+            raise Refused(405, {"Allow": "POST"})
         if not self._open:
             raise http.unavailable()
-        given = http.credentials(request)
-        known = self._keys.match(given.secret)
-        # From a stranger, nothing but a handshake is of interest, which has no body.
+        headers = http.token_headers(request)
+        authentic = self._tokens.match(headers.token)
+        # Without the token only a handshake is accepted, and a handshake has no body.
         try:
-            body = await http.read(request, http.MAX_BODY if known else 0, self._read_seconds)
-        except RefusedError as refusal:
-            # One who is too slow may yet be RingCentral with its handshake.
-            raise (refusal if known or refusal.status == 408 else self._stranger()) from None
+            body = await http.read(request, http.MAX_BODY if authentic else 0, self._read_seconds)
+        except Refused as refusal:
+            # A slow handshake of RingCentral gets the status that makes it try again.
+            raise (refusal if authentic or refusal.status == 408 else self._denied()) from None
         if not body:
-            return self._shake_hands(given, known)
-        self._accept(http.event(request, body), len(body))
-        # Without the other header this one has the secret, which is no handshake.
-        return http.answer(200, {} if given.verification is None else self._echo(given))
+            return self._answer_handshake(headers, authentic)
+        self._accept(http.parse_event(request, body), len(body))
+        # Alone, Validation-Token holds the verification token, which must not be echoed.
+        may_echo = headers.verification is not None and self._subscriptions.expects_handshake
+        return http.respond(200, headers.echo if may_echo else None)
 
-    def _stranger(self) -> RefusedError:
-        self._seldom.warn("refused a call to the webhook: its secret is missing or wrong")
-        return RefusedError(401)
+    def _denied(self) -> Refused:
+        self._log.warning("refused a call to the webhook: verification token missing or wrong")
+        return Refused(401)
 
-    def _shake_hands(self, given: Credentials, known: bool) -> web.Response:
-        if not known and (given.verification is not None or not given.validation):
-            raise self._stranger()
-        if given.validation is None:
-            raise RefusedError(400)  # from RingCentral, but neither handshake nor notification
-        if not self._subscriptions.expecting:
-            self._seldom.warn("refused a handshake: no subscription is being made here")
-            raise RefusedError(403)
-        if not http.is_challenge(given.validation):
-            raise RefusedError(400)
-        return http.answer(200, self._echo(given))
-
-    def _echo(self, given: Credentials) -> dict[str, str]:
-        """Give the header that answers a handshake, should this be one."""
-        text = given.validation
-        if text is None or not http.is_challenge(text) or not self._subscriptions.expecting:
-            return {}
-        return {"Validation-Token": text}
+    def _answer_handshake(self, headers: TokenHeaders, authentic: bool) -> web.Response:
+        if not authentic and (headers.verification is not None or not headers.validation):
+            raise self._denied()
+        if headers.validation is None:
+            raise Refused(400)  # from RingCentral, but neither a handshake nor a notification
+        if not self._subscriptions.expects_handshake:
+            self._log.warning("refused a handshake: no subscription is being created here")
+            raise Refused(403)
+        if not headers.has_challenge:
+            raise Refused(400)
+        return http.respond(200, headers.echo)
 
     def _accept(self, event: PresenceEvent, size: int) -> None:
-        if not self._open:  # It closed while the body was on its way.
+        if not self._open:  # closed while the body was being read
             raise http.unavailable()
         now = self._clock.now()
-        if event.uuid is not None and self._replays.seen(event.uuid, now):
+        if event.uuid is not None and self._seen.contains(event.uuid, now):
             return
-        if self._subscriptions.is_strange(event.subscription_id):
-            self._seldom.warn("dropped an event of a subscription that is none of this receiver's")
+        if self._subscriptions.is_foreign(event.subscription_id):
+            self._log.warning("dropped an event of an unknown subscription")
             return
-        if not self._backlog.offer(event, size):
-            self._seldom.warn("the callback is slow and the queue is full: events must wait")
+        if not self._queue.offer(event, size):
+            self._log.warning("queue full: the callback is slow; RingCentral sends again later")
             raise http.unavailable()
         if event.uuid is not None:
-            self._replays.add(event.uuid, now)
-        self._subscriptions.accepted(event.subscription_id)
+            self._seen.add(event.uuid, now)
+        self._subscriptions.record_event(event.subscription_id)
         self._check_time(event)
 
     def _check_time(self, event: PresenceEvent) -> None:
         with suppress(OverflowError, ValueError):
             if event.timestamp and abs(event.timestamp.timestamp() - self._clock.wall()) > _DAY:
-                self._seldom.warn("an event is a day or more off this host's clock")
+                self._log.warning(
+                    "the timestamp of an event is a day or more off this host's clock"
+                )

@@ -1,4 +1,4 @@
-"""The calls that make, renew and end a subscription by webhook.
+"""The requests that create, read, renew and delete a webhook subscription.
 
 Source: RingCentral API reference, "Subscriptions".
 """
@@ -27,22 +27,22 @@ from ..redaction import Secret, WithoutFrames
 if TYPE_CHECKING:
     from ..session import PresenceSession
 
-# Seconds for which a subscription can be requested: RingCentral grants decades, and reads an int.
+# The longest lifetime in seconds: RingCentral grants decades, and reads an int32 (a guess).
 _LONGEST = 2.0**31 - 1
 _PATH = "/restapi/v1.0/subscription"
-# It goes into paths. RingCentral's are UUIDs; whatever else looks like a name is as good.
+# Ids become part of paths. RingCentral sends UUIDs; any other plain name is accepted as well.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
-class SubscriptionCalls:
-    """What can be done about one subscription.
+class SubscriptionApi:
+    """The requests for one webhook subscription.
 
     Args:
-        session: what to ask with.
-        address: the webhook's.
-        event_filters: what to be notified of; None for the presence of the account.
-        expires_in: the seconds it is to live, or a timedelta; None leaves it to RingCentral.
-        key: the secret that RingCentral is to show.
+        session: sends the requests.
+        address: the URL of the webhook.
+        event_filters: what to be notified of; None for the presence of the whole account.
+        expires_in: the lifetime in seconds, or a timedelta; None for RingCentral's default.
+        token: the verification token that RingCentral sends with each notification.
 
     Raises:
         UsageError: an argument is wrong.
@@ -54,60 +54,61 @@ class SubscriptionCalls:
         address: str,
         event_filters: Iterable[str] | None,
         expires_in: int | timedelta | None,
-        key: Secret,
+        token: Secret,
     ) -> None:
         self._session = session
-        self._key = key
+        self._token = token
         filters = [account_presence()] if event_filters is None else event_filters
         self._filters = check_filters(filters)
         mode = {
             "transportType": "WebHook",
             "address": webhook_address(address),
-            "verificationToken": key,
+            "verificationToken": token,
         }
         self._body: dict[str, Any] = {"eventFilters": self._filters, "deliveryMode": mode}
         if expires_in is not None:
             self._body["expiresIn"] = max(1, int(seconds("expires_in", expires_in, most=_LONGEST)))
 
     async def create(self) -> SubscriptionInfo:
-        """Subscribe.
+        """Create the subscription.
 
         Raises:
-            PermissionDenied: it may bring nothing at all; it is deleted again.
-            PresenceError: it was refused, or the answer makes no sense.
+            PermissionDenied: every filter is disabled; the subscription is deleted again.
+            DecodeError: the response has no valid id.
+            PresenceError: as any request.
         """
         info = await self._call("POST", _PATH, self._body)
         if info.id is None or not _ID.fullmatch(info.id):
-            del info  # Tracebacks are shown with locals, and it may repeat the secret.
+            del info  # it may repeat the token, and tracebacks are shown with locals
             raise DecodeError("expected an id", "$.id")
         try:
             self.check(info)
         except PermissionDenied:
-            with suppress(PresenceError):  # It expires by itself.
+            with suppress(PresenceError):  # the subscription expires by itself
                 await self.delete(info.id)
             raise
         return info
 
     async def renew(self, id_: str) -> SubscriptionInfo:
-        """Let it live as long again; PresenceError as of any call."""
+        """Renew the subscription for its whole lifetime; raise PresenceError as any request."""
         return await self._call("POST", f"{_PATH}/{id_}/renew")
 
     async def read(self, id_: str) -> SubscriptionInfo:
-        """Look at it; PresenceError as of any call."""
+        """Return the subscription; raise PresenceError as any request."""
         return await self._call("GET", f"{_PATH}/{id_}")
 
     async def delete(self, id_: str) -> None:
-        """End it; PresenceError as of any call."""
+        """Delete the subscription; raise PresenceError as any request."""
         await self._request("DELETE", f"{_PATH}/{id_}")
 
     def check(self, info: SubscriptionInfo) -> None:
-        """Raise PermissionDenied when it brings nothing: every filter is disabled."""
+        """Raise PermissionDenied when every filter is disabled."""
         disabled = info.disabled_filters or ()
-        # Counted, not compared: RingCentral may write real ids where we wrote "~".
+        # Counted, not compared: RingCentral may return real ids where the request has "~".
         if len(disabled) >= len(self._filters):
             first = disabled[0]
-            words = f"every event filter is disabled: {first.message or first.reason}"
-            raise PermissionDenied(403, first.reason, self._clean(words))
+            message = f"every event filter is disabled: {first.message or first.reason}"
+            raise PermissionDenied(403, first.reason, self._clean(message))
 
     async def _call(self, method: str, path: str, body: Any = None) -> SubscriptionInfo:
         response = await self._request(method, path, body)
@@ -118,21 +119,21 @@ class SubscriptionCalls:
         try:
             return await self._session._request(method, path, json=body)
         except ApiError as error:
-            fault: PresenceError = self._cleaned(error)
+            failure: PresenceError = self._cleaned(error)
         except PresenceError as error:
-            fault = error
-        # Without the traceback, which holds the body that was sent, and so the secret.
-        raise fault.with_traceback(None)
+            failure = error
+        # Without the traceback, whose frames hold the request body, and so the token.
+        raise failure.with_traceback(None)
 
     def _cleaned(self, error: ApiError) -> ApiError:
-        """Take our secret out of an error, should RingCentral have repeated it."""
+        """Remove the token from an error, in case RingCentral has repeated it."""
         error.error_code = self._clean(error.error_code)
         error.message = self._clean(error.message)
         error.parameter_name = self._clean(error.parameter_name)
         error.args = (error.http_status, error.error_code, error.message, error.parameter_name)
-        error.body = ""  # It may be cut off, or escaped, in the middle of the secret.
+        error.body = ""  # it may be truncated or escaped in the middle of the token
         return error
 
     def _clean(self, text: str | None) -> str | None:
-        # By its beginning: a long message is cut off.
-        return "***" if text and self._key[:8] in text else text
+        # Compared by its beginning: a long message is truncated.
+        return "***" if text and self._token[:8] in text else text

@@ -35,7 +35,7 @@ BIG = http.MAX_BODY + 1
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody here needs the time that slow callers are given to see their answer."""
-    monkeypatch.setattr(http, "SPILL_SECONDS", 0.02)
+    monkeypatch.setattr(http, "DISCARD_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_a_notification_reaches_the_callback_typed(
         [f"Authorization: Bearer {TOKEN}"],
     ],
 )
-async def test_wh_01_whoever_does_not_know_the_secret_is_refused(
+async def test_a_wrong_or_missing_token_is_refused(
     receiver: Receiver, caller: Caller, lines: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.expect_handshake()
@@ -93,7 +93,7 @@ async def test_wh_01_whoever_does_not_know_the_secret_is_refused(
     assert TOKEN not in caplog.text
 
 
-def test_wh_01_the_comparison_takes_all_secrets_and_equal_lengths(
+def test_the_comparison_takes_all_tokens_and_equal_lengths(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compared: list[tuple[bytes, bytes]] = []
@@ -103,7 +103,7 @@ def test_wh_01_the_comparison_takes_all_secrets_and_equal_lengths(
         return a == b
 
     monkeypatch.setattr(verification, "compare_digest", compare)
-    accepted = verification.Keys(["new", "a-much-longer-old-one"])
+    accepted = verification.VerificationTokens(["new", "a-much-longer-old-one"])
     assert accepted.match("new")
     assert not accepted.match("n")
     assert not accepted.match("")
@@ -112,7 +112,7 @@ def test_wh_01_the_comparison_takes_all_secrets_and_equal_lengths(
 
 
 @pytest.mark.parametrize("name", [b"Verification-Token", b"Validation-Token"])
-async def test_wh_02_a_secret_that_is_no_ascii_is_wrong_and_no_fault(
+async def test_a_token_that_is_not_ascii_is_refused_without_an_exception(
     receiver: Receiver, caller: Caller, name: bytes
 ) -> None:
     lines = b"Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n"
@@ -122,16 +122,14 @@ async def test_wh_02_a_secret_that_is_no_ascii_is_wrong_and_no_fault(
         assert answer.startswith(b"HTTP/1.1 401 ")
 
 
-async def test_wh_03_a_handshake_that_nobody_waits_for_is_not_echoed(
-    receiver: Receiver, caller: Caller
-) -> None:
+async def test_an_unexpected_handshake_is_not_echoed(receiver: Receiver, caller: Caller) -> None:
     for token in (None, TOKEN):
         answer = await caller.post(token=token, Validation_Token=CHALLENGE)
         assert answer.status == 403
         assert CHALLENGE not in str(answer)
 
 
-async def test_a_handshake_is_echoed_for_as_long_as_the_user_asked(
+async def test_a_handshake_is_echoed_while_expect_handshake_lasts(
     receiver: Receiver, caller: Caller
 ) -> None:
     receiver.expect_handshake(60)
@@ -151,7 +149,7 @@ async def test_a_handshake_is_echoed_for_as_long_as_the_user_asked(
 @pytest.mark.parametrize(
     "challenge", ["x" * 257, "x" * 8000, "a b", "<script>", "a;b", '"', "é", "%0d%0aX: 1", "a\tb"]
 )
-async def test_wh_04_a_handshake_that_could_be_more_than_a_value_is_refused(
+async def test_a_challenge_that_is_not_a_plain_header_value_is_refused(
     receiver: Receiver, caller: Caller, challenge: str
 ) -> None:
     receiver.expect_handshake()
@@ -160,7 +158,7 @@ async def test_wh_04_a_handshake_that_could_be_more_than_a_value_is_refused(
     assert challenge not in str(answer)
 
 
-async def test_wh_04_a_line_break_in_a_handshake_makes_no_header(
+async def test_a_line_break_in_a_challenge_adds_no_header(
     receiver: Receiver, caller: Caller
 ) -> None:
     receiver.expect_handshake()
@@ -172,7 +170,9 @@ async def test_wh_04_a_line_break_in_a_handshake_makes_no_header(
         assert b"Validation-Token:" not in answer.partition(b"\r\n\r\n")[0]  # of aiohttp
 
 
-async def test_wh_05_a_handshake_with_an_event_is_both(receiver: Receiver, caller: Caller) -> None:
+async def test_a_handshake_with_a_body_is_answered_and_its_event_delivered(
+    receiver: Receiver, caller: Caller
+) -> None:
     receiver.expect_handshake()
     answer = await caller.post(notification(), Validation_Token=CHALLENGE)
     assert answer.status == 200
@@ -189,7 +189,7 @@ async def test_wh_05_a_handshake_with_an_event_is_both(receiver: Receiver, calle
     assert receiver.uuids == ["u-1", "u-2"]
 
 
-async def test_the_secret_may_come_as_validation_token_on_every_event(
+async def test_the_token_may_come_as_validation_token_on_every_event(
     receiver: Receiver, caller: Caller
 ) -> None:
     receiver.expect_handshake()
@@ -200,7 +200,7 @@ async def test_the_secret_may_come_as_validation_token_on_every_event(
     assert receiver.uuids == ["u-1"]
 
 
-async def test_wh_06_a_replay_is_answered_and_not_handled_again() -> None:
+async def test_a_repeated_notification_is_acknowledged_and_delivered_once() -> None:
     entered, go = asyncio.Event(), asyncio.Event()
 
     class Slow(Receiver):
@@ -231,19 +231,19 @@ async def test_an_event_without_a_uuid_is_delivered_each_time(
     assert receiver.uuids == [None, None]
 
 
-def test_bp_08_what_is_remembered_is_bounded_by_number_and_age() -> None:
-    replays = dedup.Replays(size=100, seconds=60)
+def test_remembered_uuids_are_bounded_by_number_and_age() -> None:
+    seen = dedup.SeenEvents(size=100, seconds=60)
     for number in range(10_000):
-        replays.add(f"u-{number}" + "x" * (number % 7), now=0.0)
-    assert len(replays) == 100
-    assert replays.seen("u-9999" + "x" * (9999 % 7), now=59.0)
-    assert not replays.seen("u-0", now=59.0)
-    assert not replays.seen("u-9999" + "x" * (9999 % 7), now=60.0)
-    assert len(replays) == 0
+        seen.add(f"u-{number}" + "x" * (number % 7), now=0.0)
+    assert len(seen) == 100
+    assert seen.contains("u-9999" + "x" * (9999 % 7), now=59.0)
+    assert not seen.contains("u-0", now=59.0)
+    assert not seen.contains("u-9999" + "x" * (9999 % 7), now=60.0)
+    assert len(seen) == 0
 
 
 @pytest.mark.parametrize("timestamp", ["2001-09-08T01:46:39Z", "2001-09-10T02:46:41Z"])
-async def test_wh_07_an_event_of_another_day_is_delivered_and_flagged_once(
+async def test_an_event_of_another_day_is_delivered_and_logged_once(
     receiver: Receiver, caller: Caller, timestamp: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(3):
@@ -257,7 +257,7 @@ async def test_wh_07_an_event_of_another_day_is_delivered_and_flagged_once(
     assert caplog.text.count("a day or more off") == 2
 
 
-async def test_wh_08_a_large_body_is_refused_unread(receiver: Receiver, caller: Caller) -> None:
+async def test_a_large_body_is_refused_unread(receiver: Receiver, caller: Caller) -> None:
     length = f"Content-Length: {10 * 2**20}"
     assert (await caller.raw(head(length))).startswith(b"HTTP/1.1 413 ")
     fits = json.dumps(notification(pad="x" * 200_000)).encode()
@@ -268,7 +268,7 @@ async def test_wh_08_a_large_body_is_refused_unread(receiver: Receiver, caller: 
 
 
 @pytest.mark.parametrize("token", [TOKEN, None])
-async def test_wh_08_an_endless_body_ends_with_the_connection(
+async def test_an_endless_body_ends_with_the_connection(
     receiver: Receiver, caller: Caller, token: str | None
 ) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", caller.port)
@@ -289,7 +289,7 @@ async def test_wh_08_an_endless_body_ends_with_the_connection(
 @pytest.mark.parametrize(
     "lines", [["Content-Length: 100"], ["Transfer-Encoding: chunked", "Validation-Token: x"]]
 )
-async def test_wh_08_a_body_that_does_not_come_is_not_waited_for(
+async def test_a_slow_body_is_refused_in_time(
     receiver: Receiver, caller: Caller, token: str | None, lines: list[str]
 ) -> None:
     receiver._read_seconds = 0.02
@@ -301,16 +301,14 @@ async def test_wh_08_a_body_that_does_not_come_is_not_waited_for(
     assert http.READ_SECONDS < 3
 
 
-async def test_wh_08_a_body_without_a_length_is_bounded_too(
-    receiver: Receiver, caller: Caller
-) -> None:
+async def test_a_body_without_a_length_is_bounded_too(receiver: Receiver, caller: Caller) -> None:
     chunk = b"%x\r\n%s\r\n" % (BIG, b" " * BIG)
     lines = head("Transfer-Encoding: chunked", "Content-Type: application/json")
     answer = await caller.raw(lines + chunk + b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
-async def test_a_receiver_that_closes_while_a_body_comes_does_not_accept_it(
+async def test_a_receiver_that_closes_while_a_body_is_read_does_not_accept_it(
     receiver: Receiver, caller: Caller
 ) -> None:
     body = json.dumps(notification()).encode()
@@ -329,28 +327,28 @@ def test_the_queue_is_bounded_in_bytes_too() -> None:
     async def take(_: PresenceEvent | Resync) -> None:
         raise AssertionError("never")
 
-    waiting = callback_queue.Backlog(take, 1000)
+    waiting = callback_queue.CallbackQueue(take, 1000)
     event = PresenceEvent("u")
     accepted = [waiting.offer(event, http.MAX_BODY) for _ in range(200)]
-    assert accepted.count(True) * http.MAX_BODY == callback_queue.MAX_BYTES
+    assert accepted.count(True) * http.MAX_BODY == callback_queue.MAX_QUEUED_BYTES
     waiting.push(Resync(ResyncReason.WEBHOOK_LOST))
     assert len(waiting) == 129
 
 
-async def test_what_is_handled_makes_room_in_bytes() -> None:
+async def test_handled_notifications_free_their_bytes() -> None:
     async def take(_: PresenceEvent | Resync) -> None:
         return
 
-    waiting = callback_queue.Backlog(take, 1000)
+    waiting = callback_queue.CallbackQueue(take, 1000)
     waiting.open()
-    assert waiting.offer(PresenceEvent("u"), callback_queue.MAX_BYTES)
+    assert waiting.offer(PresenceEvent("u"), callback_queue.MAX_QUEUED_BYTES)
     assert not waiting.offer(PresenceEvent("u"), 1)
     waiting.close()
-    await waiting.work()
-    assert waiting.offer(PresenceEvent("u"), callback_queue.MAX_BYTES)
+    await waiting.run()
+    assert waiting.offer(PresenceEvent("u"), callback_queue.MAX_QUEUED_BYTES)
 
 
-async def test_wh_08_a_length_that_lies_makes_no_event(receiver: Receiver, caller: Caller) -> None:
+async def test_a_wrong_content_length_delivers_no_event(receiver: Receiver, caller: Caller) -> None:
     body = json.dumps(notification()).encode()
     kind = "Content-Type: application/json"
     answer = await caller.raw(head(kind, f"Content-Length: {len(body) - 5}", end=False) + body)
@@ -380,7 +378,7 @@ async def test_wh_08_a_length_that_lies_makes_no_event(receiver: Receiver, calle
         (415, zlib.compress(b"{}"), {"Content_Encoding": "deflate"}),
     ],
 )
-async def test_wh_09_what_is_no_notification_is_refused(
+async def test_a_body_that_is_not_a_notification_is_refused(
     receiver: Receiver, caller: Caller, status: int, body: bytes, headers: dict[str, str]
 ) -> None:
     answer = await caller.post(body, **headers)
@@ -389,26 +387,26 @@ async def test_wh_09_what_is_no_notification_is_refused(
     assert receiver.seen == []
 
 
-async def test_wh_10_an_event_of_another_subscription_is_dropped_once_one_is_known(
+async def test_an_event_of_another_subscription_is_dropped_once_one_is_known(
     receiver: Receiver, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     subscriptions = receiver._subscriptions
     await caller.post(notification("u-1", subscriptionId="elsewhere"))
-    subscriptions.claim("ours")
-    with subscriptions.pending():  # it may be of the one that is being made
+    subscriptions.add("ours")
+    with subscriptions.creating():  # it may be of the one that is being made
         await caller.post(notification("u-2", subscriptionId="new"))
     for uuid, id_ in [("u-3", "theirs"), ("u-4", "theirs"), ("u-5", "ours")]:
         answer = await caller.post(notification(uuid, subscriptionId=id_))
         assert answer.status == 200
-    subscriptions.claim("next")
-    subscriptions.retire("ours")
+    subscriptions.add("next")
+    subscriptions.remove("ours")
     await caller.post(notification("u-6", subscriptionId="ours"))
     await idle()
     assert receiver.uuids == ["u-1", "u-2", "u-5", "u-6"]
-    assert caplog.text.count("dropped an event of a subscription") == 1
+    assert caplog.text.count("dropped an event of an unknown subscription") == 1
 
 
-async def test_wh_11_wh_12_a_callback_that_stands_still_delays_no_answer() -> None:
+async def test_a_blocked_callback_delays_no_response() -> None:
     entered, go = asyncio.Event(), asyncio.Event()
 
     class Stuck(Receiver):
@@ -430,7 +428,7 @@ async def test_wh_11_wh_12_a_callback_that_stands_still_delays_no_answer() -> No
     assert receiver.uuids == [f"u-{number}" for number in range(200)]
 
 
-async def test_a_full_queue_says_later_and_forgets_the_event() -> None:
+async def test_a_full_queue_is_answered_with_503_and_the_event_accepted_later() -> None:
     go = asyncio.Event()
 
     class Stuck(Receiver):
@@ -450,7 +448,7 @@ async def test_a_full_queue_says_later_and_forgets_the_event() -> None:
     assert receiver.uuids == ["u-0", "u-1", "u-2", "u-3"]
 
 
-async def test_wh_13_every_answer_is_small(receiver: Receiver, caller: Caller) -> None:
+async def test_every_response_is_small(receiver: Receiver, caller: Caller) -> None:
     receiver.expect_handshake()
     body = json.dumps(notification()).encode()
     kind = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -470,14 +468,14 @@ async def test_wh_13_every_answer_is_small(receiver: Receiver, caller: Caller) -
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"])
-async def test_wh_15_only_post_is_taken(receiver: Receiver, caller: Caller, method: str) -> None:
+async def test_only_post_is_accepted(receiver: Receiver, caller: Caller, method: str) -> None:
     answer = await caller.post(notification(), method=method)
     assert answer.status == 405
     assert answer.headers["Allow"] == "POST"
     assert receiver.seen == []
 
 
-async def test_wh_15_old_http_and_pipelines_are_served(receiver: Receiver, caller: Caller) -> None:
+async def test_http_1_0_and_pipelining_are_served(receiver: Receiver, caller: Caller) -> None:
     def call(uuid: str, end: bool) -> bytes:
         body = json.dumps(notification(uuid)).encode()
         kind = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -493,18 +491,18 @@ async def test_wh_15_old_http_and_pipelines_are_served(receiver: Receiver, calle
     assert receiver.uuids == ["u-1", "u-2", "u-3"]
 
 
-async def test_wh_16_of_several_secrets_all_are_accepted_and_the_first_is_used() -> None:
+async def test_all_tokens_are_accepted_and_the_first_is_used_to_subscribe() -> None:
     both = Receiver(["new-secret", "old-secret"])
     async with both as receiver, served(receiver.handler) as caller:
         for number, token in enumerate(["new-secret", "old-secret"]):
             assert (await caller.post(notification(f"u-{number}"), token=token)).status == 200
-    assert both._keys.first == "new-secret"
+    assert both._tokens.first == "new-secret"
     async with Receiver("new-secret") as receiver, served(receiver.handler) as caller:
         assert (await caller.post(notification(), token="old-secret")).status == 401
         assert (await caller.post(notification(), token="new-secret")).status == 200
 
 
-async def test_wh_17_what_was_accepted_and_not_handled_is_lost_with_the_process() -> None:
+async def test_a_crash_loses_accepted_notifications_and_a_new_read_restores_the_state() -> None:
     """At most once: the docstring says so, and to read anew after a restart."""
     never = asyncio.Event()
 
@@ -525,7 +523,7 @@ async def test_wh_17_what_was_accepted_and_not_handled_is_lost_with_the_process(
     assert "at most once" in " ".join((webhooks.__doc__ or "").split())
 
 
-async def test_forged_garbage_and_floods_at_once_lose_and_repeat_nothing() -> None:
+async def test_forged_and_malformed_calls_and_floods_lose_and_repeat_nothing() -> None:
     """500 posts at once: answers within 3 s and under 1,024 bytes, each event once, none lost."""
 
     class Slow(Receiver):
@@ -568,7 +566,7 @@ async def test_forged_garbage_and_floods_at_once_lose_and_repeat_nothing() -> No
     assert sorted(map(str, receiver.uuids)) == sorted(["same", *(f"u-{n}" for n in range(250))])
 
 
-async def test_ct_10_a_callback_that_fails_is_logged_without_what_is_nobodys_business(
+async def test_a_failing_callback_is_logged_without_personal_data(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Failing(Receiver):
@@ -587,7 +585,7 @@ async def test_ct_10_a_callback_that_fails_is_logged_without_what_is_nobodys_bus
     assert "event u-2: ValueError" in caplog.text
 
 
-async def test_leaving_refuses_what_comes_and_finishes_what_was_accepted() -> None:
+async def test_leaving_refuses_new_calls_and_handles_accepted_notifications() -> None:
     go = asyncio.Event()
 
     class Stuck(Receiver):
@@ -599,7 +597,7 @@ async def test_leaving_refuses_what_comes_and_finishes_what_was_accepted() -> No
     async with served(receiver.handler) as caller:
         early = await caller.post(notification("early"))
         async with receiver:
-            with pytest.raises(UsageError, match="in use"):
+            with pytest.raises(UsageError, match="already open"):
                 await receiver.__aenter__()
             for number in range(5):
                 await caller.post(notification(f"u-{number}"))
@@ -676,31 +674,31 @@ async def test_a_cancellation_of_something_the_callback_waits_for_is_a_failure_l
 @pytest.mark.parametrize(
     "token", ["", "a b", "a\nb", "schlüssel", "x" * 257, [], ["good", ""], 5, [5], b"bytes"]
 )
-def test_a_secret_that_cannot_be_sent_is_refused(token: Any) -> None:
+def test_a_token_that_cannot_be_sent_is_refused(token: Any) -> None:
     with pytest.raises(UsageError, match="verification_token must be") as raised:
         Receiver(token)
     assert "good" not in str(raised.value)
 
 
-def test_a_secret_is_made_where_none_is_given_and_never_shown() -> None:
-    made = {verification.Keys(None).first for _ in range(10)}
+def test_a_generated_token_is_random_and_never_shown() -> None:
+    made = {verification.VerificationTokens(None).first for _ in range(10)}
     assert len(made) == 10
     assert min(map(len, made)) >= 43  # 256 bits in base64
     receiver = Receiver()
-    for shown in (repr(receiver), repr(vars(receiver)), str(receiver._keys)):
+    for shown in (repr(receiver), repr(vars(receiver)), str(receiver._tokens)):
         assert TOKEN not in shown
     with pytest.raises(TypeError, match="not pickled"):
-        pickle.dumps(receiver._keys)
+        pickle.dumps(receiver._tokens)
 
 
 @pytest.mark.parametrize("size", [0, -1, True, "5", 1.5])
-def test_the_size_of_the_queue_is_a_number(size: Any) -> None:
+def test_queue_size_must_be_a_positive_int(size: Any) -> None:
     with pytest.raises(UsageError, match="queue_size"):
         Receiver(queue_size=size)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, True, "5", float("nan")])
-def test_how_long_a_handshake_is_expected_is_a_number(seconds: Any) -> None:
+def test_handshake_seconds_must_be_a_positive_number(seconds: Any) -> None:
     with pytest.raises(UsageError, match="seconds must be"):
         Receiver().expect_handshake(seconds)
 
@@ -712,7 +710,7 @@ def test_every_public_name_is_documented(name: str) -> None:
     assert {n for n, f in vars(thing).items() if n[0] != "_" and not inspect.getdoc(f)} == set()
 
 
-def test_the_callback_has_to_be_one() -> None:
+def test_the_callback_must_be_callable() -> None:
     with pytest.raises(UsageError, match="callback"):
         WebhookReceiver(None)  # type: ignore[arg-type]
 

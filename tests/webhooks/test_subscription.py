@@ -51,7 +51,7 @@ def calls(sandbox: Sandbox, method: str, tail: str = "") -> int:
     )
 
 
-async def test_wh_14_a_change_arrives_and_leaving_ends_the_subscription(
+async def test_a_change_arrives_and_leaving_ends_the_subscription(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     async with receiver.subscribe(session, caller.url) as subscription:
@@ -70,7 +70,7 @@ async def test_wh_14_a_change_arrives_and_leaving_ends_the_subscription(
     await subscription.wait_closed()
 
 
-async def test_wh_06_a_notification_that_the_server_sends_twice_is_handled_once(
+async def test_a_notification_that_the_server_sends_twice_is_handled_once(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     rule = sandbox.webhooks.duplicate(None)
@@ -85,7 +85,7 @@ async def test_wh_06_a_notification_that_the_server_sends_twice_is_handled_once(
 
 
 @pytest.mark.parametrize("how", ["blacklist", "suspend", "expire"])
-async def test_wh_14_a_lost_subscription_is_found_within_5_minutes_and_made_anew(
+async def test_a_lost_subscription_is_noticed_within_5_minutes_and_created_again(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller, how: str
 ) -> None:
     async with receiver.subscribe(session, caller.url) as subscription:
@@ -117,10 +117,10 @@ def _failed(subscription: WebhookSubscription, times: int) -> bool:
 
 
 def _waits(receiver: Receiver, subscription: WebhookSubscription) -> bool:
-    return subscription._good_time == receiver.clock.wall()
+    return subscription._active_time == receiver.clock.wall()
 
 
-async def test_a_subscription_is_renewed_before_it_ends(
+async def test_a_subscription_is_renewed_before_it_expires(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     async with receiver.subscribe(session, caller.url, expires_in=200) as subscription:
@@ -135,7 +135,7 @@ async def test_a_subscription_is_renewed_before_it_ends(
     assert receiver.seen == []
 
 
-async def test_looking_does_not_put_the_renewal_off(
+async def test_checks_do_not_delay_the_renewal(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     async with receiver.subscribe(session, caller.url, expires_in=timedelta(minutes=20)) as ours:
@@ -153,7 +153,7 @@ async def test_looking_does_not_put_the_renewal_off(
 @pytest.mark.parametrize(
     "told", ['"expiresIn": 0', '"expirationTime": "2001-09-09T01:46:39Z", "expiresIn": null']
 )
-async def test_wh_14_what_says_itself_that_it_has_expired_is_made_anew(
+async def test_a_subscription_that_reports_to_be_expired_is_created_again(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller, told: str
 ) -> None:
     async with receiver.subscribe(session, caller.url):
@@ -167,7 +167,7 @@ async def test_wh_14_what_says_itself_that_it_has_expired_is_made_anew(
 
 
 @pytest.mark.parametrize("fault", [Answer(500, b"no"), Answer(503, b"no"), Reset(), Answer(200)])
-async def test_what_only_disturbs_is_tried_again(
+async def test_a_transient_failure_is_retried(
     sandbox: Sandbox,
     session: Session,
     receiver: Receiver,
@@ -183,11 +183,11 @@ async def test_what_only_disturbs_is_tried_again(
         await receiver.clock.advance(60)
         await until(lambda: subscription._failures == 0)
         assert rule.fired == 3
-    assert "could not be looked after" in caplog.text
+    assert "could not be checked" in caplog.text
     assert receiver.seen == []
 
 
-async def test_making_it_anew_is_tried_until_it_works(
+async def test_creating_it_again_is_retried_until_it_works(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     async with receiver.subscribe(session, caller.url) as subscription:
@@ -213,7 +213,7 @@ async def test_making_it_anew_is_tried_until_it_works(
     ("status", "code", "kind"),
     [(403, "CMN-401", PermissionDenied), (400, "SUB-508", InvalidRequest)],
 )
-async def test_a_refusal_that_a_second_check_confirms_surfaces_where_the_user_waits(
+async def test_a_refusal_that_a_second_check_confirms_is_raised_by_wait_closed(
     sandbox: Sandbox,
     session: Session,
     receiver: Receiver,
@@ -256,7 +256,7 @@ async def test_a_refusal_that_passes_within_a_minute_does_not_end_a_subscription
         await until(lambda: receiver.seen)
 
 
-async def test_filters_without_permission_are_shown_and_when_all_are_it_is_refused(
+async def test_disabled_filters_are_reported_and_refused_when_all_are_disabled(
     sandbox: Sandbox,
     session: Session,
     receiver: Receiver,
@@ -268,7 +268,7 @@ async def test_filters_without_permission_are_shown_and_when_all_are_it_is_refus
     async with receiver.subscribe(session, caller.url, both) as subscription:
         [disabled] = subscription.disabled_filters
         assert "ReadAccounts" in (disabled.message or "")
-        assert "event filters that bring nothing" in caplog.text
+        assert "disabled event filters" in caplog.text
     with pytest.raises(PermissionDenied):
         async with receiver.subscribe(session, caller.url):
             raise AssertionError("never")
@@ -286,7 +286,7 @@ async def test_when_all_filters_are_disabled_the_subscription_is_deleted_and_ref
 
 
 @pytest.mark.parametrize("id_", [b"null", b'""', b'".."', b'"a/b"', b'"a\\u0000"', b"[]"])
-async def test_an_answer_without_a_good_id_is_not_understood(
+async def test_a_response_without_a_valid_id_is_a_decode_error(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller, id_: bytes
 ) -> None:
     sandbox.faults.add(Answer(200, b'{"id": ' + id_ + b"}"), path=SUBSCRIPTION, method="POST")
@@ -294,7 +294,7 @@ async def test_an_answer_without_a_good_id_is_not_understood(
         await receiver.subscribe(session, caller.url).__aenter__()
 
 
-async def test_a_webhook_that_cannot_be_reached_is_told_at_once(
+async def test_an_unreachable_address_is_reported_at_once(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     with pytest.raises(InvalidRequest) as raised:
@@ -302,10 +302,10 @@ async def test_a_webhook_that_cannot_be_reached_is_told_at_once(
             raise AssertionError("never")
     assert raised.value.error_code == "SUB-525"
     assert sandbox.webhooks.deliveries[0].status == 404
-    assert not receiver._subscriptions.expecting
+    assert not receiver._subscriptions.expects_handshake
 
 
-async def test_the_receiver_has_to_be_open_and_a_subscription_is_entered_once(
+async def test_the_receiver_must_be_open_and_a_subscription_is_entered_once(
     session: Session, receiver: Receiver, caller: Caller
 ) -> None:
     with pytest.raises(UsageError, match="enter the receiver first"):
@@ -318,7 +318,7 @@ async def test_the_receiver_has_to_be_open_and_a_subscription_is_entered_once(
             await subscription.__aenter__()
 
 
-def test_the_address_has_to_be_https(session: Session) -> None:
+def test_the_address_must_be_https(session: Session) -> None:
     with pytest.raises(UsageError, match="address must be an https URL"):
         Receiver().subscribe(session, "http://example.com/hook")
 
@@ -326,13 +326,15 @@ def test_the_address_has_to_be_https(session: Session) -> None:
 @pytest.mark.parametrize(
     "wrong", ["/restapi/v1.0/x", [], [5], [[]], ["presence"], ["/restapi/a b"], 5]
 )
-def test_event_filters_have_to_be_some(session: Session, wrong: Any) -> None:
+def test_event_filters_must_not_be_empty(session: Session, wrong: Any) -> None:
     with pytest.raises(UsageError, match="event_filters must be"):
         Receiver().subscribe(session, "https://example.com/", wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, "5", True, float("inf"), 2**31])
-def test_the_life_of_a_subscription_is_a_number(session: Session, wrong: Any) -> None:
+def test_the_lifetime_of_a_subscription_must_be_a_positive_number(
+    session: Session, wrong: Any
+) -> None:
     with pytest.raises(UsageError, match="expires_in must be"):
         Receiver().subscribe(session, "https://example.com/", expires_in=wrong)
 
@@ -351,7 +353,7 @@ async def test_a_subscription_may_be_requested_for_decades(
 
 
 @pytest.mark.parametrize("fault", [Answer(500), Hang(), Reset()])
-async def test_leaving_is_not_held_up_by_a_deletion_that_fails(
+async def test_a_failing_deletion_does_not_delay_leaving(
     sandbox: Sandbox,
     session: Session,
     receiver: Receiver,
@@ -361,11 +363,11 @@ async def test_leaving_is_not_held_up_by_a_deletion_that_fails(
 ) -> None:
     rule = sandbox.faults.add(fault, path=SUBSCRIPTION, method="DELETE")
     subscription = receiver.subscribe(session, caller.url)
-    subscription._goodbye_seconds = 0.02
+    subscription._delete_seconds = 0.02
     async with subscription:
         pass
     assert rule.fired == 1
-    assert "was not deleted" in caplog.text
+    assert "not deleted" in caplog.text
 
 
 async def test_no_step_of_cancelling_leaves_a_task(
@@ -387,7 +389,7 @@ async def test_no_step_of_cancelling_leaves_a_task(
             await task
         names = {each.get_name() for each in asyncio.all_tasks()} - before
         assert not {name for name in names if name.startswith("aiopresence")}
-    assert not receiver._subscriptions.expecting
+    assert not receiver._subscriptions.expects_handshake
 
 
 async def test_a_body_that_fails_keeps_its_own_error(
@@ -399,7 +401,9 @@ async def test_a_body_that_fails_keeps_its_own_error(
     assert calls(sandbox, "DELETE") == 1
 
 
-async def test_a_receiver_that_was_away_is_made_good(sandbox: Sandbox, session: Session) -> None:
+async def test_an_outage_of_the_receiver_is_covered_by_a_resync(
+    sandbox: Sandbox, session: Session
+) -> None:
     """The whole way: failures, blacklisting by the server, a Resync, and events again."""
     sandbox.webhooks.attempts, sandbox.webhooks.retry_seconds = 2, 0.0
     go = asyncio.Event()
@@ -420,7 +424,7 @@ async def test_a_receiver_that_was_away_is_made_good(sandbox: Sandbox, session: 
         assert sandbox.webhooks.subscriptions[0].status == "Blacklisted"
         assert [d.status for d in sandbox.webhooks.deliveries] == [200, 200, 200, 503, 503]
         await receiver.clock.advance(300)
-        await until(lambda: len(receiver._backlog) == 2)
+        await until(lambda: len(receiver._queue) == 2)
         go.set()
         await until(lambda: len(receiver.seen) == 3)
         assert isinstance(receiver.seen[-1], Resync)
@@ -441,7 +445,7 @@ def order(sandbox: Sandbox, kind: int | str) -> Callable[[], int]:
 
 
 @pytest.mark.parametrize("kind", [200, 400, 401, 403, 404, 429, 500, 503, "reset"])
-async def test_se_01_no_error_shows_the_secret(
+async def test_no_error_shows_the_token(
     sandbox: Sandbox,
     session: Session,
     receiver: Receiver,
@@ -477,7 +481,7 @@ async def test_many_processes_share_a_subscription(sandbox: Sandbox, session: Se
     assert subscribing.seen == []
 
 
-async def test_a_session_that_is_closed_ends_the_subscription_for_good(
+async def test_closing_the_session_ends_the_subscription(
     sandbox: Sandbox, receiver: Receiver, caller: Caller
 ) -> None:
     async with Session(sandbox.grant, server=sandbox.url, limits=PLENTY) as session:
