@@ -5,13 +5,13 @@ from math import inf
 from typing import Any
 
 from .rate_limit_headers import Headers, group_name, group_of, has_limits, retry_after
-from .rate_limits import DEFAULTS, OTHERWISE, Group, GroupLimits, Taken
+from .rate_limits import DEFAULTS, UNKNOWN_GROUP_LIMITS, GroupLimits, GroupWindow, Slot
 
 # What a server invents must not fill the memory.
 MAX_GROUPS, MAX_CALLS = 64, 256
 
 
-class GroupsView(dict[str, GroupLimits]):
+class LimitsByGroup(dict[str, GroupLimits]):
     """What is known of groups, by names whose case does not matter."""
 
     def __missing__(self, name: str) -> GroupLimits:
@@ -30,12 +30,12 @@ class GroupsView(dict[str, GroupLimits]):
         return super().get(group_name(name), default)
 
 
-class Limits:
+class RateLimits:
     """All groups of a quota, and which call counts in which."""
 
     def __init__(self) -> None:
         self._presets = dict(DEFAULTS)
-        self._groups: dict[str, Group] = {}
+        self._groups: dict[str, GroupWindow] = {}
         self._learned: dict[str, str] = {}
         self._all_blocked_until = -inf
 
@@ -45,12 +45,12 @@ class Limits:
         for name in presets.keys() & self._groups.keys():
             self._groups[name].use_preset(presets[name])
 
-    def group(self, call: str, expected: str) -> Group:
+    def group(self, call: str, expected: str) -> GroupWindow:
         """Give the group a call counts in: what its last answer said, or what is expected."""
         return self._named(self._learned.get(call, expected))
 
-    def delay(self, group: Group, now: float, keep: int = 0) -> float:
-        """Give the seconds until a request of a group may be sent, as `Group.delay`.
+    def delay(self, group: GroupWindow, now: float, keep: int = 0) -> float:
+        """Give the seconds until a request of a group may be sent, as `GroupWindow.delay`.
 
         One whose group is not known yet may turn out to be of any, so it waits for all.
         """
@@ -58,12 +58,12 @@ class Limits:
             return group.delay(now, keep)
         return max(each.delay(now) for each in self._groups.values())
 
-    def settle(
+    def complete(
         self,
         now: float,
         call: str,
-        group: Group,
-        taken: Taken,
+        group: GroupWindow,
+        slot: Slot,
         headers: Headers,
         *,
         refused: bool = False,
@@ -78,23 +78,23 @@ class Limits:
             self._learned[call] = name or ""
             if len(self._learned) > MAX_CALLS:
                 del self._learned[next(iter(self._learned))]
-            group.unsent()
+            group.release()
             # It passed no gate of that group, so it is not the probe that ends a penalty.
-            taken = actual.take(now)._replace(penalties=-1)
+            slot = actual.take(now)._replace(penalties=-1)
         if not refused:
-            actual.settle(now, taken, headers)
+            actual.complete(now, slot, headers)
             return
-        actual.refuse(now, taken, headers)
+        actual.reject(now, slot, headers)
         if not has_limits(headers):
             self._penalise_all(now, headers, but=actual)
 
-    def penalise(self, now: float, group: Group, headers: Headers) -> None:
+    def apply_429(self, now: float, group: GroupWindow, headers: Headers) -> None:
         """Shut a group after a 429 in a part of an answer, or all when that names no group."""
-        group.penalise(now, retry_after(headers))
+        group.start_penalty(now, retry_after(headers))
         if not has_limits(headers):
             self._penalise_all(now, headers, but=group)
 
-    def _penalise_all(self, now: float, headers: Headers, *, but: Group) -> None:
+    def _penalise_all(self, now: float, headers: Headers, *, but: GroupWindow) -> None:
         """Shut all groups: a 429 without limits comes from another one, of the account or of all.
 
         Args:
@@ -104,17 +104,17 @@ class Limits:
         """
         for each in self._groups.values():
             if each is not but:
-                each.penalise(now, retry_after(headers))
+                each.start_penalty(now, retry_after(headers))
             self._all_blocked_until = max(self._all_blocked_until, each.blocked_until)
 
-    def view(self, now: float) -> dict[str, GroupLimits]:
+    def snapshot(self, now: float) -> dict[str, GroupLimits]:
         """Return what is known of each group that is in use, by name."""
-        return {name: group.view(now) for name, group in self._groups.items() if name}
+        return {name: group.snapshot(now) for name, group in self._groups.items() if name}
 
-    def _named(self, name: str) -> Group:
+    def _named(self, name: str) -> GroupWindow:
         if name not in self._groups and len(self._groups) >= MAX_GROUPS:
             name = ""
         if name not in self._groups:
-            preset = self._presets.get(name, OTHERWISE)
-            self._groups[name] = Group(preset, self._all_blocked_until, name or None)
+            preset = self._presets.get(name, UNKNOWN_GROUP_LIMITS)
+            self._groups[name] = GroupWindow(preset, self._all_blocked_until, name or None)
         return self._groups[name]

@@ -51,7 +51,7 @@ DEFAULTS = {
     "Auth": GroupLimits(5),
 }
 # For a group that is neither: a guess, the smallest of those for data.
-OTHERWISE = GroupLimits(10)
+UNKNOWN_GROUP_LIMITS = GroupLimits(10)
 # The shortest penalty when a 429 does not say how long it is.
 MIN_PENALTY = 30.0
 # The longest Retry-After that is followed, and the longest wait that doubling leads to.
@@ -75,8 +75,8 @@ SHARED_WINDOWS, HEADROOM, PACE = 10, 8, 4
 GUESS_HOLDS = 86_400.0
 
 
-class Taken(NamedTuple):
-    """A slot that was taken, and what stood then.
+class Slot(NamedTuple):
+    """One request in the window of a group, and the state of the window when it was sent.
 
     Attributes:
         penalties: how many penalties there had been.
@@ -89,7 +89,7 @@ class Taken(NamedTuple):
     used: int
 
 
-class Group:
+class GroupWindow:
     """The sliding window of one group.
 
     Until the first answer, and again after a penalty, one request at a time is let through: an
@@ -188,52 +188,52 @@ class Group:
         both = sorted((*self._answered, *self._others))
         return both[nth] + self._span if nth < len(both) else unknown
 
-    def take(self, now: float) -> Taken:
+    def take(self, now: float) -> Slot:
         """Count a request as sent; return what to settle it with."""
         if self._guess is not None and now >= self._guess[1]:
             self.limit, self._guess = self._guess[0], None
         self.in_flight += 1
         self._sent += 1
         used = self._used(now) - len(self._others)
-        return Taken(self.penalties, self._sent, used)
+        return Slot(self.penalties, self._sent, used)
 
-    def settle(self, now: float, taken: Taken, headers: Headers) -> None:
+    def complete(self, now: float, slot: Slot, headers: Headers) -> None:
         """Count a request as answered, and learn from the answer."""
         self._free(now)
         stated = read_limits(headers)
-        self._learn(now, taken, stated)
-        self._count_others(now, taken, stated)
-        if taken.penalties == self.penalties:
+        self._learn(now, slot, stated)
+        self._count_others(now, slot, stated)
+        if slot.penalties == self.penalties:
             self._probing = False
             self._penalty = self._backoff = 0.0
-        elif self._guess is not None and taken.penalties == self._guess[2]:
+        elif self._guess is not None and slot.penalties == self._guess[2]:
             # It had arrived before the request that was refused, so it is one of the limit.
             self.limit = min(self.limit + 1, self._guess[0])
 
-    def refuse(self, now: float, taken: Taken, headers: Headers) -> None:
+    def reject(self, now: float, slot: Slot, headers: Headers) -> None:
         """Count a request as refused with a 429, learn from it, and begin a penalty.
 
         It takes no slot: the penalty is what it costs.
         """
         self.in_flight -= 1
         stated = read_limits(headers)
-        self._learn(now, taken, stated)
-        self._count_others(now, taken, stated)
-        if taken.penalties == self.penalties:
+        self._learn(now, slot, stated)
+        self._count_others(now, slot, stated)
+        if slot.penalties == self.penalties:
             if self._probing:
                 self._backoff = min(2 * self._penalty, MAX_BACKOFF)
             elif not self._limit_stated:
                 self._guess_limit(now)
-        self.penalise(now, retry_after(headers))
+        self.start_penalty(now, retry_after(headers))
         self._shared_until = self.blocked_until + SHARED_WINDOWS * self.window
 
-    def lose(self, now: float, taken: Taken) -> None:
+    def abandon(self, now: float, slot: Slot) -> None:
         """Count a request as sent without an answer: it may have arrived as late as now.
 
         If it did so during a penalty, which began after it was sent, it restarted that.
         """
         self._free(now)
-        if taken.penalties != self.penalties:
+        if slot.penalties != self.penalties:
             self.blocked_until = max(self.blocked_until, now + self._penalty)
 
     def _free(self, now: float) -> None:
@@ -241,15 +241,15 @@ class Group:
         self._answered.append(now)
         self._answered_at = now
 
-    def unsent(self) -> None:
+    def release(self) -> None:
         """Give the slot of a request back that never left."""
         self.in_flight -= 1
 
-    def _learn(self, now: float, taken: Taken, stated: StatedLimits) -> None:
+    def _learn(self, now: float, slot: Slot, stated: StatedLimits) -> None:
         """Use the limits that an answer states, unless a request sent later has stated them."""
-        if taken.number < self._stated_by or (stated.limit is None and stated.window is None):
+        if slot.number < self._stated_by or (stated.limit is None and stated.window is None):
             return
-        self._stated_by = taken.number
+        self._stated_by = slot.number
         if stated.limit is not None:
             self.limit, self._limit_stated, self._guess = stated.limit, True, None
         if stated.window is not None:
@@ -268,7 +268,7 @@ class Group:
                 self._answered.appendleft(self._expired.pop())
         self.window = window
 
-    def _count_others(self, now: float, taken: Taken, stated: StatedLimits) -> None:
+    def _count_others(self, now: float, slot: Slot, stated: StatedLimits) -> None:
         """Count what others have used, as an answer shows it."""
         limit = stated.limit or self.limit
         if stated.remaining is None or stated.remaining > limit:
@@ -276,14 +276,14 @@ class Group:
         # The server can have counted of ours what was in use when this request was sent, and, if
         # that overtook it, what has been sent since. The rest is somebody else's.
         counted = limit - stated.remaining
-        others = counted - taken.used - (self._sent - taken.number)
+        others = counted - slot.used - (self._sent - slot.number)
         if others > 0:
             self._shared_until = now + SHARED_WINDOWS * self.window
         if others > len(self._others):
             self._others.extend([now] * (others - len(self._others)))
-            self._others_stated_by = taken.number
-        elif taken.number > self._others_stated_by:
-            for _ in range(len(self._others) - max(0, counted - taken.used)):
+            self._others_stated_by = slot.number
+        elif slot.number > self._others_stated_by:
+            for _ in range(len(self._others) - max(0, counted - slot.used)):
                 self._others.popleft()
 
     def _guess_limit(self, now: float) -> None:
@@ -294,7 +294,7 @@ class Group:
             self.limit = min(self.limit, len(self._answered))
             self._guess = before, now + GUESS_HOLDS, self.penalties
 
-    def penalise(self, now: float, seconds: float | None) -> None:
+    def start_penalty(self, now: float, seconds: float | None) -> None:
         """Shut the group after a 429; seconds of None or 0 say nothing of how long."""
         asked = min(seconds, MAX_PENALTY) + CUT if seconds else max(MIN_PENALTY, self.window)
         wait = max(asked, self._backoff)
@@ -303,7 +303,7 @@ class Group:
         self._probing = True
         self.penalties += 1
 
-    def view(self, now: float) -> GroupLimits:
+    def snapshot(self, now: float) -> GroupLimits:
         """Return what is known at this moment."""
         blocked = self.forecast(now, 0)
         remaining = 0 if blocked else self.limit - self._used(now)

@@ -14,8 +14,8 @@ from math import inf
 from typing import Any, TypeVar
 
 from ..errors import RateLimited, UsageError
-from ..protocol.rate_limit_groups import GroupsView
-from ..protocol.rate_limits import Group, GroupLimits
+from ..protocol.rate_limit_groups import LimitsByGroup
+from ..protocol.rate_limits import GroupLimits, GroupWindow
 from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
 from ..protocol.retry import DUPLICATE_REQUEST
 from ..redaction import Secret
@@ -46,21 +46,21 @@ Queue = OrderedDict[Head, None]
 class Passage:
     """The permission to put one request on the wire, to be ended in exactly one way."""
 
-    def __init__(self, gate: "Gate", shared: SharedLimits, call: str, group: Group) -> None:
+    def __init__(self, gate: "Gate", shared: SharedLimits, call: str, group: GroupWindow) -> None:
         self._gate = gate
         self._shared = shared
         self._call = call
         self._group = group
-        self._taken = group.take(gate.clock.now())
+        self._slot = group.take(gate.clock.now())
         gate.in_flight += 1
 
     def settle(self, response: Response) -> None:
         """End it with an answer: learn from it."""
-        self._shared.limits.settle(
+        self._shared.limits.complete(
             self._gate.clock.now(),
             self._call,
             self._group,
-            self._taken,
+            self._slot,
             response.headers,
             refused=response.status == 429 and refusal(response).error_code != DUPLICATE_REQUEST,
         )
@@ -68,12 +68,12 @@ class Passage:
 
     def lose(self) -> None:
         """End it without an answer, or without knowing whether it was sent."""
-        self._group.lose(self._gate.clock.now(), self._taken)
+        self._group.abandon(self._gate.clock.now(), self._slot)
         self._end()
 
     def unsent(self) -> None:
         """End it because nothing was sent."""
-        self._group.unsent()
+        self._group.release()
         self._end()
 
     def again(self) -> bool:
@@ -81,8 +81,8 @@ class Passage:
         now = self._gate.clock.now()
         if self._group.delay(now) > 0:
             return False
-        self._group.lose(now, self._taken)
-        self._taken = self._group.take(now)
+        self._group.abandon(now, self._slot)
+        self._slot = self._group.take(now)
         return True
 
     def _end(self) -> None:
@@ -139,7 +139,7 @@ class Gate:
 
     def view(self) -> dict[str, GroupLimits]:
         """Give what is known of each group at this moment, by name."""
-        return GroupsView({**self._presets, **self._limits.view(self.clock.now())})
+        return LimitsByGroup({**self._presets, **self._limits.snapshot(self.clock.now())})
 
     def forecast(self, request: Request[Any], behind: int = 0) -> float:
         """Return the least seconds that a request would have to wait for the limits.
@@ -168,7 +168,7 @@ class Gate:
                 return Passage(self, shared, call, group)
             self._check(deadline, key, in_queue=True)
 
-            def is_its_group(group: Group = group) -> bool:
+            def is_its_group(group: GroupWindow = group) -> bool:
                 return shared.limits.group(call, request.group) is group
 
             await self._wait(shared, key, is_its_group, deadline, closed)
@@ -206,7 +206,7 @@ class Gate:
     def penalise(self, request: Request[Any], response: Response) -> None:
         """Shut the group of a request because a part of its answer was a 429."""
         group = self._limits.group(_call(request), request.group)
-        self._limits.penalise(self.clock.now(), group, response.headers)
+        self._limits.apply_429(self.clock.now(), group, response.headers)
 
     def close(self) -> None:
         """Refuse all who wait."""
@@ -327,7 +327,7 @@ class Gate:
                 self._shared.changed()
 
 
-def _not_sent(group: Group, why: str, retry_after: float | None) -> RateLimited:
+def _not_sent(group: GroupWindow, why: str, retry_after: float | None) -> RateLimited:
     error = RateLimited(429, message=f"not sent: {why}", retry_after=retry_after)
     error.group, error.sent = group.name, False
     return error

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import attrs
 
-from ..protocol.rate_limit_groups import Limits
-from ..protocol.rate_limits import Group
+from ..protocol.rate_limit_groups import RateLimits
+from ..protocol.rate_limits import GroupWindow
 
 # A group and the number of slots to leave: logins do not queue behind those who leave them theirs.
-Key = tuple[Group, int]
+Key = tuple[GroupWindow, int]
 
 
 class Queues(Protocol):
@@ -57,8 +57,8 @@ class SharedLimits:
         watchers: set whenever other requests may go, or wait, than before.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, limits: RateLimits | None = None) -> None:
+        self.limits = limits or RateLimits()
         self.watchers: set[asyncio.Event] = set()
         self._lines: defaultdict[Key, Line] = defaultdict(OrderedDict)
 

@@ -1,72 +1,72 @@
 import pytest
 
 from aiopresence import GroupLimits
-from aiopresence.protocol.rate_limit_groups import MAX_GROUPS, GroupsView, Limits
+from aiopresence.protocol.rate_limit_groups import MAX_GROUPS, LimitsByGroup, RateLimits
 
 LIGHT = {"x-rate-limit-group": "light", "x-rate-limit-limit": "7"}
 
 
 def test_groups_are_known_beforehand_and_corrected_by_the_answer_rl12() -> None:
-    limits = Limits()
+    limits = RateLimits()
     limits.add_presets({"Presence": GroupLimits(3)})
     light = limits.group("GET X", "Light")
     assert light.limit == 50
-    limits.settle(0.0, "GET X", light, light.take(0.0), LIGHT)
+    limits.complete(0.0, "GET X", light, light.take(0.0), LIGHT)
     assert (light.limit, light.in_flight) == (7, 0)
     renamed = {"x-rate-limit-group": "PRESENCE", "x-rate-limit-remaining": "1"}
-    limits.settle(1.0, "GET X", light, light.take(0.0), renamed)
+    limits.complete(1.0, "GET X", light, light.take(0.0), renamed)
     presence = limits.group("GET X", "Light")
     assert presence is limits.group("GET Z", "Presence")
     assert limits.group("GET Y", "Light") is light
     assert light.in_flight == presence.in_flight == 0
-    assert limits.view(1.0)["Presence"].remaining == 1
+    assert limits.snapshot(1.0)["Presence"].remaining == 1
 
 
 def test_a_429_names_its_group_or_shuts_all_rl09_rl17() -> None:
-    limits = Limits()
+    limits = RateLimits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
-    limits.penalise(0.0, light, {**LIGHT, "retry-after": "30"})
+    limits.apply_429(0.0, light, {**LIGHT, "retry-after": "30"})
     assert (light.delay(0.0), heavy.delay(0.0)) == (31.0, 0.0)
-    limits.penalise(0.0, light, {"retry-after": "40"})
+    limits.apply_429(0.0, light, {"retry-after": "40"})
     assert (light.delay(0.0), heavy.delay(0.0)) == (41.0, 41.0)
     assert limits.group("c", "Medium").delay(0.0) == 41.0
 
 
 def test_invented_groups_and_calls_cost_no_memory_bp07() -> None:
-    limits = Limits()
+    limits = RateLimits()
     for number in range(1000):
         group = limits.group(f"call {number}", "")
         headers = {"x-rate-limit-group": f"group {number}"}
-        limits.settle(0.0, f"call {number}", group, group.take(0.0), headers)
-    assert len(limits.view(0.0)) <= MAX_GROUPS
+        limits.complete(0.0, f"call {number}", group, group.take(0.0), headers)
+    assert len(limits.snapshot(0.0)) <= MAX_GROUPS
     assert len(limits._learned) <= 256
 
 
 def test_a_429_with_the_other_spelling_of_the_headers_shuts_one_group() -> None:
-    limits = Limits()
+    limits = RateLimits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
     headers = {"x-ratelimit-limit": "7", "retry-after": "30"}
-    limits.settle(0.0, "a", light, light.take(0.0), headers, refused=True)
+    limits.complete(0.0, "a", light, light.take(0.0), headers, refused=True)
     assert (light.delay(0.0), heavy.delay(0.0)) == (31.0, 0.0)
     assert light.limit == 7
 
 
 def test_a_429_without_headers_shuts_all_groups_and_teaches_the_limit_of_its_own() -> None:
-    limits = Limits()
+    limits = RateLimits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
     for group in (light, light, heavy):
-        limits.settle(0.0, "", group, group.take(0.0), {})
-    limits.settle(0.0, "a", light, light.take(0.0), {"retry-after": "30"}, refused=True)
+        limits.complete(0.0, "", group, group.take(0.0), {})
+    limits.complete(0.0, "a", light, light.take(0.0), {"retry-after": "30"}, refused=True)
     assert (light.delay(0.0), heavy.delay(0.0)) == (31.0, 31.0)
     assert (light.limit, heavy.limit) == (2, 10)
 
 
 def test_groups_are_found_whatever_the_case_of_their_names() -> None:
-    limits = Limits()
+    limits = RateLimits()
     for name in ("LIGHT", "liGHT", "light"):
         group = limits.group("a", "Light")
-        limits.settle(0.0, "a", group, group.take(0.0), {"x-rate-limit-group": name})
-    view = GroupsView(limits.view(0.0))
+        limits.complete(0.0, "a", group, group.take(0.0), {"x-rate-limit-group": name})
+    view = LimitsByGroup(limits.snapshot(0.0))
     assert [*view] == ["Light"]
     assert view["LIGHT"] is view["light"] is view.get("lighT")
     assert "LIGHT" in view
@@ -77,11 +77,11 @@ def test_groups_are_found_whatever_the_case_of_their_names() -> None:
 
 
 def test_presets_are_for_groups_that_no_answer_has_told_of() -> None:
-    limits = Limits()
+    limits = RateLimits()
     for name in ("Light", "Heavy"):
         group = limits.group(name, name)
         headers = {"x-rate-limit-limit": "7"} if name == "Light" else {}
-        limits.settle(0.0, name, group, group.take(0.0), headers)
+        limits.complete(0.0, name, group, group.take(0.0), headers)
     limits.add_presets(dict.fromkeys(("Light", "Medium", "Heavy"), GroupLimits(20)))
     found = {name: limits.group(name, name).limit for name in ("Light", "Medium", "Heavy")}
     assert found == {"Light": 7, "Medium": 20, "Heavy": 20}

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from aiopresence import GroupLimits
 from aiopresence.protocol.rate_limit_headers import retry_after
-from aiopresence.protocol.rate_limits import MIN_PENALTY, Group, Taken
+from aiopresence.protocol.rate_limits import MIN_PENALTY, GroupWindow, Slot
 
 
 @attrs.define
@@ -74,12 +74,12 @@ class Event:
     at: float
     number: int
     kind: str = attrs.field(order=False)
-    taken: Taken = attrs.field(order=False, default=Taken(0, 0, 0))
+    slot: Slot = attrs.field(order=False, default=Slot(0, 0, 0))
     reply: tuple[int, dict[str, str]] = attrs.field(order=False, default=(0, {}))
 
 
 def simulate(
-    group: Group,
+    group: GroupWindow,
     server: Server,
     latencies: Iterator[tuple[float, float]],
     *,
@@ -100,9 +100,9 @@ def simulate(
             run.sent.append(now)
             run.sent_in_known_penalty += now < known_until
             up, down = next(latencies)
-            taken = group.take(now)
-            sent_at[taken.number] = now
-            heapq.heappush(events, Event(now + up, next(numbers), f"arrive {down}", taken))
+            slot = group.take(now)
+            sent_at[slot.number] = now
+            heapq.heappush(events, Event(now + up, next(numbers), f"arrive {down}", slot))
             waiting, in_flight = waiting - 1, in_flight + 1
         delay = group.delay(now) if waiting and in_flight < tasks else inf
         assert events or delay < inf, "wedged: nothing is in flight and nothing may be sent"
@@ -111,28 +111,28 @@ def simulate(
             continue
         event = heapq.heappop(events)
         now = event.at
-        taken = event.taken
+        slot = event.slot
         if event.kind == "foreign":
             server.arrive(now)
         elif event.kind.startswith("arrive"):
             down = float(event.kind.split()[1])
             kind = "lost" if chance and chance.random() < lost else "answer"
             reply = server.arrive(now)
-            heapq.heappush(events, Event(now + down, next(numbers), kind, taken, reply))
+            heapq.heappush(events, Event(now + down, next(numbers), kind, slot, reply))
         elif event.kind == "lost":
-            group.lose(now, taken)
+            group.abandon(now, slot)
             in_flight -= 1
         else:
             status, headers = event.reply
             in_flight -= 1
             if status == 200:
-                group.settle(now, taken, headers)
+                group.complete(now, slot, headers)
             else:
-                group.refuse(now, taken, headers)
+                group.reject(now, slot, headers)
                 known_until = max(known_until, now + (retry_after(headers) or 0.0))
                 waiting += 1
                 run.refused += 1
-                run.refused_together += sent_at[taken.number] <= refused_at
+                run.refused_together += sent_at[slot.number] <= refused_at
                 refused_at = now
     run.finished_at = now
     return run
@@ -175,7 +175,7 @@ def test_alone_there_is_never_a_429_and_the_quota_is_used_rl01_rl04(
 ) -> None:
     server = Server(limit, window)
     run = simulate(
-        Group(GroupLimits(limit, window)),
+        GroupWindow(GroupLimits(limit, window)),
         server,
         same(random.Random(seed), latency),  # noqa: S311
         requests=requests,
@@ -196,13 +196,13 @@ def test_a_coarse_clock_at_the_server_makes_no_429_ck03(
 ) -> None:
     server = Server(10, 60.0, tick=0.0156)
     latencies = same(random.Random(seed), latency)  # noqa: S311
-    simulate(Group(GroupLimits(10)), server, latencies, requests=60, tasks=tasks)
+    simulate(GroupWindow(GroupLimits(10)), server, latencies, requests=60, tasks=tasks)
     assert server.refused == 0
 
 
 def test_at_a_usual_latency_the_makespan_is_within_5_percent_of_the_optimum() -> None:
     for requests in (300, 1000):
-        group, server = Group(GroupLimits(50)), Server(50, 60.0)
+        group, server = GroupWindow(GroupLimits(50)), Server(50, 60.0)
         latencies = same(random.Random(1), 0.1)  # noqa: S311 - 200 ms at most, there and back
         run = simulate(group, server, latencies, requests=requests, tasks=8)
         optimum = (ceil(requests / 50) - 1) * 60.0
@@ -221,7 +221,7 @@ def test_with_others_nothing_is_sent_inside_a_known_penalty_rl02_rl03_rl05(
 ) -> None:
     chance = random.Random(seed)  # noqa: S311
     run = simulate(
-        Group(GroupLimits(10)),
+        GroupWindow(GroupLimits(10)),
         Server(10, 60.0),
         same(chance, 2.5),
         requests=60,
@@ -235,7 +235,7 @@ def test_with_others_nothing_is_sent_inside_a_known_penalty_rl02_rl03_rl05(
 
 
 def test_a_quota_that_others_have_used_up_costs_one_request() -> None:
-    group, server = Group(GroupLimits(50)), Server(50, 60.0)
+    group, server = GroupWindow(GroupLimits(50)), Server(50, 60.0)
     for _ in range(50):
         server.arrive(0.0)
     run = simulate(group, server, same(random.Random(1), 0.1), requests=20, tasks=8)  # noqa: S311
@@ -244,14 +244,14 @@ def test_a_quota_that_others_have_used_up_costs_one_request() -> None:
 
 
 def test_what_others_have_used_is_learned_from_remaining_rl14() -> None:
-    group, server = Group(GroupLimits(50)), Server(50, 60.0)
+    group, server = GroupWindow(GroupLimits(50)), Server(50, 60.0)
     for _ in range(40):
         server.arrive(0.0)
     simulate(group, server, same(random.Random(1), 0.1), requests=20, tasks=8)  # noqa: S311
     assert server.refused == 0
 
 
-def random_run(group: Group, server: Server, seed: int, **options: Any) -> Run:
+def random_run(group: GroupWindow, server: Server, seed: int, **options: Any) -> Run:
     chance = random.Random(seed)  # noqa: S311
     latencies = same(chance, options.pop("latency", 0.5))
     return simulate(group, server, latencies, **options)
@@ -264,7 +264,7 @@ def test_a_retry_after_cut_down_to_whole_seconds_costs_one_429(
     server = Server(10, 1.0, penalty=penalty)
     for _ in range(11):
         server.arrive(0.0)
-    run = random_run(Group(GroupLimits(10)), server, seed, requests=30, tasks=tasks)
+    run = random_run(GroupWindow(GroupLimits(10)), server, seed, requests=30, tasks=tasks)
     assert (run.refused, run.sent_in_known_penalty) == (1, 0)
 
 
@@ -279,7 +279,7 @@ def test_a_retry_after_that_is_too_short_for_ever_ends(
 ) -> None:
     server = Server(10, 60.0, penalty=penalty, retry_after=asked, headers=headers)
     server.blocked_until = penalty
-    run = random_run(Group(GroupLimits(10)), server, seed, requests=30, tasks=8)
+    run = random_run(GroupWindow(GroupLimits(10)), server, seed, requests=30, tasks=8)
     assert run.refused <= 10
     assert len(run.sent) == 30 + run.refused
     assert server.penalties == 0
@@ -294,7 +294,7 @@ def test_a_retry_after_that_is_too_short_for_ever_ends(
 def test_without_headers_the_first_429_teaches_the_limit(
     seed: int, tasks: int, limit: int, latency: float
 ) -> None:
-    group, server = Group(GroupLimits(50)), Server(limit, 60.0, headers=False)
+    group, server = GroupWindow(GroupLimits(50)), Server(limit, 60.0, headers=False)
     options = {"tasks": tasks, "latency": latency}
     run = random_run(group, server, seed, requests=4 * limit + 20, **options)
     assert (server.penalties, group.limit) == (1, limit)
@@ -314,7 +314,7 @@ def test_without_headers_the_first_429_teaches_the_limit(
 def test_with_others_that_are_known_there_is_one_429_per_penalty_at_most_rl14(
     seed: int, tasks: int, limit: int, pause: float, latency: float
 ) -> None:
-    group, server = Group(GroupLimits(limit)), Server(limit, 60.0)
+    group, server = GroupWindow(GroupLimits(limit)), Server(limit, 60.0)
     chance = random.Random(seed)  # noqa: S311
     foreign = [0.0, 0.0] + [n * pause * chance.uniform(0.5, 1.5) for n in range(400)]
     options: dict[str, Any] = {"tasks": tasks, "latency": latency, "foreign": sorted(foreign)}
@@ -328,17 +328,17 @@ def test_a_small_quota_shared_with_any_others_has_one_429_per_penalty_at_most(
 ) -> None:
     server = Server(10, 60.0)
     options: dict[str, Any] = {"tasks": tasks, "foreign": [0.0, 0.0, *foreign]}
-    run = random_run(Group(GroupLimits(10)), server, seed, requests=60, **options)
+    run = random_run(GroupWindow(GroupLimits(10)), server, seed, requests=60, **options)
     assert run.refused_together == run.sent_in_known_penalty == 0
 
 
 HEADERS = {"x-rate-limit-limit": "50", "x-rate-limit-remaining": "49", "x-rate-limit-window": "60"}
 
 
-def answered(limit: int = 5, requests: int = 1, **headers: str) -> Group:
-    group = Group(GroupLimits(limit))
+def answered(limit: int = 5, requests: int = 1, **headers: str) -> GroupWindow:
+    group = GroupWindow(GroupLimits(limit))
     for _ in range(requests):
-        group.settle(
+        group.complete(
             0.0, group.take(0.0), {f"x-rate-limit-{k.rstrip('_')}": v for k, v in headers.items()}
         )
     return group
@@ -349,11 +349,11 @@ SLACK = 0.1
 
 
 def test_one_at_a_time_until_the_first_answer() -> None:
-    group = Group(GroupLimits(5))
+    group = GroupWindow(GroupLimits(5))
     assert group.delay(0.0) == 0.0
-    taken = group.take(0.0)
+    slot = group.take(0.0)
     assert group.delay(0.0) == inf
-    group.settle(1.0, taken, {})
+    group.complete(1.0, slot, {})
     assert group.delay(1.0) == 0.0
 
 
@@ -361,7 +361,7 @@ def test_a_slot_is_free_one_window_after_its_answer() -> None:
     group = answered(requests=4)
     last = group.take(0.0)
     assert 50.0 <= group.delay(10.0) < 50.0 + SLACK
-    group.settle(20.0, last, {})
+    group.complete(20.0, last, {})
     assert 1.0 <= group.delay(59.0) < 1.0 + SLACK
     assert group.delay(60.0 + SLACK) == 0.0
     for _ in range(4):
@@ -373,23 +373,23 @@ def test_a_slot_given_back_is_free_at_once() -> None:
     group = answered(requests=4)
     group.take(0.0)
     assert group.delay(1.0) > 0
-    group.unsent()
+    group.release()
     assert group.delay(1.0) == 0.0
 
 
 def test_a_request_that_was_lost_counts_from_then_on_rl05() -> None:
     group = answered(limit=1)
-    taken = group.take(0.0)
-    group.lose(30.0, taken)
+    slot = group.take(0.0)
+    group.abandon(30.0, slot)
     assert 30.0 <= group.delay(60.0) < 30.0 + SLACK
 
 
 def test_limit_and_window_are_adopted_at_once_rl13() -> None:
     group = answered(limit=50, requests=6)
     assert group.delay(1.0) == 0.0
-    group.settle(1.0, group.take(0.0), {"x-rate-limit-limit": "5", "x-rate-limit-window": "300"})
+    group.complete(1.0, group.take(0.0), {"x-rate-limit-limit": "5", "x-rate-limit-window": "300"})
     assert 299.0 <= group.delay(1.0) < 299.0 + SLACK
-    view = group.view(1.0)
+    view = group.snapshot(1.0)
     assert (view.limit, view.window, view.remaining) == (5, 300.0, 0)
     assert 299.0 <= view.blocked_for < 299.0 + SLACK
 
@@ -398,37 +398,39 @@ def test_limit_and_window_are_adopted_at_once_rl13() -> None:
 def test_odd_numbers_are_ignored_rl15(odd: str) -> None:
     group = answered(limit=50)
     names = ("limit", "window") if odd == "0" else ("limit", "window", "remaining")
-    group.settle(0.0, group.take(0.0), {f"x-rate-limit-{name}": odd for name in names})
-    assert group.view(0.0) == GroupLimits(50, 60.0, 48, 0.0)
+    group.complete(0.0, group.take(0.0), {f"x-rate-limit-{name}": odd for name in names})
+    assert group.snapshot(0.0) == GroupLimits(50, 60.0, 48, 0.0)
 
 
 def test_more_remaining_than_there_can_be_is_ignored() -> None:
     group = answered(limit=50, remaining="9000")
-    assert group.view(0.0).remaining == 49
+    assert group.snapshot(0.0).remaining == 49
 
 
 def test_an_older_answer_never_raises_the_budget_rl16() -> None:
-    group = Group(GroupLimits(50))
-    group.settle(0.0, group.take(0.0), HEADERS)
+    group = GroupWindow(GroupLimits(50))
+    group.complete(0.0, group.take(0.0), HEADERS)
     earlier, later = group.take(1.0), group.take(1.0)
-    group.settle(2.0, later, {**HEADERS, "x-rate-limit-limit": "20", "x-rate-limit-remaining": "3"})
-    assert group.view(2.0).remaining == 3
-    group.settle(2.0, earlier, {**HEADERS, "x-rate-limit-remaining": "48"})
-    assert group.view(2.0) == GroupLimits(20, 60.0, 3, 0.0)
+    group.complete(
+        2.0, later, {**HEADERS, "x-rate-limit-limit": "20", "x-rate-limit-remaining": "3"}
+    )
+    assert group.snapshot(2.0).remaining == 3
+    group.complete(2.0, earlier, {**HEADERS, "x-rate-limit-remaining": "48"})
+    assert group.snapshot(2.0) == GroupLimits(20, 60.0, 3, 0.0)
 
 
 def test_hostile_numbers_cost_no_memory() -> None:
-    group = Group(GroupLimits(5))
+    group = GroupWindow(GroupLimits(5))
     names = ("limit", "window", "remaining")
     headers = {f"x-rate-limit-{name}": "999999999" for name in names}
-    group.settle(0.0, group.take(0.0), {**headers, "x-rate-limit-remaining": "0"})
-    assert group.view(0.0).limit == 10_000
-    assert group.view(0.0).window == 60.0
+    group.complete(0.0, group.take(0.0), {**headers, "x-rate-limit-remaining": "0"})
+    assert group.snapshot(0.0).limit == 10_000
+    assert group.snapshot(0.0).window == 60.0
 
 
-def penalised(seconds: float | None) -> Group:
+def penalised(seconds: float | None) -> GroupWindow:
     group = answered(limit=50)
-    group.penalise(0.0, seconds)
+    group.start_penalty(0.0, seconds)
     return group
 
 
@@ -442,35 +444,35 @@ def test_a_429_shuts_the_group_rl02_rl06(seconds: float | None, wait: float) -> 
 
 
 def test_the_shortest_penalty() -> None:
-    group = Group(GroupLimits(5, 1.0))
-    group.penalise(0.0, None)
+    group = GroupWindow(GroupLimits(5, 1.0))
+    group.start_penalty(0.0, None)
     assert group.delay(0.0) == MIN_PENALTY
 
 
 def test_the_longest_penalty_counts_rl03() -> None:
     group = penalised(60.0)
-    group.penalise(5.0, 10.0)
+    group.start_penalty(5.0, 10.0)
     assert group.delay(5.0) == 56.0
-    group.penalise(6.0, 60.0)
+    group.start_penalty(6.0, 60.0)
     assert group.delay(6.0) == 61.0
 
 
 def test_only_a_request_sent_after_the_penalty_ends_the_probing() -> None:
     group = answered(limit=50)
     early = group.take(0.0)
-    group.penalise(0.0, 10.0)
-    group.settle(1.0, early, {})
+    group.start_penalty(0.0, 10.0)
+    group.complete(1.0, early, {})
     probe = group.take(0.0)
     assert group.delay(11.0) == inf
-    group.settle(12.0, probe, {})
+    group.complete(12.0, probe, {})
     assert group.delay(12.0) == 0.0
 
 
 def test_a_request_lost_across_a_penalty_may_have_restarted_it() -> None:
     group = answered(limit=50)
     early = group.take(0.0)
-    group.penalise(0.0, 10.0)
-    group.lose(8.0, early)
+    group.start_penalty(0.0, 10.0)
+    group.abandon(8.0, early)
     assert group.delay(8.0) == 11.0
 
 
@@ -491,21 +493,21 @@ def test_the_forecast_counts_those_ahead(ahead: int, wait: float) -> None:
 
 def test_the_forecast_knows_of_a_limit_that_shrank() -> None:
     group = answered(limit=50, requests=49)
-    group.settle(0.0, group.take(0.0), {"x-rate-limit-limit": "5"})
+    group.complete(0.0, group.take(0.0), {"x-rate-limit-limit": "5"})
     assert group.forecast(1.0, 0) == group.delay(1.0) == pytest.approx(59.0, abs=SLACK)
 
 
 def test_a_window_that_grows_brings_back_what_was_forgotten_rl13() -> None:
     group = answered(limit=10, requests=10)
-    group.settle(61.0, group.take(61.0), {"x-rate-limit-window": "300"})
+    group.complete(61.0, group.take(61.0), {"x-rate-limit-window": "300"})
     assert group.delay(61.0) >= 239.0
 
 
 @pytest.mark.parametrize("limit", ["0.5", "0", "0.999"])
 def test_a_limit_below_one_is_none(limit: str) -> None:
     group = answered(limit=5)
-    group.settle(0.0, group.take(0.0), {"x-rate-limit-limit": limit})
-    assert group.view(0.0).limit == 5
+    group.complete(0.0, group.take(0.0), {"x-rate-limit-limit": limit})
+    assert group.snapshot(0.0).limit == 5
 
 
 def test_a_penalty_of_nothing_is_of_unknown_length() -> None:
@@ -518,16 +520,16 @@ def test_the_forecast_knows_penalties() -> None:
 
 def test_float_age_ck05() -> None:
     now = 10 * 365 * 86_400.0
-    group = Group(GroupLimits(1, 1.0))
-    group.settle(now, group.take(0.0), {})
+    group = GroupWindow(GroupLimits(1, 1.0))
+    group.complete(now, group.take(0.0), {})
     assert abs(group.delay(now + 0.25) - 0.75) < 0.002
     assert group.delay(now + 1.01) == 0.0
 
 
-def told(group: Group, now: float, **headers: str) -> None:
+def told(group: GroupWindow, now: float, **headers: str) -> None:
     """Answer one request with some limits."""
     names = {f"x-rate-limit-{name}": value for name, value in headers.items()}
-    group.settle(now, group.take(now), names)
+    group.complete(now, group.take(now), names)
 
 
 @pytest.mark.parametrize("odd", ["60000", "3600000", "86400", "6000", "0.06", "1"])
@@ -543,18 +545,18 @@ def test_a_wrong_window_blocks_a_group_no_longer_than_until_the_next_answer() ->
     assert group.delay(61.0) > 500.0
     told(group, 62.0, window="60")
     assert group.delay(62.0) == 0.0
-    assert group.view(62.0).remaining == 3
+    assert group.snapshot(62.0).remaining == 3
 
 
 def test_a_window_that_is_told_twice_is_believed() -> None:
     group = answered(limit=5, requests=4, window="60")
     told(group, 1.0, window="3000")
     told(group, 1.0, window="3000")
-    assert group.view(1.0).window == 3000.0
+    assert group.snapshot(1.0).window == 3000.0
 
 
 def test_the_first_window_is_believed_until_the_next_answer() -> None:
-    assert answered(window="1").view(0.0).window == 1.0
+    assert answered(window="1").snapshot(0.0).window == 1.0
     group = answered(limit=2, window="3000")
     told(group, 1.0, window="60")
     assert 58.0 < group.delay(2.0) < 60.0
@@ -568,19 +570,19 @@ def test_a_wrong_limit_or_remaining_counts_until_the_next_answer() -> None:
     told(group, 1.0, limit="1", remaining="0")
     assert group.delay(1.0) > 50.0
     told(group, 2.0, limit="50", remaining="43")
-    assert group.view(2.0) == GroupLimits(50, 60.0, 43, 0.0)
+    assert group.snapshot(2.0) == GroupLimits(50, 60.0, 43, 0.0)
 
 
 def test_both_spellings_of_the_headers_are_read() -> None:
-    group = Group(GroupLimits(50))
+    group = GroupWindow(GroupLimits(50))
     names = {"limit": "20", "window": "30", "remaining": "7"}
-    group.settle(0.0, group.take(0.0), {f"x-ratelimit-{k}": v for k, v in names.items()})
-    assert group.view(0.0) == GroupLimits(20, 30.0, 7, 0.0)
+    group.complete(0.0, group.take(0.0), {f"x-ratelimit-{k}": v for k, v in names.items()})
+    assert group.snapshot(0.0) == GroupLimits(20, 30.0, 7, 0.0)
 
 
-def refused(group: Group, now: float, **headers: str) -> float:
+def refused(group: GroupWindow, now: float, **headers: str) -> float:
     """Have a request refused; return how long the group is shut."""
-    group.refuse(now, group.take(now), {k.replace("_", "-"): v for k, v in headers.items()})
+    group.reject(now, group.take(now), {k.replace("_", "-"): v for k, v in headers.items()})
     return group.delay(now)
 
 
@@ -597,16 +599,16 @@ def test_each_probe_that_is_refused_doubles_the_wait_up_to_ten_minutes() -> None
 
 def test_requests_that_were_on_their_way_do_not_double_the_wait_rl03() -> None:
     group = answered(limit=50)
-    taken = [group.take(0.0) for _ in range(4)]
-    for at, each in enumerate(taken):
-        group.refuse(float(at), each, {"retry-after": "10"})
+    slots = [group.take(0.0) for _ in range(4)]
+    for at, each in enumerate(slots):
+        group.reject(float(at), each, {"retry-after": "10"})
     assert group.delay(3.0) == 11.0
 
 
 def test_a_429_teaches_no_limit_where_an_answer_has_told_one() -> None:
     group = answered(limit=50, requests=5, limit_="50")
     refused(group, 0.0)
-    assert group.view(100.0).limit == 50
+    assert group.snapshot(100.0).limit == 50
 
 
 def test_a_limit_that_a_429_has_taught_is_kept_until_an_answer_tells_or_a_day_is_over() -> None:
@@ -614,24 +616,24 @@ def test_a_limit_that_a_429_has_taught_is_kept_until_an_answer_tells_or_a_day_is
         group = answered(limit=50, requests=5)
         refused(group, 0.0)
         group.use_preset(GroupLimits(40))
-        assert group.view(100.0).limit == 5
+        assert group.snapshot(100.0).limit == 5
         if told_by_answer:
             told(group, 100.0, limit="30")
-            assert group.view(100.0).limit == 30
+            assert group.snapshot(100.0).limit == 30
         told(group, 86_401.0)
-        assert group.view(86_401.0).limit == (30 if told_by_answer else 50)
+        assert group.snapshot(86_401.0).limit == (30 if told_by_answer else 50)
 
 
 def test_a_429_before_anything_was_answered_teaches_no_limit() -> None:
-    group = Group(GroupLimits(50))
+    group = GroupWindow(GroupLimits(50))
     refused(group, 0.0)
-    assert group.view(0.0).limit == 50
+    assert group.snapshot(0.0).limit == 50
 
 
 def test_presets_count_until_an_answer_tells_the_limits() -> None:
-    group = Group(GroupLimits(50))
+    group = GroupWindow(GroupLimits(50))
     group.use_preset(GroupLimits(20, 30.0))
-    assert group.view(0.0) == GroupLimits(20, 30.0, 20, 0.0)
+    assert group.snapshot(0.0) == GroupLimits(20, 30.0, 20, 0.0)
     told(group, 0.0, limit="10")
     group.use_preset(GroupLimits(20, 15.0))
-    assert (group.view(0.0).limit, group.view(0.0).window) == (10, 15.0)
+    assert (group.snapshot(0.0).limit, group.snapshot(0.0).window) == (10, 15.0)

@@ -5,8 +5,8 @@ import pytest
 
 from aiopresence import GroupLimits, RateLimited, Response, Stats, UsageError
 from aiopresence.protocol import endpoints
-from aiopresence.protocol.rate_limit_groups import Limits
-from aiopresence.protocol.rate_limits import Group
+from aiopresence.protocol.rate_limit_groups import RateLimits
+from aiopresence.protocol.rate_limits import GroupWindow
 from aiopresence.protocol.rest import LOGIN_PATH, Request
 from aiopresence.transport.rate_limiter import Gate, Passage
 from aiopresence.transport.shared_limits import SharedLimits
@@ -341,7 +341,7 @@ async def test_max_wait_ends_a_wait_that_became_too_long_rl08() -> None:
     await world.answer(429, x_rate_limit_group="light", retry_after="86400")
     with pytest.raises(RateLimited):
         await waiter
-    assert world.shared.limits.view(world.clock.now())["Light"].blocked_for == 86_401.0
+    assert world.shared.limits.snapshot(world.clock.now())["Light"].blocked_for == 86_401.0
 
 
 async def test_logins_have_slots_of_their_own_rl18() -> None:
@@ -398,7 +398,7 @@ def sessions(
     presets: Mapping[str, GroupLimits],
     *,
     concurrency: int = 100,
-    limits: Limits | None = None,
+    limits: RateLimits | None = None,
 ) -> list[World]:
     """Make sessions that share their limits."""
     clock, shared = ManualClock(), SharedLimits(limits)
@@ -478,10 +478,10 @@ async def test_a_session_that_is_closed_leaves_its_turn_to_the_others() -> None:
 
 
 async def test_what_wakes_one_of_many_sessions_up_wakes_no_other() -> None:
-    class Counted(Limits):
+    class Counted(RateLimits):
         looks = 0
 
-        def delay(self, group: Group, now: float, keep: int = 0) -> float:
+        def delay(self, group: GroupWindow, now: float, keep: int = 0) -> float:
             self.looks += 1
             return super().delay(group, now, keep)
 
