@@ -24,7 +24,7 @@ from .transport.clock import Clock
 from .transport.event_connection import Socket
 from .transport.http import Http
 from .transport.instrumentation import Stats
-from .transport.rate_limiter import Gate
+from .transport.rate_limiter import RateLimiter
 from .transport.requester import Requester
 from .transport.token_store import TokenStore
 
@@ -93,9 +93,11 @@ class PresenceSession(LiveCalls):
             raise UsageError("token_store must be a TokenStore, such as FileTokenStore(path)")
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         wire = Http(self._server, http, seconds("timeout", timeout), self._stats)
-        self._gate = Gate(_presets(limits), concurrency, self._clock, longest, self._stats)
+        self._limiter = RateLimiter(
+            _presets(limits), concurrency, self._clock, longest, self._stats
+        )
         self._requester = Requester(
-            grant, token_store, wire, self._gate, attempts, self._clock, self._stats
+            grant, token_store, wire, self._limiter, attempts, self._clock, self._stats
         )
         # The event loop that it is open on; None while it is closed.
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -199,7 +201,7 @@ class PresenceSession(LiveCalls):
         Those that are in use, by any session with the same server and login on this event loop,
         and those given as `limits`. The case of names does not matter.
         """
-        return self._gate.view()
+        return self._limiter.snapshot()
 
     async def request(
         self,

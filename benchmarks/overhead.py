@@ -3,9 +3,9 @@
 - Requests one after the other, bare and with a session, to a server that answers at once (see
   `canned`): the difference, in this process's processor time, because that is what is added and
   what other processes do not change; the wall clock's is there to compare with.
-- Tasks that wait at one gate until there is room, 50 requests a minute of a clock that nobody waits
-  for: what each of them takes from then on, when 10,000 wait and when 1,000 do. A herd that wakes
-  all for each that may go would cost ten times as much, and run ten times as many callbacks.
+- Tasks that wait in one rate limiter, 50 requests a minute of a clock that costs no time: what
+  each of them takes from then on, when 10,000 wait and when 1,000 do. Waking all of them for each
+  one that may go would cost ten times as much, and run ten times as many callbacks.
 
 Run: python -m benchmarks.overhead
 """
@@ -21,7 +21,7 @@ from aiopresence import GetPresenceInfo, GroupLimits, JwtGrant, PresenceSession,
 from aiopresence.protocol.rest import Request
 from aiopresence.transport.clock import Clock
 from aiopresence.transport.instrumentation import Stats
-from aiopresence.transport.rate_limiter import Gate
+from aiopresence.transport.rate_limiter import RateLimiter
 
 from . import bare, canned, process
 from .report import Row, finish, spread
@@ -117,21 +117,21 @@ class CountingLoop(asyncio.SelectorEventLoop):
 async def herd(size: int) -> float:
     """Let tasks wait, and then all through; give the microseconds of the processor each takes."""
     clock = Unhurried()
-    gate = Gate({}, 8, clock, None, Stats())
+    limiter = RateLimiter({}, 8, clock, None, Stats())
     request = Request("GET", PATH, "Light", GetPresenceInfo)
     answer = Response(429, {"x-rate-limit-group": "light", "retry-after": "30"}, b"")
-    (await gate.enter(request)).settle(answer)
+    (await limiter.acquire(request)).complete(answer)
     good = Response(200, {"x-rate-limit-group": "light"}, b"")
 
     async def pass_through() -> None:
-        passage = await gate.enter(request)
+        permit = await limiter.acquire(request)
         await asyncio.sleep(0)
-        passage.settle(good)
+        permit.complete(good)
 
     tasks = [asyncio.create_task(pass_through()) for _ in range(size)]
     for _ in range(3):
         await asyncio.sleep(0)
-    if gate.forecast(request) <= 0 or any(task.done() for task in tasks):
+    if limiter.forecast(request) <= 0 or any(task.done() for task in tasks):
         raise RuntimeError("not all of them wait")
     loop = asyncio.get_running_loop()
     if isinstance(loop, CountingLoop):

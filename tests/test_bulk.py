@@ -348,7 +348,7 @@ async def test_breaking_out_of_a_stream_leaves_nothing_behind_ct11(
 
 def in_flight(session: Session) -> int:
     # A login goes on without the one who asked for it: others will want the token.
-    groups = session._gate._limits._groups.items()
+    groups = session._limiter._limits._groups.items()
     return sum(group.in_flight for name, group in groups if name != "Auth")
 
 

@@ -52,7 +52,7 @@ def retry_delay(
     if not repeatable:
         return None
     if isinstance(error, RateLimited) and error.error_code != DUPLICATE_REQUEST:
-        return 0.0  # The gate holds the next attempt back until the penalty is over.
+        return 0.0  # The rate limiter holds the next attempt back until the penalty is over.
     asked = error.retry_after if isinstance(error, ApiError) else None
     return max(asked or 0.0, FIRST_WAIT * 2.0 ** (attempt - 1) * (0.5 + chance / 2))
 

@@ -1,6 +1,6 @@
 """The gate: holds every request back until its usage-plan group has room for it.
 
-One queue per group keeps the order: first come, first served. Only the one at its head looks at
+One queue per group keeps the order: first come, first served. Only the one at its waiter looks at
 the limits, so ten thousand waiters cost no more than one. A waiter that is cancelled leaves nothing
 behind, because nothing is taken before the request may go. Limits are shared by the sessions of one
 login; queues, concurrency and `max_wait` are each session's own.
@@ -21,7 +21,7 @@ from ..protocol.retry import DUPLICATE_REQUEST
 from ..redaction import Secret
 from .clock import Clock
 from .instrumentation import Stats
-from .shared_limits import Head, Key, SharedLimits
+from .shared_limits import Key, SharedLimits, Waiter
 
 # Auth slots that only logins and refreshes get. Reconnecting sockets need tokens of the same
 # group, and must not use up what keeps the session alive.
@@ -40,24 +40,26 @@ LONGEST_PENALTY = 3600.0
 _LOGIN = f"POST {LOGIN_PATH}"
 
 T = TypeVar("T")
-Queue = OrderedDict[Head, None]
+Queue = OrderedDict[Waiter, None]
 
 
-class Passage:
+class Permit:
     """The permission to put one request on the wire, to be ended in exactly one way."""
 
-    def __init__(self, gate: "Gate", shared: SharedLimits, call: str, group: GroupWindow) -> None:
-        self._gate = gate
+    def __init__(
+        self, limiter: "RateLimiter", shared: SharedLimits, call: str, group: GroupWindow
+    ) -> None:
+        self._limiter = limiter
         self._shared = shared
         self._call = call
         self._group = group
-        self._slot = group.take(gate.clock.now())
-        gate.in_flight += 1
+        self._slot = group.take(limiter.clock.now())
+        limiter.in_flight += 1
 
-    def settle(self, response: Response) -> None:
+    def complete(self, response: Response) -> None:
         """End it with an answer: learn from it."""
         self._shared.limits.complete(
-            self._gate.clock.now(),
+            self._limiter.clock.now(),
             self._call,
             self._group,
             self._slot,
@@ -66,19 +68,19 @@ class Passage:
         )
         self._end()
 
-    def lose(self) -> None:
+    def abandon(self) -> None:
         """End it without an answer, or without knowing whether it was sent."""
-        self._group.abandon(self._gate.clock.now(), self._slot)
+        self._group.abandon(self._limiter.clock.now(), self._slot)
         self._end()
 
-    def unsent(self) -> None:
+    def release(self) -> None:
         """End it because nothing was sent."""
         self._group.release()
         self._end()
 
-    def again(self) -> bool:
+    def reacquire(self) -> bool:
         """Count the same request a second time, if there is room right now."""
-        now = self._gate.clock.now()
+        now = self._limiter.clock.now()
         if self._group.delay(now) > 0:
             return False
         self._group.abandon(now, self._slot)
@@ -86,11 +88,11 @@ class Passage:
         return True
 
     def _end(self) -> None:
-        self._gate.in_flight -= 1
+        self._limiter.in_flight -= 1
         self._shared.changed()
 
 
-class Gate:
+class RateLimiter:
     """What every request of a session passes through.
 
     Args:
@@ -121,7 +123,7 @@ class Gate:
         self._stats = stats
         self.in_flight = 0
         # The heads of queues that only the concurrency holds back, first come, first served.
-        self._places: dict[Head, None] = {}
+        self._places: dict[Waiter, None] = {}
         self.open(SharedLimits())
 
     def open(self, shared: SharedLimits) -> None:
@@ -137,7 +139,7 @@ class Gate:
         self._queues: defaultdict[Key, Queue] = defaultdict(OrderedDict)
         self.closed = asyncio.Event()
 
-    def view(self) -> dict[str, GroupLimits]:
+    def snapshot(self) -> dict[str, GroupLimits]:
         """Give what is known of each group at this moment, by name."""
         return LimitsByGroup({**self._presets, **self._limits.snapshot(self.clock.now())})
 
@@ -152,7 +154,7 @@ class Gate:
         ahead = self._shared.ahead(key, self) + behind
         return key[0].forecast(self.clock.now(), ahead, key[1])
 
-    async def enter(self, request: Request[Any]) -> Passage:
+    async def acquire(self, request: Request[Any]) -> Permit:
         """Wait until a request may be sent: for its group, and for room in the session.
 
         Raises:
@@ -165,7 +167,7 @@ class Gate:
             group = shared.limits.group(call, request.group)
             key = group, _keep(request)
             if self._may_go(shared, key) and not closed.is_set():
-                return Passage(self, shared, call, group)
+                return Permit(self, shared, call, group)
             self._check(deadline, key, in_queue=True)
 
             def is_its_group(group: GroupWindow = group) -> bool:
@@ -173,10 +175,10 @@ class Gate:
 
             await self._wait(shared, key, is_its_group, deadline, closed)
             if is_its_group():
-                return Passage(self, shared, call, group)
+                return Permit(self, shared, call, group)
             # A response has shown meanwhile that it counts in another group: queue there.
 
-    async def login(self, login: Coroutine[Any, Any, T]) -> T:
+    async def wait_for_login(self, login: Coroutine[Any, Any, T]) -> T:
         """Wait for a login, which may go through another session and wait there for the limits.
 
         Raises:
@@ -203,7 +205,7 @@ class Gate:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def penalise(self, request: Request[Any], response: Response) -> None:
+    def apply_429(self, request: Request[Any], response: Response) -> None:
         """Shut the group of a request because a part of its answer was a 429."""
         group = self._limits.group(_call(request), request.group)
         self._limits.apply_429(self.clock.now(), group, response.headers)
@@ -212,22 +214,22 @@ class Gate:
         """Refuse all who wait."""
         self.closed.set()
         for queue in self._queues.values():
-            for head in queue:
-                head.event.set()
+            for waiter in queue:
+                waiter.event.set()
 
     def waiting(self, key: Key) -> int:
         """Return how many requests wait in the queue for a group."""
         return len(self._queues[key]) if key in self._queues else 0
 
-    def has_room(self, head: Head) -> bool:
+    def has_room(self, waiter: Waiter) -> bool:
         """Return whether this is the next request the session may have in flight.
 
         Who has just been answered and comes again is behind those of other groups who wait.
         """
         room = self._concurrency - self.in_flight
-        if len(self._places) < room + head.has_place:
+        if len(self._places) < room + waiter.has_place:
             return True
-        return head.has_place and [*self._places].index(head) < room
+        return waiter.has_place and [*self._places].index(waiter) < room
 
     def _may_go(self, shared: SharedLimits, key: Key) -> bool:
         """Return whether a request may be sent at once, with nothing before it or in its way."""
@@ -260,25 +262,25 @@ class Gate:
         closed: asyncio.Event,
     ) -> None:
         queue = self._queues[key]
-        head = Head(self)
-        queue[head] = None
+        waiter = Waiter(self)
+        queue[waiter] = None
         try:
             while is_its_group():
-                head.event.clear()
+                waiter.event.clear()
                 if closed.is_set():
                     raise UsageError("the session is not open: use it inside `async with session:`")
-                wait = self._look(shared, key, queue, head, deadline)
+                wait = self._look(shared, key, queue, waiter, deadline)
                 if wait <= 0:
                     break
                 if deadline < inf:
                     wait = min(wait, self._left(deadline, key))
-                await self.clock.wait(head.event, wait)
+                await self.clock.wait(waiter.event, wait)
         finally:
-            self._leave(head)
-            self._give_way(shared, key, queue, head)
-        if head.limited_at is not None:
+            self._leave(waiter)
+            self._give_way(shared, key, queue, waiter)
+        if waiter.limited_at is not None:
             self._stats.waits += 1
-            self._stats.seconds_waited += self.clock.now() - head.limited_at
+            self._stats.seconds_waited += self.clock.now() - waiter.limited_at
 
     def _left(self, deadline: float, key: Key) -> float:
         """Return the seconds that a request may still wait; raise RateLimited if there are none."""
@@ -289,40 +291,40 @@ class Gate:
         return deadline - now
 
     def _look(
-        self, shared: SharedLimits, key: Key, queue: Queue, head: Head, deadline: float
+        self, shared: SharedLimits, key: Key, queue: Queue, waiter: Waiter, deadline: float
     ) -> float:
         """Return the seconds until a request should look again; 0 when it may go."""
-        if next(iter(queue)) is not head:
+        if next(iter(queue)) is not waiter:
             return inf
-        shared.join(key, head)
+        shared.join(key, waiter)
         group, keep = key
         now = self.clock.now()
         delay = shared.limits.delay(group, now, keep)
         if delay > 0:
-            head.limited_at = now if head.limited_at is None else head.limited_at
-            self._leave(head)
+            waiter.limited_at = now if waiter.limited_at is None else waiter.limited_at
+            self._leave(waiter)
             self._check(deadline, key)
-        elif not head.has_place:
-            head.has_place = True
-            self._places[head] = None
-        is_next = shared.is_first(key, head)
+        elif not waiter.has_place:
+            waiter.has_place = True
+            self._places[waiter] = None
+        is_next = shared.is_first(key, waiter)
         if delay <= 0:
             return 0.0 if is_next else inf
         # Those behind the first one are woken up, but for a place in their session.
-        return delay if is_next or not self.has_room(head) else inf
+        return delay if is_next or not self.has_room(waiter) else inf
 
-    def _give_way(self, shared: SharedLimits, key: Key, queue: Queue, head: Head) -> None:
-        was_first = next(iter(queue)) is head
-        del queue[head]
+    def _give_way(self, shared: SharedLimits, key: Key, queue: Queue, waiter: Waiter) -> None:
+        was_first = next(iter(queue)) is waiter
+        del queue[waiter]
         if was_first:
-            shared.leave(key, head)
+            shared.leave(key, waiter)
             if queue:
                 next(iter(queue)).event.set()
 
-    def _leave(self, head: Head) -> None:
-        if head.has_place:
-            head.has_place = False
-            del self._places[head]
+    def _leave(self, waiter: Waiter) -> None:
+        if waiter.has_place:
+            waiter.has_place = False
+            del self._places[waiter]
             if self._places:
                 self._shared.changed()
 

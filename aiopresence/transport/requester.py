@@ -1,4 +1,4 @@
-"""The way of a request: token, gate, wire, what is learned of it, and again if that may help."""
+"""Send one request: authenticate, wait for the rate limiter, send, record limits, retry."""
 
 import random
 from collections import deque
@@ -29,7 +29,7 @@ from . import shared_login
 from .clock import Clock
 from .http import Http
 from .instrumentation import Stats
-from .rate_limiter import Gate, Passage
+from .rate_limiter import Permit, RateLimiter
 from .shared_login import SharedLogin
 from .token_manager import LoginSender, TokenManager
 from .token_store import TokenStore
@@ -58,7 +58,7 @@ class Requester:
         grant: what to log in with.
         store: where tokens are kept; None for memory, shared by the sessions of the login.
         http: the wire.
-        gate: what holds requests back.
+        limiter: what holds requests back.
         attempts: how often a request may be sent at most, the first time included.
         clock: where time comes from.
         stats: what to count in.
@@ -69,7 +69,7 @@ class Requester:
         grant: AccessToken | Grant,
         store: TokenStore | None,
         http: Http,
-        gate: Gate,
+        limiter: RateLimiter,
         attempts: int,
         clock: Clock,
         stats: Stats,
@@ -80,7 +80,7 @@ class Requester:
         self._tokens: TokenManager
         self._sender: LoginSender
         self._http = http
-        self._gate = gate
+        self._limiter = limiter
         self._attempts = attempts
         self._clock = clock
         self._stats = stats
@@ -118,7 +118,7 @@ class Requester:
             return
         request = oauth.revocation(self._grant, token)
         try:
-            await self._transmit(request, None, await self._gate.enter(request))
+            await self._transmit(request, None, await self._limiter.acquire(request))
         except PresenceError:
             return
 
@@ -134,8 +134,8 @@ class Requester:
         return None if date is None else (date, datetime.fromtimestamp(self._dated_at, UTC))
 
     def forecast(self, request: Request[Any], behind: int = 0) -> float:
-        """Return the least seconds that a request would have to wait; see `Gate.forecast`."""
-        return self._gate.forecast(request, behind)
+        """Return the least seconds a request would have to wait; see `RateLimiter.forecast`."""
+        return self._limiter.forecast(request, behind)
 
     async def connect_websocket(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket, with a token of its own in the address; see `handshake.connect`."""
@@ -158,15 +158,15 @@ class Requester:
         self._tokens = self._login.enter_tokens(
             self._http.server, self._grant, self._store, self._clock
         )
-        self._gate.open(self._login.limits)
+        self._limiter.open(self._login.limits)
         self._sender = LoginSender(
-            self._log_in, self._attempts, self._gate.max_wait, self._gate.closed
+            self._log_in, self._attempts, self._limiter.max_wait, self._limiter.closed
         )
         await self._http.open()
 
     async def close(self) -> None:
         """Refuse whatever waits, and close the way to the server."""
-        self._gate.close()
+        self._limiter.close()
         login, self._login = self._login, None
         try:
             if login is not None:
@@ -199,7 +199,7 @@ class Requester:
 
     def apply_429(self, request: Request[Any], response: Response) -> None:
         """Shut a request's group because a part of its answer was a 429."""
-        self._gate.penalise(request, response)
+        self._limiter.apply_429(request, response)
 
     async def _with_retries(
         self, request: Request[Any], send: Callable[[Request[Any]], Awaitable[Response]]
@@ -212,7 +212,7 @@ class Requester:
                 wait = self._retry_delay(
                     error, attempt, write=request.is_write, login=request.is_login
                 )
-                # A wait for the gate costs nobody anything; other repetitions are rationed.
+                # A wait for the rate limiter costs nobody anything; other repetitions are rationed.
                 if wait is None or not (isinstance(error, RateLimited) or self._budget.spend()):
                     raise
             attempt += 1
@@ -221,7 +221,7 @@ class Requester:
 
     async def _sleep(self, seconds: float) -> None:
         # Whoever is to try again finds out at once when the session is closed.
-        await self._clock.wait(self._gate.closed, seconds)
+        await self._clock.wait(self._limiter.closed, seconds)
 
     def _retry_delay(
         self, error: PresenceError, attempt: int, *, write: bool = False, login: bool = False
@@ -230,7 +230,7 @@ class Requester:
             return None
         chance = random.random()  # noqa: S311 - spreads repetitions, protects nothing
         wait = retry.retry_delay(error, attempt, write=write, login=login, chance=chance)
-        longest = retry.LONGEST_WAIT if self._gate.max_wait is None else self._gate.max_wait
+        longest = retry.LONGEST_WAIT if self._limiter.max_wait is None else self._limiter.max_wait
         return None if wait is not None and wait > longest else wait
 
     async def _follow_redirects(self, request: Request[Any]) -> Response:
@@ -266,11 +266,11 @@ class Requester:
         self._http.check_open()
         due = False
         while True:
-            token = await _login(self._gate.login(self._tokens.get(self._sender)))
-            passage = await self._gate.enter(request)
+            token = await _login(self._limiter.wait_for_login(self._tokens.get(self._sender)))
+            permit = await self._limiter.acquire(request)
             if self._tokens.is_latest(token, due=due):
-                return token, await self._transmit(request, Secret(f"Bearer {token}"), passage)
-            passage.unsent()  # It was replaced, or became due, while the gate was shut.
+                return token, await self._transmit(request, Secret(f"Bearer {token}"), permit)
+            permit.release()  # It was replaced, or became due, while this request waited.
             # A token may live for less than a wait: the next one is good enough when it is due.
             due = True
 
@@ -278,7 +278,7 @@ class Requester:
         return await self._with_retries(request, self._log_in_once)
 
     async def _log_in_once(self, request: Request[Any]) -> Response:
-        response = await self._transmit(request, None, await self._gate.enter(request))
+        response = await self._transmit(request, None, await self._limiter.acquire(request))
         if response.status not in _LOGIN_ANSWERS:
             raise oauth.token_refusal(response)
         if response.status == 200:
@@ -287,9 +287,9 @@ class Requester:
         return response
 
     async def _transmit(
-        self, request: Request[Any], authorization: str | None, passage: Passage
+        self, request: Request[Any], authorization: str | None, permit: Permit
     ) -> Response:
-        again = passage.again if self._attempts > 1 else _never
+        again = permit.reacquire if self._attempts > 1 else _never
         try:
             response = await self._http.send(request, authorization, again)
         except BaseException as error:
@@ -297,14 +297,14 @@ class Requester:
                 isinstance(error, ConnectionFailed) and not error.sent
             )
             if unsent:
-                passage.unsent()
+                permit.release()
             else:
-                passage.lose()
+                permit.abandon()
             raise
         self._date, self._dated_at = response.headers.get("date", ""), self._clock.wall()
         response = self._with_secrets(response, authorization)
         # What the limits learn is shown: the name of a group is in `session.limits`.
-        passage.settle(response.without_secrets())
+        permit.complete(response.without_secrets())
         return response
 
     def _with_secrets(self, response: Response, authorization: str | None) -> Response:

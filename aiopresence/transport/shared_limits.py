@@ -21,7 +21,7 @@ Key = tuple[GroupWindow, int]
 class Queues(Protocol):
     """The queues of one session."""
 
-    def has_room(self, head: "Head") -> bool:
+    def has_room(self, waiter: "Waiter") -> bool:
         """Return whether this is the next request the session may have in flight."""
 
     def waiting(self, key: Key) -> int:
@@ -29,8 +29,8 @@ class Queues(Protocol):
 
 
 @attrs.define(eq=False)
-class Head:
-    """The request at the head of one session's queue for a group.
+class Waiter:
+    """The request at the waiter of one session's queue for a group.
 
     Attributes:
         queues: the queues of its session.
@@ -46,7 +46,7 @@ class Head:
 
 
 # Ordered, because of its first entry: that of a dict from which many were taken is found slowly.
-Line = OrderedDict[Head, None]
+Line = OrderedDict[Waiter, None]
 
 
 class SharedLimits:
@@ -66,25 +66,25 @@ class SharedLimits:
         """Return whether requests wait for a group."""
         return key in self._lines
 
-    def join(self, key: Key, head: Head) -> None:
+    def join(self, key: Key, waiter: Waiter) -> None:
         """Put a request at the end of the line for a group."""
-        self._lines[key][head] = None
+        self._lines[key][waiter] = None
         self._notify()
 
-    def leave(self, key: Key, head: Head) -> None:
+    def leave(self, key: Key, waiter: Waiter) -> None:
         """Take a request out of the line, and wake up the next one."""
         line = self._lines[key]
-        line.pop(head, None)  # It never joined if it was cancelled before its first look.
+        line.pop(waiter, None)  # It never joined if it was cancelled before its first look.
         if line:
             _wake(line)
         else:
             del self._lines[key]
 
-    def is_first(self, key: Key, head: Head) -> bool:
+    def is_first(self, key: Key, waiter: Waiter) -> bool:
         """Return whether all requests before this one wait for room in their own sessions."""
         for other in self._lines[key]:
             if other.queues.has_room(other):
-                return other is head
+                return other is waiter
         return False
 
     def ahead(self, key: Key, queues: Queues) -> int:
@@ -108,9 +108,9 @@ class SharedLimits:
 
 
 def _wake(line: Line) -> None:
-    for head in line:
-        if head.queues.has_room(head):
-            head.event.set()
+    for waiter in line:
+        if waiter.queues.has_room(waiter):
+            waiter.event.set()
             return
-        if not head.has_place:
-            head.event.set()  # So that it takes its place in the session.
+        if not waiter.has_place:
+            waiter.event.set()  # So that it takes its place in the session.

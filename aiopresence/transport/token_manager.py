@@ -319,7 +319,7 @@ class TokenManager:
         try:
             return await sender.send(request)
         except ApiError as error:
-            # What the server asked for holds for the next calls, too. A 429 is the gate's.
+            # What the server asked for holds for the next calls, too. A 429 is the rate limiter's.
             if error.retry_after and error.http_status != 429:
                 self._hold(error, error.retry_after)
             raise

@@ -412,7 +412,7 @@ def test_abandoning_it_leaves_nothing_behind(ids: int | None) -> None:
 
 
 def under_way(session: PresenceSession) -> int:
-    return sum(group.in_flight for group in session._gate._limits._groups.values())
+    return sum(group.in_flight for group in session._limiter._limits._groups.values())
 
 
 @virtual

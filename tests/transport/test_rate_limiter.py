@@ -8,7 +8,7 @@ from aiopresence.protocol import endpoints
 from aiopresence.protocol.rate_limit_groups import RateLimits
 from aiopresence.protocol.rate_limits import GroupWindow
 from aiopresence.protocol.rest import LOGIN_PATH, Request
-from aiopresence.transport.rate_limiter import Gate, Passage
+from aiopresence.transport.rate_limiter import Permit, RateLimiter
 from aiopresence.transport.shared_limits import SharedLimits
 from tests.support.clocks import ManualClock, idle
 
@@ -19,7 +19,7 @@ WS_TOKEN = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
 
 
 class World:
-    """A gate, a clock, and who got through in which order."""
+    """A rate limiter, a clock, and the order in which requests were let through."""
 
     def __init__(
         self,
@@ -34,33 +34,33 @@ class World:
         self.stats = Stats()
         presets = presets or {"Light": GroupLimits(3)}
         self.shared = shared or SharedLimits()
-        self.gate = Gate(presets, concurrency, self.clock, max_wait, self.stats)
-        self.gate.open(self.shared)
+        self.limiter = RateLimiter(presets, concurrency, self.clock, max_wait, self.stats)
+        self.limiter.open(self.shared)
         self.passed: list[str] = []
-        self.passages: list[Passage] = []
+        self.permits: list[Permit] = []
 
-    def enter(self, name: str, request: Request[object] = LIGHT) -> asyncio.Task[Passage]:
-        async def enter() -> Passage:
-            passage = await self.gate.enter(request)
+    def acquire(self, name: str, request: Request[object] = LIGHT) -> asyncio.Task[Permit]:
+        async def acquire() -> Permit:
+            permit = await self.limiter.acquire(request)
             self.passed.append(name)
-            self.passages.append(passage)
-            return passage
+            self.permits.append(permit)
+            return permit
 
-        return asyncio.create_task(enter())
+        return asyncio.create_task(acquire())
 
-    async def enters(self, *names: str) -> list[asyncio.Task[Passage]]:
-        tasks = [self.enter(name) for name in names]
+    async def acquire_all(self, *names: str) -> list[asyncio.Task[Permit]]:
+        tasks = [self.acquire(name) for name in names]
         await idle()
         return tasks
 
     async def answer(self, status: int = 200, **headers: str) -> None:
         """Answer the oldest request that is under way."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.passages.pop(0).settle(Response(status, names, b""))
+        self.permits.pop(0).complete(Response(status, names, b""))
         await idle()
 
     def nothing_waits(self) -> bool:
-        return not any(self.gate._queues.values()) and not self.shared._lines
+        return not any(self.limiter._queues.values()) and not self.shared._lines
 
     @property
     def in_flight(self) -> int:
@@ -69,7 +69,7 @@ class World:
 
 async def test_first_come_first_served() -> None:
     world = World()
-    await world.enters(*"abcde")
+    await world.acquire_all(*"abcde")
     assert world.passed == ["a"]  # alone, until the first answer
     await world.answer()
     assert world.passed == ["a", "b", "c"]
@@ -88,9 +88,9 @@ async def test_first_come_first_served() -> None:
 @pytest.mark.parametrize("victim", range(5))
 async def test_a_cancelled_waiter_is_not_missed_rl19(victim: int) -> None:
     world = World({"Light": GroupLimits(1)})
-    await world.enters("first")
+    await world.acquire_all("first")
     await world.answer()
-    waiters = await world.enters(*"01234")
+    waiters = await world.acquire_all(*"01234")
     waiters[victim].cancel()
     await idle()
     assert waiters[victim].cancelled()
@@ -106,11 +106,11 @@ async def test_a_cancelled_waiter_is_not_missed_rl19(victim: int) -> None:
 @pytest.mark.parametrize("blocked", [False, True])
 async def test_cancelling_at_any_step_lets_the_next_through_ct01(steps: int, blocked: bool) -> None:
     world = World({"Light": GroupLimits(1)})
-    await world.enters("first")
+    await world.acquire_all("first")
     await world.answer()
     if not blocked:
         await world.clock.advance(61.0)
-    victim, _ = world.enter("victim"), world.enter("next")
+    victim, _ = world.acquire("victim"), world.acquire("next")
     for _ in range(steps):
         await asyncio.sleep(0)
     victim.cancel()
@@ -123,22 +123,22 @@ async def test_cancelling_at_any_step_lets_the_next_through_ct01(steps: int, blo
 
 async def test_all_cancelled_at_once() -> None:
     world = World({"Light": GroupLimits(1)})
-    await world.enters("first")
-    for task in await world.enters(*"abcdefgh"):
+    await world.acquire_all("first")
+    for task in await world.acquire_all(*"abcdefgh"):
         task.cancel()
     await world.answer()
     await world.clock.advance(61.0)
-    await world.enters("last")
+    await world.acquire_all("last")
     assert world.passed == ["first", "last"]
 
 
 async def test_a_429_shuts_the_group_for_all_and_lets_one_probe_through() -> None:
     world = World({"Light": GroupLimits(50)})
-    await world.enters("a")
+    await world.acquire_all("a")
     await world.answer(x_rate_limit_group="light", x_rate_limit_limit="50")
-    await world.enters("b", "c")
+    await world.acquire_all("b", "c")
     await world.answer(429, x_rate_limit_group="light", retry_after="30")
-    await world.enters("d", "e", "f")
+    await world.acquire_all("d", "e", "f")
     await world.clock.advance(20.0)
     await world.answer(429, x_rate_limit_group="light", retry_after="30")
     await world.clock.advance(30.0)
@@ -151,19 +151,19 @@ async def test_a_429_shuts_the_group_for_all_and_lets_one_probe_through() -> Non
 
 async def test_other_groups_go_on_rl17() -> None:
     world = World()
-    await world.enters("a")
+    await world.acquire_all("a")
     await world.answer(429, x_rate_limit_group="light", retry_after="30")
-    world.enter("light")
-    world.enter("heavy", HEAVY)
+    world.acquire("light")
+    world.acquire("heavy", HEAVY)
     await idle()
     assert world.passed == ["a", "heavy"]
 
 
 async def test_a_429_that_names_no_group_shuts_all_rl09() -> None:
     world = World()
-    await world.enters("a")
+    await world.acquire_all("a")
     await world.answer(429, retry_after="30")
-    world.enter("heavy", HEAVY)
+    world.acquire("heavy", HEAVY)
     await world.clock.advance(29.0)
     assert world.passed == ["a"]
     await world.clock.advance(2.0)
@@ -172,16 +172,16 @@ async def test_a_429_that_names_no_group_shuts_all_rl09() -> None:
 
 async def test_a_refused_duplicate_is_no_quota_rl10() -> None:
     world = World()
-    await world.enters("a")
-    world.passages.pop().settle(Response(429, {}, b'{"errorCode":"CMN-304"}'))
-    await world.enters("b")
+    await world.acquire_all("a")
+    world.permits.pop().complete(Response(429, {}, b'{"errorCode":"CMN-304"}'))
+    await world.acquire_all("b")
     assert world.passed == ["a", "b"]
 
 
 async def test_concurrency_is_for_all_groups_together() -> None:
     world = World(concurrency=2)
     for name, request in (("a", LIGHT), ("b", HEAVY), ("c", LOGIN)):
-        world.enter(name, request)
+        world.acquire(name, request)
     await idle()
     assert world.passed == ["a", "b"]
     await world.answer()
@@ -193,26 +193,26 @@ async def test_who_comes_again_at_once_is_behind_those_of_other_groups() -> None
 
     async def again_and_again() -> None:
         for _ in range(5):
-            (await world.gate.enter(LIGHT)).settle(Response(200, {}, b""))
+            (await world.limiter.acquire(LIGHT)).complete(Response(200, {}, b""))
             world.passed.append("again")
 
-    (await world.gate.enter(LIGHT)).settle(Response(200, {}, b""))
-    (await world.gate.enter(HEAVY)).settle(Response(200, {}, b""))
-    await world.enters("first")
-    other = world.enter("other", HEAVY)
+    (await world.limiter.acquire(LIGHT)).complete(Response(200, {}, b""))
+    (await world.limiter.acquire(HEAVY)).complete(Response(200, {}, b""))
+    await world.acquire_all("first")
+    other = world.acquire("other", HEAVY)
     await idle()
-    world.passages.pop(0).settle(Response(200, {}, b""))
+    world.permits.pop(0).complete(Response(200, {}, b""))
     looping = asyncio.create_task(again_and_again())
     await idle()
-    world.passages.pop(0).settle(Response(200, {}, b""))
+    world.permits.pop(0).complete(Response(200, {}, b""))
     await asyncio.gather(other, looping)
     assert world.passed == ["first", "other", *["again"] * 5]
-    assert world.gate._places == {}
+    assert world.limiter._places == {}
 
 
 async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there_rl12() -> None:
     world = World({"Light": GroupLimits(50), "Presence": GroupLimits(3)})
-    await world.enters(*map(str, range(10)))
+    await world.acquire_all(*map(str, range(10)))
     await world.answer(x_rate_limit_group="presence")
     assert len(world.passed) == 2  # a probe, of the new group
     await world.answer(x_rate_limit_group="presence")
@@ -225,9 +225,9 @@ async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there_r
 async def test_a_call_whose_group_is_not_known_waits_for_all() -> None:
     world = World()
     free = Request("GET", "/restapi/v1.0/account/~/extension/1/presence", "", object)
-    await world.enters("a")
+    await world.acquire_all("a")
     await world.answer(429, x_rate_limit_group="light", retry_after="30")
-    world.enter("free", free)
+    world.acquire("free", free)
     await idle()
     assert world.passed == ["a"]
     await world.clock.advance(31.0)
@@ -238,7 +238,7 @@ async def test_paths_that_differ_in_ids_are_one_call() -> None:
     world = World({"Light": GroupLimits(2)})
     for id_ in ("1", "2,3", "~", "4"):
         path = f"/restapi/v1.0/account/~/extension/{id_}/presence"
-        world.enter(id_, Request("GET", path, "", object))
+        world.acquire(id_, Request("GET", path, "", object))
     await idle()
     assert world.passed == ["1"]
     await world.answer(x_rate_limit_group="light")
@@ -246,7 +246,7 @@ async def test_paths_that_differ_in_ids_are_one_call() -> None:
     assert world.passed == ["1", "2,3"]
 
 
-async def refusal(task: asyncio.Task[Passage]) -> RateLimited:
+async def refusal(task: asyncio.Task[Permit]) -> RateLimited:
     assert task.done()
     with pytest.raises(RateLimited, match="not sent") as caught:
         await task
@@ -256,30 +256,30 @@ async def refusal(task: asyncio.Task[Passage]) -> RateLimited:
 
 async def test_max_wait_bounds_the_wait_for_room_in_the_session() -> None:
     world = World(concurrency=1, max_wait=5.0)
-    await world.enters("a")
-    waiting = world.enter("b", HEAVY)
+    await world.acquire_all("a")
+    waiting = world.acquire("b", HEAVY)
     await world.clock.advance(0.0)
     await world.clock.advance(4.0)
     assert not waiting.done()
     await world.clock.advance(1.1)
     assert (await refusal(waiting)).retry_after is None
     await world.answer()
-    await world.enters("c")
+    await world.acquire_all("c")
     assert world.passed == ["a", "c"]
     assert world.nothing_waits()
 
 
 async def test_max_wait_bounds_the_wait_behind_the_first_probe_and_in_the_queue() -> None:
     world = World({"Light": GroupLimits(50)}, max_wait=5.0)
-    await world.enters("probe")
-    tasks = await world.enters(*map(str, range(10)))
+    await world.acquire_all("probe")
+    tasks = await world.acquire_all(*map(str, range(10)))
     await world.clock.advance(4.0)
     assert not any(task.done() for task in tasks)
     await world.clock.advance(1.1)
     for task in tasks:
         await refusal(task)
     await world.answer()
-    await world.enters("next")
+    await world.acquire_all("next")
     assert world.passed == ["probe", "next"]
     assert world.in_flight == 1
     assert world.nothing_waits()
@@ -287,7 +287,7 @@ async def test_max_wait_bounds_the_wait_behind_the_first_probe_and_in_the_queue(
 
 async def test_with_a_max_wait_of_nothing_nothing_is_waited_for() -> None:
     world = World(max_wait=0.0)
-    tasks = await world.enters("a", "b", "c")
+    tasks = await world.acquire_all("a", "b", "c")
     assert world.passed == ["a"]
     for task in tasks[1:]:
         await refusal(task)
@@ -295,27 +295,27 @@ async def test_with_a_max_wait_of_nothing_nothing_is_waited_for() -> None:
 
 async def test_a_penalty_of_years_is_not_waited_for_rl08() -> None:
     world = World({"Light": GroupLimits(50)})
-    await world.enters("a")
-    queued = await world.enters("b", "c")
+    await world.acquire_all("a")
+    queued = await world.acquire_all("b", "c")
     await world.answer(429, x_rate_limit_group="light", retry_after="999999999")
-    for task in [*queued, *await world.enters("d")]:
+    for task in [*queued, *await world.acquire_all("d")]:
         assert (await refusal(task)).retry_after == pytest.approx(86_401.0)
-    world.enter("heavy", HEAVY)
+    world.acquire("heavy", HEAVY)
     await idle()
     assert world.passed == ["a", "heavy"]
 
 
 async def test_max_wait_refuses_at_once_and_takes_nothing_rl20() -> None:
     world = World({"Light": GroupLimits(1)}, max_wait=30.0)
-    await world.enters("a")
+    await world.acquire_all("a")
     await world.answer()
-    [refused] = await world.enters("b")
+    [refused] = await world.acquire_all("b")
     with pytest.raises(RateLimited, match=r"not sent: it would have to wait 60\.0 s") as caught:
         await refused
     assert not caught.value.sent
     assert caught.value.retry_after == pytest.approx(60.0, abs=0.1)
     await world.clock.advance(31.0)
-    await world.enters("c")
+    await world.acquire_all("c")
     await world.clock.advance(30.0)
     assert world.passed == ["a", "c"]
     assert world.in_flight == 1
@@ -323,9 +323,9 @@ async def test_max_wait_refuses_at_once_and_takes_nothing_rl20() -> None:
 
 async def test_max_wait_counts_those_ahead() -> None:
     world = World({"Light": GroupLimits(2)}, max_wait=70.0)
-    await world.enters("a")
+    await world.acquire_all("a")
     await world.answer()
-    tasks = await world.enters(*"bcdefg")
+    tasks = await world.acquire_all(*"bcdefg")
     assert [task.done() for task in tasks] == [True, False, False, True, True, True]
     for task in tasks[3:]:
         with pytest.raises(RateLimited):
@@ -336,8 +336,8 @@ async def test_max_wait_counts_those_ahead() -> None:
 
 async def test_max_wait_ends_a_wait_that_became_too_long_rl08() -> None:
     world = World({"Light": GroupLimits(2)}, max_wait=70.0)
-    await world.enters("a")
-    [waiter] = await world.enters("b")
+    await world.acquire_all("a")
+    [waiter] = await world.acquire_all("b")
     await world.answer(429, x_rate_limit_group="light", retry_after="86400")
     with pytest.raises(RateLimited):
         await waiter
@@ -346,46 +346,46 @@ async def test_max_wait_ends_a_wait_that_became_too_long_rl08() -> None:
 
 async def test_logins_have_slots_of_their_own_rl18() -> None:
     world = World({"Auth": GroupLimits(5)})
-    world.enter("login", LOGIN)
+    world.acquire("login", LOGIN)
     await idle()
     await world.answer()
     for name in "abc":
-        world.enter(name, WS_TOKEN)
-    world.enter("login again", LOGIN)
+        world.acquire(name, WS_TOKEN)
+    world.acquire("login again", LOGIN)
     await idle()
     assert world.passed == ["login", "a", "b", "login again"]
 
 
 async def test_closing_refuses_all_who_wait_ct09() -> None:
     world = World({"Light": GroupLimits(1)})
-    await world.enters("a")
-    tasks = await world.enters(*map(str, range(1000)))
-    world.gate.close()
+    await world.acquire_all("a")
+    tasks = await world.acquire_all(*map(str, range(1000)))
+    world.limiter.close()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(result) for result in results} == {UsageError}
     assert world.passed == ["a"]
 
 
-async def test_who_waited_at_a_closed_gate_is_refused_though_it_is_opened_again() -> None:
+async def test_requests_that_waited_when_the_limiter_closed_are_refused_after_it_reopens() -> None:
     world = World()
-    await world.enters("a")  # The group lets one through until it is answered.
-    waiting = await world.enters("b", "c", "d")
-    world.gate.close()
-    world.gate.open(world.shared)
+    await world.acquire_all("a")  # The group lets one through until it is answered.
+    waiting = await world.acquire_all("b", "c", "d")
+    world.limiter.close()
+    world.limiter.open(world.shared)
     await idle()
     await world.answer()
     for task in waiting:
         with pytest.raises(UsageError, match="not open"):
             await task
     assert world.passed == ["a"]
-    await world.enters("e")
+    await world.acquire_all("e")
     assert world.passed == ["a", "e"]
 
 
 async def test_ten_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
     world = World({"Light": GroupLimits(5)})
-    await world.enters("a")
-    tasks = await world.enters(*map(str, range(10_000)))
+    await world.acquire_all("a")
+    tasks = await world.acquire_all(*map(str, range(10_000)))
     assert [len(line) for line in world.shared._lines.values()] == [1]
     for task in tasks:
         task.cancel()
@@ -409,9 +409,9 @@ def sessions(
 
 async def test_sessions_take_turns() -> None:
     one, two = sessions(2, {"Light": GroupLimits(4)})
-    await one.enters("probe")
-    await one.enters(*"abcdef")
-    await two.enters("x", "y")
+    await one.acquire_all("probe")
+    await one.acquire_all(*"abcdef")
+    await two.acquire_all("x", "y")
     await one.answer()
     assert (one.passed, two.passed) == (["probe", "a", "b"], ["x"])
     await one.answer()
@@ -423,12 +423,12 @@ async def test_sessions_take_turns() -> None:
 
 async def test_a_session_without_room_holds_up_no_other() -> None:
     full, other = sessions(2, {"Light": GroupLimits(50)}, concurrency=1)
-    await full.enters("a")
+    await full.acquire_all("a")
     await full.answer()
-    await full.enters("b", "c")  # c waits for b only.
-    await other.enters("x")
+    await full.acquire_all("b", "c")  # c waits for b only.
+    await other.acquire_all("x")
     await other.answer()
-    await other.enters("y")
+    await other.acquire_all("y")
     assert (full.passed, other.passed) == (["a", "b"], ["x", "y"])
     await full.answer()
     assert full.passed == ["a", "b", "c"]
@@ -437,13 +437,13 @@ async def test_a_session_without_room_holds_up_no_other() -> None:
 async def test_a_session_without_room_gets_its_turn_in_every_group() -> None:
     presets = {"Light": GroupLimits(50), "Heavy": GroupLimits(1)}
     full, other = sessions(2, presets, concurrency=1)
-    await other.enters("light")
+    await other.acquire_all("light")
     await other.answer()
-    other.enter("heavy", HEAVY)
+    other.acquire("heavy", HEAVY)
     await idle()
     await other.answer()
-    full.enter("heavy", HEAVY)
-    await full.enters(*"abc")
+    full.acquire("heavy", HEAVY)
+    await full.acquire_all(*"abc")
     await full.clock.advance(61.0)  # Its group has room now, but the session has none.
     await full.answer()
     await full.answer()
@@ -452,9 +452,9 @@ async def test_a_session_without_room_gets_its_turn_in_every_group() -> None:
 
 async def test_a_429_of_one_session_stops_all_and_one_probe_is_sent() -> None:
     worlds = sessions(3, {"Light": GroupLimits(50)})
-    await worlds[0].enters("first")
+    await worlds[0].acquire_all("first")
     for world in worlds:
-        await world.enters("a", "b")
+        await world.acquire_all("a", "b")
     await worlds[0].answer(429, x_rate_limit_limit="50", retry_after="9")
     await worlds[0].clock.advance(9.0)
     assert [world.passed for world in worlds] == [["first"], [], []]
@@ -466,10 +466,10 @@ async def test_a_429_of_one_session_stops_all_and_one_probe_is_sent() -> None:
 
 async def test_a_session_that_is_closed_leaves_its_turn_to_the_others() -> None:
     closing, other = sessions(2, {"Light": GroupLimits(1)})
-    await closing.enters("a")
-    waiting = await closing.enters("b", "c")
-    await other.enters("x")
-    closing.gate.close()
+    await closing.acquire_all("a")
+    waiting = await closing.acquire_all("b", "c")
+    await other.acquire_all("x")
+    closing.limiter.close()
     await idle()
     assert [type(task.exception()) for task in waiting] == [UsageError, UsageError]
     await closing.answer()
@@ -488,7 +488,7 @@ async def test_what_wakes_one_of_many_sessions_up_wakes_no_other() -> None:
     limits = Counted()
     worlds = sessions(200, {"Light": GroupLimits(1)}, limits=limits)
     for world in worlds:
-        world.enter("a")
+        world.acquire("a")
     await idle()
     limits.looks = 0
     await worlds[0].answer()
@@ -499,9 +499,9 @@ async def test_what_wakes_one_of_many_sessions_up_wakes_no_other() -> None:
 
 async def test_a_lost_request_gives_its_slot_back_one_window_later() -> None:
     world = World({"Light": GroupLimits(1)})
-    await world.enters("a", "b")
+    await world.acquire_all("a", "b")
     await world.clock.advance(30.0)
-    world.passages.pop().lose()
+    world.permits.pop().abandon()
     await world.clock.advance(59.0)
     assert world.passed == ["a"]
     await world.clock.advance(2.0)
@@ -510,21 +510,21 @@ async def test_a_lost_request_gives_its_slot_back_one_window_later() -> None:
 
 async def test_an_unsent_request_gives_its_slot_back_at_once() -> None:
     world = World({"Light": GroupLimits(1)})
-    await world.enters("a", "b")
-    world.passages.pop().unsent()
+    await world.acquire_all("a", "b")
+    world.permits.pop().release()
     await idle()
     assert world.passed == ["a", "b"]
 
 
 async def test_a_repetition_by_aiohttp_takes_a_slot_of_its_own() -> None:
     world = World({"Light": GroupLimits(3)})
-    await world.enters("a")
+    await world.acquire_all("a")
     await world.answer()
-    await world.enters("b")
-    passage = world.passages[0]
-    assert passage.again()
-    assert not passage.again()
-    passage.settle(Response(200, {}, b""))
-    await world.enters("c")
+    await world.acquire_all("b")
+    permit = world.permits[0]
+    assert permit.reacquire()
+    assert not permit.reacquire()
+    permit.complete(Response(200, {}, b""))
+    await world.acquire_all("c")
     assert world.passed == ["a", "b"]
     assert world.in_flight == 0

@@ -145,8 +145,8 @@ async def test_cancelling_a_call_at_any_moment_leaves_nothing_behind_in_what_is_
         await asyncio.gather(*victims, return_exceptions=True)
         assert (await one.read_user_presence_status()).extension is not None
         assert (await two.read_user_presence_status()).extension is not None
-        shared = one._gate._shared
-        assert shared is two._gate._shared
+        shared = one._limiter._shared
+        assert shared is two._limiter._shared
         assert not shared._lines
         assert not shared.watchers
-        assert one._gate.in_flight == two._gate.in_flight == 0
+        assert one._limiter.in_flight == two._limiter.in_flight == 0

@@ -684,6 +684,6 @@ async def test_cancelling_at_any_step_of_a_renewal_lets_the_next_through_ct01(
         assert (await other).extension is not None
         await asyncio.gather(victim, return_exceptions=True)
         assert (await session.read_user_presence_status()).extension is not None
-        gate: Any = session._gate
-        assert all(group.in_flight == 0 for group in gate._limits._groups.values())
+        limiter: Any = session._limiter
+        assert all(group.in_flight == 0 for group in limiter._limits._groups.values())
     assert sandbox.counters.token_requests == 1
