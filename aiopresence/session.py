@@ -21,7 +21,7 @@ from .protocol.rate_limits import MAX_WINDOW, GroupLimits
 from .protocol.rest import JSON, Request, Response
 from .protocol.urls import check_server, is_path
 from .transport.clock import Clock
-from .transport.event_connection import Socket
+from .transport.event_connection import EventConnection
 from .transport.http import Http
 from .transport.instrumentation import Stats
 from .transport.rate_limiter import RateLimiter
@@ -246,8 +246,8 @@ class PresenceSession(LiveCalls):
         asked = Request(method.upper(), path, group, object, query, body, headers)
         return await self._send(asked)
 
-    def _socket(self, event_filters: tuple[str, ...]) -> Socket:
-        return Socket(event_filters, self._requester, self._clock, self._stats)
+    def _socket(self, event_filters: tuple[str, ...]) -> EventConnection:
+        return EventConnection(event_filters, self._requester, self._clock, self._stats)
 
     def _server_time(self) -> tuple[datetime, datetime] | None:
         return self._requester.server_time

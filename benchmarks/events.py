@@ -24,7 +24,7 @@ import attrs
 
 from aiopresence import ChangeSource, GetPresenceInfo, JwtGrant, PresenceEvent, PresenceSession
 from aiopresence.protocol.event_recovery import MAX_SEEN
-from aiopresence.protocol.event_session import Gateway
+from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.presence_state import Board
 from aiopresence.sandbox import Sandbox
 
@@ -95,10 +95,10 @@ class Follower:
         self._frames = iter(story.frames)
         greeting, answer = next(self._frames), next(self._frames)
         asked = json.loads(answer)[0]["messageId"]
-        self._gateway = Gateway(("all",), lambda: str(asked))
-        self._gateway.connected(0.0, 1.0)
+        self._session = EventSession(("all",), lambda: str(asked))
+        self._session.connection_made(0.0, 1.0)
         for frame in (greeting, answer):
-            self._gateway.receive(0.0, frame)
+            self._session.receive(0.0, frame)
         self._now = datetime.now(UTC)
         self._board = Board(None, detailed=detailed)
         reading = self._board.begin()
@@ -112,7 +112,7 @@ class Follower:
         changes = 0
         started = time.process_time()
         for frame in frames:
-            for happening in self._gateway.receive(0.0, frame):
+            for happening in self._session.receive(0.0, frame):
                 if isinstance(happening, PresenceEvent):
                     for _ in self._board.apply(happening, self._now):
                         changes += 1

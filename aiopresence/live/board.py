@@ -19,7 +19,7 @@ from ..models import (
 )
 from ..models.validation import as_id
 from ..protocol.event_session import MAX_SILENCE, Subscribed
-from ..transport.event_connection import Socket, Told
+from ..transport.event_connection import EventConnection, StreamItem
 from .change_queue import Changes
 from .refresher import Keeper
 from .snapshot import Reader, waits
@@ -47,7 +47,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     def __init__(
         self,
-        connect: Callable[[frozenset[str]], Socket],
+        connect: Callable[[frozenset[str]], EventConnection],
         reader: Reader,
         refresh: float,
         live: "set[asyncio.Task[None]]",
@@ -139,7 +139,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
         While the connection is good it stays under 25.
         """
-        return self._reader.clock.now() - self._socket.gateway.heard_at
+        return self._reader.clock.now() - self._socket.session.last_received_at
 
     def is_stale(self, extension_id: str | int) -> bool:
         """Return whether an extension may be in another state than the board shows.
@@ -217,7 +217,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     @property
     def _is_following(self) -> bool:
         running = self._running is not None and not self._running.done()
-        return running and self._socket.gateway.is_live
+        return running and self._socket.session.is_live
 
     def _check(self) -> None:
         if self._running is None:
@@ -295,7 +295,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             if waiter.id in self._board.rejected:
                 waiter.end(self._board.errors[waiter.id])
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: StreamItem) -> None:
         """Take in what the socket tells."""
         if isinstance(told, Subscribed):
             # The first event may be a late one, so it does not show the server's time.

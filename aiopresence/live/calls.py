@@ -17,7 +17,7 @@ from ..protocol.event_parsing import check_filters
 from ..protocol.presence_state import Board
 from ..protocol.rate_limits import GroupLimits
 from ..transport.clock import Clock
-from ..transport.event_connection import Socket
+from ..transport.event_connection import EventConnection
 from ..transport.instrumentation import Stats
 from .board import PresenceBoard
 from .events import events
@@ -46,7 +46,7 @@ class LiveCalls(BulkCalls):
         """What is known of each usage-plan group."""
 
     @abstractmethod
-    def _socket(self, event_filters: tuple[str, ...]) -> Socket:
+    def _socket(self, event_filters: tuple[str, ...]) -> EventConnection:
         """Make an event session."""
 
     @abstractmethod
@@ -114,7 +114,7 @@ class LiveCalls(BulkCalls):
         every = float("inf") if refresh is None else seconds("refresh", refresh)
         detailed, account = detailed_telephony_state, self.account_id
 
-        def connect(without: frozenset[str]) -> Socket:
+        def connect(without: frozenset[str]) -> EventConnection:
             if ids is None or len(ids) > MAX_FILTERS:
                 whole = account_presence(detailed=detailed, sip_data=sip_data, account_id=account)
                 return self._socket((whole,))

@@ -10,7 +10,7 @@ import attrs
 from ..errors import PermissionDenied, SessionLost
 from ..models import PresenceEvent, Resync, ResyncReason
 from ..protocol.event_session import Subscribed
-from ..transport.event_connection import Socket, Told
+from ..transport.event_connection import EventConnection, StreamItem
 
 # Events that may wait for their user. A guess: some seconds of the busiest account.
 ROOM = 10_000
@@ -63,7 +63,7 @@ def _time(told: PresenceEvent | Resync) -> datetime | None:
 
 
 async def events(
-    socket: Socket, running: "set[asyncio.Task[None]]", check_open: Callable[[], None]
+    socket: EventConnection, running: "set[asyncio.Task[None]]", check_open: Callable[[], None]
 ) -> AsyncGenerator[PresenceEvent | Resync, None]:
     """Follow a socket until it fails, or the generator is closed.
 
@@ -75,7 +75,7 @@ async def events(
     check_open()
     buffer = Buffer()
 
-    def tell(told: Told) -> None:
+    def tell(told: StreamItem) -> None:
         if not isinstance(told, Subscribed):
             buffer.put(told)
         elif told.info.disabled_filters:

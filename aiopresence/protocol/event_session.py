@@ -1,7 +1,7 @@
 """The event session: what to say to RingCentral's WebSocket gateway, and what it says back.
 
-A machine without I/O. Whoever drives it tells it of connections, frames and the time, sends what
-is in `outbox`, closes the connection when `ending` says why, and connects again after `delay`.
+A machine without I/O. Whoever drives it reports connections, frames and the time, sends what is in
+`outgoing`, closes the connection when `close_reason` is set, and connects again after `delay`.
 
 Theory: the gateway keeps the session of a lost connection for `recovery_timeout` seconds from the
 disconnect, and continues it for a connection whose address carries the session's token (wsc). So:
@@ -53,7 +53,7 @@ TRANSIENT = frozenset({UNAUTHORIZED, 408, TOO_MANY, *range(500, 600)})
 MAX_UNREADABLE = 10
 # What tells a notification from other objects.
 _NOTIFICATION = frozenset({"uuid", "event", "body"})
-# Different remarks on one connection: the gateway chooses their words. A guess.
+# Different diagnostics on one connection: the gateway chooses their words. A guess.
 MAX_REMARKS = 100
 
 
@@ -70,10 +70,10 @@ class Subscribed:
     connected_at: datetime | None = None
 
 
-Happening = PresenceEvent | Gap | Subscribed
+SessionOutput = PresenceEvent | Gap | Subscribed
 
 
-class Gateway:
+class EventSession:
     """One event session, which outlives its connections.
 
     Args:
@@ -81,23 +81,23 @@ class Gateway:
         new_id: makes ids of messages.
 
     Attributes:
-        outbox: frames to send.
-        ping: whether to send a ping, too.
-        ending: why to close the connection; None to keep it.
-        refused: whether what was sent in the address was refused as unauthorized.
-        filters_refused: whether the error that `receive` raised is about our filters.
-        remarks: what somebody should read in a log, each thing once per connection.
+        outgoing: frames to send.
+        wants_ping: whether to send a ping, too.
+        close_reason: why to close the connection; None to keep it.
+        is_unauthorized: whether what was sent in the address was refused as unauthorized.
+        are_filters_refused: whether the error that `receive` raised is about our filters.
+        diagnostics: what somebody should read in a log, each thing once per connection.
         subscription: as it was made last; None before.
-        heard_at: when the last sign of life came.
+        last_received_at: when the last sign of life came.
     """
 
     def __init__(self, filters: tuple[str, ...], new_id: Callable[[], str]) -> None:
-        self.outbox: list[str] = []
-        self.remarks: list[str] = []
-        self.refused = False
-        self.filters_refused = False
+        self.outgoing: list[str] = []
+        self.diagnostics: list[str] = []
+        self.is_unauthorized = False
+        self.are_filters_refused = False
         self.subscription: SubscriptionInfo | None = None
-        self.heard_at = -inf
+        self.last_received_at = -inf
         self._filters = filters
         self._new_id = new_id
         self._terms = Terms()
@@ -112,9 +112,9 @@ class Gateway:
         self._begin()
 
     def _begin(self) -> None:
-        self.outbox.clear()
-        self.ping = False
-        self.ending: str | None = None
+        self.outgoing.clear()
+        self.wants_ping = False
+        self.close_reason: str | None = None
         self._greeted = False
         # Since when notifications come, with a subscription that is new or was recovered.
         self._subscribed_at = inf
@@ -133,10 +133,10 @@ class Gateway:
 
     @property
     def _is_answered(self) -> bool:
-        return self._greeted and self._asked is None and self.ending is None
+        return self._greeted and self._asked is None and self.close_reason is None
 
     @property
-    def due_at(self) -> float:
+    def next_deadline(self) -> float:
         """When `tick` is to be called next; inf for never."""
         return min(self._due.values(), default=inf)
 
@@ -148,7 +148,7 @@ class Gateway:
         """Return why there is this delay, for a log."""
         return self._reconnect.reason(delay)
 
-    def query(self, now: float, ws_access_token: str) -> dict[str, str]:
+    def connection_query(self, now: float, ws_access_token: str) -> dict[str, str]:
         """Give the query of the address to connect to, in which the tokens are."""
         query = {"access_token": ws_access_token}
         wsc = self._recovery.token
@@ -156,7 +156,7 @@ class Gateway:
         self._asks_recovery = self._has_subscription and bool(wsc) and in_time
         return query | {"wsc": wsc} if self._asks_recovery and wsc else query
 
-    def connected(self, now: float, chance: float) -> None:
+    def connection_made(self, now: float, chance: float) -> None:
         """Record a new connection. Nothing is said before the gateway has spoken.
 
         Args:
@@ -164,28 +164,28 @@ class Gateway:
             chance: a random number from 0 to 1, so that connections do not ping together.
         """
         self._begin()
-        self.refused = self.filters_refused = False
+        self.is_unauthorized = self.are_filters_refused = False
         self._reconnect.started()
         self._pace = 0.5 + chance / 2
         self._due = {"greeting": now + GREETED_WITHIN, "ping": now + PING_EVERY * self._pace}
 
-    def address_refused(self) -> None:
+    def recovery_refused(self) -> None:
         """Record that the server refused the address, maybe for the recovery token in it."""
         if self._asks_recovery:
             self._recovery.forget_token()
 
-    def failed(self, wait: float = 0.0, reason: str = "") -> None:
+    def connection_failed(self, wait: float = 0.0, reason: str = "") -> None:
         """Record an attempt to connect that failed.
 
         Args:
             wait: the least seconds before the next attempt.
             reason: why so long, for a log.
         """
-        self.filters_refused = False
+        self.are_filters_refused = False
         self._reconnect.failed()
         self._reconnect.at_least(wait, reason)
 
-    def lost(self, now: float, *, broken: bool = False) -> None:
+    def connection_lost(self, now: float, *, broken: bool = False) -> None:
         """Take note of the end of the connection.
 
         Args:
@@ -195,24 +195,24 @@ class Gateway:
         if broken or self._may_be_wsc or self._unreadable > MAX_UNREADABLE:
             self._recovery.forget_token()
         if self.subscription is not None:
-            self._recovery.lose(self.heard_at)
-        unseen = self._silent or now - self.heard_at > MAX_SILENCE
-        self._lost_at = self.heard_at if unseen else now
+            self._recovery.lose(self.last_received_at)
+        unseen = self._silent or now - self.last_received_at > MAX_SILENCE
+        self._lost_at = self.last_received_at if unseen else now
         if now - self._subscribed_at >= STABLE_AFTER:
             self._reconnect.succeeded()
         else:
             self._reconnect.failed()
         self._begin()
 
-    def ponged(self, now: float) -> None:
+    def keepalive_received(self, now: float) -> None:
         """Take note of a sign of life."""
-        self.heard_at = now
+        self.last_received_at = now
         self._due.pop("pong", None)
         self._due["ping"] = now + PING_EVERY * self._pace
 
-    def tick(self, now: float) -> list[Happening]:
+    def tick(self, now: float) -> list[SessionOutput]:
         """Do what is due; return what follows from it."""
-        happenings: list[Happening] = []
+        happenings: list[SessionOutput] = []
         for name in [name for name, at in self._due.items() if at <= now]:
             late = now - self._due.pop(name)
             if name == "heartbeat":
@@ -220,38 +220,38 @@ class Gateway:
             elif name == "echo":
                 happenings += self._recovery.give_up_replay(now)
             elif name == "ping" and late < PING_EVERY:
-                self.ping = True
+                self.wants_ping = True
                 self._due["pong"] = now + PONG_WITHIN
             elif name == "age":
-                self.ending = "it has lived long enough"
+                self.close_reason = "it has lived long enough"
             else:
                 # Also a ping that should have gone long ago: this machine has been asleep.
-                self.ending = f"no {name} in time"
+                self.close_reason = f"no {name} in time"
                 self._silent = name in ("ping", "pong")
         return happenings
 
-    def receive(self, now: float, text: str) -> list[Happening]:
+    def receive(self, now: float, text: str) -> list[SessionOutput]:
         """Take a frame in.
 
         Raises:
             ApiError: the subscription is refused, and would be again.
         """
-        heard_at = self.heard_at
-        self.ponged(now)
+        last_received_at = self.last_received_at
+        self.keepalive_received(now)
         try:
             found = event_frames.read(text)
         except DecodeError as error:
-            return self._unread(heard_at, error.reason)
-        happenings: list[Happening] = []
+            return self._unread(last_received_at, error.reason)
+        happenings: list[SessionOutput] = []
         for frame in found:
-            happenings += self._take(now, heard_at, frame)
+            happenings += self._take(now, last_received_at, frame)
         return happenings
 
-    def _take(self, now: float, heard_at: float, frame: Frame) -> list[Happening]:
+    def _take(self, now: float, last_received_at: float, frame: Frame) -> list[SessionOutput]:
         if frame.is_extra:
-            return self._extra(now, heard_at, frame)
+            return self._extra(now, last_received_at, frame)
         if frame.type == "ServerNotification":
-            return self._notified(now, heard_at, frame)
+            return self._notified(now, last_received_at, frame)
         if frame.type == "ConnectionDetails":
             return self._greet(now, frame)
         self._recovery.keep(frame.wsc)
@@ -263,34 +263,34 @@ class Gateway:
             self._remark("a frame of unknown type was ignored")
         return []
 
-    def _extra(self, now: float, heard_at: float, frame: Frame) -> list[Happening]:
+    def _extra(self, now: float, last_received_at: float, frame: Frame) -> list[SessionOutput]:
         """Take a body that nobody has documented: most likely one more notification."""
         if isinstance(frame.body, dict) and not _NOTIFICATION.isdisjoint(frame.body):
-            return self._notified(now, heard_at, frame)
+            return self._notified(now, last_received_at, frame)
         self._remark("a frame has more than two elements; what is no notification was ignored")
         return []
 
-    def _notified(self, now: float, heard_at: float, frame: Frame) -> list[Happening]:
+    def _notified(self, now: float, last_received_at: float, frame: Frame) -> list[SessionOutput]:
         if not self._greeted:
             self._recovery.doubt_replay()
         try:
             event = event_parsing.read(frame.body)
         except DecodeError as error:
-            return self._unread(heard_at, error.reason)
+            return self._unread(last_received_at, error.reason)
         self._recovery.keep(frame.wsc)
         is_new, gap = self._recovery.take(now, event)
         return [event, *gap] if is_new else [*gap]
 
-    def _unread(self, heard_at: float, reason: str) -> list[Happening]:
+    def _unread(self, last_received_at: float, reason: str) -> list[SessionOutput]:
         self._unreadable += 1
         self._remark(f"a frame could not be read, so events may be missing: {reason}")
         if self._unreadable > MAX_UNREADABLE:
-            self.ending = "too much that cannot be read"
+            self.close_reason = "too much that cannot be read"
         if not self._is_answered:
             return []
-        return [*self._recovery.report(heard_at, ResyncReason.UNREADABLE)]
+        return [*self._recovery.report(last_received_at, ResyncReason.UNREADABLE)]
 
-    def _greet(self, now: float, frame: Frame) -> list[Happening]:
+    def _greet(self, now: float, frame: Frame) -> list[SessionOutput]:
         if self._greeted:
             return []
         if frame.status is not None and frame.status >= 400:
@@ -311,10 +311,10 @@ class Gateway:
         self._has_subscription = False
         self._asked = self._new_id()
         self._due["answer"] = now + ANSWERED_WITHIN
-        self.outbox.append(event_frames.subscribe(self._asked, self._filters))
+        self.outgoing.append(event_frames.subscribe(self._asked, self._filters))
         return []
 
-    def _answered(self, now: float, frame: Frame) -> list[Happening]:
+    def _answered(self, now: float, frame: Frame) -> list[SessionOutput]:
         ours = self._asked is not None and frame.message_id in (self._asked, None)
         if frame.type == "Error" or (frame.status is not None and frame.status >= 400):
             self._refuse(event_frames.refusal(frame), ours=ours)
@@ -346,16 +346,16 @@ class Gateway:
         if code == BAD_WSC:
             self._recovery.forget_token()
         if error.http_status == UNAUTHORIZED:
-            self.refused = True
+            self.is_unauthorized = True
         elif decides and error.http_status not in TRANSIENT and not self._may_be_wsc:
-            self.filters_refused = ours
+            self.are_filters_refused = ours
             raise error
         elif not decides and not code.startswith("WSG-"):
             self._remark(f"the gateway reported {code}")
             return
         if error.http_status == TOO_MANY:
             self._reconnect.at_least(RATE_LIMITED_DELAY, f"the gateway reported {code}")
-        self.ending = f"the gateway reported {code}"
+        self.close_reason = f"the gateway reported {code}"
 
     @property
     def _may_be_wsc(self) -> bool:
@@ -364,7 +364,7 @@ class Gateway:
 
     def _heartbeat(self, now: float) -> str:
         id_ = self._new_id()
-        self.outbox.append(event_frames.heartbeat(id_))
+        self.outgoing.append(event_frames.heartbeat(id_))
         self._schedule_heartbeat(now)
         return id_
 
@@ -377,4 +377,4 @@ class Gateway:
         text = one_line(text)
         if text not in self._said and len(self._said) < MAX_REMARKS:
             self._said.add(text)
-            self.remarks.append(text)
+            self.diagnostics.append(text)

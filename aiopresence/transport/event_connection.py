@@ -28,7 +28,7 @@ from ..errors import (
 from ..models import PresenceEvent, Resync
 from ..protocol import websocket_token
 from ..protocol.event_recovery import Gap
-from ..protocol.event_session import PONG_WITHIN, Gateway, Happening, Subscribed
+from ..protocol.event_session import PONG_WITHIN, EventSession, SessionOutput, Subscribed
 from ..protocol.retry import Patience, is_permanent
 from ..protocol.websocket_token import WsToken
 from .clock import Clock
@@ -48,10 +48,10 @@ _BROKEN = frozenset({1002, 1003, 1007, 1009})
 # Frames taken in before others get a turn: they may arrive faster than the loop turns.
 _AT_ONCE = 50
 
-Told = PresenceEvent | Resync | Subscribed
+StreamItem = PresenceEvent | Resync | Subscribed
 
 
-class Socket:
+class EventConnection:
     """One event session.
 
     Args:
@@ -68,7 +68,7 @@ class Socket:
     def __init__(
         self, filters: tuple[str, ...], requester: Requester, clock: Clock, stats: Stats
     ) -> None:
-        self.gateway = Gateway(filters, lambda: str(uuid.uuid4()))
+        self.session = EventSession(filters, lambda: str(uuid.uuid4()))
         self._requester = requester
         self._clock = clock
         self._stats = stats
@@ -78,7 +78,7 @@ class Socket:
         # Whether the access token behind the last WebSocket token may have been ended.
         self._must_log_in = False
 
-    async def run(self, tell: Callable[[Told], None]) -> None:
+    async def run(self, tell: Callable[[StreamItem], None]) -> None:
         """Follow events, over as many connections as it takes; it never returns.
 
         Args:
@@ -89,32 +89,32 @@ class Socket:
         """
         never = asyncio.Event()
         while True:
-            delay = self.gateway.delay(_chance())
-            _log_wait(delay, self.gateway.delay_reason(delay))
+            delay = self.session.delay(_chance())
+            _log_wait(delay, self.session.delay_reason(delay))
             await self._clock.wait(never, delay)
             try:
                 await self._connection(tell)
             except PresenceError as error:
-                filters = self.gateway.filters_refused
+                filters = self.session.are_filters_refused
                 least = self.patience.wait(error, self._clock.now(), about_filters=filters)
                 if least is None:
                     raise
-                self.gateway.failed(least, _reason(error, least))
+                self.session.connection_failed(least, _reason(error, least))
                 _log.warning("no connection for events, trying again: %s", error)
 
-    async def _connection(self, tell: Callable[[Told], None]) -> None:
-        gateway, clock = self.gateway, self._clock
+    async def _connection(self, tell: Callable[[StreamItem], None]) -> None:
+        session, clock = self.session, self._clock
         socket, is_reused = await self._open()
         _log.info("connected for events")
         self._stats.connections += 1
-        gateway.connected(clock.now(), _chance())
+        session.connection_made(clock.now(), _chance())
         broken = True  # Whatever ends this with an error is not asked for again.
         try:
             broken = await self._talk(socket, tell)
         finally:
-            why = gateway.ending or "it was lost"
-            gateway.lost(clock.now(), broken=broken)
-            if gateway.refused:
+            why = session.close_reason or "it was lost"
+            session.connection_lost(clock.now(), broken=broken)
+            if session.is_unauthorized:
                 self._forget_token(is_reused=is_reused)
             await socket.close()
         self._report()
@@ -134,7 +134,7 @@ class Socket:
                 failure = ConnectionFailed("the WebSocket token was refused")
             elif isinstance(failure, (PermissionDenied, HandshakeRefused)):
                 self._token = None
-                self.gateway.address_refused()
+                self.session.recovery_refused()
             if not is_reused or self._token is not None:
                 raise failure
             _log.info("the WebSocket token was refused when used again; taking a new one")
@@ -173,78 +173,78 @@ class Socket:
         return self._token
 
     async def _dial(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
-        query = urlencode(self.gateway.query(self._clock.now(), token.ws_access_token))
+        query = urlencode(self.session.connection_query(self._clock.now(), token.ws_access_token))
         # The address holds secrets; it is never put into a message.
         return await self._requester.connect_websocket(URL(f"{token.uri}?{query}", encoded=True))
 
     async def _talk(
-        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[Told], None]
+        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[StreamItem], None]
     ) -> bool:
         """Talk until the connection ends; tell whether it broke on what the gateway sent."""
-        gateway, clock = self.gateway, self._clock
+        session, clock = self.session, self._clock
         reader = asyncio.create_task(self._read(socket, tell))
         reader.add_done_callback(lambda _: self._wake.set())
         try:
-            while not reader.done() and gateway.ending is None:
+            while not reader.done() and session.close_reason is None:
                 self._wake.clear()
                 await self._send(socket)
                 self._report()
-                await clock.wait(self._wake, max(0.0, gateway.due_at - clock.now()))
-                self._tell(gateway.tick(clock.now()), tell)
+                await clock.wait(self._wake, max(0.0, session.next_deadline - clock.now()))
+                self._tell(session.tick(clock.now()), tell)
             return reader.done() and await reader
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _send(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        gateway = self.gateway
+        session = self.session
         try:
             async with asyncio.timeout(PONG_WITHIN):
-                while gateway.outbox:
-                    await socket.send_str(gateway.outbox.pop(0))
-                if gateway.ping:
-                    gateway.ping = False
+                while session.outgoing:
+                    await socket.send_str(session.outgoing.pop(0))
+                if session.wants_ping:
+                    session.wants_ping = False
                     await socket.ping()
         except (aiohttp.ClientError, OSError):  # A TimeoutError is an OSError.
-            gateway.ending = "nothing can be sent"
+            session.close_reason = "nothing can be sent"
 
     async def _read(
-        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[Told], None]
+        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[StreamItem], None]
     ) -> bool:
         """Take frames in until there are no more; tell whether that was because of one."""
-        gateway, clock = self.gateway, self._clock
+        session, clock = self.session, self._clock
         taken = 0
         while True:
             message = await socket.receive()
             if message.type in _FRAMES:
                 self._tell(self._receive(message), tell)
-                if gateway.is_live:
+                if session.is_live:
                     self.patience.worked()
             elif message.type in _SIGNS:
-                gateway.ponged(clock.now())
+                session.keepalive_received(clock.now())
                 if message.type is aiohttp.WSMsgType.PING:
                     with suppress(aiohttp.ClientError, OSError):  # What is left is still read.
                         await socket.pong(message.data)
             else:
                 return socket.close_code in _BROKEN
-            if gateway.outbox or gateway.ending or gateway.remarks:
+            if session.outgoing or session.close_reason or session.diagnostics:
                 self._wake.set()
             taken += 1
             if taken % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    def _receive(self, message: aiohttp.WSMessage) -> list[Happening]:
+    def _receive(self, message: aiohttp.WSMessage) -> list[SessionOutput]:
         # One that is binary is no frame, but may have been meant to be one.
         text = message.data if message.type is aiohttp.WSMsgType.TEXT else ""
         try:
-            return self.gateway.receive(self._clock.now(), text)
+            return self.session.receive(self._clock.now(), text)
         except PresenceError as error:
             refusal = error.with_traceback(None)
         # Raised anew: what a frame held may be secret, and tracebacks are shown with locals.
         del message, text
         raise refusal
 
-    def _tell(self, happenings: list[Happening], tell: Callable[[Told], None]) -> None:
+    def _tell(self, happenings: list[SessionOutput], tell: Callable[[StreamItem], None]) -> None:
         for happening in happenings:
             if isinstance(happening, Gap):
                 ago = timedelta(seconds=self._clock.now() - happening.since_at)
@@ -256,9 +256,9 @@ class Socket:
                 tell(happening)
 
     def _report(self) -> None:
-        for remark in self.gateway.remarks:
+        for remark in self.session.diagnostics:
             _log.warning("events: %s", remark)
-        self.gateway.remarks.clear()
+        self.session.diagnostics.clear()
 
 
 def _chance() -> float:

@@ -68,7 +68,7 @@ def test_what_are_no_ids_of_a_board_is_refused(ids: Any) -> None:
 
 
 def followed(board: PresenceBoard) -> tuple[str, ...]:
-    return board._socket.gateway._filters
+    return board._socket.session._filters
 
 
 def test_a_board_of_very_many_follows_the_account() -> None:

@@ -12,7 +12,7 @@ from aiopresence import GetPresenceInfo, PresenceEvent, ResyncReason
 from aiopresence.models import ChangeSource
 from aiopresence.protocol import decoding
 from aiopresence.protocol.event_recovery import Gap
-from aiopresence.protocol.event_session import Gateway, Subscribed
+from aiopresence.protocol.event_session import EventSession, Subscribed
 from aiopresence.protocol.pending_read import Reading
 from aiopresence.protocol.presence_state import Board
 
@@ -128,7 +128,7 @@ class World:
     def __init__(self) -> None:
         ids = itertools.count()
         self.server = Server()
-        self.gateway = Gateway(("/restapi/v1.0/account/~/presence",), lambda: f"m{next(ids)}")
+        self.session = EventSession(("/restapi/v1.0/account/~/presence",), lambda: f"m{next(ids)}")
         self.board = Board(None)
         self.reading: Reading | None = None
         self.answers: deque[tuple[str, GetPresenceInfo]] = deque()
@@ -155,14 +155,14 @@ class World:
 
     def connect(self, number: int) -> None:
         if self.server.wire is None:
-            query = self.gateway.query(self.now, "t")
+            query = self.session.connection_query(self.now, "t")
             self.server.connect(query, willing=number % 4 != 0)
-            self.gateway.connected(self.now, 1.0)
+            self.session.connection_made(self.now, 1.0)
 
     def cut(self, _: int) -> None:
         if self.server.wire is not None:
             self.server.lose()
-            self.gateway.lost(self.now)
+            self.session.connection_lost(self.now)
 
     def receive(self, number: int) -> None:
         for _ in range(number % 4 + 1):
@@ -170,7 +170,7 @@ class World:
                 self.take(self.server.wire.popleft())
 
     def take(self, text: str) -> None:
-        for told in self.gateway.receive(self.now, text):
+        for told in self.session.receive(self.now, text):
             if isinstance(told, PresenceEvent):
                 self.got.append(told.uuid or "")
                 list(self.board.apply(told, EPOCH))
@@ -181,8 +181,8 @@ class World:
                     self.board.doubt()
             else:
                 self.gap(told)
-        while self.gateway.outbox:
-            self.server.hear(self.gateway.outbox.pop(0))
+        while self.session.outgoing:
+            self.server.hear(self.session.outgoing.pop(0))
 
     def gap(self, gap: Gap) -> None:
         self.gaps.append(gap.reason)
@@ -256,7 +256,7 @@ def test_whatever_happens_the_board_ends_as_the_server_is(ops: list[tuple[str, i
     for name, number in ops:
         world.do(name, number)
     world.settle()
-    assert world.gateway.is_live
+    assert world.session.is_live
     assert world.board.is_settled
     assert world.board.records == {id_: world.server.read(id_) for id_ in IDS}
     assert len(world.got) == len(set(world.got))

@@ -57,9 +57,9 @@ NOT_FRAMES = [
 @pytest.mark.parametrize("text", NOT_FRAMES)
 def test_what_is_no_frame_is_remarked_and_a_gap_ws18(text: str) -> None:
     line = Line().live()
-    heard_at = line.now
-    assert line.hear(text, after=3.0) == [Gap(UNREADABLE, heard_at)]
-    assert line.hear(text, after=3.0) == [Gap(UNREADABLE, heard_at + 3.0)]
+    last_received_at = line.now
+    assert line.hear(text, after=3.0) == [Gap(UNREADABLE, last_received_at)]
+    assert line.hear(text, after=3.0) == [Gap(UNREADABLE, last_received_at + 3.0)]
     [remark] = line.remarks()
     assert remark.startswith("a frame could not be read, so events may be missing: ")
     assert line.ending() is None
@@ -70,7 +70,7 @@ def test_every_truncation_of_a_notification_is_a_gap_ws18() -> None:
     for size in range(len(text)):
         line = Line().live()
         assert line.hear(text[:size]) == [Gap(UNREADABLE, line.now)]
-        assert line.gateway.query(line.now, "ws")["wsc"] == "t.1"
+        assert line.session.connection_query(line.now, "ws")["wsc"] == "t.1"
 
 
 @pytest.mark.parametrize("body", [None, 5, "x", [], {}, {"body": None}, {"body": [1]}])
@@ -79,7 +79,7 @@ def test_a_notification_without_a_body_is_a_gap_and_its_token_is_not_kept_ws18(b
     frame = [{"type": "ServerNotification", **wsc(9)}, body]
     assert line.hear(frame) == [Gap(UNREADABLE, line.now)]
     # A recovery would bring it again, readable perhaps.
-    assert line.gateway.query(line.now, "ws")["wsc"] == "t.1"
+    assert line.session.connection_query(line.now, "ws")["wsc"] == "t.1"
 
 
 @pytest.mark.parametrize("name", ["type", "messageId", "status", "wsc", "headers"])
@@ -89,7 +89,7 @@ def test_wrong_types_in_the_meta_data_raise_nothing_ws18(
     name: str, value: Any, frame: list[Any]
 ) -> None:
     for begin in (Line(), asked(), Line().live()):
-        if begin.gateway.due_at == inf:
+        if begin.session.next_deadline == inf:
             begin.connect()
         meta = frame[0] | {name: value}
         if name == "status" and frame[0]["type"] != "ServerNotification" and value == 2**63:
@@ -138,7 +138,7 @@ def test_a_replayed_event_that_cannot_be_read_is_missing_since_the_loss_ws18() -
 
 def test_too_much_garbage_ends_the_connection_and_is_not_asked_for_again_ws18() -> None:
     line = Line().live()
-    heard_at = line.now
+    last_received_at = line.now
     for _ in range(MAX_UNREADABLE):
         line.hear("garbage")
         assert line.ending() is None
@@ -148,7 +148,7 @@ def test_too_much_garbage_ends_the_connection_and_is_not_asked_for_again_ws18() 
     # The same garbage is in the server's memory, and would be replayed for ever.
     assert "wsc" not in line.connect(1.0)
     line.hear(details())
-    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, heard_at)]
+    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, last_received_at)]
 
 
 def test_a_status_that_no_http_has_is_an_error_of_the_server() -> None:
@@ -309,7 +309,7 @@ def test_nothing_is_ever_said_before_connection_details_ws10(texts: list[str]) -
             line.hear(text)
         except ApiError:
             return
-        assert line.gateway.outbox == []
+        assert line.session.outgoing == []
         assert not line.is_live()
 
 

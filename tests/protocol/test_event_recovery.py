@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from aiopresence import PresenceEvent
 from aiopresence.protocol.event_frames import Wsc
 from aiopresence.protocol.event_recovery import MAX_SEEN, Gap, Recovery
-from aiopresence.protocol.event_session import Happening, Subscribed
+from aiopresence.protocol.event_session import SessionOutput, Subscribed
 from tests.support.gateway_line import (
     INCOMPLETE,
     LOST,
@@ -68,7 +68,7 @@ def test_the_token_for_recovery_comes_in_any_frame_and_the_newest_is_kept_ws08()
     for frame in frames:
         line.hear(frame)
         best = max(best, frame[0]["wsc"]["sequence"])
-        assert line.gateway.query(line.now, "ws")["wsc"] == f"t.{best}"
+        assert line.session.connection_query(line.now, "ws")["wsc"] == f"t.{best}"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_token_for_recovery_comes_in_any_frame_and_the_newest_is_kept_ws08()
 def test_a_token_for_recovery_that_is_none_is_ignored_ws08(value: Any) -> None:
     line = Line().live()
     assert uuids(line.hear(notification(1, wsc=value))) == ["u1"]
-    assert line.gateway.query(line.now, "ws")["wsc"] == "t.1"
+    assert line.session.connection_query(line.now, "ws")["wsc"] == "t.1"
 
 
 @pytest.mark.parametrize("state", ["Successful", "Failed", None])
@@ -106,7 +106,7 @@ def test_new_connection_details_replace_the_token_whatever_its_number_ws08(
     line.hear(details(state))
     if state != "Successful":
         line.hear(answer(line.last_id()))
-    assert line.gateway.query(line.now, "ws")["wsc"] == "t.1"
+    assert line.session.connection_query(line.now, "ws")["wsc"] == "t.1"
 
 
 def test_details_without_a_token_leave_the_session_its_own() -> None:
@@ -120,7 +120,7 @@ def test_details_without_a_token_leave_the_session_its_own() -> None:
         line.hear([meta, body])
         if state == "Failed":
             line.hear(answer(line.last_id()))
-        assert line.gateway.query(line.now, "ws").get("wsc") == expected
+        assert line.session.connection_query(line.now, "ws").get("wsc") == expected
 
 
 # Recovery.
@@ -167,7 +167,7 @@ def test_a_replay_of_a_whole_buffer_may_not_be_all_ws02(buffer: int, more: int) 
     lost_at = line.now
     line.lose(20.0)
     marker = line.recover(recoveryBufferSize=buffer)
-    told: list[Happening] = []
+    told: list[SessionOutput] = []
     for number in range(1, buffer + more + 1):
         told += line.hear(notification(number))
     told += line.hear([{"type": "Heartbeat", "messageId": marker}])
@@ -181,7 +181,7 @@ def test_a_replay_that_joins_on_to_what_was_known_is_all_ws02(place: int) -> Non
     line.hear(notification(place))
     line.lose(1.0)
     marker = line.recover()
-    told: list[Happening] = []
+    told: list[SessionOutput] = []
     for number in range(1, 301):
         told += line.hear(notification(number))
     told += line.hear([{"type": "Heartbeat", "messageId": marker}])
@@ -246,7 +246,7 @@ def test_one_loss_is_one_gap_however_many_attempts_it_takes_ws01() -> None:
     lost_at = line.now
     line.lose(25.0)
     for _ in range(3):
-        line.gateway.failed()
+        line.session.connection_failed()
         line.connect(60.0)
         line.hear([{"type": "Unheard"}])
         line.lose(1.0)
@@ -257,11 +257,11 @@ def test_one_loss_is_one_gap_however_many_attempts_it_takes_ws01() -> None:
     line.hear(details())
     told = line.hear(answer(line.last_id()))
     assert gaps(told) == [Gap(LOST, lost_at)]
-    heard_at = line.now
+    last_received_at = line.now
     line.lose(200.0)
     line.connect(1.0)
     line.hear(details())
-    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, heard_at)]
+    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, last_received_at)]
 
 
 def test_a_connection_lost_before_the_first_subscription_is_no_gap() -> None:
@@ -504,9 +504,9 @@ def test_a_late_refusal_of_the_token_is_one_too() -> None:
 def test_an_address_that_the_server_refuses_is_not_sent_again() -> None:
     line = Line().live()
     line.lose(1.0)
-    assert "wsc" in line.gateway.query(line.now, "ws")
-    line.gateway.address_refused()
-    line.gateway.failed()
+    assert "wsc" in line.session.connection_query(line.now, "ws")
+    line.session.recovery_refused()
+    line.session.connection_failed()
     assert "wsc" not in line.connect(1.0)
 
 
@@ -514,8 +514,8 @@ def test_a_network_that_is_down_refuses_nothing() -> None:
     line = Line().live()
     line.lose(1.0)
     for _ in range(5):
-        assert "wsc" in line.gateway.query(line.now, "ws")
-        line.gateway.failed()
+        assert "wsc" in line.session.connection_query(line.now, "ws")
+        line.session.connection_failed()
     line.recover()
 
 
@@ -528,8 +528,8 @@ def test_the_time_for_a_recovery_is_measured_from_the_disconnect(after: float, a
     line.lose(24.0)  # 24 quiet seconds after the last frame.
     for wait in (100.0, after - 100.0):
         line.now += wait
-        query = line.gateway.query(line.now, "ws")
-        line.gateway.failed()
+        query = line.session.connection_query(line.now, "ws")
+        line.session.connection_failed()
     assert ("wsc" in query) is asks
 
 
@@ -557,11 +557,11 @@ def test_without_an_echo_in_time_there_is_a_gap() -> None:
     line.lose(1.0)
     marker = line.recover()
     line.now += 9.9
-    assert line.gateway.tick(line.now) == []
+    assert line.session.tick(line.now) == []
     assert not line.is_live()
     line.now += 0.1
-    assert line.gateway.due_at == line.now
-    assert line.gateway.tick(line.now) == [Gap(INCOMPLETE, lost_at)]
+    assert line.session.next_deadline == line.now
+    assert line.session.tick(line.now) == [Gap(INCOMPLETE, lost_at)]
     assert line.ending() is None
     assert line.is_live()
     # Late.
@@ -580,4 +580,4 @@ def test_an_echo_in_time_or_a_gap_before_leaves_nothing_to_report() -> None:
         else:
             line.hear([{"type": "Heartbeat", "messageId": marker}])
         line.now += 10.0
-        assert line.gateway.tick(line.now) == []
+        assert line.session.tick(line.now) == []

@@ -31,7 +31,7 @@ from tests.support.gateway_line import (
 
 def test_nothing_is_said_before_connection_details_ws10() -> None:
     line = Line()
-    assert line.gateway.due_at == inf
+    assert line.session.next_deadline == inf
     assert line.connect() == {"access_token": "ws"}
     assert line.said() == []
     assert uuids(line.hear(notification(1))) == ["u1"]
@@ -47,7 +47,7 @@ def test_one_exact_request_subscribes_to_everything_ws20() -> None:
     line = Line(ACCOUNT, EXTENSION)
     line.connect()
     assert line.hear(details()) == []
-    assert line.gateway.outbox == [
+    assert line.session.outgoing == [
         '[{"type":"ClientRequest","messageId":"m1","method":"POST",'
         '"path":"/restapi/v1.0/subscription/"},'
         f'{{"eventFilters":["{ACCOUNT}","{EXTENSION}"],'
@@ -58,7 +58,7 @@ def test_one_exact_request_subscribes_to_everything_ws20() -> None:
     assert isinstance(subscribed, Subscribed)
     assert (subscribed.info.id, subscribed.info.status) == ("s-1", "Active")
     assert subscribed.info.event_filters == (ACCOUNT, EXTENSION)
-    assert line.gateway.subscription is subscribed.info
+    assert line.session.subscription is subscribed.info
     assert line.is_live()
     assert line.hear(answer("m1")) == []
     assert line.hear(details()) == []
@@ -113,10 +113,10 @@ def test_heartbeats_go_three_times_as_often_as_they_must(idle: int, every: float
     line = Line().live(idleTimeout=idle)
     beats, until = 0, line.now + 3 * every
     while line.now < until:
-        line.now = line.gateway.due_at
+        line.now = line.session.next_deadline
         assert line.tick() is None
-        line.gateway.ping = False
-        line.gateway.ponged(line.now)
+        line.session.wants_ping = False
+        line.session.keepalive_received(line.now)
         frames = line.said()
         beats += len(frames)
         assert all(f == [{"type": "Heartbeat", "messageId": f"m{1 + beats}"}] for f in frames)
@@ -164,12 +164,12 @@ def test_a_number_that_makes_no_sense_was_not_said_ws04(value: Any) -> None:
     assert [f[0]["type"] for f in line.said()] == ["Heartbeat"]
     assert silence(line, 1e6) == "it has lived long enough"
     assert line.now == 1000.0 + 82_080.0
-    heard_at, lost_at = line.gateway.heard_at, line.now
+    last_received_at, lost_at = line.session.last_received_at, line.now
     line.lose()
-    assert "wsc" not in line.gateway.query(lost_at + 180.0, "ws")
+    assert "wsc" not in line.session.connection_query(lost_at + 180.0, "ws")
     line.recover(179.0, recoveryBufferSize=value)
     told = [gaps(line.hear(notification(number))) for number in range(1, 101)]
-    assert told == [[]] * 99 + [[Gap(INCOMPLETE, heard_at)]]
+    assert told == [[]] * 99 + [[Gap(INCOMPLETE, last_received_at)]]
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5, {}])
@@ -300,11 +300,11 @@ def test_a_refusal_that_may_pass_ends_the_connection_ws19(
     assert line.hear(error(code, status, "m1", kind)) == []
     shown = code if isinstance(code, str) else "an error without a code"
     assert line.ending() == f"the gateway reported {shown}"
-    assert line.gateway.refused is renew
+    assert line.session.is_unauthorized is renew
     line.lose()
-    assert line.gateway.delay(0.0) == wait
+    assert line.session.delay(0.0) == wait
     assert line.ending() is None
-    assert line.gateway.refused is renew
+    assert line.session.is_unauthorized is renew
 
 
 @pytest.mark.parametrize("code", ["WSG-902", "WSG-903"])
@@ -340,7 +340,7 @@ def test_codes_that_nobody_knows_do_not_fill_the_memory() -> None:
 def test_a_token_that_is_refused_while_live_is_renewed_ws25() -> None:
     line = Line().live()
     assert line.hear(error("OAU-128", 401)) == []
-    assert line.gateway.refused
+    assert line.session.is_unauthorized
     assert line.ending() == "the gateway reported OAU-128"
 
 
@@ -355,7 +355,7 @@ def test_details_that_refuse_ws16(status: int, expected: type[ApiError] | None) 
     if expected is None:
         assert line.hear(refusal) == []
         assert line.ending() == "the gateway reported X-1"
-        assert line.gateway.refused is (status == 401)
+        assert line.session.is_unauthorized is (status == 401)
     else:
         with pytest.raises(expected):
             line.hear(refusal)
@@ -369,7 +369,7 @@ def test_an_error_before_details_is_about_the_connection_ws16() -> None:
     with pytest.raises(PermissionDenied):
         line.hear(error("CMN-401", 403, "whatever"))
     line.hear(error("OAU-128"))
-    assert line.gateway.refused
+    assert line.session.is_unauthorized
 
 
 # Time.
@@ -378,7 +378,7 @@ def test_an_error_before_details_is_about_the_connection_ws16() -> None:
 def test_details_are_waited_for_ws11() -> None:
     line = Line()
     line.connect()
-    assert line.gateway.due_at == 1010.0
+    assert line.session.next_deadline == 1010.0
     assert line.tick(9.99) is None
     assert line.tick(0.01) == "no greeting in time"
 
@@ -387,10 +387,10 @@ def test_the_answer_is_waited_for_ws19() -> None:
     line = asked()
     for _ in range(5):
         line.now += 5.99
-        line.gateway.ponged(line.now)
+        line.session.keepalive_received(line.now)
         assert line.tick() is None
     assert line.tick(0.06) == "no answer in time"
-    assert line.gateway.due_at < inf
+    assert line.session.next_deadline < inf
 
 
 @pytest.mark.parametrize("late", ["greeting", "answer"])
@@ -400,7 +400,7 @@ def test_what_comes_with_the_tick_that_gave_it_up_breaks_nothing(late: str) -> N
     if late == "answer":
         line.hear(details())
         line.now += 19.0
-        line.gateway.ponged(line.now)
+        line.session.keepalive_received(line.now)
         line.now -= 19.0
     assert line.tick(30.0 if late == "answer" else 10.0) == f"no {late} in time"
     line.hear(answer("m1") if late == "answer" else details())
@@ -409,12 +409,12 @@ def test_what_comes_with_the_tick_that_gave_it_up_breaks_nothing(late: str) -> N
 
 def test_a_dead_peer_is_found_in_25_seconds_ws14() -> None:
     line = Line().live()
-    assert line.gateway.due_at == 1020.0
+    assert line.session.next_deadline == 1020.0
     assert line.tick(19.99) is None
     assert not line.pings()
     assert line.tick(0.01) is None
     assert line.pings()
-    assert line.gateway.due_at == 1025.0
+    assert line.session.next_deadline == 1025.0
     assert line.tick(4.99) is None
     assert line.tick(0.01) == "no pong in time"
     assert not line.is_live()
@@ -425,35 +425,35 @@ def test_any_sign_of_life_will_do_ws14(sign: str) -> None:
     line = Line().live()
     for _ in range(5):
         assert line.tick(20.0) is None
-        assert line.gateway.ping
-        line.gateway.ping = False
+        assert line.session.wants_ping
+        line.session.wants_ping = False
         line.now += 4.0
         if sign == "pong":
-            line.gateway.ponged(line.now)
+            line.session.keepalive_received(line.now)
         else:
             line.hear(notification(1) if sign == "frame" else "")
-        assert line.gateway.heard_at == line.now
+        assert line.session.last_received_at == line.now
         assert line.tick(2.0) is None
         line.now -= 2.0
-        assert line.gateway.due_at == line.now + 20.0
+        assert line.session.next_deadline == line.now + 20.0
 
 
 def test_after_an_hour_asleep_the_connection_is_dead_ws24() -> None:
     line = Line().live()
-    heard_at = line.now
+    last_received_at = line.now
     assert line.tick(3600.0) == "no ping in time"
     line.lose()
     assert "wsc" not in line.connect()
     line.hear(details())
-    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, heard_at)]
+    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, last_received_at)]
 
 
 def test_a_tick_too_early_does_nothing() -> None:
     line = Line().live()
-    before = line.gateway.due_at
+    before = line.session.next_deadline
     for _ in range(10):
         assert line.tick(1.0) is None
-    assert (line.said(), line.gateway.ping, line.gateway.due_at) == ([], False, before)
+    assert (line.said(), line.session.wants_ping, line.session.next_deadline) == ([], False, before)
 
 
 # Waiting before the next connection.
@@ -461,34 +461,34 @@ def test_a_tick_too_early_does_nothing() -> None:
 
 def test_waits_double_up_to_two_minutes_with_full_jitter_ws21() -> None:
     line = Line()
-    assert line.gateway.delay(1.0) == 0.0
+    assert line.session.delay(1.0) == 0.0
     waits = []
     for _ in range(12):
-        line.gateway.failed()
-        waits.append(line.gateway.delay(1.0))
-        assert line.gateway.delay(0.0) == 0.0
-        assert line.gateway.delay(0.25) == waits[-1] / 4
+        line.session.connection_failed()
+        waits.append(line.session.delay(1.0))
+        assert line.session.delay(0.0) == 0.0
+        assert line.session.delay(0.25) == waits[-1] / 4
     assert waits == [1, 2, 4, 8, 16, 32, 64, 120, 120, 120, 120, 120]
     for _ in range(10_000):
-        line.gateway.failed()
-    assert line.gateway.delay(1.0) == 120.0
+        line.session.connection_failed()
+    assert line.session.delay(1.0) == 120.0
 
 
 @pytest.mark.parametrize(("held", "wait"), [(9.9, 32.0), (10.0, 1.0), (6e4, 1.0)])
 def test_a_connection_that_held_on_starts_the_waits_afresh_ws21(held: float, wait: float) -> None:
     line = Line()
     for _ in range(5):
-        line.gateway.failed()
+        line.session.connection_failed()
     line.live()
     line.lose(held)
-    assert line.gateway.delay(1.0) == wait
+    assert line.session.delay(1.0) == wait
 
 
 def test_connections_that_are_cut_every_fifteen_seconds_never_wait_long_ws21() -> None:
     line = Line().live()
     for number in range(100):
         line.lose(15.0)
-        assert line.gateway.delay(1.0) == 1.0
+        assert line.session.delay(1.0) == 1.0
         if number % 2:
             line.hear([{"type": "Heartbeat", "messageId": line.recover(1.0)}])
         else:
@@ -502,7 +502,7 @@ def test_connections_that_are_cut_at_once_wait_longer_and_longer_ws21(held: floa
     line, waits = Line().live(), []
     for _ in range(4):
         line.lose(held)
-        waits.append(line.gateway.delay(1.0))
+        waits.append(line.session.delay(1.0))
         line.hear([{"type": "Heartbeat", "messageId": line.recover(1.0)}])
     assert waits == [1.0, 2.0, 4.0, 8.0]
 
@@ -513,7 +513,7 @@ def test_a_connection_that_never_subscribed_is_no_success_ws21() -> None:
         line.connect()
         line.hear(details())
         line.lose(29.0)
-        assert line.gateway.delay(1.0) == waits
+        assert line.session.delay(1.0) == waits
 
 
 def test_a_connection_without_details_does_not_count_as_held_ws21() -> None:
@@ -521,34 +521,34 @@ def test_a_connection_without_details_does_not_count_as_held_ws21() -> None:
     for waits in (1.0, 2.0, 4.0):
         line.connect()
         line.lose(100.0)
-        assert line.gateway.delay(1.0) == waits
+        assert line.session.delay(1.0) == waits
 
 
 def test_what_the_server_asks_for_is_the_least_wait_ws16() -> None:
     line = Line()
-    line.gateway.failed(7.5)
-    assert line.gateway.delay(0.0) == line.gateway.delay(1.0) == 7.5
-    line.gateway.failed()
-    assert line.gateway.delay(1.0) == 2.0
-    line.gateway.failed(2.0)
-    assert line.gateway.delay(1.0) == 4.0
+    line.session.connection_failed(7.5)
+    assert line.session.delay(0.0) == line.session.delay(1.0) == 7.5
+    line.session.connection_failed()
+    assert line.session.delay(1.0) == 2.0
+    line.session.connection_failed(2.0)
+    assert line.session.delay(1.0) == 4.0
     line.connect()
-    assert line.gateway.delay(0.0) == 0.0
+    assert line.session.delay(0.0) == 0.0
 
 
 def test_every_wait_has_a_reason() -> None:
     line = Line()
-    line.gateway.failed(7.5, "Retry-After")
-    assert line.gateway.delay_reason(line.gateway.delay(1.0)) == "Retry-After"
+    line.session.connection_failed(7.5, "Retry-After")
+    assert line.session.delay_reason(line.session.delay(1.0)) == "Retry-After"
     for _ in range(4):
-        line.gateway.failed()
-    assert line.gateway.delay_reason(line.gateway.delay(1.0)) == "back-off, failure 5 in a row"
+        line.session.connection_failed()
+    assert line.session.delay_reason(line.session.delay(1.0)) == "back-off, failure 5 in a row"
     line = Line().live()
     line.hear(error("CMN-301", 429))
     line = asked()
     line.hear(error("CMN-301", 429, "m1"))
     line.lose()
-    reason = line.gateway.delay_reason(line.gateway.delay(1.0))
+    reason = line.session.delay_reason(line.session.delay(1.0))
     assert reason == "the gateway reported CMN-301"
 
 
@@ -600,20 +600,20 @@ def test_an_answer_to_a_batch_is_unreadable_and_reported() -> None:
 def pings_at(chance: float) -> list[float]:
     """Return when a connection pings, while everybody hears the same event now and then."""
     line, times = Line(), []
-    line.gateway.connected(line.now, chance)
+    line.session.connection_made(line.now, chance)
     line.hear(details())
     line.hear(answer("m1"))
     while line.now < 1200.0:
-        before, line.now = line.now, line.gateway.due_at
+        before, line.now = line.now, line.session.next_deadline
         if before < 1100.0 <= line.now:
             line.now = 1100.0
             line.hear(notification(1))
             continue
-        line.gateway.tick(line.now)
-        if line.gateway.ping:
+        line.session.tick(line.now)
+        if line.session.wants_ping:
             times.append(line.now)
-            line.gateway.ping = False
-        line.gateway.ponged(line.now)
+            line.session.wants_ping = False
+        line.session.keepalive_received(line.now)
     return times
 
 
@@ -632,11 +632,11 @@ def test_connections_that_were_opened_together_do_not_ping_together() -> None:
 @pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
 def test_a_dead_peer_is_found_in_25_seconds_at_any_pace(chance: float) -> None:
     line = Line()
-    line.gateway.connected(line.now, chance)
+    line.session.connection_made(line.now, chance)
     line.hear(details())
     line.hear(answer("m1"))
     while line.ending() is None:
-        line.now = line.gateway.due_at
+        line.now = line.session.next_deadline
         line.tick()
     assert line.now - 1000.0 <= 25.0
 
@@ -645,7 +645,7 @@ def test_a_dead_peer_is_found_in_25_seconds_at_any_pace(chance: float) -> None:
 
 
 def is_about_filters(line: Line) -> bool:
-    return line.gateway.filters_refused
+    return line.session.are_filters_refused
 
 
 def test_only_the_answer_to_our_subscription_is_about_its_filters() -> None:
@@ -654,7 +654,7 @@ def test_only_the_answer_to_our_subscription_is_about_its_filters() -> None:
         line.hear(error("SUB-508", 400, "m1"))
     line.lose()
     assert is_about_filters(line)
-    line.gateway.failed()
+    line.session.connection_failed()
     assert not is_about_filters(line)
     line.connect(1.0)
     with pytest.raises(InvalidRequest):

@@ -9,7 +9,7 @@ from aiopresence import (
     ResyncReason,
 )
 from aiopresence.protocol.event_recovery import Gap
-from aiopresence.protocol.event_session import Gateway, Happening
+from aiopresence.protocol.event_session import EventSession, SessionOutput
 
 ACCOUNT = "/restapi/v1.0/account/~/presence"
 EXTENSION = "/restapi/v1.0/account/~/extension/7/presence"
@@ -61,35 +61,35 @@ class Line:
 
     def __init__(self, *filters: str, at: float = 1000.0) -> None:
         ids = count(1)
-        self.gateway = Gateway(filters or (ACCOUNT,), lambda: f"m{next(ids)}")
+        self.session = EventSession(filters or (ACCOUNT,), lambda: f"m{next(ids)}")
         self.now = at
 
     def connect(self, after: float = 0.0) -> dict[str, str]:
         """Connect; give the query."""
         self.now += after
-        query = self.gateway.query(self.now, "ws")
-        self.gateway.connected(self.now, 1.0)
+        query = self.session.connection_query(self.now, "ws")
+        self.session.connection_made(self.now, 1.0)
         return query
 
     def lose(self, after: float = 0.0, *, broken: bool = False) -> None:
         self.now += after
-        self.gateway.lost(self.now, broken=broken)
+        self.session.connection_lost(self.now, broken=broken)
 
-    def hear(self, frame: object, after: float = 0.0) -> list[Happening]:
+    def hear(self, frame: object, after: float = 0.0) -> list[SessionOutput]:
         self.now += after
         text = frame if isinstance(frame, str) else json.dumps(frame)
-        return self.gateway.receive(self.now, text)
+        return self.session.receive(self.now, text)
 
     def tick(self, after: float = 0.0) -> str | None:
         """Do what is due; give the reason to end."""
         self.now += after
-        self.gateway.tick(self.now)
-        return self.gateway.ending
+        self.session.tick(self.now)
+        return self.session.close_reason
 
     def said(self) -> list[Any]:
         """Take what is to be sent."""
-        frames = [json.loads(text) for text in self.gateway.outbox]
-        self.gateway.outbox.clear()
+        frames = [json.loads(text) for text in self.session.outgoing]
+        self.session.outgoing.clear()
         return frames
 
     def last_id(self) -> str:
@@ -110,35 +110,35 @@ class Line:
         return self.last_id()
 
     def is_live(self) -> bool:
-        return self.gateway.is_live
+        return self.session.is_live
 
     def ending(self) -> str | None:
-        return self.gateway.ending
+        return self.session.close_reason
 
     def pings(self) -> bool:
-        return self.gateway.ping
+        return self.session.wants_ping
 
     def remarks(self) -> list[str]:
-        remarks = [*self.gateway.remarks]
-        self.gateway.remarks.clear()
+        remarks = [*self.session.diagnostics]
+        self.session.diagnostics.clear()
         return remarks
 
 
-def uuids(happenings: list[Happening]) -> list[str | None]:
+def uuids(happenings: list[SessionOutput]) -> list[str | None]:
     return [each.uuid for each in happenings if isinstance(each, PresenceEvent)]
 
 
-def gaps(happenings: list[Happening]) -> list[Gap]:
+def gaps(happenings: list[SessionOutput]) -> list[Gap]:
     return [each for each in happenings if isinstance(each, Gap)]
 
 
 def silence(line: Line, until: float) -> str | None:
     """Let time pass on a line whose pings are answered."""
-    while line.gateway.due_at <= until and line.ending() is None:
-        line.now = line.gateway.due_at
+    while line.session.next_deadline <= until and line.ending() is None:
+        line.now = line.session.next_deadline
         line.tick()
         if line.ending() is None:
-            line.gateway.ponged(line.now)
+            line.session.keepalive_received(line.now)
     return line.ending()
 
 

@@ -25,7 +25,7 @@ from aiopresence import (
     ResyncReason,
     SessionLost,
 )
-from aiopresence.protocol.event_session import Gateway, Happening
+from aiopresence.protocol.event_session import EventSession, SessionOutput
 from aiopresence.protocol.retry import SECOND_CHECK_AFTER
 from aiopresence.sandbox import Answer, Change, GatewayRule, Redirect, Reset, Sandbox
 from tests.support.clocks import SkippingClock
@@ -128,7 +128,7 @@ def handshakes(sandbox: Sandbox) -> list[int | None]:
 def leftovers() -> set[str]:
     """Name the tasks of the library that are left."""
     names = {str(task.get_coro()) for task in asyncio.all_tasks()}
-    return {name for name in names if "Socket." in name or "asyncgen" in name}
+    return {name for name in names if "EventConnection." in name or "asyncgen" in name}
 
 
 # The handshake.
@@ -381,9 +381,9 @@ async def test_a_flood_of_frames_lets_others_have_their_turn_ws13(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, at_once = 0, [0]
-    receive = Gateway.receive
+    receive = EventSession.receive
 
-    def counted(self: Gateway, now: float, text: str) -> list[Happening]:
+    def counted(self: EventSession, now: float, text: str) -> list[SessionOutput]:
         nonlocal taken
         taken += 1
         return receive(self, now, text)
@@ -397,7 +397,7 @@ async def test_a_flood_of_frames_lets_others_have_their_turn_ws13(
 
     async with following(sandbox) as follower:
         await follower.works()
-        monkeypatch.setattr(Gateway, "receive", counted)
+        monkeypatch.setattr(EventSession, "receive", counted)
         text = b'[{"type":"Heartbeat"}]'
         raw(sandbox, (bytes([0x81, len(text)]) + text) * 1000)
         async with asyncio.timeout(5):
