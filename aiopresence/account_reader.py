@@ -5,10 +5,11 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from .concurrency import each, stream
+from .concurrency import aiter_any, map_ordered
 from .errors import ConnectionFailed, UsageError
+from .ids import Id
 from .models import AccountPresenceInfo, GetPresenceInfo
-from .presence_api import Id, PresenceCalls
+from .presence_api import PresenceCalls
 from .protocol import endpoints, paging
 from .protocol.paging import PageRequest
 
@@ -78,8 +79,8 @@ class AccountCalls(PresenceCalls):
     async def _account_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
         last = first, await self._call_page(first)
         yield last[1]
-        known = each(paging.known(*last))
-        async with aclosing(stream(known, self._page, ahead=self._ahead)) as rest:
+        known = aiter_any(paging.known(*last))
+        async with aclosing(map_ordered(self._page, known, limit=self._ahead)) as rest:
             async for last in rest:
                 yield last[1]
         while request := paging.following(*last, self._server):

@@ -15,16 +15,17 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from .account_reader import AccountCalls
-from .concurrency import SLICE, Ids, check_ids, checked, chunks, each, in_turns, stream
+from .concurrency import aiter_any, map_ordered, run_cooperatively
 from .errors import ApiError, AuthError, ConnectionFailed, PresenceError, RateLimited, UsageError
+from .ids import IDS_PER_SLICE, Id, Ids, check_id_iterable, parse_id, parse_ids
 from .models import (
     GetPresenceInfo,
     PresenceInfoRequest,
     PresenceInfoResponse,
     UnifiedPresence,
 )
-from .models.validation import as_id, as_record
-from .presence_api import Id, Plain
+from .models.validation import as_record
+from .presence_api import Plain
 from .protocol import batch, endpoints
 from .protocol.batch_formats import MULTIPART_JSON
 from .protocol.outcome import BatchResult, Outcome, failed
@@ -170,7 +171,7 @@ class BulkCalls(AccountCalls):
             writes[str(id_)] = self._change(id_, body, account_id)
         self._check_open()
         async with aclosing(
-            stream(each(writes.items()), self._write, ahead=self._ahead)
+            map_ordered(self._write, aiter_any(writes.items()), limit=self._ahead)
         ) as outcomes:
             return BatchResult([outcome async for outcome in outcomes])
 
@@ -190,15 +191,13 @@ class BulkCalls(AccountCalls):
         return call
 
     def _unified_call(self, account_id: Id | None) -> BatchCall[UnifiedPresence]:
-        account = as_id(self._account(account_id), "account_id", tilde=True)
+        account = parse_id(self._account(account_id), "account_id", tilde=True)
         return lambda ids: endpoints.read_unified_presence(account, ids)
 
     async def _read_all(self, extension_ids: Iterable[Id], call: BatchCall[T]) -> BatchResult[T]:
-        check_ids(extension_ids)
+        check_id_iterable(extension_ids)
         self._check_open()
-        if not isinstance(extension_ids, Iterable):
-            raise UsageError("an async iterable of ids goes to iter_…, not read_…")
-        asked, unique = await in_turns(checked([*extension_ids]))
+        asked, unique = await run_cooperatively(parse_ids([*extension_ids]))
         if "~" in unique:
             unique["~"] = unique.pop("~")  # It takes a request of its own: after all full ones.
 
@@ -210,10 +209,10 @@ class BulkCalls(AccountCalls):
                 return {outcome.id: outcome async for outcome in outcomes}
 
         found = await self._until_answered([*unique], ask)
-        return BatchResult(await in_turns(_in_order(asked, found)))
+        return BatchResult(await run_cooperatively(_in_order(asked, found)))
 
     def _iter_all(self, extension_ids: Ids, call: BatchCall[T]) -> AsyncGenerator[Outcome[T], None]:
-        check_ids(extension_ids)
+        check_id_iterable(extension_ids, allow_async=True)
 
         async def work(chunk: tuple[str, ...]) -> list[Outcome[T]]:
             async def ask(ids: Sequence[str], partial: Errors) -> Found[T]:
@@ -228,8 +227,8 @@ class BulkCalls(AccountCalls):
         self, ids: Ids, work: Callable[[tuple[str, ...]], Coroutine[Any, Any, list[Outcome[T]]]]
     ) -> AsyncGenerator[Outcome[T], None]:
         self._check_open()
-        groups = chunks(ids, lambda: self._batch_size)
-        async with aclosing(stream(groups, work, ahead=self._ahead)) as results:
+        groups = iter_batches(ids, lambda: self._batch_size)
+        async with aclosing(map_ordered(work, groups, limit=self._ahead)) as results:
             async for result in results:
                 for outcome in result:
                     yield outcome
@@ -334,7 +333,34 @@ class BulkCalls(AccountCalls):
 
 def _in_order(ids: Sequence[str], found: Found[T]) -> Generator[None, None, list[Outcome[T]]]:
     outcomes = []
-    for n in range(0, len(ids), SLICE):
-        outcomes += [found[id_] for id_ in ids[n : n + SLICE]]
+    for n in range(0, len(ids), IDS_PER_SLICE):
+        outcomes += [found[id_] for id_ in ids[n : n + IDS_PER_SLICE]]
         yield
     return outcomes
+
+
+async def iter_batches(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str, ...], None]:
+    """Group ids into batches of `size()` ids, the last one of what is left.
+
+    An error is raised after the ids before it were yielded.
+
+    Raises:
+        UsageError: an id is neither digits nor "~".
+        Exception: whatever the iterable raises.
+    """
+    ids_of_batch: list[str] = []
+    failure: Exception | None = None
+    try:
+        index = 0
+        async for value in aiter_any(ids):
+            ids_of_batch.append(parse_id(value, "extension_ids", index, tilde=True))
+            index += 1
+            if len(ids_of_batch) >= size():
+                full, ids_of_batch = tuple(ids_of_batch), []
+                yield full
+    except Exception as error:  # Raised below, after the last batch.
+        failure = error
+    if ids_of_batch:
+        yield tuple(ids_of_batch)
+    if failure is not None:
+        raise failure

@@ -1,132 +1,73 @@
-"""Many pieces of work at once, their results in order, in bounded memory."""
+"""Ordered concurrent work in bounded memory, and long computations that yield to the event loop."""
 
 import asyncio
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterable,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from .errors import UsageError
-from .models.validation import as_id
-
-C = TypeVar("C")
+T = TypeVar("T")
 R = TypeVar("R")
-Ids = Iterable[str | int] | AsyncIterable[str | int]
-
-# Ids that are looked at in one turn of the event loop. A guess.
-SLICE = 1000
 
 
-async def stream(
-    items: AsyncGenerator[C, None], work: Callable[[C], Coroutine[Any, Any, R]], *, ahead: int
+async def map_ordered(
+    function: Callable[[T], Coroutine[Any, Any, R]], items: AsyncGenerator[T, None], *, limit: int
 ) -> AsyncGenerator[R, None]:
-    """Work on up to `ahead` items at once and yield the results in the order of the items.
+    """Call `function` on items concurrently and yield the results in the order of the items.
 
-    An error of `work` is raised in its place, one of `items` after the results before it. However
-    it ends, no task is left behind.
+    An item is taken when fewer than `limit` items are being worked on or have a result that was
+    not yielded yet, so memory is bounded however slow the consumer is. An error of `function` is
+    raised in place of its result, an error of `items` after the results before it. However the
+    iteration ends, `items` is closed and no task is left behind.
     """
-    results: asyncio.Queue[asyncio.Task[R] | None] = asyncio.Queue()
-    room = asyncio.Semaphore(ahead)
+    tasks_in_order: asyncio.Queue[asyncio.Task[R] | None] = asyncio.Queue()
+    slots = asyncio.Semaphore(limit)
     tasks: set[asyncio.Task[R]] = set()
 
-    async def feed() -> None:
+    async def start_tasks() -> None:
         try:
             async with aclosing(items):
                 async for item in items:
-                    await room.acquire()
-                    task = asyncio.create_task(work(item))
+                    await slots.acquire()
+                    task = asyncio.create_task(function(item))
                     tasks.add(task)
-                    results.put_nowait(task)
+                    tasks_in_order.put_nowait(task)
         finally:
-            results.put_nowait(None)
+            tasks_in_order.put_nowait(None)
 
-    feeder = asyncio.create_task(feed())
+    starter = asyncio.create_task(start_tasks())
     try:
-        while (task := await results.get()) is not None:
+        while (task := await tasks_in_order.get()) is not None:
             yield await task
             tasks.discard(task)
-            room.release()
-        await feeder
+            slots.release()
+        await starter  # Raises the error of `items`.
     finally:
-        feeder.cancel()
+        starter.cancel()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(feeder, *tasks, return_exceptions=True)
+        await asyncio.gather(starter, *tasks, return_exceptions=True)
 
 
-async def in_turns(work: Generator[None, None, R]) -> R:
-    """Do some work that takes long, with a turn for everybody else at each of its yields."""
+async def run_cooperatively(steps: Generator[None, None, R]) -> R:
+    """Run a long computation and return its result, letting other tasks run at each of its yields.
+
+    Raises:
+        Exception: whatever the computation raises.
+    """
     while True:
         try:
-            next(work)
+            next(steps)
         except StopIteration as end:
             result: R = end.value
             return result
         await asyncio.sleep(0)
 
 
-async def each(values: Iterable[C] | AsyncIterable[C]) -> AsyncGenerator[C, None]:
-    """Iterate over an iterable of either kind."""
+async def aiter_any(values: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    """Yield the values of an iterable or of an async iterable."""
     if isinstance(values, AsyncIterable):
         async for value in values:
             yield value
     else:
         for value in values:
             yield value
-
-
-def check_ids(ids: object) -> None:
-    """Refuse what is no iterable of ids, above all a single id: its digits are no ids.
-
-    Raises:
-        UsageError: it is one.
-    """
-    if isinstance(ids, (str, bytes, bytearray)) or not isinstance(ids, (Iterable, AsyncIterable)):
-        raise UsageError("extension_ids must be an iterable of ids, such as [id]")
-
-
-def checked(ids: Sequence[str | int]) -> Generator[None, None, tuple[list[str], dict[str, None]]]:
-    """Check ids, and give them as str: as they were asked for, and each once; see `in_turns`.
-
-    Raises:
-        UsageError: an id is not digits or `~`.
-    """
-    asked: list[str] = []
-    unique: dict[str, None] = {}
-    for start in range(0, len(ids), SLICE):
-        some = enumerate(ids[start : start + SLICE], start)
-        asked += [as_id(id_, "extension_ids", n, tilde=True) for n, id_ in some]
-        unique |= dict.fromkeys(asked[start:])
-        yield
-    return asked, unique
-
-
-async def chunks(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str, ...], None]:
-    """Group ids into chunks of `size()`; ids before one that is wrong are not lost.
-
-    Raises:
-        UsageError: an id is not digits or `~`; whatever the iterable raises.
-    """
-    chunk: list[str] = []
-    failure: Exception | None = None
-    try:
-        position = 0
-        async for value in each(ids):
-            chunk.append(as_id(value, "extension_ids", position, tilde=True))
-            position += 1
-            if len(chunk) >= size():
-                full, chunk = tuple(chunk), []
-                yield full
-    except Exception as error:  # Also the iterable's own, which goes on to the user below.
-        failure = error
-    if chunk:
-        yield tuple(chunk)
-    if failure is not None:
-        raise failure

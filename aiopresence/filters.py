@@ -9,9 +9,7 @@ Source: RingCentral API reference, "Events", presence events and their permissio
 """
 
 from .errors import UsageError
-from .models.validation import as_id
-
-Id = str | int
+from .ids import Id, parse_id
 
 
 def account_presence(
@@ -86,15 +84,15 @@ def extension_dnd(extension_id: Id = "~", *, account_id: Id = "~") -> str:
 
 def call_queue_presence(group_id: Id, *, account_id: Id = "~") -> str:
     """Whether the members of a call queue take its calls. Needs the permission ReadPresence."""
-    return _account(account_id, f"call-queues/{as_id(group_id, 'group_id')}/presence")
+    return _account(account_id, f"call-queues/{parse_id(group_id, 'group_id')}/presence")
 
 
 def _account(account_id: Id, tail: str) -> str:
-    return f"/restapi/v1.0/account/{as_id(account_id, 'account_id', tilde=True)}/{tail}"
+    return f"/restapi/v1.0/account/{parse_id(account_id, 'account_id', tilde=True)}/{tail}"
 
 
 def _extension(account_id: Id, extension_id: Id, tail: str) -> str:
-    id_ = as_id(extension_id, "extension_id", tilde=True)
+    id_ = parse_id(extension_id, "extension_id", tilde=True)
     return _account(account_id, f"extension/{id_}/{tail}")
 
 

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from .concurrency import in_turns
+from .concurrency import run_cooperatively
 from .errors import DecodeError
+from .ids import Id, parse_id
 from .models import (
     AccountPresenceInfo,
     CallQueuePresence,
@@ -18,14 +19,12 @@ from .models import (
     UnifiedPresence,
     UpdateUnifiedPresence,
 )
-from .models.validation import as_id
 from .protocol import batch, endpoints, paging
 from .protocol.paging import PageRequest
 from .protocol.rest import Request, Response, load
 from .redaction import WithoutFrames
 
 T = TypeVar("T")
-Id = str | int
 Plain = Mapping[str, Any]
 
 
@@ -69,7 +68,7 @@ class PresenceCalls(ABC):
     async def _call_page(self, request: PageRequest) -> AccountPresenceInfo:
         response = await self._answer(request)
         with WithoutFrames():
-            return await in_turns(paging.read(response.body))
+            return await run_cooperatively(paging.read(response.body))
 
     async def _answer(self, request: Request[Any]) -> Response:
         response = await self._send(request)
@@ -81,7 +80,7 @@ class PresenceCalls(ABC):
         # A batch of one, so that the record is checked to be that extension's.
         response = await self._send(request)
         return batch.read(
-            (as_id(extension_id, "extension_id", tilde=True),), response, request.answer
+            (parse_id(extension_id, "extension_id", tilde=True),), response, request.answer
         )[0].unwrap()
 
     async def read_user_presence_status(

@@ -12,9 +12,9 @@ import attrs
 
 from .errors import PresenceError, UsageError
 from .grants import AccessToken, Grant, JwtGrant
+from .ids import Id, parse_id
 from .live import LiveCalls
-from .models.validation import as_id, seconds
-from .presence_api import Id
+from .models.validation import seconds
 from .protocol import decoding
 from .protocol.rate_limit_headers import group_name
 from .protocol.rate_limits import MAX_WINDOW, GroupLimits
@@ -83,7 +83,7 @@ class PresenceSession(LiveCalls):
             if type(value) is not int or value < 1:
                 raise UsageError(f"{name} must be a positive int")
         super().__init__(
-            as_id(account_id, "account_id", tilde=True),
+            parse_id(account_id, "account_id", tilde=True),
             check_server(server),
             batch_format,
             concurrency,

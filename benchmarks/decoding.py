@@ -32,7 +32,7 @@ from requests_toolbelt import MultipartDecoder
 from ringcentral.http.api_response import ApiResponse
 
 from aiopresence import AccountPresenceInfo, GetPresenceInfo, Response
-from aiopresence.models.ids import Id
+from aiopresence.ids import RecordId
 from aiopresence.protocol import batch, decoding, multipart, paging
 
 from . import bodies
@@ -105,7 +105,7 @@ def _struct(record: Any) -> Any:
 
 
 def _of_structs(hint: Any) -> Any:
-    if hint == Id:
+    if hint == RecordId:
         return int | str
     if get_origin(hint) in (Union, types.UnionType):
         return reduce(or_, map(_of_structs, get_args(hint)))

@@ -20,6 +20,7 @@ from aiopresence import (
     ServerError,
     UsageError,
 )
+from aiopresence.bulk import iter_batches
 from aiopresence.sandbox import Answer, Change, Hang, Received, Reset, Sandbox
 from tests.support.sessions import PLENTY, Session
 
@@ -623,3 +624,17 @@ async def test_a_page_that_fails_is_raised(sandbox: Sandbox, session: PresenceSe
     with pytest.raises(ServerError):
         await ids_of_account(session, per_page=20)
     assert rule.fired == 1
+
+
+async def test_batches_of_ids_keep_what_came_before_a_wrong_id() -> None:
+    found = iter_batches(["1", 2, "3", "x", "5"], lambda: 2)
+    assert await anext(found) == ("1", "2")
+    assert await anext(found) == ("3",)
+    with pytest.raises(UsageError, match="not 'x'"):
+        await anext(found)
+
+
+async def test_batches_of_ids_follow_the_size_as_it_changes() -> None:
+    sizes = iter([3, 3, 3, 2, 2, 2, 2])
+    got = [chunk async for chunk in iter_batches(range(6), lambda: next(sizes))]
+    assert got == [("0", "1", "2"), ("3", "4"), ("5",)]

@@ -5,7 +5,7 @@ from contextlib import aclosing
 import pytest
 
 from aiopresence import UsageError
-from aiopresence.concurrency import check_ids, chunks, each, in_turns, stream
+from aiopresence.concurrency import aiter_any, map_ordered, run_cooperatively
 
 
 async def idle() -> None:
@@ -39,7 +39,7 @@ async def collect(results: AsyncIterator[int], into: list[int]) -> None:
 
 async def test_results_come_in_order_while_work_overlaps() -> None:
     work, got = Work(), list[int]()
-    reader = asyncio.create_task(collect(stream(each([1, 2, 3, 4]), work, ahead=3), got))
+    reader = asyncio.create_task(collect(map_ordered(work, aiter_any([1, 2, 3, 4]), limit=3), got))
     await idle()
     assert work.started == [1, 2, 3]
     work.gates[3].set()
@@ -66,7 +66,7 @@ async def test_the_source_is_read_only_as_fast_as_results_are_taken_bp04() -> No
     async def work(item: int) -> int:
         return item
 
-    async with aclosing(stream(each(numbers()), work, ahead=4)) as results:
+    async with aclosing(map_ordered(work, aiter_any(numbers()), limit=4)) as results:
         for expected in range(1, 11):
             assert await anext(results) == expected
             await idle()
@@ -82,7 +82,7 @@ async def test_an_error_of_the_work_is_raised_in_its_place_and_leaves_no_task() 
 
     got: list[int] = []
     with pytest.raises(ValueError, match="two"):
-        await collect(stream(each([0, 1, 2, 3]), work, ahead=2), got)
+        await collect(map_ordered(work, aiter_any([0, 1, 2, 3]), limit=2), got)
     assert got == [0, 1]
     assert other_tasks() == 0
 
@@ -99,7 +99,7 @@ async def test_an_error_of_the_source_is_raised_after_the_results_before_it() ->
 
     got: list[int] = []
     with pytest.raises(LookupError, match="lost"):
-        await collect(stream(source(), work, ahead=5), got)
+        await collect(map_ordered(work, source(), limit=5), got)
     assert got == [1, 2]
     assert other_tasks() == 0
 
@@ -107,7 +107,7 @@ async def test_an_error_of_the_source_is_raised_after_the_results_before_it() ->
 @pytest.mark.parametrize("steps", range(12))
 async def test_cancelling_at_any_step_leaves_no_task_ct01(steps: int) -> None:
     work, got = Work(), list[int]()
-    reader = asyncio.create_task(collect(stream(each([1, 2, 3, 4]), work, ahead=2), got))
+    reader = asyncio.create_task(collect(map_ordered(work, aiter_any([1, 2, 3, 4]), limit=2), got))
     for _ in range(steps):
         await asyncio.sleep(0)
         for gate in list(work.gates.values())[: steps // 4]:
@@ -121,7 +121,7 @@ async def test_cancelling_at_any_step_leaves_no_task_ct01(steps: int) -> None:
 
 async def test_breaking_off_leaves_no_task_once_closed_ct11() -> None:
     work = Work()
-    async with aclosing(stream(each([1, 2, 3]), work, ahead=3)) as results:
+    async with aclosing(map_ordered(work, aiter_any([1, 2, 3]), limit=3)) as results:
         first = asyncio.ensure_future(anext(results))
         await idle()
         work.gates[1].set()
@@ -129,27 +129,7 @@ async def test_breaking_off_leaves_no_task_once_closed_ct11() -> None:
     assert other_tasks() == 0
 
 
-async def test_chunks_keep_what_came_before_a_wrong_id() -> None:
-    found = chunks(["1", 2, "3", "x", "5"], lambda: 2)
-    assert await anext(found) == ("1", "2")
-    assert await anext(found) == ("3",)
-    with pytest.raises(UsageError, match="not 'x'"):
-        await anext(found)
-
-
-async def test_chunks_follow_the_size_as_it_changes() -> None:
-    sizes = iter([3, 3, 3, 2, 2, 2, 2])
-    got = [chunk async for chunk in chunks(range(6), lambda: next(sizes))]
-    assert got == [("0", "1", "2"), ("3", "4"), ("5",)]
-
-
-@pytest.mark.parametrize("ids", ["101", b"101", 101, None, 1.5])
-def test_what_is_no_iterable_of_ids(ids: object) -> None:
-    with pytest.raises(UsageError, match="iterable of ids"):
-        check_ids(ids)
-
-
-async def test_work_in_turns_lets_others_have_theirs() -> None:
+async def test_a_cooperative_computation_lets_other_tasks_run_between_its_steps() -> None:
     order = []
 
     def work() -> Generator[None, None, str]:
@@ -163,15 +143,15 @@ async def test_work_in_turns_lets_others_have_theirs() -> None:
             order.append(f"other {n}")
             await asyncio.sleep(0)
 
-    result, _ = await asyncio.gather(in_turns(work()), other())
+    result, _ = await asyncio.gather(run_cooperatively(work()), other())
     assert result == "done"
     assert order == ["work 0", "other 0", "work 1", "other 1", "work 2", "other 2"]
 
 
-async def test_an_error_of_work_in_turns_is_raised() -> None:
+async def test_an_error_of_a_cooperative_computation_is_raised() -> None:
     def work() -> Generator[None, None, None]:
         yield
         raise UsageError("broken")
 
     with pytest.raises(UsageError, match="broken"):
-        await in_turns(work())
+        await run_cooperatively(work())

@@ -16,7 +16,7 @@ MODULES = {
 }
 
 # For each layer, a sub-package or a top-level module, the layers it may import besides itself.
-VALUES = {"auth_advice", "errors", "escaping", "filters", "grants", "models", "redaction"}
+VALUES = {"auth_advice", "errors", "escaping", "filters", "grants", "ids", "models", "redaction"}
 CORE = VALUES | {"protocol"}
 READERS = CORE | {"concurrency", "transport"}
 LAYERS = {
@@ -24,12 +24,13 @@ LAYERS = {
     "escaping": set[str](),
     "redaction": set[str](),
     "errors": {"auth_advice", "escaping"},
-    "models": {"errors", "redaction"},
-    "filters": {"errors", "models"},
+    "ids": {"errors"},
+    "models": {"errors", "ids", "redaction"},
+    "filters": {"errors", "ids"},
     "grants": {"errors", "redaction"},
     "protocol": VALUES,
-    "concurrency": {"errors", "models"},
-    "transport": CORE | {"concurrency"},
+    "concurrency": set[str](),
+    "transport": CORE,
     "presence_api": READERS,
     "account_reader": READERS | {"presence_api"},
     "bulk": READERS | {"presence_api", "account_reader"},

@@ -10,6 +10,7 @@ from typing import Self
 from weakref import WeakSet
 
 from ..errors import InvalidRequest, NotFound, PresenceError, SessionLost, UsageError
+from ..ids import parse_id
 from ..models import (
     DisabledFilterInfo,
     GetPresenceInfo,
@@ -17,7 +18,6 @@ from ..models import (
     Resync,
     ResyncReason,
 )
-from ..models.validation import as_id
 from ..protocol.event_session import MAX_SILENCE, Subscribed
 from ..transport.event_connection import EventConnection, StreamItem
 from .change_queue import Changes
@@ -196,7 +196,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             PresenceError: the extension could not be read and is not on the board, see `errors`,
                 or the board has ended.
         """
-        id_ = as_id(extension_id, "extension_id")
+        id_ = parse_id(extension_id, "extension_id")
         if not self._board.includes(id_):
             raise UsageError(f"the board does not follow extension {id_}")
         self._check()

@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from ..bulk import BulkCalls
-from ..concurrency import check_ids
 from ..errors import UsageError
 from ..filters import account_presence, extension_presence
+from ..ids import Id, parse_id_set
 from ..models import PresenceChange, PresenceEvent, Resync
-from ..models.validation import as_id, seconds
-from ..presence_api import Id
+from ..models.validation import seconds
 from ..protocol.event_parsing import check_filters
 from ..protocol.presence_state import Board
 from ..protocol.rate_limits import GroupLimits
@@ -110,7 +109,7 @@ class LiveCalls(BulkCalls):
             UsageError: an argument is wrong. What the board itself raises, it says.
         """
         _check_flags(detailed_telephony_state, sip_data)
-        ids = None if extension_ids is None else check_board_ids(extension_ids)
+        ids = None if extension_ids is None else parse_id_set(extension_ids)
         every = float("inf") if refresh is None else seconds("refresh", refresh)
         detailed, account = detailed_telephony_state, self.account_id
 
@@ -157,7 +156,7 @@ class LiveCalls(BulkCalls):
             AuthError: the credentials or the token were refused. Other errors are tried again.
         """
         _check_flags(detailed_telephony_state, sip_data)
-        ids = None if extension_ids is None else check_board_ids(extension_ids)
+        ids = None if extension_ids is None else parse_id_set(extension_ids)
         every = None if interval is None else seconds("interval", interval)
         return poll(self._reader(ids, detailed_telephony_state, sip_data), ids, every)
 
@@ -172,15 +171,6 @@ class LiveCalls(BulkCalls):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def check_board_ids(extension_ids: Iterable[Id]) -> frozenset[str]:
-    """Check the ids of a board; UsageError if they are none, or not of single extensions."""
-    check_ids(extension_ids)
-    ids = frozenset(as_id(id_, "extension_ids", n) for n, id_ in enumerate(extension_ids))
-    if not ids:
-        raise UsageError("extension_ids is empty; None is for all of the account")
-    return ids
 
 
 def _check_flags(detailed: bool, sip_data: bool) -> None:

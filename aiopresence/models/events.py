@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from ..ids import RecordId
 from .enums import (
     DndStatus,
     MeetingStatus,
@@ -20,7 +21,6 @@ from .enums import (
     TelephonyStatus,
     UserStatus,
 )
-from .ids import Id
 from .presence import ActiveCallInfo, GetPresenceInfo
 from .queues import CallQueuePresence
 
@@ -72,7 +72,7 @@ class PresenceEventBody:
         owner_id: the extension that subscribed.
     """
 
-    extension_id: Id | None = None
+    extension_id: RecordId | None = None
     sequence: int | None = None
     presence_status: PresenceStatus | None = None
     telephony_status: TelephonyStatus | None = None
@@ -89,7 +89,7 @@ class PresenceEventBody:
     active_calls: tuple[ActiveCallInfo, ...] | None = None
     total_active_calls: int | None = None
     appearances: tuple[LineAppearanceInfo, ...] | None = None
-    owner_id: Id | None = None
+    owner_id: RecordId | None = None
 
 
 @attrs.frozen(weakref_slot=False)
@@ -100,7 +100,7 @@ class PresenceLineExtension:
         id: the internal id of the extension.
     """
 
-    id: Id | None = None
+    id: RecordId | None = None
 
 
 @attrs.frozen(weakref_slot=False)
@@ -126,8 +126,8 @@ class CallQueueMemberEventBody:
         accept_calls: whether calls of this queue are taken.
     """
 
-    extension_id: Id | None = None
-    call_queue_id: Id | None = None
+    extension_id: RecordId | None = None
+    call_queue_id: RecordId | None = None
     accept_calls: bool | None = None
 
 
@@ -157,8 +157,8 @@ class PresenceEvent:
     uuid: str | None = None
     event: str | None = None
     timestamp: datetime | None = None
-    subscription_id: Id | None = None
-    owner_id: Id | None = None
+    subscription_id: RecordId | None = None
+    owner_id: RecordId | None = None
     body: EventBody | None = attrs.field(default=None)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import attrs
 from attrs.converters import optional
 
+from ..ids import RecordId
 from .enums import (
     CallDirection,
     CallerIdVisibility,
@@ -20,7 +21,6 @@ from .enums import (
     TerminationType,
     UserStatus,
 )
-from .ids import Id
 from .validation import encodable, flag, status_message
 
 
@@ -34,7 +34,7 @@ class GetPresenceExtensionInfo:
         extension_number: the number people dial, usually 3 or 4 digits.
     """
 
-    id: Id | None = None
+    id: RecordId | None = None
     uri: str | None = None
     extension_number: str | None = None
 
@@ -57,7 +57,7 @@ class DetailedCallInfo:
     from_tag: str | None = None
     remote_uri: str | None = None
     local_uri: str | None = None
-    rc_session_id: Id | None = None
+    rc_session_id: RecordId | None = None
 
 
 @attrs.frozen(weakref_slot=False)
@@ -136,7 +136,7 @@ class ActiveCallInfo:
         appearance_info: which appearance of a shared line.
     """
 
-    id: Id | None = None
+    id: RecordId | None = None
     direction: CallDirection | None = None
     queue_call: bool | None = None
     from_: str | None = None
@@ -146,10 +146,10 @@ class ActiveCallInfo:
     start_time: datetime | None = None
     telephony_status: TelephonyStatus | None = None
     sip_data: DetailedCallInfo | None = None
-    session_id: Id | None = None
-    telephony_session_id: Id | None = None
-    on_behalf_of: Id | None = None
-    party_id: Id | None = None
+    session_id: RecordId | None = None
+    telephony_session_id: RecordId | None = None
+    on_behalf_of: RecordId | None = None
+    party_id: RecordId | None = None
     termination_type: TerminationType | None = None
     call_info: CallInfoCQ | None = None
     appearance_info: AppearanceInfo | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from .ids import Id
+from ..ids import RecordId
 from .validation import as_record, as_records, flag, member_id
 
 
@@ -21,7 +21,7 @@ class SiteBasicInfo:
         name: its name.
     """
 
-    id: Id | None = None
+    id: RecordId | None = None
     name: str | None = None
 
 
@@ -37,7 +37,7 @@ class CallQueueMember:
         site: the site it belongs to.
     """
 
-    id: Id | None = None
+    id: RecordId | None = None
     name: str | None = None
     extension_number: str | None = None
     extension_sub_type: str | None = None
@@ -135,7 +135,7 @@ class PresenceCallQueueInfo:
         editable_member_status: whether the member may change it by themselves.
     """
 
-    id: Id | None = None
+    id: RecordId | None = None
     name: str | None = None
     extension_number: str | None = None
     editable_member_status: bool | None = None

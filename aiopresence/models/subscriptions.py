@@ -8,9 +8,9 @@ from datetime import datetime
 import attrs
 from attrs.converters import optional
 
+from ..ids import RecordId
 from ..redaction import Secret
 from .enums import OpenStrEnum
-from .ids import Id
 
 
 class SubscriptionStatus(OpenStrEnum):
@@ -85,7 +85,7 @@ class SubscriptionInfo:
         delivery_mode: how notifications are delivered.
     """
 
-    id: Id | None = None
+    id: RecordId | None = None
     uri: str | None = None
     event_filters: tuple[str, ...] | None = None
     disabled_filters: tuple[DisabledFilterInfo, ...] | None = None

@@ -1,9 +1,8 @@
-"""Checks of what the user gives: ids, and the fields of request bodies.
+"""Checks of the fields of request bodies, and of durations.
 
 All of them raise UsageError at once, so that nothing wrong ever reaches a URL or the wire.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -12,47 +11,14 @@ from typing import Any, TypeVar
 import attrs
 
 from ..errors import UsageError, shown
+from ..ids import parse_id
 
 T = TypeVar("T")
 
-# RingCentral's ids are 64-bit integers, hence at most 19 digits. With leading zeros it would be
-# another text for the same id, and the answer would not match it.
-_ID = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-
-
-def as_id(value: object, name: str, index: int | None = None, *, tilde: bool = False) -> str:
-    """Check an id (a str or int of digits) and give it as str.
-
-    Args:
-        value: the id.
-        name: the argument's name, for the message.
-        index: the id's place in that argument, when there are several.
-        tilde: also take "~", which stands for the caller's own.
-
-    Raises:
-        UsageError: anything else.
-    """
-    if type(value) is str and _ID.fullmatch(value):
-        return value
-    if tilde and isinstance(value, str) and str.__eq__(value, "~"):
-        return "~"
-    text = str(value) if type(value) is int and 0 <= value < 10**19 else value
-    # What was matched is returned: a str of another class may turn into another text later.
-    if isinstance(text, str) and (found := _ID.fullmatch(text)):
-        return found[0]
-    place = "" if index is None else f"[{index}]"
-    allowed = "digits or '~'" if tilde else "digits"
-    raise UsageError(f"{name}{place} must be {allowed}, as str or int, not {shown(value)}")
-
-
-def is_id(text: str) -> bool:
-    """Tell whether a text is the id of one extension."""
-    return bool(_ID.fullmatch(text))
-
 
 def member_id(value: str | int) -> str:
-    """Check an id inside a request body and give it as str; UsageError if it is none."""
-    return as_id(value, "id")
+    """Check an id in a request body and return it as str; UsageError if it is not an id."""
+    return parse_id(value, "id")
 
 
 def as_record(cls: type[T], value: object) -> T:

@@ -20,8 +20,8 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from ..errors import DecodeError, UsageError, one_line
+from ..ids import RecordId
 from ..models.enums import OpenStrEnum
-from ..models.ids import Id
 from . import decoding_codegen
 from .decoding_codegen import Hook
 
@@ -141,7 +141,7 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook(datetime, _moment)
     # By base class: cattrs asks the hook of str first, and would leave a StrEnum a plain str.
     converter.register_structure_hook(OpenStrEnum, _enum)
-    converter.register_structure_hook_func(lambda cls: cls == Id, _id)
+    converter.register_structure_hook_func(lambda cls: cls == RecordId, _id)
     converter.register_structure_hook_factory(_is_tuple, list_in)
     converter.register_structure_hook_factory(attrs.has, record_in)
     converter.register_unstructure_hook_factory(attrs.has, record_out)

@@ -36,8 +36,8 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
+from ..ids import RecordId
 from ..models.enums import OpenStrEnum
-from ..models.ids import Id
 from .frozen import unfrozen
 
 Hook = Callable[..., Any]
@@ -48,7 +48,7 @@ _CHECKS: dict[object, tuple[str, ...]] = {
     str: ("if type(v) is not str and v is not None:", _REFUSE),
     int: ("if type(v) is not int and v is not None:", _REFUSE),
     bool: ("if v is not True and v is not False and v is not None:", _REFUSE),
-    Id: (
+    RecordId: (
         "if type(v) is int:",
         "    v = str(v)",
         "elif type(v) is not str and v is not None:",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from ..errors import UsageError, shown
+from ..ids import Id, parse_id
 from ..models import (
     AccountPresenceInfo,
     CallQueuePresence,
@@ -19,25 +20,25 @@ from ..models import (
     UnifiedPresence,
     UpdateUnifiedPresence,
 )
-from ..models.validation import as_id, as_record
+from ..models.validation import as_record
 from . import decoding
 from .rest import JSON, MAX_PAGE, Request
 
 T = TypeVar("T")
 
 
-def _path(account_id: str | int, tail: str) -> str:
-    return f"/restapi/v1.0/account/{as_id(account_id, 'account_id', tilde=True)}/{tail}"
+def _path(account_id: Id, tail: str) -> str:
+    return f"/restapi/v1.0/account/{parse_id(account_id, 'account_id', tilde=True)}/{tail}"
 
 
-def _extension_path(account_id: str | int, ids: Sequence[str | int], tail: str) -> str:
+def _extension_path(account_id: Id, ids: Sequence[Id], tail: str) -> str:
     # Several ids are several answers in one request; RingCentral wants the commas unencoded.
-    joined = ",".join([as_id(id_, "extension_id", tilde=True) for id_ in ids])
+    joined = ",".join([parse_id(id_, "extension_id", tilde=True) for id_ in ids])
     return _path(account_id, f"extension/{joined}/{tail}")
 
 
-def _queue_path(account_id: str | int, group_id: str | int) -> str:
-    return _path(account_id, f"call-queues/{as_id(group_id, 'group_id')}/presence")
+def _queue_path(account_id: Id, group_id: Id) -> str:
+    return _path(account_id, f"call-queues/{parse_id(group_id, 'group_id')}/presence")
 
 
 def _flags(**values: bool | None) -> tuple[tuple[str, str], ...]:
@@ -62,8 +63,8 @@ def _write(
 
 
 def read_user_presence_status(
-    account_id: str | int,
-    extension_ids: Sequence[str | int],
+    account_id: Id,
+    extension_ids: Sequence[Id],
     *,
     detailed_telephony_state: bool | None = None,
     sip_data: bool | None = None,
@@ -81,7 +82,7 @@ def read_user_presence_status(
 
 
 def update_user_presence_status(
-    account_id: str | int, extension_id: str | int, body: object
+    account_id: Id, extension_id: Id, body: object
 ) -> Request[GetPresenceInfo]:
     """Change the presence of one extension; a body of None changes nothing."""
     path = _extension_path(account_id, [extension_id], "presence")
@@ -90,7 +91,7 @@ def update_user_presence_status(
 
 
 def read_account_presence(
-    account_id: str | int,
+    account_id: Id,
     *,
     detailed_telephony_state: bool | None = None,
     sip_data: bool | None = None,
@@ -104,15 +105,13 @@ def read_account_presence(
     return Request("GET", path, "Heavy", AccountPresenceInfo, params, max_body=MAX_PAGE)
 
 
-def read_call_queue_presence(
-    account_id: str | int, group_id: str | int
-) -> Request[CallQueuePresence]:
+def read_call_queue_presence(account_id: Id, group_id: Id) -> Request[CallQueuePresence]:
     """Ask which members take the calls of a queue."""
     return Request("GET", _queue_path(account_id, group_id), "Light", CallQueuePresence)
 
 
 def update_call_queue_presence(
-    account_id: str | int, group_id: str | int, body: object
+    account_id: Id, group_id: Id, body: object
 ) -> Request[CallQueuePresence]:
     """Change which members take the calls of a queue."""
     path = _queue_path(account_id, group_id)
@@ -120,7 +119,7 @@ def update_call_queue_presence(
 
 
 def read_extension_call_queue_presence(
-    account_id: str | int, extension_id: str | int, *, editable_member_status: bool | None = None
+    account_id: Id, extension_id: Id, *, editable_member_status: bool | None = None
 ) -> Request[ExtensionCallQueuePresenceList]:
     """Ask which queues an extension takes calls of."""
     return Request(
@@ -133,7 +132,7 @@ def read_extension_call_queue_presence(
 
 
 def update_extension_call_queue_presence(
-    account_id: str | int, extension_id: str | int, body: object
+    account_id: Id, extension_id: Id, body: object
 ) -> Request[ExtensionCallQueuePresenceList]:
     """Change which queues an extension takes calls of."""
     path = _extension_path(account_id, [extension_id], "call-queue-presence")
@@ -141,16 +140,14 @@ def update_extension_call_queue_presence(
     return _write("PUT", path, ExtensionCallQueuePresenceList, body_class, body)
 
 
-def read_unified_presence(
-    account_id: str | int, extension_ids: Sequence[str | int]
-) -> Request[UnifiedPresence]:
+def read_unified_presence(account_id: Id, extension_ids: Sequence[Id]) -> Request[UnifiedPresence]:
     """Ask for the unified presence of one extension, or of several in one batch."""
     path = _extension_path(account_id, extension_ids, "unified-presence")
     return Request("GET", path, "Medium", UnifiedPresence)
 
 
 def update_unified_presence(
-    account_id: str | int, extension_id: str | int, body: object
+    account_id: Id, extension_id: Id, body: object
 ) -> Request[UnifiedPresence]:
     """Change the unified presence of one extension."""
     path = _extension_path(account_id, [extension_id], "unified-presence")

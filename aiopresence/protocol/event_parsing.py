@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from ..errors import DecodeError, UsageError, shown
+from ..ids import RecordId
 from ..models import (
     CallQueueMemberEventBody,
     CallQueuePresence,
@@ -20,7 +21,6 @@ from ..models import (
     PresenceEventBody,
     PresenceLineEventBody,
 )
-from ..models.ids import Id
 from . import decoding
 from .urls import is_path
 
@@ -41,8 +41,8 @@ class _Envelope:
     uuid: str | None = None
     event: str | None = None
     timestamp: datetime | None = None
-    subscription_id: Id | None = None
-    owner_id: Id | None = None
+    subscription_id: RecordId | None = None
+    owner_id: RecordId | None = None
 
 
 def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:

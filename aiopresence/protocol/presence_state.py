@@ -22,6 +22,7 @@ from typing import Any
 import attrs
 
 from ..errors import ApiError, PresenceError, UsageError
+from ..ids import is_id, parse_id
 from ..models import (
     ActiveCallInfo,
     ChangeSource,
@@ -31,7 +32,6 @@ from ..models import (
     PresenceEventBody,
     TelephonyStatus,
 )
-from ..models.validation import as_id, is_id
 from . import active_calls, event_parsing
 from .pending_read import Reading
 from .server_clock import ServerClock
@@ -267,7 +267,7 @@ class Board:
     def _doubt_unread(self, extension_id: object) -> None:
         """Doubt whom a body is about that cannot be read: all, unless it says who."""
         try:
-            id_ = as_id(extension_id, "extensionId")
+            id_ = parse_id(extension_id, "extensionId")
         except UsageError:
             self.doubt()
         else:

@@ -6,7 +6,7 @@ import pytest
 
 from aiopresence import PresenceSession, UsageError, filters
 from aiopresence.live import PresenceBoard
-from aiopresence.live.calls import MAX_FILTERS, check_board_ids
+from aiopresence.live.calls import MAX_FILTERS
 from aiopresence.protocol.event_parsing import check_filters
 
 PATH = filters.account_presence()
@@ -54,17 +54,6 @@ def test_a_plain_filter_is_left_out_where_a_detailed_one_tells_more(
     given: list[str], kept: tuple[str, ...]
 ) -> None:
     assert check_filters(given) == kept
-
-
-def test_board_ids_are_numbers_or_their_text_each_once() -> None:
-    assert check_board_ids([1, "2", 2, "1"]) == {"1", "2"}
-    assert check_board_ids(id_ for id_ in (3,)) == {"3"}
-
-
-@pytest.mark.parametrize("ids", [[], (), "12", b"12", 12, ["~"], [None], [True], [1.0], ["01"]])
-def test_what_are_no_ids_of_a_board_is_refused(ids: Any) -> None:
-    with pytest.raises(UsageError):
-        check_board_ids(ids)
 
 
 def followed(board: PresenceBoard) -> tuple[str, ...]:

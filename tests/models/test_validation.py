@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
 
 from aiopresence import (
     CallQueueId,
@@ -13,85 +12,6 @@ from aiopresence import (
     UpdateUnifiedPresence,
     UsageError,
 )
-from aiopresence.models.validation import as_id
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(7, "7"), (0, "0"), ("101", "101"), ("9" * 19, "9" * 19)]
-)
-def test_ids(value: str | int, text: str) -> None:
-    assert as_id(value, "extension_id") == text
-
-
-@given(
-    st.text() | st.none() | st.integers(max_value=-1) | st.floats() | st.booleans() | st.binary()
-)
-def test_an_id_is_digits_or_refused(value: object) -> None:
-    try:
-        text = as_id(value, "extension_id")
-    except UsageError as error:
-        assert "extension_id must be digits" in str(error)  # noqa: PT017
-        assert str(error).isprintable()  # noqa: PT017
-    else:
-        assert text == str(value)
-        assert type(text) is str
-        assert text.isascii()
-        assert text.isdigit()
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "~",
-        "1,2",
-        "1/../2",
-        "..",
-        "1%2f",
-        "1?x=1",
-        "1#",
-        "1\r\n",
-        " 1",
-        "\u0661\u0660",
-        "9" * 20,
-        10**19,
-    ],
-)
-def test_what_could_lead_elsewhere_is_no_id(value: object) -> None:
-    with pytest.raises(UsageError):
-        as_id(value, "extension_id")
-
-
-def test_the_callers_own_id_only_where_it_makes_sense() -> None:
-    assert as_id("~", "extension_id", tilde=True) == "~"
-    with pytest.raises(UsageError, match="digits or '~'"):
-        as_id("me", "extension_id", tilde=True)
-
-
-class Anything:
-    """Equal to whatever it is compared with, as placeholders in tests are."""
-
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-
-def test_what_only_says_that_it_is_equal_is_no_id() -> None:
-    with pytest.raises(UsageError):
-        as_id(Anything(), "extension_id", tilde=True)
-
-
-def test_an_id_of_a_class_with_other_ideas_is_what_was_checked() -> None:
-    class Traveller(str):
-        __slots__ = ()
-
-        def __str__(self) -> str:
-            return "1/../../oauth/revoke"
-
-    text = as_id(Traveller("101"), "extension_id")
-    assert f"{text}" == "101"
-    assert type(text) is str
 
 
 def test_plain_mappings_become_records() -> None:

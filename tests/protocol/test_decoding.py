@@ -37,8 +37,8 @@ from aiopresence import (
     UserStatus,
     models,
 )
+from aiopresence.ids import RecordId
 from aiopresence.models.enums import OpenStrEnum
-from aiopresence.models.ids import Id
 from aiopresence.protocol import decoding, decoding_codegen
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, 250_000, UTC)
@@ -440,13 +440,13 @@ ANYTHING: list[Any] = [
 def wire(kind: Any, chance: random.Random) -> Any:
     """Make JSON for a type, at times for another."""
     inner = next((k for k in get_args(kind) if k is not type(None)), kind)
-    if kind == Id:
-        inner = Id
+    if kind == RecordId:
+        inner = RecordId
     if chance.random() < 0.1:
         return chance.choice(ANYTHING)
     if get_origin(inner) is tuple:
         return [wire(get_args(inner)[0], chance) for _ in range(chance.randrange(3))]
-    if inner == Id:
+    if inner == RecordId:
         return chance.choice(["1", 2**63])
     if attrs.has(inner):
         fields = [f for f in attrs.fields(inner) if chance.random() < 0.7]
