@@ -87,7 +87,7 @@ class Session(PresenceSession):
 
     def __init__(self, wire: Wire) -> None:
         super().__init__("token", limits={"Light": GroupLimits(10_000, window=0.01)})
-        self._requester._http = wire
+        self._requester._sender.http = wire
 
 
 def ids(count: int) -> Iterator[str]:

@@ -276,5 +276,7 @@ async def test_an_answer_that_is_dumped_has_no_token(sandbox: Sandbox) -> None:
         await session.read_user_presence_status()
         sandbox.faults.add(Change(lambda _: echo_everything(sandbox), status=200), times=1)
         response = await session.request("GET", "/restapi/v1.0/account/~/extension/~/presence")
-        token = await session._requester._tokens.get(session._requester._sender)
+        token = await session._requester._authorized._tokens.get(
+            session._requester._authorized._login_sender
+        )
     assert token not in json.dumps(attrs.asdict(response), default=repr)

@@ -343,7 +343,7 @@ def test_wrong_arguments_are_refused(arguments: dict[str, Any]) -> None:
 
 def test_a_timeout_may_be_a_timedelta() -> None:
     session = PresenceSession("token", timeout=timedelta(minutes=1))
-    assert session._requester._http._timeout == 60.0
+    assert session._requester._sender.http._timeout == 60.0
 
 
 ENVIRONMENT = {

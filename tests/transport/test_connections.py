@@ -97,7 +97,7 @@ async def test_a_connection_with_two_responses_to_one_request_is_not_reused(
 async def test_the_parts_of_aiohttp_that_have_no_public_name_are_there(pool: str) -> None:
     async with serving(answer) as raw, opened(raw, pool) as session:
         await status(session)
-        client = session._requester._http._client
+        client = session._requester._sender.http._client
         assert client is not None
         connector: Any = client.connector
         [[(connection, _)]] = connector._conns.values()

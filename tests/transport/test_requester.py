@@ -412,7 +412,7 @@ def test_a_session_may_be_used_on_one_loop_after_another() -> None:
             session[:] = session or [
                 Session(sandbox.grant, server=sandbox.url, limits={"Light": 1})
             ]
-            session[0]._requester._http.server = sandbox.url
+            session[0]._requester._sender.http.server = sandbox.url
             session[0].clock.skipped += 3600.0
             async with session[0]:
                 calls = (session[0].read_user_presence_status() for _ in range(5))

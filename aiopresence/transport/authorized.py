@@ -1,0 +1,187 @@
+"""Send requests with the access token of a login, and log in when there is none that is good.
+
+The token is looked up twice: before the rate limiter, so that a request does not wait for its
+limits only to find that the login fails; and after it, because the token may have been replaced
+or become due for renewal during the wait. A rejected token is replaced and the request sent again
+(`_retry_on_401`); an expired one never reaches the server.
+
+Logins go through the same rate limiter and the same retries as other requests. When one fails,
+`LoginFailed` takes its error past the retries of the call that needed the token: the attempts have
+been made.
+"""
+
+from collections import deque
+from typing import Any, TypeVar
+
+from ..errors import AuthError, PresenceError
+from ..grants import AccessToken, Grant
+from ..protocol import oauth
+from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
+from ..redaction import Secret
+from . import shared_login
+from .retries import Retrier
+from .sender import Sender
+from .shared_login import SharedLogin
+from .token_manager import LoginSender, TokenManager
+from .token_store import TokenStore
+
+T = TypeVar("T")
+
+# At these paths a 401 is about the credentials in the form, not about the access token.
+CREDENTIAL_PATHS = frozenset({LOGIN_PATH, oauth.REVOKE_PATH})
+# Statuses with which the token endpoint decides about a login. Others are failures on the way.
+_LOGIN_STATUSES = frozenset({200, 400, 401, 403})
+
+
+class LoginFailed(Exception):
+    """A login failed after all its attempts.
+
+    Attributes:
+        error: the error to raise from the call that needed a token.
+    """
+
+    def __init__(self, error: PresenceError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class AuthorizedSender:
+    """Sends requests with the access token of one login.
+
+    Args:
+        grant: the credentials.
+        store: where tokens are kept; None for memory, shared by the sessions of the login.
+        sender: sends each request once.
+        retrier: repeats logins.
+    """
+
+    def __init__(
+        self,
+        grant: AccessToken | Grant,
+        store: TokenStore | None,
+        sender: Sender,
+        retrier: Retrier,
+    ) -> None:
+        self._grant = grant
+        self._store = store
+        self._sender = sender
+        self._limiter = sender.limiter
+        self._retrier = retrier
+        self._login: SharedLogin | None = None
+        self._tokens: TokenManager
+        self._login_sender: LoginSender
+        # The last few tokens sent: a response may repeat an older one that is still valid.
+        self._recent: deque[str] = deque(maxlen=4)
+
+    def open(self) -> None:
+        """Share the tokens and the limits of the login with its other sessions."""
+        server, clock = self._sender.http.server, self._sender.clock
+        self._login = shared_login.enter(server, self._grant, clock)
+        self._tokens = self._login.enter_tokens(server, self._grant, self._store, clock)
+        self._limiter.open(self._login.limits)
+        self._login_sender = LoginSender(
+            self._log_in, self._retrier.attempts, self._limiter.max_wait, self._limiter.closed
+        )
+
+    async def stop(self) -> None:
+        """End a login of this session that is under way."""
+        if self._login is not None:
+            await self._tokens.close(self._login_sender)
+
+    def close(self) -> None:
+        """End the use of the shared login. Calling it again does nothing."""
+        login, self._login = self._login, None
+        if login is not None:
+            login.leave_tokens(self._tokens)
+            shared_login.leave(login, self._sender.clock)
+
+    async def send(self, request: Request[Any]) -> Response:
+        """Send a request and return its response, whatever its status but a 401.
+
+        Raises:
+            LoginFailed: there is no token.
+            AuthError: the server rejected each token.
+            PresenceError: there is no complete response.
+        """
+        return await self._retry_on_401(request)
+
+    async def renew(self) -> None:
+        """Replace the access token, because a WebSocket token made with it was refused.
+
+        Raises:
+            PresenceError: the login failed.
+        """
+        token = await self._tokens.get(self._login_sender)
+        if self._tokens.is_renewable:
+            self._tokens.reject(token, AuthError(401, message="it opens no WebSocket"))
+            await self._tokens.get(self._login_sender)
+
+    async def revoke(self) -> None:
+        """Forget the tokens, and revoke them at the server unless it cannot be reached.
+
+        Raises:
+            UsageError: the session is not open.
+        """
+        self._sender.http.check_open()
+        token = await self._tokens.forget()
+        if token is None:
+            return
+        request = oauth.revocation(self._grant, token)
+        try:
+            await self._transmit_login(request)
+        except PresenceError:
+            return
+
+    async def _retry_on_401(self, request: Request[Any]) -> Response:
+        """Send a request with newer tokens while the server rejects those it was sent with."""
+        for _ in range(max(2, self._retrier.attempts)):
+            token, response = await self._send_once(request)
+            if response.status != 401 or request.path in CREDENTIAL_PATHS:
+                return response
+            error = refusal(response)
+            if not self._tokens.reject(token, error):
+                break
+        if isinstance(error, AuthError):
+            error.final = not self._tokens.is_renewable
+        raise error
+
+    async def _send_once(self, request: Request[Any]) -> tuple[str, Response]:
+        """Send a request once; return the token that it was sent with, too."""
+        self._sender.http.check_open()
+        may_be_due = False
+        while True:
+            token = await self._token()
+            permit = await self._limiter.acquire(request)
+            if self._tokens.is_latest(token, due=may_be_due):
+                if token not in self._recent:
+                    self._recent.append(Secret(token))
+                authorization = Secret(f"Bearer {token}")
+                return token, await self._sender.transmit(
+                    request, authorization, permit, tuple(self._recent)
+                )
+            permit.release()  # The token was replaced, or became due, during the wait.
+            # A token may live for less than a wait: the next one is sent even when it is due.
+            may_be_due = True
+
+    async def _token(self) -> str:
+        try:
+            return await self._limiter.wait_for_login(self._tokens.get(self._login_sender))
+        except PresenceError as error:
+            raise LoginFailed(error) from None
+
+    async def _log_in(self, request: Request[Any]) -> Response:
+        return await self._retrier.with_retries(request, self._log_in_once)
+
+    async def _log_in_once(self, request: Request[Any]) -> Response:
+        response = await self._transmit_login(request)
+        if response.status not in _LOGIN_STATUSES:
+            raise oauth.token_refusal(response)
+        if response.status == 200:
+            # A 200 without a token comes from something in front of the server, and is retried.
+            oauth.read_token(response, self._sender.clock.now())
+        return response
+
+    async def _transmit_login(self, request: Request[Any]) -> Response:
+        """Send a request that carries credentials of its own."""
+        permit = await self._limiter.acquire(request)
+        return await self._sender.transmit(request, None, permit, tuple(self._recent))

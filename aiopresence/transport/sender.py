@@ -1,0 +1,83 @@
+"""Send one request once: through the rate limiter, and with what its response shows recorded."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import ConnectionFailed, UsageError
+from ..protocol.rate_limit_headers import read_date
+from ..protocol.rest import Request, Response
+from .clock import Clock
+from .http import Http
+from .rate_limiter import Permit, RateLimiter
+
+
+class Sender:
+    """Sends requests to one server, each once.
+
+    Args:
+        http: the connection pool.
+        limiter: the rate limiter.
+        clock: the source of time.
+        may_resend: whether aiohttp may send a read a second time when a kept-alive connection
+            turns out to be dead.
+    """
+
+    def __init__(self, http: Http, limiter: RateLimiter, clock: Clock, *, may_resend: bool) -> None:
+        self.http = http
+        self.limiter = limiter
+        self.clock = clock
+        self._may_resend = may_resend
+        # The Date header of the last response, and the wall-clock second when it came.
+        self._date, self._dated_at = "", 0.0
+
+    @property
+    def server_time(self) -> tuple[datetime, datetime] | None:
+        """The time of the server and of this machine at the last response; None if not known."""
+        date = read_date(self._date)
+        return None if date is None else (date, datetime.fromtimestamp(self._dated_at, UTC))
+
+    async def transmit(
+        self,
+        request: Request[Any],
+        authorization: str | None,
+        permit: Permit,
+        secrets: tuple[str, ...] = (),
+    ) -> Response:
+        """Send a request that the rate limiter has let through, and end its permit.
+
+        Args:
+            request: the request.
+            authorization: the Authorization header; None for the request's own.
+            permit: the permit.
+            secrets: what the response must not show, should the server repeat it.
+
+        Raises:
+            TransportError: there is no complete response.
+            DecodeError: the response is larger than its limit.
+            UsageError: the session is closed.
+        """
+        may_resend = permit.reacquire if self._may_resend else _never
+        try:
+            response = await self.http.send(request, authorization, may_resend)
+        except BaseException as error:
+            if _was_sent(error):
+                permit.abandon()
+            else:
+                permit.release()
+            raise
+        self._date, self._dated_at = response.headers.get("date", ""), self.clock.wall()
+        response = Response(response.status, response.headers, response.body, secrets)
+        # What the limits learn is shown: the name of a group is in `session.limits`.
+        permit.complete(response.without_secrets())
+        return response
+
+
+def _was_sent(error: BaseException) -> bool:
+    """Return whether a request may have reached the server in spite of an error."""
+    if isinstance(error, ConnectionFailed):
+        return error.sent
+    return not isinstance(error, UsageError)
+
+
+def _never() -> bool:
+    return False
