@@ -16,10 +16,25 @@ from aiopresence import (
     Timeout,
     UsageError,
 )
-from aiopresence.protocol.retry import SECOND_CHECK_AFTER, Patience, RetryBudget, retry_delay
+from aiopresence.protocol.presence_state import is_rejection
+from aiopresence.protocol.retry import (
+    SECOND_CHECK_AFTER,
+    Patience,
+    RetryBudget,
+    is_permanent,
+    retry_delay,
+)
+
+RETRY, ONCE, CONFIRM, THIS_ID, STOP = "retry", "retry once", "confirm", "this id", "stop"
 
 
-def refused_by_ourselves() -> RateLimited:
+def auth_error(*, final: bool) -> AuthError:
+    error = AuthError(401)
+    error.final = final
+    return error
+
+
+def held_back() -> RateLimited:
     error = RateLimited(429)
     error.sent = False
     return error
@@ -27,50 +42,82 @@ def refused_by_ourselves() -> RateLimited:
 
 UNSENT, UNTRUSTED = ConnectionFailed("x", sent=False), ConnectionFailed("x", sent=False, final=True)
 
+# What is done about each error in each context: while reading, writing and logging in; by what
+# runs until it is stopped (a board, a stream, polling, a webhook), before and after it has worked
+# once, and when its event filters are refused; and when it is the answer about one id of a board.
+DECISIONS: list[tuple[PresenceError, str, str, str, str, str, str, str]] = [
+    # error, read, write, login, before, after, filters, one id
+    (UNSENT, RETRY, RETRY, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ConnectionFailed("broke"), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (UNTRUSTED, STOP, STOP, STOP, STOP, RETRY, RETRY, RETRY),
+    (Timeout("x"), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (DecodeError("x"), ONCE, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (auth_error(final=True), STOP, STOP, STOP, STOP, CONFIRM, CONFIRM, RETRY),
+    (auth_error(final=False), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
+    (PermissionDenied(403), STOP, STOP, STOP, STOP, CONFIRM, CONFIRM, THIS_ID),
+    (NotFound(404), STOP, STOP, STOP, STOP, RETRY, CONFIRM, THIS_ID),
+    (NotFound(404, "SUB-505"), STOP, STOP, STOP, STOP, RETRY, RETRY, THIS_ID),
+    (InvalidRequest(400), STOP, STOP, STOP, STOP, RETRY, CONFIRM, THIS_ID),
+    (InvalidRequest(400, "SUB-508"), STOP, STOP, STOP, STOP, RETRY, CONFIRM, THIS_ID),
+    (InvalidRequest(400, "SUB-505"), STOP, STOP, STOP, STOP, RETRY, RETRY, THIS_ID),
+    (InvalidRequest(400, "SUB-525"), STOP, STOP, STOP, STOP, RETRY, RETRY, THIS_ID),
+    (InvalidRequest(410), STOP, STOP, STOP, STOP, RETRY, CONFIRM, THIS_ID),
+    (InvalidRequest(409), STOP, STOP, STOP, STOP, RETRY, CONFIRM, RETRY),
+    (InvalidRequest(418), STOP, STOP, STOP, STOP, RETRY, CONFIRM, RETRY),
+    (InvalidRequest(408), ONCE, STOP, ONCE, RETRY, RETRY, CONFIRM, RETRY),
+    (InvalidRequest(425), ONCE, STOP, ONCE, RETRY, RETRY, CONFIRM, RETRY),
+    (RateLimited(429), RETRY, RETRY, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (RateLimited(429, "CMN-304"), RETRY, RETRY, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (held_back(), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(500), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(500, retry_after=5.0), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(501), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(502), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(503), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(503, retry_after=0.0), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(503, retry_after=5.0), RETRY, RETRY, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(504), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(505), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(511), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(520), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ServerError(599), RETRY, STOP, RETRY, RETRY, RETRY, RETRY, RETRY),
+    (ApiError(302), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
+    (SessionLost("x"), STOP, STOP, STOP, STOP, RETRY, RETRY, RETRY),
+    (UsageError("x"), STOP, STOP, STOP, STOP, STOP, STOP, RETRY),
+    (PresenceError("x"), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
+]
 
-def again(error: PresenceError, attempt: int = 1, *, write: bool = False) -> bool:
-    return retry_delay(error, attempt, write=write, chance=0.5) is not None
+
+def request_decision(error: PresenceError, *, write: bool = False, login: bool = False) -> str:
+    first, second = (
+        retry_delay(error, attempt, write=write, login=login, chance=0.5) for attempt in (1, 2)
+    )
+    if first is None:
+        return STOP
+    return ONCE if second is None else RETRY
 
 
-@pytest.mark.parametrize(
-    ("error", "read", "write"),
-    [
-        (UNSENT, True, True),
-        (UNTRUSTED, False, False),  # TR-03
-        (ConnectionFailed("broke"), True, False),  # HS-11
-        (Timeout("x"), True, False),
-        (ServerError(500), True, False),
-        (ServerError(501), False, False),
-        (ServerError(502), True, False),
-        (ServerError(503), True, False),
-        (ServerError(503, retry_after=5.0), True, True),
-        (ServerError(504), True, False),
-        (ServerError(505), False, False),
-        (ServerError(520), True, False),  # HS-09
-        (ServerError(599), True, False),
-        (RateLimited(429), True, True),
-        (RateLimited(429, "CMN-304"), True, True),
-        (refused_by_ourselves(), False, False),
-        (InvalidRequest(400), False, False),
-        (AuthError(401), False, False),
-        (PermissionDenied(403), False, False),
-        (NotFound(404), False, False),
-        (InvalidRequest(408), True, False),  # HS-10
-        (InvalidRequest(425), True, False),
-        (InvalidRequest(418), False, False),
-        (ApiError(302), False, False),
-        (DecodeError("x"), True, False),
-        (UsageError("x"), False, False),
-    ],
-)
-def test_what_is_tried_again(error: PresenceError, read: bool, write: bool) -> None:
-    assert again(error) is read
-    assert again(error, write=True) is write
+def task_decision(patience: Patience, error: PresenceError, *, about_filters: bool = False) -> str:
+    first = patience.wait(error, 0.0, about_filters=about_filters)
+    second = patience.wait(error, 60.0, about_filters=about_filters)
+    if first is None:
+        return STOP
+    return CONFIRM if second is None else RETRY
 
 
-@pytest.mark.parametrize("error", [DecodeError("x"), InvalidRequest(408), InvalidRequest(425)])
-def test_what_is_tried_again_only_once(error: PresenceError) -> None:
-    assert not again(error, 2)
+@pytest.mark.parametrize("row", DECISIONS, ids=lambda row: repr(row[0]))
+def test_each_error_in_each_context(
+    row: tuple[PresenceError, str, str, str, str, str, str, str],
+) -> None:
+    error, read, write, login, before, after, filters, one_id = row
+    assert request_decision(error) == read
+    assert request_decision(error, write=True) == write
+    assert request_decision(error, login=True) == login
+    assert task_decision(Patience(), error) == before
+    assert task_decision(healthy(), error) == after
+    assert task_decision(healthy(), error, about_filters=True) == filters
+    assert (THIS_ID if is_rejection(error) else RETRY) == one_id
+    assert is_permanent(error) == (after == CONFIRM)
 
 
 @given(st.floats(0, 1), st.integers(1, 8))
@@ -108,12 +155,6 @@ def test_the_budget_lets_a_small_script_try_again() -> None:
 
 
 # When something that runs until it is stopped ends.
-
-
-def auth_error(*, final: bool) -> AuthError:
-    error = AuthError(401)
-    error.final = final
-    return error
 
 
 DENIED = PermissionDenied(403)
