@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from .account_reader import AccountCalls
 from .concurrency import aiter_any, map_ordered, run_cooperatively
-from .errors import ApiError, AuthError, ConnectionFailed, PresenceError, RateLimited, UsageError
+from .errors import ApiError, AuthError, ConnectionFailed, PresenceError, UsageError
 from .ids import IDS_PER_SLICE, Id, Ids, check_id_iterable, parse_id, parse_ids
 from .models import (
     GetPresenceInfo,
@@ -28,9 +28,9 @@ from .models.validation import as_record
 from .presence_api import Plain
 from .protocol import batch, endpoints
 from .protocol.batch_formats import MULTIPART_JSON
+from .protocol.failure_policy import Kind, kind_of
 from .protocol.outcome import BatchResult, Outcome, failed
 from .protocol.rest import JSON, Request, Response
-from .protocol.retry import DUPLICATE_REQUEST
 from .transport.instrumentation import Stats
 
 T = TypeVar("T")
@@ -302,8 +302,7 @@ class BulkCalls(AccountCalls):
         outcomes = batch.read(ids, response, request.answer)
         errors = {o.id: o.error for o in outcomes if o.error is not None}
         partial |= errors
-        limited = [error for error in errors.values() if isinstance(error, RateLimited)]
-        if any(error.error_code != DUPLICATE_REQUEST for error in limited):
+        if any(kind_of(error) is Kind.RATE_LIMITED for error in errors.values()):
             self._penalise(request, response)
         return outcomes
 

@@ -22,7 +22,7 @@ from ..protocol.event_session import MAX_SILENCE, Subscribed
 from ..transport.event_connection import EventConnection, StreamItem
 from .change_queue import Changes
 from .refresher import Keeper
-from .snapshot import Reader, waits
+from .snapshot import Reader, delay_after
 from .state_waiter import StateWaiter
 
 _log = logging.getLogger("aiopresence")
@@ -254,10 +254,10 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
                 without = self._strangers
                 _log.warning("events are followed without those that cannot be: %s", refusal)
                 self._is_begun = False
-                patience = self._socket.patience
+                restart_policy = self._socket.restart_policy
                 self._socket = self._connect(without)
                 # What has worked is not given up because one id of it is gone.
-                self._socket.patience = patience
+                self._socket.restart_policy = restart_policy
 
     async def _find(self, ids: frozenset[str]) -> bool:
         """Read some ids, however often that takes; tell whether one of them cannot be."""
@@ -268,12 +268,12 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
                     async for change in changes:
                         self._tell(change)
             except PresenceError as error:
-                least = self._keeper.patience.wait(error, clock.now())
+                least = self._keeper.restart_policy.delay(error, clock.now())
                 if least is None:
                     raise
                 failures += 1
                 _log.warning("the board could not be read, trying again: %s", error)
-                await clock.wait(asyncio.Event(), max(least, waits(failures)))
+                await clock.wait(asyncio.Event(), max(least, delay_after(failures)))
             else:
                 return bool(ids & self._strangers)
 

@@ -9,8 +9,8 @@ from ..errors import PermissionDenied, PresenceError
 from ..models import ChangeSource, PresenceChange
 from ..protocol import read_plan
 from ..protocol.read_plan import Way
-from ..protocol.retry import Patience
-from .snapshot import Reader, waits
+from ..protocol.retry import RestartPolicy
+from .snapshot import Reader, delay_after
 
 _log = logging.getLogger("aiopresence")
 
@@ -94,7 +94,7 @@ async def poll(
 ) -> AsyncGenerator[PresenceChange, None]:
     """Read again and again; see `PresenceSession.poll`."""
     clock, rounds, never = reader.clock, Rounds(reader, ids), asyncio.Event()
-    patience, told, failures = Patience(), dict[str, str](), 0
+    restart_policy, told, failures = RestartPolicy(), dict[str, str](), 0
     while True:
         began_at = clock.now()
         try:
@@ -103,14 +103,14 @@ async def poll(
                 async for change in changes:
                     yield change
         except PresenceError as error:
-            least = patience.wait(error, clock.now())
+            least = restart_policy.delay(error, clock.now())
             if least is None:
                 raise
             failures += 1
             _log.warning("not everything could be polled, trying again: %s", error)
-            await clock.wait(never, max(least, waits(failures)))
+            await clock.wait(never, max(least, delay_after(failures)))
             continue
-        patience.worked()
+        restart_policy.record_success()
         failures = 0
         # What the limits are may only be known now.
         every = interval or max(SHORTEST, rounds.interval(way))

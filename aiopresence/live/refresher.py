@@ -11,8 +11,8 @@ from ..errors import PresenceError
 from ..models import ChangeSource, PresenceChange
 from ..protocol.batch import MAX_IDS
 from ..protocol.read_plan import choose, pages
-from ..protocol.retry import Patience
-from .snapshot import Reader, waits
+from ..protocol.retry import RestartPolicy
+from .snapshot import Reader, delay_after
 
 _log = logging.getLogger("aiopresence")
 
@@ -59,7 +59,7 @@ class Keeper:
         self._tell = tell
         self._after_read = after_read
         # Shared with whoever else reads into the board.
-        self.patience = Patience()
+        self.restart_policy = RestartPolicy()
         self._failures = 0
         self._retry_at = inf
         self._read_at = -inf
@@ -138,7 +138,7 @@ class Keeper:
         now = self._reader.clock.now()
         self._unknown_at = now + self._unknown_pause
         if board.has_failed:
-            self._retry_at = min(self._retry_at, now + waits(self._failures + 1))
+            self._retry_at = min(self._retry_at, now + delay_after(self._failures + 1))
 
     async def _take(self, read: AsyncGenerator[PresenceChange, None]) -> None:
         async with aclosing(read) as changes:
@@ -154,16 +154,16 @@ class Keeper:
         try:
             await self._read()
         except PresenceError as error:
-            least = self.patience.wait(error, self._reader.clock.now())
+            least = self.restart_policy.delay(error, self._reader.clock.now())
             if least is None:
                 raise
-            wait = max(least, waits(self._failures + 1))
+            wait = max(least, delay_after(self._failures + 1))
             _log.warning("the board could not be read, trying again: %s", error)
         else:
-            self.patience.worked()
+            self.restart_policy.record_success()
         if self._board.has_failed:
             self._failures += 1
-            self._retry_at = self._reader.clock.now() + (wait or waits(self._failures))
+            self._retry_at = self._reader.clock.now() + (wait or delay_after(self._failures))
         else:
             self._failures, self._retry_at = 0, inf
 

@@ -11,7 +11,11 @@ from ..errors import DecodeError
 from ..models import ChangeSource, PresenceChange
 from ..protocol.presence_state import Board
 from ..protocol.rate_limits import GroupLimits
-from ..transport.clock import Clock
+from ..protocol.retry import Backoff
+from ..transport.clock import Clock, chance
+
+# Between reads that fail.
+_BACKOFF = Backoff(first=2.0, longest=120.0, jitter=0.5)
 
 
 @attrs.frozen
@@ -96,6 +100,6 @@ class Reader:
         return datetime.fromtimestamp(self.clock.wall(), UTC)
 
 
-def waits(failures: int) -> float:
-    """Give the seconds to wait before reading again what could not be read so often."""
-    return min(120.0, 2.0 ** min(failures, 10))
+def delay_after(failures: int) -> float:
+    """Return the seconds to wait before reading again after some failures in a row."""
+    return _BACKOFF.delay(failures, chance())

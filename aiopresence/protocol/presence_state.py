@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from ..errors import ApiError, PresenceError, UsageError
+from ..errors import PresenceError, UsageError
 from ..ids import is_id, parse_id
 from ..models import (
     ActiveCallInfo,
@@ -33,6 +33,7 @@ from ..models import (
     TelephonyStatus,
 )
 from . import active_calls, event_parsing
+from .failure_policy import Action, policy_for
 from .pending_read import Reading
 from .server_clock import ServerClock
 
@@ -48,9 +49,6 @@ _CALLS = frozenset(
 )
 
 _NO_CALL = TelephonyStatus.NO_CALL
-# Statuses that say that an extension is not there, or not for this user: reading it again will not
-# change that. Other 4xx pass, such as 408 and 429.
-_REJECTED = frozenset({400, 403, 404, 410})
 # Of an account, what somebody invents must not fill the memory.
 MAX_STRANGERS = 1000
 # An event that is older than a read by more than this is older, even if it arrived while the read
@@ -191,7 +189,7 @@ class Board:
             yield from self._change(id_, self._merge_read(reading, id_, answer, time), source, time)
             return
         self.errors[id_] = answer
-        if of_request or not is_rejection(answer):
+        if of_request or policy_for(answer).record is not Action.SKIP_ID:
             self.failed[id_] = None
             return
         self.rejected.add(id_)
@@ -363,11 +361,6 @@ class Board:
             self.records[id_] = new
         if new != old:
             yield PresenceChange(id_, old, new, source, time)
-
-
-def is_rejection(error: PresenceError) -> bool:
-    """Return whether an error about one extension says that it cannot be read at all."""
-    return isinstance(error, ApiError) and error.http_status in _REJECTED
 
 
 def _aggregate(known: GetPresenceInfo, told: dict[str, Any]) -> None:

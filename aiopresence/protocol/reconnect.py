@@ -7,8 +7,9 @@ it: `STABLE_AFTER` seconds with a subscription prove that reconnecting is worth 
 wait is the first, short one again.
 """
 
-# Waits double from the first to the longest.
-FIRST_DELAY, MAX_DELAY = 1.0, 120.0
+from .retry import Backoff
+
+BACKOFF = Backoff(first=1.0, longest=120.0, jitter=1.0)
 # Seconds with a subscription after which a connection counts as a success. A guess: long enough
 # that a gateway which drops every subscriber at once is not reconnected to at full speed.
 STABLE_AFTER = 10.0
@@ -39,9 +40,7 @@ class Reconnect:
 
     def delay(self, chance: float) -> float:
         """Return the seconds to wait now; `chance` is a random number from 0 to 1."""
-        doubled = FIRST_DELAY * 2.0 ** min(self._failures - 1, 10)
-        back_off = chance * min(MAX_DELAY, doubled) if self._failures else 0.0
-        return max(self._least, back_off)
+        return max(self._least, BACKOFF.delay(self._failures, chance))
 
     def reason(self, delay: float) -> str:
         """Return why there is this delay, for a log."""

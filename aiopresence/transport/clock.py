@@ -1,6 +1,7 @@
 """The one place where time comes from, and where it is waited for."""
 
 import asyncio
+import random
 import time
 from contextlib import suppress
 from math import inf
@@ -25,3 +26,8 @@ class Clock:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
+
+
+def chance() -> float:
+    """Return a random number from 0 to 1, to spread in time what many clients do after a fault."""
+    return random.random()  # noqa: S311 - it protects nothing

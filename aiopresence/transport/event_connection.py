@@ -7,7 +7,6 @@ made once: its failures go through the same back-off as all others.
 
 import asyncio
 import logging
-import random
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,9 +28,9 @@ from ..models import PresenceEvent, Resync
 from ..protocol import websocket_token
 from ..protocol.event_recovery import Gap
 from ..protocol.event_session import PONG_WITHIN, EventSession, SessionOutput, Subscribed
-from ..protocol.retry import Patience, is_permanent
+from ..protocol.retry import RestartPolicy, is_permanent
 from ..protocol.websocket_token import WsToken
-from .clock import Clock
+from .clock import Clock, chance
 from .instrumentation import Stats
 from .requester import Requester
 from .websocket import HandshakeRefused
@@ -62,7 +61,7 @@ class EventConnection:
 
     Attributes:
         gateway: the session's state.
-        patience: decides when it ends.
+        restart_policy: decides when it ends.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class EventConnection:
         self._clock = clock
         self._stats = stats
         self._wake = asyncio.Event()
-        self.patience = Patience()
+        self.restart_policy = RestartPolicy()
         self._token: WsToken | None = None
         # Whether the access token behind the last WebSocket token may have been ended.
         self._must_log_in = False
@@ -89,14 +88,14 @@ class EventConnection:
         """
         never = asyncio.Event()
         while True:
-            delay = self.session.delay(_chance())
+            delay = self.session.delay(chance())
             _log_wait(delay, self.session.delay_reason(delay))
             await self._clock.wait(never, delay)
             try:
                 await self._connection(tell)
             except PresenceError as error:
                 filters = self.session.are_filters_refused
-                least = self.patience.wait(error, self._clock.now(), about_filters=filters)
+                least = self.restart_policy.delay(error, self._clock.now(), about_filters=filters)
                 if least is None:
                     raise
                 self.session.connection_failed(least, _reason(error, least))
@@ -107,7 +106,7 @@ class EventConnection:
         socket, is_reused = await self._open()
         _log.info("connected for events")
         self._stats.connections += 1
-        session.connection_made(clock.now(), _chance())
+        session.connection_made(clock.now(), chance())
         broken = True  # Whatever ends this with an error is not asked for again.
         try:
             broken = await self._talk(socket, tell)
@@ -219,7 +218,7 @@ class EventConnection:
             if message.type in _FRAMES:
                 self._tell(self._receive(message), tell)
                 if session.is_live:
-                    self.patience.worked()
+                    self.restart_policy.record_success()
             elif message.type in _SIGNS:
                 session.keepalive_received(clock.now())
                 if message.type is aiohttp.WSMsgType.PING:
@@ -259,10 +258,6 @@ class EventConnection:
         for remark in self.session.diagnostics:
             _log.warning("events: %s", remark)
         self.session.diagnostics.clear()
-
-
-def _chance() -> float:
-    return random.random()  # noqa: S311 - spreads connections, protects nothing
 
 
 def _reason(error: PresenceError, least: float) -> str:

@@ -14,10 +14,10 @@ from math import inf
 from typing import Any, TypeVar
 
 from ..errors import RateLimited, UsageError
+from ..protocol.failure_policy import Kind, kind_of
 from ..protocol.rate_limit_groups import LimitsByGroup
 from ..protocol.rate_limits import GroupLimits, GroupWindow
 from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
-from ..protocol.retry import DUPLICATE_REQUEST
 from ..redaction import Secret
 from .clock import Clock
 from .instrumentation import Stats
@@ -64,7 +64,7 @@ class Permit:
             self._group,
             self._slot,
             response.headers,
-            refused=response.status == 429 and refusal(response).error_code != DUPLICATE_REQUEST,
+            refused=response.status == 429 and kind_of(refusal(response)) is Kind.RATE_LIMITED,
         )
         self._end()
 

@@ -3,7 +3,6 @@
 Which errors are worth it, and after which delay, is decided in `protocol/retry.py`.
 """
 
-import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from ..errors import PresenceError, RateLimited
 from ..protocol import retry
 from ..protocol.batch import MAX_IDS
 from ..protocol.rest import Request, Response
-from .clock import Clock
+from .clock import Clock, chance
 from .instrumentation import Stats
 from .rate_limiter import RateLimiter
 
@@ -80,8 +79,7 @@ class Retrier:
         """Return the seconds before the next attempt; None when there is to be none."""
         if attempt >= self.attempts:
             return None
-        chance = random.random()  # noqa: S311 - spreads retries, protects nothing
-        delay = retry.retry_delay(error, attempt, write=write, login=login, chance=chance)
+        delay = retry.retry_delay(error, attempt, write=write, login=login, chance=chance())
         longest = retry.LONGEST_WAIT if self._limiter.max_wait is None else self._limiter.max_wait
         return None if delay is not None and delay > longest else delay
 

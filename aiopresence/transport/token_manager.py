@@ -14,7 +14,6 @@ reasons to wait before that:
 import asyncio
 import copy
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any
@@ -25,7 +24,8 @@ from ..errors import ApiError, AuthError, PresenceError, RateLimited, UsageError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from ..protocol.rest import Request, Response
-from .clock import Clock
+from ..protocol.retry import Backoff
+from .clock import Clock, chance
 from .token_store import TokenStore
 
 _log = logging.getLogger("aiopresence")
@@ -34,8 +34,8 @@ _log = logging.getLogger("aiopresence")
 # minute are all there are. A token rejected within this time of its issue was rejected early, too.
 # A guess.
 REFUSAL_HOLDS = 30.0
-# Seconds before a login whose predecessor's token was rejected early, doubled each time. Guesses.
-FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+# Before a login whose predecessor's token was rejected early.
+EARLY_REJECTION_BACKOFF = Backoff(first=1.0, longest=60.0, jitter=0.5)
 # No call waits longer than this for a login: it fails, and can be made again.
 LONGEST_HOLD = 600.0
 # So many rejected tokens are remembered: more than can be alive at a time.
@@ -197,11 +197,7 @@ class TokenManager:
         now = self._clock.now()
         is_soon = now < self._issued_at + REFUSAL_HOLDS
         self._early_rejections = self._early_rejections + 1 if is_soon else 1
-        wait = 0.0
-        if self._early_rejections > 1:
-            chance = random.random()  # noqa: S311 - spreads logins, protects nothing
-            longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._early_rejections - 2, 9))
-            wait = longest * (0.5 + chance / 2)
+        wait = EARLY_REJECTION_BACKOFF.delay(self._early_rejections - 1, chance())
         self._hold(_auth_error(error, final=False), wait)
         _log.warning(
             "an access token was rejected before it expired; logging in again in %.1f s (more than"

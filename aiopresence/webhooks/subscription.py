@@ -8,7 +8,6 @@ last moment at which the subscription was known to be active.
 
 import asyncio
 import logging
-import random
 from datetime import UTC, datetime
 from math import inf
 from types import TracebackType
@@ -22,8 +21,8 @@ from ..models import (
     SubscriptionInfo,
     SubscriptionStatus,
 )
-from ..protocol.retry import Patience
-from ..transport.clock import Clock
+from ..protocol.retry import Backoff, RestartPolicy
+from ..transport.clock import Clock, chance
 from .callback_queue import CallbackQueue
 from .known_subscriptions import KnownSubscriptions
 from .subscription_api import SubscriptionApi
@@ -37,8 +36,8 @@ CHECK_INTERVAL = 300.0
 _LEAD, _MAX_LEAD = 0.25, 3600.0
 # The least time between two calls, whatever lifetime RingCentral reports. A guess.
 _MIN_WAIT = 1.0
-# Seconds before the next attempt, doubled after each; guesses. The session has tried by then.
-_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0
+# Between attempts that fail. The session has tried by then.
+_BACKOFF = Backoff(first=2.0, longest=60.0, jitter=0.5)
 # Seconds that the deletion may take when the context is left. A guess.
 DELETE_SECONDS = 5.0
 
@@ -73,7 +72,7 @@ class WebhookSubscription:
         self._check_at = self._renew_at = inf
         self._lost_since: float | None = None
         self._failures = 0
-        self._patience = Patience()
+        self._restart_policy = RestartPolicy()
         self._retry_at = -inf
         self._never = asyncio.Event()  # never set: only a cancellation ends a wait early
         self._ended = asyncio.Event()
@@ -96,7 +95,7 @@ class WebhookSubscription:
                 "enter the receiver first: `async with receiver, receiver.subscribe(…)`"
             )
         await self._create()
-        self._patience.worked()
+        self._restart_policy.record_success()
         self._task = asyncio.create_task(self._run(), name="aiopresence webhook subscription")
         return self
 
@@ -155,8 +154,7 @@ class WebhookSubscription:
 
     def _seconds_to_next_call(self) -> float:
         if self._failures:
-            wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures - 1, 10))
-            wait *= 0.5 + random.random() / 2  # noqa: S311 - spreads, protects nothing
+            wait = _BACKOFF.delay(self._failures, chance())
             return max(wait, self._retry_at - self._clock.now())
         now = self._clock.now()
         return min(max(0.0, self._check_at - now), max(_MIN_WAIT, self._renew_at - now))
@@ -169,7 +167,7 @@ class WebhookSubscription:
                 await self._recreate(self._lost_since)
         except PresenceError as error:
             now, creating = self._clock.now(), self._lost_since is not None
-            least = self._patience.wait(error, now, about_filters=creating)
+            least = self._restart_policy.delay(error, now, about_filters=creating)
             if least is None:
                 raise
             self._failures += 1
@@ -177,7 +175,7 @@ class WebhookSubscription:
             _log.warning("webhook subscription could not be checked, will retry: %s", error)
         else:
             self._failures = 0
-            self._patience.worked()
+            self._restart_policy.record_success()
 
     async def _check(self) -> None:
         """Read the status, or renew the subscription when that is due."""

@@ -19,7 +19,6 @@ from aiopresence import (
     UsageError,
     UserStatus,
 )
-from aiopresence.live.snapshot import waits
 from aiopresence.sandbox import Answer, Change, Sandbox
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
@@ -462,12 +461,6 @@ def test_limits_that_others_use_up_are_waited_for(ids: int | None) -> None:
 def _left(sandbox: Sandbox, group: str) -> int:
     recent = [at for at in arrivals(sandbox, group) if at > now() - 60]
     return PLAN[group] - len(recent)
-
-
-def test_waits_grow_to_two_minutes_and_stay_there() -> None:
-    assert [waits(n) for n in (1, 2, 6, 7, 8)] == [2, 4, 64, 120, 120]
-    # After days of it.
-    assert waits(10_000) == 120
 
 
 @virtual

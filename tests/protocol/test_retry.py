@@ -16,10 +16,11 @@ from aiopresence import (
     Timeout,
     UsageError,
 )
-from aiopresence.protocol.presence_state import is_rejection
+from aiopresence.protocol.failure_policy import Action, policy_for
 from aiopresence.protocol.retry import (
-    SECOND_CHECK_AFTER,
-    Patience,
+    SECOND_CHANCE_DELAY,
+    Backoff,
+    RestartPolicy,
     RetryBudget,
     is_permanent,
     retry_delay,
@@ -64,8 +65,8 @@ DECISIONS: list[tuple[PresenceError, str, str, str, str, str, str, str]] = [
     (InvalidRequest(410), STOP, STOP, STOP, STOP, RETRY, CONFIRM, THIS_ID),
     (InvalidRequest(409), STOP, STOP, STOP, STOP, RETRY, CONFIRM, RETRY),
     (InvalidRequest(418), STOP, STOP, STOP, STOP, RETRY, CONFIRM, RETRY),
-    (InvalidRequest(408), ONCE, STOP, ONCE, RETRY, RETRY, CONFIRM, RETRY),
-    (InvalidRequest(425), ONCE, STOP, ONCE, RETRY, RETRY, CONFIRM, RETRY),
+    (InvalidRequest(408), ONCE, STOP, ONCE, RETRY, RETRY, RETRY, RETRY),
+    (InvalidRequest(425), ONCE, STOP, ONCE, RETRY, RETRY, RETRY, RETRY),
     (RateLimited(429), RETRY, RETRY, RETRY, RETRY, RETRY, RETRY, RETRY),
     (RateLimited(429, "CMN-304"), RETRY, RETRY, RETRY, RETRY, RETRY, RETRY, RETRY),
     (held_back(), STOP, STOP, STOP, RETRY, RETRY, RETRY, RETRY),
@@ -97,9 +98,11 @@ def request_decision(error: PresenceError, *, write: bool = False, login: bool =
     return ONCE if second is None else RETRY
 
 
-def task_decision(patience: Patience, error: PresenceError, *, about_filters: bool = False) -> str:
-    first = patience.wait(error, 0.0, about_filters=about_filters)
-    second = patience.wait(error, 60.0, about_filters=about_filters)
+def task_decision(
+    policy: RestartPolicy, error: PresenceError, *, about_filters: bool = False
+) -> str:
+    first = policy.delay(error, 0.0, about_filters=about_filters)
+    second = policy.delay(error, 60.0, about_filters=about_filters)
     if first is None:
         return STOP
     return CONFIRM if second is None else RETRY
@@ -113,10 +116,10 @@ def test_each_error_in_each_context(
     assert request_decision(error) == read
     assert request_decision(error, write=True) == write
     assert request_decision(error, login=True) == login
-    assert task_decision(Patience(), error) == before
+    assert task_decision(RestartPolicy(), error) == before
     assert task_decision(healthy(), error) == after
     assert task_decision(healthy(), error, about_filters=True) == filters
-    assert (THIS_ID if is_rejection(error) else RETRY) == one_id
+    assert policy_for(error).record is {THIS_ID: Action.SKIP_ID, RETRY: Action.RETRY}[one_id]
     assert is_permanent(error) == (after == CONFIRM)
 
 
@@ -125,6 +128,19 @@ def test_waits_double_and_are_spread(chance: float, attempt: int) -> None:
     wait = retry_delay(ServerError(500), attempt, write=False, chance=chance)
     assert wait is not None
     assert 2.0 ** (attempt - 1) <= wait <= 2.0**attempt
+
+
+@given(st.floats(0, 1), st.integers(1, 10_000))
+def test_a_backoff_doubles_up_to_its_longest_delay(chance: float, failures: int) -> None:
+    fixed, half, full = (Backoff(1.0, 120.0, jitter) for jitter in (0.0, 0.5, 1.0))
+    delay = min(120.0, 2.0 ** min(failures - 1, 10))
+    assert fixed.delay(failures, chance) == delay
+    assert delay / 2 <= half.delay(failures, chance) <= delay
+    assert full.delay(failures, chance) == pytest.approx(chance * delay)
+
+
+def test_a_backoff_does_not_delay_before_the_first_failure() -> None:
+    assert Backoff(1.0, 120.0, 0.5).delay(0, 0.5) == 0.0
 
 
 def test_retry_after_is_never_undercut_hs01() -> None:
@@ -177,34 +193,34 @@ AT_FIRST: list[PresenceError] = [
 ]
 
 
-def healthy() -> Patience:
-    patience = Patience()
-    patience.worked()
-    return patience
+def healthy() -> RestartPolicy:
+    policy = RestartPolicy()
+    policy.record_success()
+    return policy
 
 
 @pytest.mark.parametrize("error", [DENIED, REFUSED, UsageError("x"), *AT_FIRST], ids=repr)
 def test_what_has_never_worked_ends_with_its_first_refusal(error: PresenceError) -> None:
-    assert Patience().wait(error, 0.0) is None
+    assert RestartPolicy().delay(error, 0.0) is None
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
 def test_what_may_pass_ends_nothing(error: PresenceError) -> None:
-    for patience in (Patience(), healthy()):
-        assert [patience.wait(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
+    for policy in (RestartPolicy(), healthy()):
+        assert [policy.delay(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
 
 
 @pytest.mark.parametrize("error", AT_FIRST, ids=repr)
 def test_what_has_worked_ends_on_no_refusal_of_anything_else(error: PresenceError) -> None:
-    patience = healthy()
-    assert [patience.wait(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
+    policy = healthy()
+    assert [policy.delay(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
 
 
 @pytest.mark.parametrize("error", [DENIED, REFUSED], ids=repr)
 def test_a_second_check_a_good_while_later_ends_what_has_worked(error: PresenceError) -> None:
-    patience = healthy()
-    assert patience.wait(error, 1000.0) == SECOND_CHECK_AFTER
-    assert patience.wait(error, 1000.0 + SECOND_CHECK_AFTER) is None
+    policy = healthy()
+    assert policy.delay(error, 1000.0) == SECOND_CHANCE_DELAY
+    assert policy.delay(error, 1000.0 + SECOND_CHANCE_DELAY) is None
 
 
 @pytest.mark.parametrize("code", ["SUB-508", "SUB-402", "CMN-101", None])
@@ -212,46 +228,46 @@ def test_a_second_check_a_good_while_later_ends_what_has_worked(error: PresenceE
 def test_filters_that_are_impossible_end_what_has_worked(
     code: str | None, kind: type[ApiError]
 ) -> None:
-    patience, error = healthy(), kind(400, code)
-    assert patience.wait(error, 0.0, about_filters=True) == SECOND_CHECK_AFTER
-    assert patience.wait(error, SECOND_CHECK_AFTER, about_filters=True) is None
+    policy, error = healthy(), kind(400, code)
+    assert policy.delay(error, 0.0, about_filters=True) == SECOND_CHANCE_DELAY
+    assert policy.delay(error, SECOND_CHANCE_DELAY, about_filters=True) is None
 
 
 @pytest.mark.parametrize("code", ["SUB-505", "SUB-525"])
 def test_a_subscription_that_may_be_made_later_ends_nothing(code: str) -> None:
-    patience, error = healthy(), InvalidRequest(400, code)
-    assert [patience.wait(error, now, about_filters=True) for now in range(0, 600, 60)] == [0] * 10
+    policy, error = healthy(), InvalidRequest(400, code)
+    assert [policy.delay(error, now, about_filters=True) for now in range(0, 600, 60)] == [0] * 10
 
 
 def test_further_refusals_while_waiting_are_no_second_check() -> None:
-    patience = healthy()
-    waits = [patience.wait(DENIED, now) for now in (0.0, 0.1, 5.0, 59.0)]
+    policy = healthy()
+    waits = [policy.delay(DENIED, now) for now in (0.0, 0.1, 5.0, 59.0)]
     assert waits == [60.0, 59.9, 55.0, 1.0]
-    assert patience.wait(DENIED, 60.0) is None
+    assert policy.delay(DENIED, 60.0) is None
 
 
 @pytest.mark.parametrize("other", [*TRANSIENT, *AT_FIRST, REFUSED], ids=repr)
 def test_another_error_is_no_second_check(other: PresenceError) -> None:
-    patience = healthy()
-    assert patience.wait(DENIED, 0.0) == 60.0
-    assert patience.wait(other, 61.0) is not None
-    assert patience.wait(DENIED, 62.0) is None
+    policy = healthy()
+    assert policy.delay(DENIED, 0.0) == 60.0
+    assert policy.delay(other, 61.0) is not None
+    assert policy.delay(DENIED, 62.0) is None
 
 
 def test_after_a_success_a_refusal_is_the_first_one_again() -> None:
-    patience = healthy()
+    policy = healthy()
     for now in range(0, 6000, 60):
-        assert patience.wait(DENIED, now) == 60.0
-        patience.worked()
+        assert policy.delay(DENIED, now) == 60.0
+        policy.record_success()
 
 
 def test_what_the_server_asks_for_is_the_least_wait() -> None:
-    patience = healthy()
-    assert patience.wait(ServerError(503, retry_after=7.0), 0.0) == 7.0
-    assert patience.wait(PermissionDenied(403, retry_after=100.0), 0.0) == 100.0
-    assert patience.wait(PermissionDenied(403, retry_after=7.0), 10.0) == 50.0
+    policy = healthy()
+    assert policy.delay(ServerError(503, retry_after=7.0), 0.0) == 7.0
+    assert policy.delay(PermissionDenied(403, retry_after=100.0), 0.0) == 100.0
+    assert policy.delay(PermissionDenied(403, retry_after=7.0), 10.0) == 50.0
 
 
 def test_no_server_stops_a_board_for_years() -> None:
     error = ServerError(503, retry_after=1e9)
-    assert healthy().wait(error, 0.0) == Patience().wait(error, 0.0) == 600.0
+    assert healthy().delay(error, 0.0) == RestartPolicy().delay(error, 0.0) == 600.0

@@ -26,7 +26,7 @@ from aiopresence import (
     SessionLost,
 )
 from aiopresence.protocol.event_session import EventSession, SessionOutput
-from aiopresence.protocol.retry import SECOND_CHECK_AFTER
+from aiopresence.protocol.retry import SECOND_CHANCE_DELAY
 from aiopresence.sandbox import Answer, Change, GatewayRule, Redirect, Reset, Sandbox
 from tests.support.clocks import SkippingClock
 from tests.support.sessions import Session
@@ -533,7 +533,7 @@ async def test_what_has_worked_is_given_up_at_the_second_refusal(sandbox: Sandbo
         sandbox.gateway.cut()
         await when(lambda: once.fired)
         await follower.works()
-        assert max(follower.session.clock.waits) >= SECOND_CHECK_AFTER
+        assert max(follower.session.clock.waits) >= SECOND_CHANCE_DELAY
 
 
 # The token for recovery.
@@ -706,7 +706,7 @@ async def test_an_impossible_filter_ends_a_stream_at_the_second_check(sandbox: S
         with pytest.raises(InvalidRequest, match="SUB-508"):
             await follower.task
         assert rule.fired == 2
-        assert follower.session.clock.skipped - skipped >= SECOND_CHECK_AFTER
+        assert follower.session.clock.skipped - skipped >= SECOND_CHANCE_DELAY
 
 
 async def test_a_filter_that_is_disabled_later_is_checked_with_a_new_subscription(
