@@ -100,6 +100,16 @@ if TYPE_CHECKING:
     from .protocol.rate_limits import GroupLimits
     from .protocol.rest import Response
     from .session import PresenceSession
+    from .transport.hooks import (
+        ConnectionChanged,
+        RateLimitHit,
+        RequestFinished,
+        RequestSent,
+        RetryScheduled,
+        SessionHooks,
+        TokenObtained,
+        WaitEnded,
+    )
     from .transport.instrumentation import Stats
     from .transport.token_store import FileTokenStore, MemoryTokenStore, TokenStore
 
@@ -127,6 +137,7 @@ __all__ = [
     "CallQueueUpdatePresence",
     "CallerIdVisibility",
     "ChangeSource",
+    "ConnectionChanged",
     "ConnectionFailed",
     "DecodeError",
     "DetailedCallInfo",
@@ -170,12 +181,17 @@ __all__ = [
     "PresenceSession",
     "PresenceStatus",
     "PrimaryCQInfo",
+    "RateLimitHit",
     "RateLimited",
     "RefreshTokenGrant",
+    "RequestFinished",
+    "RequestSent",
     "Response",
     "Resync",
     "ResyncReason",
+    "RetryScheduled",
     "ServerError",
+    "SessionHooks",
     "SessionLost",
     "SiteBasicInfo",
     "Stats",
@@ -185,6 +201,7 @@ __all__ = [
     "TelephonyStatus",
     "TerminationType",
     "Timeout",
+    "TokenObtained",
     "TokenStore",
     "TransportError",
     "UnifiedMeetingStatus",
@@ -199,6 +216,7 @@ __all__ = [
     "UsageError",
     "UserStatus",
     "Visibility",
+    "WaitEnded",
     "authorize_url",
     "filters",
 ]
@@ -208,7 +226,14 @@ __all__ = [
 # first asked for: the command line must not wait for all of them to say what its options are.
 _HOMES = (
     *("errors", "grants", "models", "protocol.rate_limits", "protocol.oauth", "protocol.outcome"),
-    *("protocol.rest", "transport.instrumentation", "transport.token_store", "live", "session"),
+    *(
+        "protocol.rest",
+        "transport.hooks",
+        "transport.instrumentation",
+        "transport.token_store",
+        "live",
+        "session",
+    ),
 )
 
 

@@ -31,7 +31,7 @@ from .protocol.batch_formats import MULTIPART_JSON
 from .protocol.failure_policy import Kind, kind_of
 from .protocol.outcome import BatchResult, Outcome, failed
 from .protocol.rest import JSON, Request, Response
-from .transport.instrumentation import Stats
+from .transport.instrumentation import Instrumentation
 
 T = TypeVar("T")
 BatchCall = Callable[[tuple[str, ...]], Request[T]]
@@ -48,13 +48,18 @@ class BulkCalls(AccountCalls):
     """The bulk calls of a session."""
 
     def __init__(
-        self, account_id: str, server: str, batch_format: str, concurrency: int, stats: Stats
+        self,
+        account_id: str,
+        server: str,
+        batch_format: str,
+        concurrency: int,
+        instrumentation: Instrumentation,
     ) -> None:
         if not isinstance(batch_format, str) or batch_format not in _ACCEPT:
             raise UsageError(f"batch_format must be one of: {', '.join(_ACCEPT)}")
         super().__init__(account_id, server, concurrency)
         self._accept = _ACCEPT[batch_format]
-        self._stats = stats
+        self._instrumentation = instrumentation
         self._batch_size = batch.MAX_IDS
 
     @abstractmethod
@@ -246,7 +251,7 @@ class BulkCalls(AccountCalls):
             partial: Errors = {}
             found |= await ask(ids, partial)
             ids = await self._again(partial, attempt)
-        self._stats.items += len(found)
+        self._instrumentation.items_answered(len(found))
         return found
 
     async def _read_chunk(
@@ -290,7 +295,8 @@ class BulkCalls(AccountCalls):
         try:
             return await self._send(request)
         except UsageError as error:
-            if not self._stats.requests + self._stats.token_requests:
+            stats = self._instrumentation.stats
+            if not stats.requests + stats.token_requests:
                 raise
             # Mostly it was closed meanwhile.
             reason = str(error)
@@ -326,7 +332,7 @@ class BulkCalls(AccountCalls):
             outcomes = failed([id_], error, getattr(error, "http_status", None))
         else:
             outcomes = batch.read((id_,), response, request.answer)
-        self._stats.items += 1
+        self._instrumentation.items_answered(1)
         return outcomes[0]
 
 

@@ -22,8 +22,9 @@ from .protocol.rest import JSON, Request, Response
 from .protocol.urls import check_server, is_path
 from .transport.clock import Clock
 from .transport.event_connection import EventConnection
+from .transport.hooks import SessionHooks
 from .transport.http import Http
-from .transport.instrumentation import Stats
+from .transport.instrumentation import Instrumentation, Stats
 from .transport.rate_limiter import RateLimiter
 from .transport.requester import Requester
 from .transport.token_store import TokenStore
@@ -52,6 +53,8 @@ class PresenceSession(LiveCalls):
             server and login on one event loop share what is known and used.
         token_store: where tokens are kept, for several processes to share one login. None keeps
             them in memory, for all sessions with the same login on this event loop.
+        hooks: an object of a subclass of SessionHooks, whose methods are called with each request,
+            wait, retry, token, connection and event.
 
     Raises:
         UsageError: an argument is wrong.
@@ -73,6 +76,7 @@ class PresenceSession(LiveCalls):
         batch_format: Literal["multipart", "json"] = "multipart",
         limits: Mapping[str, GroupLimits | int] | None = None,
         token_store: TokenStore | None = None,
+        hooks: SessionHooks | None = None,
     ) -> None:
         grant = AccessToken(auth) if isinstance(auth, str) else auth
         if not isinstance(grant, (AccessToken, *get_args(Grant))):
@@ -87,17 +91,17 @@ class PresenceSession(LiveCalls):
             check_server(server),
             batch_format,
             concurrency,
-            Stats(),
+            Instrumentation(hooks, self._clock),
         )
         if token_store is not None and not _is_token_store(token_store):
             raise UsageError("token_store must be a TokenStore, such as FileTokenStore(path)")
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
-        wire = Http(self._server, http, seconds("timeout", timeout), self._stats)
+        wire = Http(self._server, http, seconds("timeout", timeout))
         self._limiter = RateLimiter(
-            _presets(limits), concurrency, self._clock, longest, self._stats
+            _presets(limits), concurrency, self._clock, longest, self._instrumentation
         )
         self._requester = Requester(
-            grant, token_store, wire, self._limiter, attempts, self._clock, self._stats
+            grant, token_store, wire, self._limiter, attempts, self._clock, self._instrumentation
         )
         # The event loop that it is open on; None while it is closed.
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -192,7 +196,7 @@ class PresenceSession(LiveCalls):
     @property
     def stats(self) -> Stats:
         """What this session has done so far."""
-        return attrs.evolve(self._stats)
+        return attrs.evolve(self._instrumentation.stats)
 
     @property
     def limits(self) -> dict[str, GroupLimits]:
@@ -247,7 +251,7 @@ class PresenceSession(LiveCalls):
         return await self._send(asked)
 
     def _socket(self, event_filters: tuple[str, ...]) -> EventConnection:
-        return EventConnection(event_filters, self._requester, self._clock, self._stats)
+        return EventConnection(event_filters, self._requester, self._clock, self._instrumentation)
 
     def _server_time(self) -> tuple[datetime, datetime] | None:
         return self._requester.server_time

@@ -20,7 +20,7 @@ from typing import Any
 from aiopresence import GetPresenceInfo, GroupLimits, JwtGrant, PresenceSession, Response
 from aiopresence.protocol.rest import Request
 from aiopresence.transport.clock import Clock
-from aiopresence.transport.instrumentation import Stats
+from aiopresence.transport.instrumentation import Instrumentation
 from aiopresence.transport.rate_limiter import RateLimiter
 
 from . import bare, canned, process
@@ -117,7 +117,7 @@ class CountingLoop(asyncio.SelectorEventLoop):
 async def herd(size: int) -> float:
     """Let tasks wait, and then all through; give the microseconds of the processor each takes."""
     clock = Unhurried()
-    limiter = RateLimiter({}, 8, clock, None, Stats())
+    limiter = RateLimiter({}, 8, clock, None, Instrumentation(None, clock))
     request = Request("GET", PATH, "Light", GetPresenceInfo)
     answer = Response(429, {"x-rate-limit-group": "light", "retry-after": "30"}, b"")
     (await limiter.acquire(request)).complete(answer)

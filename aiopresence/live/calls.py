@@ -17,7 +17,7 @@ from ..protocol.presence_state import Board
 from ..protocol.rate_limits import GroupLimits
 from ..transport.clock import Clock
 from ..transport.event_connection import EventConnection
-from ..transport.instrumentation import Stats
+from ..transport.instrumentation import Instrumentation
 from .board import PresenceBoard
 from .events import events
 from .polling import poll
@@ -33,9 +33,14 @@ class LiveCalls(BulkCalls):
     _clock: Clock
 
     def __init__(
-        self, account_id: str, server: str, batch_format: str, concurrency: int, stats: Stats
+        self,
+        account_id: str,
+        server: str,
+        batch_format: str,
+        concurrency: int,
+        instrumentation: Instrumentation,
     ) -> None:
-        super().__init__(account_id, server, batch_format, concurrency, stats)
+        super().__init__(account_id, server, batch_format, concurrency, instrumentation)
         # The tasks that follow events.
         self._live: set[asyncio.Task[None]] = set()
 

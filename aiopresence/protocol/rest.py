@@ -50,6 +50,7 @@ class Request(Generic[T_co]):
         body: the bytes to send, or None.
         headers: what to send beyond the usual.
         max_body: the bytes of the largest answer that is read.
+        attempt: 1 for the first attempt, and one more for each retry.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Request(Generic[T_co]):
     body: bytes | None = attrs.field(default=None, repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     max_body: int = MAX_BODY
+    attempt: int = 1
 
     @property
     def is_write(self) -> bool:

@@ -109,7 +109,7 @@ def follow(request: Request[T_co], server: str, link: str, where: str) -> Reques
 
 def _resolve(
     server: str, path: str, link: str
-) -> tuple[str, Secret, tuple[tuple[Secret, Secret], ...]]:
+) -> tuple[str, str, tuple[tuple[Secret, Secret], ...]]:
     """Return why a link is not followed, or "", and its path and query.
 
     It raises nothing: a link may hold a secret, and tracebacks can show local variables.
@@ -127,7 +127,8 @@ def _resolve(
         return "a link to another server is not followed", *nothing
     if not is_path(target.path):
         return "a link out of the API is not followed", *nothing
-    return "", Secret(target.path), params
+    # A path that is known already, as that of the next page is, holds no secret of the link.
+    return "", path if target.path == path else Secret(target.path), params
 
 
 def gateway_address(uri: str, server: str) -> str:

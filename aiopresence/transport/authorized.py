@@ -80,7 +80,11 @@ class AuthorizedSender:
         self._tokens = self._login.enter_tokens(server, self._grant, self._store, clock)
         self._limiter.open(self._login.limits)
         self._login_sender = LoginSender(
-            self._log_in, self._retrier.attempts, self._limiter.max_wait, self._limiter.closed
+            self._log_in,
+            self._retrier.attempts,
+            self._limiter.max_wait,
+            self._limiter.closed,
+            self._sender.instrumentation,
         )
 
     async def stop(self) -> None:

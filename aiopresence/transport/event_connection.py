@@ -31,7 +31,7 @@ from ..protocol.event_session import PONG_WITHIN, EventSession, SessionOutput, S
 from ..protocol.retry import RestartPolicy, is_permanent
 from ..protocol.websocket_token import WsToken
 from .clock import Clock, chance
-from .instrumentation import Stats
+from .instrumentation import Instrumentation
 from .requester import Requester
 from .websocket import HandshakeRefused
 
@@ -57,7 +57,7 @@ class EventConnection:
         filters: the event filters of its subscription.
         requester: what gets tokens and connections.
         clock: where time comes from.
-        stats: what to count in.
+        instrumentation: reports connections, events and resyncs.
 
     Attributes:
         gateway: the session's state.
@@ -65,12 +65,16 @@ class EventConnection:
     """
 
     def __init__(
-        self, filters: tuple[str, ...], requester: Requester, clock: Clock, stats: Stats
+        self,
+        filters: tuple[str, ...],
+        requester: Requester,
+        clock: Clock,
+        instrumentation: Instrumentation,
     ) -> None:
         self.session = EventSession(filters, lambda: str(uuid.uuid4()))
         self._requester = requester
         self._clock = clock
-        self._stats = stats
+        self._instrumentation = instrumentation
         self._wake = asyncio.Event()
         self.restart_policy = RestartPolicy()
         self._token: WsToken | None = None
@@ -90,7 +94,7 @@ class EventConnection:
         while True:
             delay = self.session.delay(chance())
             _log_wait(delay, self.session.delay_reason(delay))
-            await self._clock.wait(never, delay)
+            await self._wait(never, delay)
             try:
                 await self._connection(tell)
             except PresenceError as error:
@@ -101,23 +105,33 @@ class EventConnection:
                 self.session.connection_failed(least, _reason(error, least))
                 _log.warning("no connection for events, trying again: %s", error)
 
+    async def _wait(self, never: asyncio.Event, seconds: float) -> None:
+        began = self._clock.now()
+        try:
+            await self._clock.wait(never, seconds)
+        finally:
+            if seconds > 0:
+                self._instrumentation.wait_ended("reconnect", self._clock.now() - began)
+
     async def _connection(self, tell: Callable[[StreamItem], None]) -> None:
         session, clock = self.session, self._clock
         socket, is_reused = await self._open()
-        _log.info("connected for events")
-        self._stats.connections += 1
-        session.connection_made(clock.now(), chance())
+        opened_at = clock.now()
+        session.connection_made(opened_at, chance())
         broken = True  # Whatever ends this with an error is not asked for again.
+        reason = "the event session ended"
         try:
+            self._instrumentation.connection_opened()
             broken = await self._talk(socket, tell)
+            reason = "it was lost"
         finally:
-            why = session.close_reason or "it was lost"
+            reason = session.close_reason or reason
             session.connection_lost(clock.now(), broken=broken)
             if session.is_unauthorized:
                 self._forget_token(is_reused=is_reused)
+            self._instrumentation.connection_closed(reason, clock.now() - opened_at)
             await socket.close()
         self._report()
-        _log.info("the connection for events ended: %s", why)
 
     async def _open(self) -> tuple[aiohttp.ClientWebSocketResponse, bool]:
         """Open a connection; return it, and whether its WebSocket token had been used before."""
@@ -247,11 +261,13 @@ class EventConnection:
         for happening in happenings:
             if isinstance(happening, Gap):
                 ago = timedelta(seconds=self._clock.now() - happening.since_at)
-                self._stats.resyncs += 1
                 since = datetime.fromtimestamp(self._clock.wall(), UTC) - ago
-                tell(Resync(happening.reason, since))
+                resync = Resync(happening.reason, since)
+                self._instrumentation.resynced(resync)
+                tell(resync)
             else:
-                self._stats.events += isinstance(happening, PresenceEvent)
+                if isinstance(happening, PresenceEvent):
+                    self._instrumentation.event_received(happening)
                 tell(happening)
 
     def _report(self) -> None:

@@ -26,7 +26,7 @@ from ..protocol.urls import origin
 from . import websocket
 from .connections import Connector, discard_spoiled
 from .failures import Attempts, transport_error
-from .instrumentation import Stats
+from .instrumentation import Exchange
 
 # How long all of it may take is ours to watch.
 # Seconds that the body of an error may take at most: the status alone says what is needed.
@@ -45,12 +45,9 @@ class Http:
         server: as `check_server` gave it.
         client: the user's aiohttp session, or None to open one of our own.
         timeout: seconds that one request may take, the whole body included.
-        stats: what to count in.
     """
 
-    def __init__(
-        self, server: str, client: aiohttp.ClientSession | None, timeout: float, stats: Stats
-    ) -> None:
+    def __init__(self, server: str, client: aiohttp.ClientSession | None, timeout: float) -> None:
         self.server = server
         self._host = server.partition("://")[2]
         self._target = origin(server)[1:]
@@ -61,7 +58,6 @@ class Http:
         self._client = client
         self._is_ours = client is None
         self._timeout = timeout
-        self._stats = stats
 
     async def open(self) -> None:
         """Open a connection pool, unless the user gave one."""
@@ -85,7 +81,11 @@ class Http:
             await client.close()
 
     async def send(
-        self, request: Request[Any], authorization: str | None, again: Callable[[], bool]
+        self,
+        request: Request[Any],
+        authorization: str | None,
+        again: Callable[[], bool],
+        exchange: Exchange,
     ) -> Response:
         """Send a request and read the whole answer, whatever its status.
 
@@ -93,6 +93,7 @@ class Http:
             request: what to send.
             authorization: the Authorization header, or None for the request's own.
             again: asked before aiohttp sends a read a second time by itself; False forbids it.
+            exchange: is notified each time the request is put on the wire.
 
         Raises:
             ConnectionFailed: no connection, or it broke. A write may have had its effect, unless
@@ -103,7 +104,7 @@ class Http:
         """
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(request, authorization, again)
+                return await self._exchange(request, authorization, again, exchange)
         except TimeoutError:
             pass
         raise Timeout(f"no whole answer from {self._host} within {self._timeout:g} s")
@@ -131,7 +132,11 @@ class Http:
             )
 
     async def _exchange(
-        self, request: Request[Any], authorization: str | None, again: Callable[[], bool]
+        self,
+        request: Request[Any],
+        authorization: str | None,
+        again: Callable[[], bool],
+        exchange: Exchange,
     ) -> Response:
         self.check_open()
         self._check_free(*self._target)
@@ -146,7 +151,7 @@ class Http:
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=_NO_TIMEOUT,
-                middlewares=self._middlewares(request, again, attempts),
+                middlewares=self._middlewares(request, again, attempts, exchange),
             ) as answer:
                 body = await self._body(answer, request.max_body)
                 response = Response(answer.status, _joined(answer), body)
@@ -166,7 +171,6 @@ class Http:
             # Nobody cancelled us: it was the connection pool, closing.
             failure = ConnectionFailed(f"the connection to {self._host} was closed")
         else:
-            self._stats.rate_limited += response.status == 429
             return response
         # Not inside the except: even as a silent __context__, aiohttp's error holds the headers.
         raise failure
@@ -177,9 +181,13 @@ class Http:
         return URL(f"{self.server}{request.path}{query}", encoded=True)
 
     def _middlewares(
-        self, request: Request[Any], again: Callable[[], bool], attempts: Attempts
+        self,
+        request: Request[Any],
+        again: Callable[[], bool],
+        attempts: Attempts,
+        exchange: Exchange,
     ) -> tuple[aiohttp.ClientMiddlewareType, ...]:
-        """Count each attempt on the wire, and veto a second one that must not be.
+        """Report each attempt on the wire, and veto a second one that must not be.
 
         aiohttp re-sends an idempotent request, PUT included, by itself when a kept-alive
         connection turns out to be dead. The server may have applied the first one, and a repeated
@@ -195,10 +203,7 @@ class Http:
                 raise _SentAgain
             attempts.proxy = sent.proxy
             await discard_spoiled(client, sent)
-            if request.is_login:
-                self._stats.token_requests += 1
-            else:
-                self._stats.requests += 1
+            exchange.sent()
             try:
                 return await handler(sent)
             finally:

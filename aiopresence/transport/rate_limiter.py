@@ -20,7 +20,7 @@ from ..protocol.rate_limits import GroupLimits, GroupWindow
 from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
 from ..redaction import Secret
 from .clock import Clock
-from .instrumentation import Stats
+from .instrumentation import Instrumentation
 from .shared_limits import Key, SharedLimits, Waiter
 
 # Auth slots that only logins and refreshes get. Reconnecting sockets need tokens of the same
@@ -100,7 +100,7 @@ class RateLimiter:
         concurrency: how many requests of the session may be in flight.
         clock: where time comes from.
         max_wait: the seconds a request may be held back at most; None for as long as it takes.
-        stats: what to count in.
+        instrumentation: reports waits and 429s.
 
     Attributes:
         max_wait: as given.
@@ -114,13 +114,13 @@ class RateLimiter:
         concurrency: int,
         clock: Clock,
         max_wait: float | None,
-        stats: Stats,
+        instrumentation: Instrumentation,
     ) -> None:
         self._presets = presets
         self._concurrency = concurrency
         self.clock = clock
         self.max_wait = max_wait
-        self._stats = stats
+        self._instrumentation = instrumentation
         self.in_flight = 0
         # The heads of queues that only the concurrency holds back, first come, first served.
         self._places: dict[Waiter, None] = {}
@@ -209,6 +209,13 @@ class RateLimiter:
         """Shut the group of a request because a part of its answer was a 429."""
         group = self._limits.group(_call(request), request.group)
         self._limits.apply_429(self.clock.now(), group, response.headers)
+        self.report_429(request, response)
+
+    def report_429(self, request: Request[Any], response: Response) -> None:
+        """Report a 429, and how long its group is blocked."""
+        group = self._limits.group(_call(request), request.group)
+        seconds = max(0.0, group.blocked_until - self.clock.now())
+        self._instrumentation.rate_limited(group.name, seconds, response.request_id)
 
     def close(self) -> None:
         """Refuse all who wait."""
@@ -278,9 +285,9 @@ class RateLimiter:
         finally:
             self._leave(waiter)
             self._give_way(shared, key, queue, waiter)
-        if waiter.limited_at is not None:
-            self._stats.waits += 1
-            self._stats.seconds_waited += self.clock.now() - waiter.limited_at
+            if waiter.limited_at is not None:
+                seconds = self.clock.now() - waiter.limited_at
+                self._instrumentation.wait_ended(waiter.reason, seconds, key[0].name)
 
     def _left(self, deadline: float, key: Key) -> float:
         """Return the seconds that a request may still wait; raise RateLimited if there are none."""
@@ -301,7 +308,7 @@ class RateLimiter:
         now = self.clock.now()
         delay = shared.limits.delay(group, now, keep)
         if delay > 0:
-            waiter.limited_at = now if waiter.limited_at is None else waiter.limited_at
+            self._record_wait(waiter, group, now, delay)
             self._leave(waiter)
             self._check(deadline, key)
         elif not waiter.has_place:
@@ -312,6 +319,14 @@ class RateLimiter:
             return 0.0 if is_next else inf
         # Those behind the first one are woken up, but for a place in their session.
         return delay if is_next or not self.has_room(waiter) else inf
+
+    def _record_wait(self, waiter: Waiter, group: GroupWindow, now: float, delay: float) -> None:
+        if now < group.blocked_until:
+            waiter.reason = "penalty"
+        if waiter.limited_at is None:
+            waiter.limited_at = now
+            if delay < inf:
+                self._instrumentation.wait_begins(waiter.reason, delay, group.name)
 
     def _give_way(self, shared: SharedLimits, key: Key, queue: Queue, waiter: Waiter) -> None:
         was_first = next(iter(queue)) is waiter

@@ -24,7 +24,7 @@ from ..protocol.urls import follow
 from .authorized import CREDENTIAL_PATHS, AuthorizedSender, LoginFailed
 from .clock import Clock
 from .http import Http
-from .instrumentation import Stats
+from .instrumentation import Instrumentation
 from .rate_limiter import RateLimiter
 from .retries import Retrier
 from .sender import Sender
@@ -44,7 +44,7 @@ class Requester:
         limiter: the rate limiter.
         attempts: how often a request may be sent at most, the first time included.
         clock: the source of time.
-        stats: the counters of the session.
+        instrumentation: counts, logs and reports what is done.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Requester:
         limiter: RateLimiter,
         attempts: int,
         clock: Clock,
-        stats: Stats,
+        instrumentation: Instrumentation,
     ) -> None:
         self._limiter = limiter
-        self._retrier = Retrier(attempts, limiter, clock, stats)
-        self._sender = Sender(http, limiter, clock, may_resend=attempts > 1)
+        self._retrier = Retrier(attempts, limiter, clock, instrumentation)
+        self._sender = Sender(http, limiter, clock, instrumentation, may_resend=attempts > 1)
         self._authorized = AuthorizedSender(grant, store, self._sender, self._retrier)
 
     async def open(self) -> None:

@@ -6,12 +6,14 @@ Which errors are worth it, and after which delay, is decided in `protocol/retry.
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+import attrs
+
 from ..errors import PresenceError, RateLimited
 from ..protocol import retry
 from ..protocol.batch import MAX_IDS
 from ..protocol.rest import Request, Response
 from .clock import Clock, chance
-from .instrumentation import Stats
+from .instrumentation import Instrumentation
 from .rate_limiter import RateLimiter
 
 
@@ -22,14 +24,20 @@ class Retrier:
         attempts: how often a request may be sent at most, the first time included.
         limiter: the rate limiter: its `max_wait` bounds each delay, and closing it ends them.
         clock: the source of time.
-        stats: the counters of the session.
+        instrumentation: counts, logs and reports retries and their delays.
     """
 
-    def __init__(self, attempts: int, limiter: RateLimiter, clock: Clock, stats: Stats) -> None:
+    def __init__(
+        self,
+        attempts: int,
+        limiter: RateLimiter,
+        clock: Clock,
+        instrumentation: Instrumentation,
+    ) -> None:
         self.attempts = attempts
         self._limiter = limiter
         self._clock = clock
-        self._stats = stats
+        self._instrumentation = instrumentation
         self._budget = retry.RetryBudget()
 
     def count_call(self) -> None:
@@ -44,15 +52,17 @@ class Retrier:
         Raises:
             PresenceError: the error of the last attempt.
         """
-        attempt = 1
         while True:
             try:
                 return await send(request)
             except PresenceError as error:
-                delay = self._delay(error, attempt, write=request.is_write, login=request.is_login)
+                delay = self._delay(
+                    error, request.attempt, write=request.is_write, login=request.is_login
+                )
                 if delay is None or not self._budget.spend(_cost([error])):
                     raise
-            attempt += 1
+                request = attrs.evolve(request, attempt=request.attempt + 1)
+                self._instrumentation.retry_scheduled(request.attempt, delay, error, request)
             await self._wait(delay)
 
     async def wait_to_retry(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
@@ -70,7 +80,10 @@ class Retrier:
         if not self._budget.spend(-(-_cost(errors[id_] for id_ in ids) // MAX_IDS)):
             ids = [id_ for id_ in ids if not _cost([errors[id_]])]
         if ids:
-            await self._wait(max(delays[id_] or 0.0 for id_ in ids))
+            delay = max(delays[id_] or 0.0 for id_ in ids)
+            error = errors[ids[0]]
+            self._instrumentation.retry_scheduled(attempt + 1, delay, error, ids=len(ids))
+            await self._wait(delay)
         return ids
 
     def _delay(
@@ -85,8 +98,12 @@ class Retrier:
 
     async def _wait(self, seconds: float) -> None:
         """Wait before a retry; until the session is closed at most."""
-        self._stats.retries += 1
-        await self._clock.wait(self._limiter.closed, seconds)
+        began = self._clock.now()
+        try:
+            await self._clock.wait(self._limiter.closed, seconds)
+        finally:
+            if seconds > 0:
+                self._instrumentation.wait_ended("retry", self._clock.now() - began)
 
 
 def _cost(errors: Iterable[PresenceError]) -> int:

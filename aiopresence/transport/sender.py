@@ -8,6 +8,7 @@ from ..protocol.rate_limit_headers import read_date
 from ..protocol.rest import Request, Response
 from .clock import Clock
 from .http import Http
+from .instrumentation import Instrumentation
 from .rate_limiter import Permit, RateLimiter
 
 
@@ -18,14 +19,24 @@ class Sender:
         http: the connection pool.
         limiter: the rate limiter.
         clock: the source of time.
+        instrumentation: reports each request.
         may_resend: whether aiohttp may send a read a second time when a kept-alive connection
             turns out to be dead.
     """
 
-    def __init__(self, http: Http, limiter: RateLimiter, clock: Clock, *, may_resend: bool) -> None:
+    def __init__(
+        self,
+        http: Http,
+        limiter: RateLimiter,
+        clock: Clock,
+        instrumentation: Instrumentation,
+        *,
+        may_resend: bool,
+    ) -> None:
         self.http = http
         self.limiter = limiter
         self.clock = clock
+        self.instrumentation = instrumentation
         self._may_resend = may_resend
         # The Date header of the last response, and the wall-clock second when it came.
         self._date, self._dated_at = "", 0.0
@@ -57,18 +68,24 @@ class Sender:
             UsageError: the session is closed.
         """
         may_resend = permit.reacquire if self._may_resend else _never
+        exchange = self.instrumentation.exchange(request)
         try:
-            response = await self.http.send(request, authorization, may_resend)
+            response = await self.http.send(request, authorization, may_resend, exchange)
         except BaseException as error:
             if _was_sent(error):
                 permit.abandon()
             else:
                 permit.release()
+            exchange.finished(error=error)
             raise
         self._date, self._dated_at = response.headers.get("date", ""), self.clock.wall()
         response = Response(response.status, response.headers, response.body, secrets)
-        # What the limits learn is shown: the name of a group is in `session.limits`.
-        permit.complete(response.without_secrets())
+        # The name of a group is in `session.limits`, and hooks are given the id of the request.
+        shown = response.without_secrets()
+        permit.complete(shown)
+        exchange.finished(shown)
+        if shown.status == 429:
+            self.limiter.report_429(request, shown)
         return response
 
 

@@ -13,6 +13,7 @@ import attrs
 
 from ..protocol.rate_limit_groups import RateLimits
 from ..protocol.rate_limits import GroupWindow
+from .hooks import WaitReason
 
 # A group and the number of slots to leave: logins do not queue behind those who leave them theirs.
 Key = tuple[GroupWindow, int]
@@ -37,12 +38,14 @@ class Waiter:
         event: set to look at the limits again.
         has_place: whether it waits for nothing but room in its session.
         limited_at: when the limits were found to hold it back; None if they do not.
+        reason: what holds it back.
     """
 
     queues: Queues
     event: asyncio.Event = attrs.field(factory=asyncio.Event)
     has_place: bool = False
     limited_at: float | None = None
+    reason: WaitReason = "rate_limit"
 
 
 # Ordered, because of its first entry: that of a dict from which many were taken is found slowly.

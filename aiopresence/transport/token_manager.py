@@ -26,6 +26,8 @@ from ..protocol import oauth
 from ..protocol.rest import Request, Response
 from ..protocol.retry import Backoff
 from .clock import Clock, chance
+from .hooks import TokenSource
+from .instrumentation import Instrumentation
 from .token_store import TokenStore
 
 _log = logging.getLogger("aiopresence")
@@ -52,12 +54,14 @@ class LoginSender:
         attempts: how many tokens to try at most.
         max_wait: the seconds a call may wait for a login at most; None for no bound.
         closed: set once the session is closed.
+        instrumentation: reports the session's waits, and the logins made through it.
     """
 
     send: Callable[[Request[Any]], Awaitable[Response]]
     attempts: int
     max_wait: float | None
     closed: asyncio.Event
+    instrumentation: Instrumentation
 
     def check_open(self) -> None:
         """Raise UsageError when the session is closed."""
@@ -232,8 +236,16 @@ class TokenManager:
                 return
             if left > longest or (isinstance(self._held, AuthError) and self._held.final):
                 raise self._held_error()
-            await self._clock.wait(sender.closed, left)
+            await self._wait(sender, left)
             sender.check_open()
+
+    async def _wait(self, sender: LoginSender, seconds: float) -> None:
+        began = self._clock.now()
+        sender.instrumentation.wait_begins("login", seconds)
+        try:
+            await self._clock.wait(sender.closed, seconds)
+        finally:
+            sender.instrumentation.wait_ended("login", self._clock.now() - began)
 
     async def _renewed(self, sender: LoginSender) -> oauth.Token:
         """Log in once for all who ask meanwhile; who is cancelled does not cancel the others."""
@@ -270,10 +282,11 @@ class TokenManager:
             old, stored = self._token, await self._load()
             if stored is not None and self._is_good(stored):
                 self._adopt(stored)  # Another process has renewed it.
+                self._report(sender, "store", stored)
                 return stored
             if old is None or old.access_token not in self._rejected:
                 self._early_rejections = 0
-            token = await self._log_in(sender, stored or old)
+            token, source = await self._log_in(sender, stored or old)
             self._adopt(token)
             if token.access_token in self._rejected:
                 error = AuthError(401, message="a rejected access token was issued again")
@@ -281,22 +294,33 @@ class TokenManager:
                 # Its refresh token is good for the next login; nothing is sent with itself.
                 self._token = token = attrs.evolve(token, due_at=self._clock.now())
             await self._save(token)
+            if token.access_token not in self._rejected:
+                self._report(sender, source, token)
             return token
 
     def _adopt(self, token: oauth.Token) -> None:
         self._token, self._issued_at = token, self._clock.now()
 
-    async def _log_in(self, sender: LoginSender, old: oauth.Token | None) -> oauth.Token:
+    def _report(self, sender: LoginSender, source: TokenSource, token: oauth.Token) -> None:
+        sender.instrumentation.token_obtained(source, token.due_at - self._clock.now())
+
+    async def _log_in(
+        self, sender: LoginSender, old: oauth.Token | None
+    ) -> tuple[oauth.Token, TokenSource]:
+        """Return a new token, and what it was obtained with."""
         now = self._clock.now()
         refresh_token = old.refresh_token if old and now < old.refresh_due_at else None
         flow = oauth.renewal(self._grant, refresh_token)  # type: ignore[arg-type] # get() has seen to it
         response: Response | None = None
+        source: TokenSource = "login" if refresh_token is None else "refresh"
         while True:
             try:
                 request = flow.send(response)  # type: ignore[arg-type] # None starts it
             except StopIteration as done:
                 response = done.value
                 break
+            if response is not None:
+                source = "login"  # The refresh token was refused.
             response = await self._send(sender, request)
         if response.status != 200:
             error = oauth.token_refusal(response)
@@ -306,10 +330,10 @@ class TokenManager:
         token = oauth.read_token(response, self._clock.now())
         if token.refresh_token is None and refresh_token is not None and old is not None:
             # It was not replaced, so it goes on (RFC 6749 §6).
-            return attrs.evolve(
+            token = attrs.evolve(
                 token, refresh_token=refresh_token, refresh_due_at=old.refresh_due_at
             )
-        return token
+        return token, source
 
     async def _send(self, sender: LoginSender, request: Request[Any]) -> Response:
         try:

@@ -3,11 +3,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from aiopresence import GroupLimits, RateLimited, Response, Stats, UsageError
+from aiopresence import GroupLimits, RateLimited, Response, UsageError
 from aiopresence.protocol import endpoints
 from aiopresence.protocol.rate_limit_groups import RateLimits
 from aiopresence.protocol.rate_limits import GroupWindow
 from aiopresence.protocol.rest import LOGIN_PATH, Request
+from aiopresence.transport.instrumentation import Instrumentation
 from aiopresence.transport.rate_limiter import Permit, RateLimiter
 from aiopresence.transport.shared_limits import SharedLimits
 from tests.support.clocks import ManualClock, idle
@@ -31,10 +32,11 @@ class World:
         shared: SharedLimits | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
-        self.stats = Stats()
+        self.instrumentation = Instrumentation(None, self.clock)
+        self.stats = self.instrumentation.stats
         presets = presets or {"Light": GroupLimits(3)}
         self.shared = shared or SharedLimits()
-        self.limiter = RateLimiter(presets, concurrency, self.clock, max_wait, self.stats)
+        self.limiter = RateLimiter(presets, concurrency, self.clock, max_wait, self.instrumentation)
         self.limiter.open(self.shared)
         self.passed: list[str] = []
         self.permits: list[Permit] = []
