@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from aiopresence.protocol.batch import MAX_IDS
 from aiopresence.protocol.rate_limits import DEFAULTS
-from aiopresence.protocol.read_plan import PAGE
+from aiopresence.protocol.read_plan import PAGE_SIZE
 from aiopresence.sandbox import Sandbox
 
 from . import virtual
@@ -40,7 +40,7 @@ BEAT = 6.0
 SINGLY, BATCHES, PAGES = "one call per extension", "batches of 30", "pages of 1,000"
 POLL, BOARDS = "aiopresence's poll", "aiopresence's board"
 # How many extensions a request brings, and the group in which it counts.
-BY_ARITHMETIC = {SINGLY: (1, "Light"), BATCHES: (MAX_IDS, "Light"), PAGES: (PAGE, "Heavy")}
+BY_ARITHMETIC = {SINGLY: (1, "Light"), BATCHES: (MAX_IDS, "Light"), PAGES: (PAGE_SIZE, "Heavy")}
 
 Counts = Mapping[str, Mapping[int, int]]
 

@@ -25,7 +25,7 @@ import attrs
 from aiopresence import ChangeSource, GetPresenceInfo, JwtGrant, PresenceEvent, PresenceSession
 from aiopresence.protocol.event_recovery import MAX_SEEN
 from aiopresence.protocol.event_session import EventSession
-from aiopresence.protocol.presence_state import Board
+from aiopresence.protocol.presence_state import PresenceState
 from aiopresence.sandbox import Sandbox
 
 from . import process
@@ -84,7 +84,7 @@ async def _collect(*, detailed: bool) -> Story:
 
 
 class Follower:
-    """An event session and a board, without anything between.
+    """An event session and a presence state, without anything between.
 
     Args:
         story: what they are told.
@@ -100,11 +100,11 @@ class Follower:
         for frame in (greeting, answer):
             self._session.receive(0.0, frame)
         self._now = datetime.now(UTC)
-        self._board = Board(None, detailed=detailed)
-        reading = self._board.begin()
+        self._state = PresenceState(None, detailed=detailed)
+        reading = self._state.begin_read()
         for id_, record in story.records.items():
-            [*self._board.put(reading, id_, record, ChangeSource.ACCOUNT, self._now)]
-        self._board.end(reading, complete=True)
+            self._state.merge_read(reading, id_, record, ChangeSource.ACCOUNT, self._now)
+        self._state.end_read(reading, complete=True)
 
     def take(self, count: int) -> float:
         """Take some events in, and give how many a second of processor time."""
@@ -114,10 +114,9 @@ class Follower:
         for frame in frames:
             for happening in self._session.receive(0.0, frame):
                 if isinstance(happening, PresenceEvent):
-                    for _ in self._board.apply(happening, self._now):
-                        changes += 1
+                    changes += self._state.apply(happening, self._now) is not None
         used = time.process_time() - started
-        if changes != count or not self._board.is_settled:
+        if changes != count or not self._state.is_settled:
             raise SystemExit(f"{count} events made {changes} changes")
         return count / used
 

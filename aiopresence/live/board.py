@@ -1,85 +1,71 @@
-"""The board: the present state of many extensions, kept true by events."""
+"""The board: the current presence of many extensions, kept up to date by events."""
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing
 from types import MappingProxyType, TracebackType
 from typing import Self
 from weakref import WeakSet
 
-from ..errors import InvalidRequest, NotFound, PresenceError, SessionLost, UsageError
+from ..errors import PresenceError, SessionLost, UsageError
 from ..ids import parse_id
-from ..models import (
-    DisabledFilterInfo,
-    GetPresenceInfo,
-    PresenceChange,
-    Resync,
-    ResyncReason,
-)
-from ..protocol.event_session import MAX_SILENCE, Subscribed
-from ..transport.event_connection import EventConnection, StreamItem
-from .change_queue import Changes
-from .refresher import Keeper
-from .snapshot import Reader, delay_after
+from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange
+from ..protocol.event_session import MAX_SILENCE
+from ..transport.event_connection import EventConnection
+from .board_feed import BoardFeed
+from .change_queue import ChangeQueue
+from .snapshot import SnapshotReader
 from .state_waiter import StateWaiter
 
 _log = logging.getLogger("aiopresence")
 
-_EXTENSION = re.compile(r"/extension/([0-9]+)/")
 _NOT_OPEN = "the board is not open: use it inside `async with session.board() as board:`"
 _CLOSED = "the board was closed"
 
 
 class PresenceBoard(Mapping[str, GetPresenceInfo]):
-    """The presence of some extensions, or of all in the account, kept true by events.
+    """The presence of some extensions, or of all in the account, kept up to date by events.
 
-    Use it with `async with session.board(...) as board:`. It is a Mapping from ids to what is
-    known; nothing in it waits for the network. It subscribes to events, then reads everything,
-    and reads again whatever may have been missed. Until that has come, the last known state stays
-    readable, and `is_stale` tells.
+    Use it with `async with session.board(...) as board:`. It is a Mapping from extension ids to
+    the last known presence; nothing in it waits for the network. It subscribes to events, reads
+    everything once, and reads again whatever events may have been missed for. Meanwhile the last
+    known state stays readable, and `is_stale` returns True for it.
 
-    Once it has worked, it ends only when the credentials, a permission or an event filter are
-    refused, and still are a minute later. Then looking anything up, iterating and waiting raise
-    the error, and so does the end of the `async with` if nobody has seen it.
+    Once it has worked, it stops only when the credentials, a permission or an event filter are
+    refused, and are still refused a minute later. From then on lookups, iterations and waits raise
+    that error, and so does the end of the `async with` block if nothing else has raised it.
     """
 
     def __init__(
         self,
         connect: Callable[[frozenset[str]], EventConnection],
-        reader: Reader,
+        reader: SnapshotReader,
         refresh: float,
         live: "set[asyncio.Task[None]]",
         check_open: Callable[[], None],
     ) -> None:
         self._check_open = check_open
-        # Makes an event session that follows all but some ids.
-        self._connect = connect
-        self._socket = connect(frozenset())
-        self._reader = reader
-        self._board = reader.board
-        self._keeper = Keeper(reader, refresh, self._tell, self._end_waiters)
+        self._clock = reader.clock
+        self._state = reader.state
+        self._feed = BoardFeed(connect, reader, refresh, self._publish, self._end_rejected)
+        # The tasks that the session cancels when it is closed.
         self._live = live
-        self._disabled: tuple[DisabledFilterInfo, ...] = ()
-        self._unfollowed: set[str] = set()
-        self._followers: WeakSet[Changes] = WeakSet()
+        self._queues: WeakSet[ChangeQueue] = WeakSet()
         self._waiters: set[StateWaiter] = set()
-        self._error: Exception | None = None
-        self._is_seen = False
-        self._is_begun = False
-        self._is_closing = False
+        self._task: asyncio.Task[None] | None = None
+        # Why the board stopped; None while it runs, and for `_error` after `close`.
         self._ended: Exception | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._error: Exception | None = None
+        self._error_was_raised = False
+        self._is_closing = False
 
     async def __aenter__(self) -> Self:
-        if self._running is not None:
-            raise UsageError("a board is entered once")
+        if self._task is not None:
+            raise UsageError("a board can be entered only once; make another one")
         self._check_open()
-        self._running = asyncio.create_task(self._run())
-        # Who closes the session ends it, too.
-        self._live.add(self._running)
-        self._running.add_done_callback(self._live.discard)
+        self._task = asyncio.create_task(self._run())
+        self._live.add(self._task)
+        self._task.add_done_callback(self._live.discard)
         return self
 
     async def __aexit__(
@@ -89,96 +75,99 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-        if error is None and not self._is_seen:
+        if error is None and not self._error_was_raised:
             self._check()
 
     async def close(self) -> None:
-        """Stop to follow events. What is known stays readable, as stale; iterations end."""
+        """Stop following events. The last known state stays readable, as stale; iterations end."""
         self._is_closing = True
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def __getitem__(self, extension_id: str | int) -> GetPresenceInfo:
         self._check()
-        return self._board.records[str(extension_id)]
+        return self._state.records[str(extension_id)]
 
     def __iter__(self) -> Iterator[str]:
         self._check()
-        return iter([*self._board.records])
+        return iter([*self._state.records])
 
     def __len__(self) -> int:
         self._check()
-        return len(self._board.records)
+        return len(self._state.records)
 
     @property
     def errors(self) -> Mapping[str, PresenceError]:
         """Why extensions could not be read the last time, by id.
 
-        Those that are NotFound or PermissionDenied are not on the board; of others it has the last
-        known state, if there is one.
+        An extension with NotFound or PermissionDenied is not on the board. For any other error the
+        board keeps the last known state, if there is one.
         """
-        return MappingProxyType(self._board.errors)
+        return MappingProxyType(self._state.errors)
 
     @property
     def disabled_filters(self) -> tuple[DisabledFilterInfo, ...]:
-        """Event filters that RingCentral brings nothing for: what they are about is stale."""
-        return self._disabled
+        """Event filters that RingCentral sends nothing for; their extensions are stale."""
+        return self._feed.disabled_filters
 
     @property
     def is_live(self) -> bool:
-        """Whether events are arriving and nothing is known to be missing.
+        """Whether events are arriving and no extension is stale.
 
-        False as soon as RingCentral has not been heard of for 25 seconds.
+        False also when nothing has been received from RingCentral for 25 seconds.
         """
-        return self._is_following and self._board.is_settled and self.age <= MAX_SILENCE
+        return self._is_following and self._state.is_settled and self.age <= MAX_SILENCE
 
     @property
     def age(self) -> float:
-        """Seconds since the last sign of life from RingCentral's events; inf before the first.
+        """Seconds since anything was received from RingCentral's events; inf before the first.
 
-        While the connection is good it stays under 25.
+        While the connection works it stays under 25.
         """
-        return self._reader.clock.now() - self._socket.session.last_received_at
+        return self._clock.now() - self._feed.connection.session.last_received_at
 
     def is_stale(self, extension_id: str | int) -> bool:
-        """Return whether an extension may be in another state than the board shows.
+        """Return whether the state of an extension may have changed since the board's.
 
-        It may while there is no connection, and from a gap in the events until it was read again.
-        True for what is not on the board.
+        True while there is no connection, from a gap in the events until the extension has been
+        read again, and for an extension that is not on the board.
         """
         id_ = str(extension_id)
-        return not self._is_following or id_ in self._unfollowed or self._board.is_stale(id_)
+        is_followed = self._is_following and id_ not in self._feed.disabled_ids
+        return not is_followed or self._state.is_stale(id_)
 
     async def wait_ready(self) -> None:
         """Wait until everything has been read once.
 
+        Extensions that still cannot be read after three attempts are not waited for: see `errors`.
+
         Raises:
-            PresenceError: the board cannot be made; it says why.
+            PresenceError: the board stopped because of this error.
+            SessionLost: the board was closed.
         """
         self._check()
-        await self._keeper.ready.wait()
+        await self._feed.ready.wait()
         self._check()
         if self._ended is not None:
             raise self._ended.with_traceback(None)
 
     def changes(self) -> AsyncIterator[PresenceChange]:
-        """Follow the changes from now on: `async for change in board.changes():`.
+        """Return an iterator over the changes from now on: `async for change in board.changes():`.
 
-        A change from None is an extension that was read for the first time, one to None is an
-        extension that is gone. Of one extension, changes that nobody has taken yet are joined.
-
-        The iteration ends when the board is closed.
+        A change whose `old` is None is an extension that was read for the first time; one whose
+        `new` is None is an extension that is gone. Changes of one extension that have not been
+        taken yet are combined into one. The iteration ends when the board is closed.
 
         Raises:
-            PresenceError: from the iteration, when the board cannot go on.
+            PresenceError: from the iteration, when the board has stopped.
         """
         self._check()
-        changes = Changes(self._see)
+        queue = ChangeQueue(self._mark_raised)
         if self._ended is not None:
-            changes.end(self._ended)
-        self._followers.add(changes)
-        return changes
+            queue.end(self._ended)
+        self._queues.add(queue)
+        return queue
 
     async def wait_for(
         self, extension_id: str | int, predicate: Callable[[GetPresenceInfo], bool]
@@ -186,141 +175,77 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         """Wait until the presence of an extension satisfies a predicate, and return it.
 
         Args:
-            extension_id: whose.
-            predicate: called with what is known now, and with every later state, also one that
-                lasts for a moment only. What it raises is raised here.
+            extension_id: the extension; it must be on the board.
+            predicate: called with the current state and then with every new state, however short.
+                An error that it raises is raised here.
 
         Raises:
             UsageError: the board does not follow that extension.
             SessionLost: the board was closed.
-            PresenceError: the extension could not be read and is not on the board, see `errors`,
-                or the board has ended.
+            PresenceError: the extension cannot be read and is not on the board (see `errors`), or
+                the board has stopped.
         """
         id_ = parse_id(extension_id, "extension_id")
-        if not self._board.includes(id_):
+        if not self._state.includes(id_):
             raise UsageError(f"the board does not follow extension {id_}")
         self._check()
         if self._ended is not None:
             raise SessionLost(_CLOSED)
         waiter = StateWaiter(id_, predicate)
-        known, error = self._board.records.get(id_), self._board.errors.get(id_)
+        known, error = self._state.records.get(id_), self._state.errors.get(id_)
         if known is not None:
             waiter.check(known)
         elif error is not None:
             raise error.with_traceback(None)
         self._waiters.add(waiter)
         try:
-            return await waiter.found
+            return await waiter.result
         finally:
             self._waiters.discard(waiter)
 
     @property
     def _is_following(self) -> bool:
-        running = self._running is not None and not self._running.done()
-        return running and self._socket.session.is_live
+        is_running = self._task is not None and not self._task.done()
+        return is_running and self._feed.connection.session.is_live
 
     def _check(self) -> None:
-        if self._running is None:
+        """Raise UsageError before the board is entered, and its error once it has stopped."""
+        if self._task is None:
             raise UsageError(_NOT_OPEN)
         if self._error is not None:
-            self._see()
+            self._mark_raised()
             raise self._error.with_traceback(None)
 
-    def _see(self) -> None:
-        self._is_seen = True
+    def _mark_raised(self) -> None:
+        self._error_was_raised = True
 
     async def _run(self) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow_events())
-                group.create_task(self._keeper.run())
+            await self._feed.run()
         except asyncio.CancelledError:
             self._end(SessionLost(_CLOSED))
             raise
         except ExceptionGroup as errors:
             self._error = errors.exceptions[0]
-            _log.error("the board cannot go on: %s", self._error)
+            _log.error("board stopped: %s", self._error)
             self._end(self._error)
-
-    async def _follow_events(self) -> None:
-        without = frozenset[str]()
-        while True:
-            try:
-                await self._socket.run(self._take)
-            except (InvalidRequest, NotFound) as refusal:
-                # One extension that is not there may be why none can be followed.
-                if self._board.is_account or not await self._find(self._board.ids - without):
-                    raise
-                without = self._strangers
-                _log.warning("events are followed without those that cannot be: %s", refusal)
-                self._is_begun = False
-                restart_policy = self._socket.restart_policy
-                self._socket = self._connect(without)
-                # What has worked is not given up because one id of it is gone.
-                self._socket.restart_policy = restart_policy
-
-    async def _find(self, ids: frozenset[str]) -> bool:
-        """Read some ids, however often that takes; tell whether one of them cannot be."""
-        clock, failures = self._reader.clock, 0
-        while True:
-            try:
-                async with aclosing(self._reader.batches(sorted(ids))) as changes:
-                    async for change in changes:
-                        self._tell(change)
-            except PresenceError as error:
-                least = self._keeper.restart_policy.delay(error, clock.now())
-                if least is None:
-                    raise
-                failures += 1
-                _log.warning("the board could not be read, trying again: %s", error)
-                await clock.wait(asyncio.Event(), max(least, delay_after(failures)))
-            else:
-                return bool(ids & self._strangers)
-
-    @property
-    def _strangers(self) -> frozenset[str]:
-        return frozenset(self._board.rejected)
 
     def _end(self, error: Exception) -> None:
         self._ended = error
-        self._keeper.ready.set()
-        for changes in self._followers:
-            changes.end(StopAsyncIteration() if self._is_closing else error)
+        self._feed.ready.set()
+        for queue in self._queues:
+            queue.end(StopAsyncIteration() if self._is_closing else error)
         for waiter in self._waiters:
             waiter.end(SessionLost(_CLOSED) if self._is_closing else error)
 
-    def _end_waiters(self) -> None:
-        """End the waiting for extensions that turned out not to be there."""
+    def _end_rejected(self) -> None:
+        """End the waits for extensions that RingCentral has rejected."""
         for waiter in self._waiters:
-            if waiter.id in self._board.rejected:
-                waiter.end(self._board.errors[waiter.id])
+            if waiter.extension_id in self._state.rejected:
+                waiter.end(self._state.errors[waiter.extension_id])
 
-    def _take(self, told: StreamItem) -> None:
-        """Take in what the socket tells."""
-        if isinstance(told, Subscribed):
-            # The first event may be a late one, so it does not show the server's time.
-            if told.connected_at is not None:
-                self._board.observe_time(told.connected_at, self._reader.now())
-            if (date := self._reader.server_time()) is not None:
-                self._board.observe_time(*date)
-            self._disabled = told.info.disabled_filters or ()
-            targets = (_EXTENSION.search(each.filter or "") for each in self._disabled)
-            self._unfollowed = {found[1] for found in targets if found}
-            if not self._is_begun:
-                self._is_begun = True
-                self._board.doubt()
-        elif isinstance(told, Resync):
-            if told.reason is ResyncReason.CONNECTION_LOST:
-                self._board.forget_order()
-            self._board.doubt()
-        else:
-            for change in self._board.apply(told, self._reader.now()):
-                self._tell(change)
-        if self._board.whole or self._board.doubtful or self._board.unknown:
-            self._keeper.work.set()
-
-    def _tell(self, change: PresenceChange) -> None:
-        for changes in self._followers:
-            changes.put(change)
+    def _publish(self, change: PresenceChange) -> None:
+        for queue in self._queues:
+            queue.put(change)
         for waiter in self._waiters:
             waiter.put(change)

@@ -13,7 +13,7 @@ from ..ids import Id, parse_id_set
 from ..models import PresenceChange, PresenceEvent, Resync
 from ..models.validation import seconds
 from ..protocol.event_parsing import check_filters
-from ..protocol.presence_state import Board
+from ..protocol.presence_state import PresenceState
 from ..protocol.rate_limits import GroupLimits
 from ..transport.clock import Clock
 from ..transport.event_connection import EventConnection
@@ -21,7 +21,7 @@ from ..transport.instrumentation import Instrumentation
 from .board import PresenceBoard
 from .events import events
 from .polling import poll
-from .snapshot import Reader
+from .snapshot import SnapshotReader
 
 # So many filters have been seen in one subscription. Who follows more follows the account.
 MAX_FILTERS = 2000
@@ -165,10 +165,10 @@ class LiveCalls(BulkCalls):
         every = None if interval is None else seconds("interval", interval)
         return poll(self._reader(ids, detailed_telephony_state, sip_data), ids, every)
 
-    def _reader(self, ids: frozenset[str] | None, detailed: bool, sip_data: bool) -> Reader:
-        board = Board(ids, detailed=detailed or sip_data)
+    def _reader(self, ids: frozenset[str] | None, detailed: bool, sip_data: bool) -> SnapshotReader:
+        board = PresenceState(ids, detailed=detailed or sip_data)
         limits, server_time = lambda: self.limits, self._server_time
-        return Reader(self, limits, board, self._clock, server_time, detailed, sip_data)
+        return SnapshotReader(self, limits, board, self._clock, server_time, detailed, sip_data)
 
     async def _end_live(self) -> None:
         """End whatever follows events."""

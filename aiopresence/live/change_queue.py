@@ -1,4 +1,4 @@
-"""The changes of a board, for each who follows them at their own pace."""
+"""The changes of a board that one consumer has not taken yet."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,45 +9,45 @@ import attrs
 from ..models import PresenceChange
 
 
-class Changes(AsyncIterator[PresenceChange]):
-    """What has changed on a board since the last one taken, oldest first.
+class ChangeQueue(AsyncIterator[PresenceChange]):
+    """The changes since the last one taken, oldest first.
 
-    Several changes of one extension that nobody has taken yet are given as one, from the oldest
-    state to the newest; what has changed back is not given. So it never holds more than one change
-    for each extension, however slow its user is.
+    Changes of one extension that have not been taken are combined into one, from the oldest state
+    to the newest; if they cancel out, there is none. So the queue never holds more than one change
+    per extension, however slow its consumer is.
 
     Args:
-        see: called when the iteration ends because the board did.
+        on_end: called when the iteration raises because the board stopped.
     """
 
-    def __init__(self, see: Callable[[], None]) -> None:
-        self._see = see
-        # Not a dict: one whose first entry is taken again and again passes by all it ever had.
-        self._waiting: OrderedDict[str, PresenceChange] = OrderedDict()
-        self._end: Exception | None = None
-        self._changed = asyncio.Event()
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self._on_end = on_end
+        # Not a dict: finding its first entry takes time in proportion to the entries ever deleted.
+        self._pending: OrderedDict[str, PresenceChange] = OrderedDict()
+        self._error: Exception | None = None
+        self._wake = asyncio.Event()
 
     def put(self, change: PresenceChange) -> None:
         """Add a change."""
-        earlier = self._waiting.get(change.id)
+        earlier = self._pending.get(change.id)
         if earlier is not None and earlier.old == change.new:
-            del self._waiting[change.id]
+            del self._pending[change.id]
             return
         if earlier is not None:
             change = attrs.evolve(change, old=earlier.old)
-        self._waiting[change.id] = change
-        self._changed.set()
+        self._pending[change.id] = change
+        self._wake.set()
 
     def end(self, error: Exception) -> None:
-        """Let the iteration end with an error, after the changes before it."""
-        self._end = error
-        self._changed.set()
+        """End the iteration with an error, after the changes already in the queue."""
+        self._error = error
+        self._wake.set()
 
     async def __anext__(self) -> PresenceChange:
-        while not self._waiting:
-            if self._end is not None:
-                self._see()
-                raise self._end.with_traceback(None)
-            self._changed.clear()
-            await self._changed.wait()
-        return self._waiting.popitem(last=False)[1]
+        while not self._pending:
+            if self._error is not None:
+                self._on_end()
+                raise self._error.with_traceback(None)
+            self._wake.clear()
+            await self._wake.wait()
+        return self._pending.popitem(last=False)[1]

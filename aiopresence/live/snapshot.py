@@ -1,4 +1,4 @@
-"""Reading what a board is to know, by batches or by pages of the account."""
+"""Read presence into a PresenceState, in batches of ids or by pages of the account."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
@@ -9,7 +9,7 @@ import attrs
 from ..bulk import BulkCalls
 from ..errors import DecodeError
 from ..models import ChangeSource, PresenceChange
-from ..protocol.presence_state import Board
+from ..protocol.presence_state import PresenceState
 from ..protocol.rate_limits import GroupLimits
 from ..protocol.retry import Backoff
 from ..transport.clock import Clock, chance
@@ -19,66 +19,68 @@ _BACKOFF = Backoff(first=2.0, longest=120.0, jitter=0.5)
 
 
 @attrs.frozen
-class Reader:
-    """Reads into a board.
+class SnapshotReader:
+    """Reads extensions and merges what it reads into a PresenceState.
 
     Attributes:
-        calls: what reads.
-        limits: tells what is known of the groups.
-        board: what is read into.
-        clock: what dates the changes.
-        server_time: returns the server's time and ours when it last answered; None if unknown.
-        detailed: whether to read calls.
+        calls: the session's bulk calls.
+        limits: returns the known rate limits, by group.
+        state: what the results are merged into.
+        clock: the source of time.
+        server_time: returns the server's time and the local time of the last response; None when
+            it had no time.
+        detailed: whether to read active calls.
         sip_data: whether to read their SIP data.
     """
 
     calls: BulkCalls
     limits: Callable[[], Mapping[str, GroupLimits]]
-    board: Board
+    state: PresenceState
     clock: Clock
     server_time: Callable[[], tuple[datetime, datetime] | None]
     detailed: bool
     sip_data: bool
 
     async def batches(self, ids: Collection[str]) -> AsyncGenerator[PresenceChange, None]:
-        """Read some extensions by their ids, in batches; give what has changed.
+        """Read extensions by their ids, in batches; yield the changes.
 
-        Some that could not be read are no error: the board's `failed` and `errors` have them.
+        Extensions that could not be read raise nothing: see `PresenceState.unreadable`, `errors`.
 
         Raises:
-            PresenceError: none could be read, or nothing at all is on the board.
+            PresenceError: none could be read, or there is no record at all.
         """
-        reading = self.board.begin(ids)
+        state, read = self.state, self.state.begin_read(ids)
         outcomes = self.calls.iter_user_presence_statuses(
             ids, detailed_telephony_state=self.detailed, sip_data=self.sip_data
         )
-        answered, failure, complete = False, None, False
+        any_read, failure, complete = False, None, False
         try:
             async with aclosing(outcomes):
                 async for outcome in outcomes:
-                    error = outcome.error or DecodeError("an empty answer")
-                    answer = error if outcome.value is None else outcome.value
+                    error = outcome.error or DecodeError("empty response")
+                    result = error if outcome.value is None else outcome.value
                     source, now = ChangeSource.BATCH, self.now()
-                    for change in self.board.put(
-                        reading, outcome.id, answer, source, now, of_request=outcome.of_request
-                    ):
+                    change = state.merge_read(
+                        read, outcome.id, result, source, now, of_request=outcome.of_request
+                    )
+                    if change is not None:
                         yield change
-                    answered = answered or outcome.id not in self.board.failed
+                    any_read = any_read or outcome.id not in state.unreadable
                     failure = failure or outcome.error
             complete = True
         finally:
-            self.board.end(reading, complete=complete)
-        if failure is not None and not (answered and self.board.records):
-            self.board.failed.update(dict.fromkeys(ids))
+            state.end_read(read, complete=complete)
+        if failure is not None and not (any_read and state.records):
+            state.mark_unreadable(ids)
             raise failure
 
     async def account(self) -> AsyncGenerator[PresenceChange, None]:
-        """Read all extensions of the account, page by page; give what has changed.
+        """Read all extensions of the account, page by page; yield the changes.
 
         Raises:
             PresenceError: a page could not be read.
         """
-        reading = self.board.begin()
+        state, read = self.state, self.state.begin_read()
         records = self.calls.iter_account_presence(
             detailed_telephony_state=self.detailed, sip_data=self.sip_data
         )
@@ -87,16 +89,17 @@ class Reader:
             async with aclosing(records):
                 async for record in records:
                     id_ = record.extension.id if record.extension else None
-                    if id_ is not None and self.board.includes(id_):
+                    if id_ is not None and state.includes(id_):
                         source, now = ChangeSource.ACCOUNT, self.now()
-                        for change in self.board.put(reading, id_, record, source, now):
+                        change = state.merge_read(read, id_, record, source, now)
+                        if change is not None:
                             yield change
             complete = True
         finally:
-            self.board.end(reading, complete=complete)
+            state.end_read(read, complete=complete)
 
     def now(self) -> datetime:
-        """Give this moment."""
+        """Return the local time."""
         return datetime.fromtimestamp(self.clock.wall(), UTC)
 
 

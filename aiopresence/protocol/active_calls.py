@@ -105,10 +105,10 @@ def _key(call: ActiveCallInfo) -> object:
     return call.id or (call.telephony_session_id, call.party_id, call.session_id)
 
 
-def is_doubtful(read: GetPresenceInfo, merged: GetPresenceInfo) -> bool:
-    """Return whether calls may be hidden or have ended after events during a read were merged.
+def may_differ(read: GetPresenceInfo, merged: GetPresenceInfo) -> bool:
+    """Return whether calls may be missing or over after events were merged into a read.
 
-    Whether the read is newer than the events is not known. Not doubtful: both have the same calls.
+    It is unknown whether the read or the events are newer, so only equal calls are certain.
     """
     calls = merged.active_calls or ()
     hidden = (merged.total_active_calls or 0) > max(len(calls), read.total_active_calls or 0)

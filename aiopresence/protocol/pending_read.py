@@ -1,4 +1,4 @@
-"""A read into a board, while it is in progress."""
+"""A read that is in progress, and the events that arrive meanwhile."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,39 +6,49 @@ from typing import Any
 
 import attrs
 
-# Of an account, what somebody invents must not fill the memory.
-MAX_LATER = 100_000
+# Of a whole account, events about ids that somebody invents must not fill the memory.
+MAX_EVENTS = 100_000
 
 
 @attrs.define(eq=False)
-class Reading:
-    """A read under way.
+class PendingRead:
+    """A read in progress.
 
     Attributes:
-        whole: whether all extensions of the account are read.
-        open: the ids whose answers have not come.
-        later: by id, what events have told since it began.
-        later_at: by id, the time of the last of these events, if it had one.
-        unsure: the ids whose calls have to be read again because of these events.
+        is_full: whether all extensions of the account are read.
+        pending: the ids whose results have not come yet.
+        changed: by id, the fields of the events since it began.
+        changed_at: by id, the time of the last of these events, if it had one.
+        uncertain_calls: the ids whose calls have to be read again because of these events.
     """
 
-    whole: bool
-    open: set[str]
-    later: dict[str, dict[str, Any]] = attrs.field(factory=dict)
-    later_at: dict[str, datetime] = attrs.field(factory=dict)
-    unsure: set[str] = attrs.field(factory=set)
+    is_full: bool
+    pending: set[str]
+    changed: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    changed_at: dict[str, datetime] = attrs.field(factory=dict)
+    uncertain_calls: set[str] = attrs.field(factory=set)
 
-    def keep(
-        self, id_: str, told: Mapping[str, Any], at: datetime | None, *, is_unsure: bool
+    def record_event(
+        self, id_: str, fields: Mapping[str, Any], at: datetime | None, *, is_uncertain: bool
     ) -> bool:
-        """Keep what an event says until the read has its result; False if there is no room."""
-        if not (self.whole or id_ in self.open):
+        """Keep the fields of an event, to be merged into the result of the read.
+
+        Args:
+            id_: the extension.
+            fields: what the event changes.
+            at: the server's time in the event, if it has one.
+            is_uncertain: whether the calls have to be read again.
+
+        Returns:
+            False if it could not be kept, because there are too many.
+        """
+        if not (self.is_full or id_ in self.pending):
             return True
-        if id_ not in self.later and len(self.later) >= MAX_LATER:
+        if id_ not in self.changed and len(self.changed) >= MAX_EVENTS:
             return False
-        self.later.setdefault(id_, {}).update(told)
+        self.changed.setdefault(id_, {}).update(fields)
         if at is not None:
-            self.later_at[id_] = at
-        if is_unsure:
-            self.unsure.add(id_)
+            self.changed_at[id_] = at
+        if is_uncertain:
+            self.uncertain_calls.add(id_)
         return True

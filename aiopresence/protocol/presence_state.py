@@ -1,22 +1,34 @@
-"""The state of a board: what was read and what events have changed since, in whatever order.
+"""Merge reads and events into the current presence of many extensions.
 
-- An event is partial, so it is merged into the record.
-- A read may be older than events that arrive while it is in progress, so these are merged into its
-  result again. When all events have arrived, every field has its latest value.
-- An event older than the last one about its extension is not merged. It may have brought what the
-  later one did not, and `sequence` is hardly documented, so the extension becomes stale.
-- An event older than the last read of its extension is not merged either: the read has what it
-  says, unless it changed again. If the two differ, the extension becomes stale. Times are compared
-  by the server's clock, which `ServerClock` derives from the events and connections.
+Theory: the inputs come in no reliable order. A read takes seconds, and events arrive meanwhile;
+events may be late, replayed or out of order, and some are lost. The result is right all the same,
+because of two rules. Each field has the value of the newest input that has it. And wherever it is
+unknown which of two inputs is newer, the extension is marked stale, so that it is read again.
+
+Events:
+- An event is partial: it replaces the fields that it has.
+- While a read is in progress, its result may be older than an event, so the fields of the event
+  are kept with the PendingRead and merged into its result. Once all events have arrived, every
+  field has its latest value.
+- An event older than the last one about its extension (EventOrder) is not merged. It may have
+  fields that the later one had not, so the extension becomes stale.
+- An event older than the last read of its extension (ReadTimes, which compares by the server's
+  clock) is not merged: the read has what it says, unless that changed again. If the two differ,
+  the extension becomes stale.
+- An event that cannot be decoded makes its extension stale, or everything if it names none.
+- An event about an extension without a record makes its id an unknown id, to be read when its turn
+  comes: the extension may be new or have come back, or somebody invents ids.
+
+Reads:
 - A rejection removes an extension only if it is about this extension: its own part of a batch, or
-  a request for it alone.
-- An event for an id that has no record, for whatever reason, makes it an unknown id, to be read in
-  its turn (see Refresher): the extension may be new, or have come back.
-- A stale extension is to be read again. Its last known state stays.
+  a request for it alone. After any other error its last known state stays, and it is unreadable
+  until the next attempt.
+- An extension that a complete read did not return is stale: it may be gone, or have been missed
+  between two pages.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -30,35 +42,19 @@ from ..models import (
     PresenceChange,
     PresenceEvent,
     PresenceEventBody,
-    TelephonyStatus,
 )
 from . import active_calls, event_parsing
+from .event_merge import changed_fields, merge_calls
+from .event_order import EventOrder, Order
 from .failure_policy import Action, policy_for
-from .pending_read import Reading
-from .server_clock import ServerClock
+from .pending_read import PendingRead
+from .read_times import ReadTimes
 
-# The fields of an event that a record has too.
-_SHARED = tuple(
-    field.name for field in attrs.fields(PresenceEventBody) if hasattr(GetPresenceInfo, field.name)
-)
+# Of a whole account, ids that somebody invents must not fill the memory.
+MAX_UNKNOWN_IDS = 1000
 
 
-# Of these, what concerns active calls.
-_CALLS = frozenset(
-    {"telephony_status", "aggregated_telephony_status", "active_calls", "total_active_calls"}
-)
-
-_NO_CALL = TelephonyStatus.NO_CALL
-# Of an account, what somebody invents must not fill the memory.
-MAX_STRANGERS = 1000
-# An event that is older than a read by more than this is older, even if it arrived while the read
-# was in progress: responses do not take longer to arrive, or the extension is read again. A guess.
-_IN_FLIGHT = timedelta(seconds=2)
-# How long the time of a read is remembered. Events are replayed for some three minutes.
-_REMEMBERED = timedelta(minutes=10)
-
-
-class Board:
+class PresenceState:
     """The presence of some extensions, or of all in an account.
 
     Args:
@@ -66,309 +62,262 @@ class Board:
         detailed: whether reads and events have active calls.
 
     Attributes:
-        records: what is known, by id.
+        records: the known state, by id.
         errors: why an extension could not be read the last time, by id.
-        rejected: those of them that RingCentral rejected by themselves: they are not on the board.
-        unknown: the ids to read because of an event, though there is no record.
-        doubtful: the ids to read again, in order.
-        whole: whether everything is to be read again.
-        failed: the ids that could not be read, to be doubtful again after a while.
-        whole_failed: whether everything could not be.
+        rejected: the ids among them that RingCentral rejected; they have no record.
+        unknown_ids: ids to read because of an event, though there is no record.
+        stale: the ids to read again, in order.
+        all_stale: whether everything is to be read again.
+        unreadable: the ids that could not be read, to be stale again after a while.
+        all_unreadable: whether the account could not be read.
     """
 
     def __init__(self, ids: Iterable[str] | None, *, detailed: bool = False) -> None:
         self.records: dict[str, GetPresenceInfo] = {}
         self.errors: dict[str, PresenceError] = {}
         self.rejected: set[str] = set()
-        self.unknown: dict[str, None] = {}
-        self.doubtful: dict[str, None] = {}
-        self.whole = False
-        self.failed: dict[str, None] = {}
-        self.whole_failed = False
+        self.unknown_ids: dict[str, None] = {}
+        self.stale: dict[str, None] = {}
+        self.all_stale = False
+        self.unreadable: dict[str, None] = {}
+        self.all_unreadable = False
         self._ids = None if ids is None else frozenset(ids)
         self._detailed = detailed
-        self._readings: list[Reading] = []
-        self._last: dict[str, tuple[int | None, datetime | None]] = {}
-        self._clock = ServerClock()
-        # When extensions were read, by our clock: lately, and in the period before that.
-        self._read_at: dict[str, datetime] = {}
-        self._read_before: dict[str, datetime] = {}
-        self._since: datetime | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing is to be read, nor being read."""
-        return not (self.whole or self.doubtful or self._readings or self.has_failed)
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether something could not be read."""
-        return self.whole_failed or bool(self.failed)
-
-    def retry(self) -> None:
-        """Have read again what could not be."""
-        self.doubtful.update(self.failed)
-        self.whole = self.whole or self.whole_failed
-        self.failed.clear()
-        self.whole_failed = False
+        self._reads: list[PendingRead] = []
+        self._order = EventOrder()
+        self._times = ReadTimes()
 
     @property
     def ids(self) -> frozenset[str]:
-        """Whose presence is to be on it; none for all of the account."""
+        """The extensions to follow; empty for all of the account."""
         return self._ids or frozenset()
 
     @property
     def is_account(self) -> bool:
-        """Whether it is of all extensions of the account."""
+        """Whether all extensions of the account are followed."""
         return self._ids is None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be read, nor being read."""
+        return not (self.all_stale or self.stale or self._reads or self.has_unreadable)
+
+    @property
+    def has_unreadable(self) -> bool:
+        """Whether something could not be read."""
+        return self.all_unreadable or bool(self.unreadable)
+
     def includes(self, id_: str) -> bool:
-        """Return whether an extension is to be on the board."""
+        """Return whether an extension is followed."""
         return is_id(id_) if self._ids is None else id_ in self._ids
 
     def is_stale(self, id_: str) -> bool:
-        """Return whether an extension is to be read again, being read, or not on the board."""
-        unread = self.whole or self.whole_failed or id_ in self.doubtful or id_ in self.failed
-        unread = unread or id_ not in self.records
-        return unread or any(id_ in r.open for r in self._readings)
+        """Return whether an extension is to be read, is being read, or has no record."""
+        if self.all_stale or self.all_unreadable or id_ not in self.records:
+            return True
+        if id_ in self.stale or id_ in self.unreadable:
+            return True
+        return any(id_ in read.pending for read in self._reads)
 
-    def doubt(self, ids: Iterable[str] | None = None) -> None:
-        """Have some extensions read again, or all."""
+    def mark_stale(self, ids: Iterable[str] | None = None) -> None:
+        """Request that some extensions are read again; None for all."""
         if ids is not None:
-            self.doubtful.update(dict.fromkeys(ids))
+            self.stale.update(dict.fromkeys(ids))
         elif self._ids is not None:
-            self.doubtful.update(dict.fromkeys(self._ids))
+            self.stale.update(dict.fromkeys(self._ids))
         else:
-            self.whole = True
+            self.all_stale = True
 
-    def forget_order(self) -> None:
-        """Compare with no earlier event any more: the numbers may begin anew."""
-        self._last.clear()
+    def mark_unreadable(self, ids: Collection[str]) -> None:
+        """Record that extensions could not be read."""
+        self.unreadable.update(dict.fromkeys(ids))
 
-    def begin(self, ids: Iterable[str] | None = None) -> Reading:
-        """Begin to read some extensions, or all. What was doubtful of them no longer is."""
+    def retry_unreadable(self) -> None:
+        """Mark stale what could not be read."""
+        self.stale.update(self.unreadable)
+        self.all_stale = self.all_stale or self.all_unreadable
+        self.unreadable.clear()
+        self.all_unreadable = False
+
+    def begin_read(self, ids: Iterable[str] | None = None) -> PendingRead:
+        """Begin to read some extensions, or all; those are not stale any more."""
         if ids is None:
-            reading = Reading(True, {*self.records, *self.doubtful, *self.failed})
-            self.whole = self.whole_failed = False
-            self.doubtful.clear()
-            self.failed.clear()
+            read = PendingRead(True, {*self.records, *self.stale, *self.unreadable})
+            self.all_stale = self.all_unreadable = False
+            self.stale.clear()
+            self.unreadable.clear()
         else:
-            reading = Reading(False, set(ids))
-            for id_ in reading.open:
-                self.doubtful.pop(id_, None)
-                self.failed.pop(id_, None)
-        self._readings.append(reading)
-        return reading
+            read = PendingRead(False, set(ids))
+            for id_ in read.pending:
+                self.stale.pop(id_, None)
+                self.unreadable.pop(id_, None)
+        self._reads.append(read)
+        return read
 
-    def put(
+    def merge_read(
         self,
-        reading: Reading,
+        read: PendingRead,
         id_: str,
-        answer: GetPresenceInfo | PresenceError,
+        result: GetPresenceInfo | PresenceError,
         source: ChangeSource,
         time: datetime,
         *,
         of_request: bool = False,
-    ) -> Iterator[PresenceChange]:
-        """Merge one result of a read; yield the change that it makes, if any.
+    ) -> PresenceChange | None:
+        """Merge one result of a read; return the change that it makes, if any.
 
         Args:
-            reading: which read.
-            id_: of which extension.
-            answer: the record, or why there is none. An error that says nothing of the extension
-                itself leaves its record as it is, to be read again after a while.
+            read: the read it belongs to.
+            id_: the extension.
+            result: the record, or why there is none.
             source: how it was read.
-            time: now.
+            time: the local time.
             of_request: whether the error is that of a request for several extensions.
         """
-        reading.open.discard(id_)
-        self.unknown.pop(id_, None)
-        if isinstance(answer, GetPresenceInfo):
+        read.pending.discard(id_)
+        self.unknown_ids.pop(id_, None)
+        if isinstance(result, GetPresenceInfo):
             self.errors.pop(id_, None)
             self.rejected.discard(id_)
-            yield from self._change(id_, self._merge_read(reading, id_, answer, time), source, time)
-            return
-        self.errors[id_] = answer
-        if of_request or policy_for(answer).record is not Action.SKIP_ID:
-            self.failed[id_] = None
-            return
+            return self._set(id_, self._with_events(read, id_, result, time), source, time)
+        self.errors[id_] = result
+        if of_request or policy_for(result).record is not Action.SKIP_ID:
+            self.unreadable[id_] = None
+            return None
         self.rejected.add(id_)
-        if self.is_account and len(self.rejected) > MAX_STRANGERS:
+        if self.is_account and len(self.rejected) > MAX_UNKNOWN_IDS:
             self.errors.pop(self.rejected.pop(), None)
-        yield from self._change(id_, None, source, time)
+        return self._set(id_, None, source, time)
 
-    def _merge_read(
-        self, reading: Reading, id_: str, record: GetPresenceInfo, time: datetime
+    def _with_events(
+        self, read: PendingRead, id_: str, record: GetPresenceInfo, time: datetime
     ) -> GetPresenceInfo:
-        """Return a record that was read, with what events have changed since."""
+        """Return a record that was read, with the fields of events since the read began."""
         old = self.records.get(id_)
         if self._detailed and old is not None:
             record = active_calls.after_read(old, record)
-        self._remember_read(id_, time)
-        later = reading.later.get(id_)
-        if later is None:
+        self._times.record(id_, time)
+        changed = read.changed.get(id_)
+        if changed is None:
             return record
-        later_at, read_at = reading.later_at.get(id_), self._clock.server_time(time)
-        if later_at is None or read_at is None or later_at >= read_at - _IN_FLIGHT:
-            merged = attrs.evolve(record, **later)
-            unsure = id_ in reading.unsure or active_calls.is_doubtful(record, merged)
-            if self._detailed and unsure:
-                self.doubt([id_])
-            return merged
-        self._check_against(id_, record, later)
-        return record
+        if self._times.was_delayed(read.changed_at.get(id_), time):
+            self._mark_stale_if_different(id_, record, changed)
+            return record
+        merged = attrs.evolve(record, **changed)
+        is_uncertain = id_ in read.uncertain_calls or active_calls.may_differ(record, merged)
+        if self._detailed and is_uncertain:
+            self.mark_stale([id_])
+        return merged
 
-    def _remember_read(self, id_: str, time: datetime) -> None:
-        if self._since is None or not timedelta() <= time - self._since < _REMEMBERED:
-            self._since, self._read_before, self._read_at = time, self._read_at, {}
-        self._read_at[id_] = time
-
-    def end(self, reading: Reading, *, complete: bool) -> None:
+    def end_read(self, read: PendingRead, *, complete: bool) -> None:
         """End a read.
 
         Args:
-            reading: which read.
-            complete: whether it has come to its end. An extension that a whole one did not answer
-                may be gone, or have been missed between two pages: it is doubtful.
+            read: which one.
+            complete: whether it was read to its end.
         """
-        self._readings.remove(reading)
-        if reading.whole:
-            for id_ in reading.later:
-                self._note_unknown(id_)
+        self._reads.remove(read)
+        if read.is_full:
+            for id_ in read.changed:
+                self._add_unknown(id_)
         if complete:
-            self.doubtful.update(dict.fromkeys(sorted(reading.open)))
-        elif reading.whole:
-            self.whole_failed = True
+            self.mark_stale(sorted(read.pending))
+        elif read.is_full:
+            self.all_unreadable = True
         else:
-            self.failed.update(dict.fromkeys(sorted(reading.open)))
+            self.mark_unreadable(sorted(read.pending))
 
     def observe_time(self, server_time: datetime, time: datetime) -> None:
-        """Record that it was a time by the server's clock, or a little later, at a time of ours."""
-        self._clock.observe(server_time, time)
+        """Record a time of the server's clock and the local time at which it became known."""
+        self._times.clock.observe(server_time, time)
 
-    def apply(self, event: PresenceEvent, time: datetime) -> Iterator[PresenceChange]:
-        """Merge an event; yield the change that it makes, if any.
+    def forget_order(self) -> None:
+        """Compare the next events with no earlier ones: their numbers may begin anew."""
+        self._order.clear()
 
-        Args:
-            event: the event.
-            time: now.
-        """
+    def apply(self, event: PresenceEvent, time: datetime) -> PresenceChange | None:
+        """Merge an event that arrived at a local time; return the change it makes, if any."""
         body = event.body
         if event.timestamp is not None:
             self.observe_time(event.timestamp, time)
         if isinstance(body, PresenceEventBody) and body.extension_id is not None:
             if self.includes(body.extension_id) and self._is_in_order(event, body):
-                yield from self._merge(body.extension_id, event, body, time)
+                return self._merge_event(body.extension_id, event, body, time)
         elif event_parsing.is_presence(event):
-            self._doubt_unread(body.get("extensionId") if isinstance(body, Mapping) else None)
+            self._mark_undecoded(body.get("extensionId") if isinstance(body, Mapping) else None)
+        return None
 
-    def _doubt_unread(self, extension_id: object) -> None:
-        """Doubt whom a body is about that cannot be read: all, unless it says who."""
+    def _mark_undecoded(self, extension_id: object) -> None:
+        """Mark stale the extension whose event could not be decoded; all if that is unknown."""
         try:
             id_ = parse_id(extension_id, "extensionId")
         except UsageError:
-            self.doubt()
+            self.mark_stale()
         else:
             if self.includes(id_):
-                self.doubt([id_])
+                self.mark_stale([id_])
 
     def _is_in_order(self, event: PresenceEvent, body: PresenceEventBody) -> bool:
-        id_ = body.extension_id or ""
-        sequence, timestamp = self._last.get(id_, (None, None))
-        older = body.sequence is not None and sequence is not None and body.sequence < sequence
-        if older:
-            self.doubt([id_])
-            # Older by number and newer by time: the numbers have begun anew.
-            newer = event.timestamp and timestamp and event.timestamp > timestamp
-            if not newer:
-                return False
-        # What an event does not say stays as the one before had it.
-        number = sequence if body.sequence is None else body.sequence
-        if len(self._last) > MAX_STRANGERS + 2 * len(self.records):
-            self._last.clear()
-        self._last[id_] = number, event.timestamp or timestamp
-        return True
+        id_, capacity = body.extension_id or "", MAX_UNKNOWN_IDS + 2 * len(self.records)
+        order = self._order.record(id_, body.sequence, event.timestamp, capacity=capacity)
+        if order is not Order.IN_ORDER:
+            self.mark_stale([id_])
+        return order is not Order.OLDER
 
-    def _merge(
+    def _merge_event(
         self, id_: str, event: PresenceEvent, body: PresenceEventBody, time: datetime
-    ) -> Iterator[PresenceChange]:
-        known = self.records.get(id_)
-        told, is_unsure = self._changed_fields(id_, known, body)
-        if known is not None and self._is_older_than_read(id_, event, body):
-            self._check_against(id_, known, told)
-            return
-        kept = True
-        for reading in self._readings:
-            kept = reading.keep(id_, told, event.timestamp, is_unsure=is_unsure) and kept
-        if known is not None:
-            if is_unsure or not kept:
-                self.doubt([id_])
-            new, source = attrs.evolve(known, **told), ChangeSource.EVENT
-            yield from self._change(id_, new, source, event.timestamp or time)
-        elif not any(reading.whole for reading in self._readings):
-            self._note_unknown(id_)
-
-    def _note_unknown(self, id_: str) -> None:
-        if id_ not in self.records and len(self.unknown) < MAX_STRANGERS:
-            self.unknown[id_] = None
-
-    def _changed_fields(
-        self, id_: str, known: GetPresenceInfo | None, body: PresenceEventBody
-    ) -> tuple[dict[str, Any], bool]:
-        """Return what an event says of a record, and whether its calls have to be read again."""
-        told = {name: value for name in _SHARED if (value := getattr(body, name)) is not None}
-        if known is not None and "telephony_status" in told:
-            _aggregate(known, told)
-        if not self._detailed or told.keys().isdisjoint(_CALLS):
-            return told, False
-        calls, is_unsure = active_calls.after_event(self._known_calls(id_, known), body)
-        if calls is not None:
-            told["active_calls"] = calls
-            total = active_calls.total_after_event(known, calls, body.total_active_calls)
-            told |= {} if total is None else {"total_active_calls": total}
-        return told, is_unsure
+    ) -> PresenceChange | None:
+        known, timestamp = self.records.get(id_), event.timestamp
+        fields = changed_fields(known, body)
+        is_uncertain = self._detailed and merge_calls(
+            fields, known, self._known_calls(id_, known), body
+        )
+        if known is not None and self._is_before_read(id_, event, body):
+            self._mark_stale_if_different(id_, known, fields)
+            return None
+        is_kept = True
+        for read in self._reads:
+            is_kept &= read.record_event(id_, fields, timestamp, is_uncertain=is_uncertain)
+        if known is None:
+            if not any(read.is_full for read in self._reads):
+                self._add_unknown(id_)
+            return None
+        if is_uncertain or not is_kept:
+            self.mark_stale([id_])
+        new = attrs.evolve(known, **fields)
+        return self._set(id_, new, ChangeSource.EVENT, timestamp or time)
 
     def _known_calls(
         self, id_: str, known: GetPresenceInfo | None
     ) -> tuple[ActiveCallInfo, ...] | None:
         if known is not None:
             return known.active_calls
-        later = (reading.later.get(id_, {}) for reading in self._readings)
-        return next((told["active_calls"] for told in later if "active_calls" in told), None)
+        for read in self._reads:
+            if "active_calls" in (fields := read.changed.get(id_, {})):
+                return fields["active_calls"]  # type: ignore[no-any-return]
+        return None
 
-    def _is_older_than_read(self, id_: str, event: PresenceEvent, body: PresenceEventBody) -> bool:
-        """Return whether an event is older than the last read, or may be and nothing says when."""
-        time = self._read_at.get(id_) or self._read_before.get(id_)
-        if time is None:
-            return False
-        if event.timestamp is None:
-            return body.sequence is None
-        read_at = self._clock.server_time(time)
-        return read_at is not None and event.timestamp < read_at
+    def _is_before_read(self, id_: str, event: PresenceEvent, body: PresenceEventBody) -> bool:
+        is_numbered = body.sequence is not None
+        return self._times.is_before_read(id_, event.timestamp, is_numbered=is_numbered)
 
-    def _check_against(self, id_: str, record: GetPresenceInfo, told: Mapping[str, Any]) -> None:
-        """Have an extension read again if an event that was not merged differs from its record."""
-        if any(getattr(record, name) != value for name, value in told.items()):
-            self.doubt([id_])
+    def _add_unknown(self, id_: str) -> None:
+        if id_ not in self.records and len(self.unknown_ids) < MAX_UNKNOWN_IDS:
+            self.unknown_ids[id_] = None
 
-    def _change(
+    def _mark_stale_if_different(
+        self, id_: str, record: GetPresenceInfo, fields: Mapping[str, Any]
+    ) -> None:
+        """Mark an extension stale if an event that was not merged differs from its record."""
+        if any(getattr(record, name) != value for name, value in fields.items()):
+            self.mark_stale([id_])
+
+    def _set(
         self, id_: str, new: GetPresenceInfo | None, source: ChangeSource, time: datetime
-    ) -> Iterator[PresenceChange]:
+    ) -> PresenceChange | None:
         old = self.records.get(id_)
         if new is None:
             self.records.pop(id_, None)
         else:
             self.records[id_] = new
-        if new != old:
-            yield PresenceChange(id_, old, new, source, time)
-
-
-def _aggregate(known: GetPresenceInfo, told: dict[str, Any]) -> None:
-    """Set the aggregated status to the phone's where the contact centre has no part in it.
-
-    An event may bring the status of the phone alone; the one before must not stay beside it.
-    """
-    if known.aggregated_telephony_status is None or "aggregated_telephony_status" in told:
-        return
-    if told.get("cx_telephony_status", known.cx_telephony_status) in (None, _NO_CALL):
-        told["aggregated_telephony_status"] = told["telephony_status"]
+        return None if new == old else PresenceChange(id_, old, new, source, time)

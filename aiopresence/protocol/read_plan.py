@@ -1,7 +1,8 @@
-"""How to read many extensions again and again: by their ids, or by pages of the account.
+"""Choose how to read many extensions: in batches of ids, or by pages of the account.
 
-Batches count in the group Light, pages in Heavy, which allows fewer requests but brings up to a
-thousand extensions with each.
+A batch has at most 30 ids and counts in the group Light. A page has at most 1,000 extensions and
+counts in Heavy, which allows fewer requests. So small accounts are read faster by pages, and a few
+extensions of a large account faster in batches. The current limits decide.
 """
 
 from collections.abc import Mapping
@@ -12,18 +13,19 @@ from ..models import ChangeSource
 from .batch import MAX_IDS
 from .rate_limits import DEFAULTS, GroupLimits
 
-PAGE = 1000
+# Extensions per page: the most that RingCentral returns. Source: API reference, "perPage".
+PAGE_SIZE = 1000
 
 
 @attrs.frozen
-class Way:
+class ReadPlan:
     """One way to read some extensions.
 
     Attributes:
         source: batches, or pages of the account.
-        requests: how many requests it takes.
-        wait: seconds until the limits have let all of them through.
-        interval: seconds after which it can be done again, for ever.
+        requests: the number of requests.
+        wait: seconds until the limits allow the last of them.
+        interval: seconds between two such reads that the limits sustain.
     """
 
     source: ChangeSource
@@ -32,33 +34,37 @@ class Way:
     interval: float
 
 
-def choose(ids: int, size: int, limits: Mapping[str, GroupLimits]) -> Way:
-    """Choose the way that can be repeated sooner, unless the other one is over sooner now.
+def best_plan(ids: int, size: int, limits: Mapping[str, GroupLimits]) -> ReadPlan:
+    """Return the plan that is complete and repeatable sooner.
 
     Args:
-        ids: how many extensions are to be read.
+        ids: how many extensions to read.
         size: how many the account has.
-        limits: what is known of the groups, by name.
+        limits: the known limits, by group.
     """
-    batches = _way(ChangeSource.BATCH, -(-ids // MAX_IDS), "Light", limits)
-    ways = (batches, pages(max(size, ids), limits))
-    return min(ways, key=lambda way: (max(way.wait, way.interval), way.interval))
+    plans = (batch_plan(ids, limits), account_plan(max(size, ids), limits))
+    return min(plans, key=lambda plan: (max(plan.wait, plan.interval), plan.interval))
 
 
-def pages(size: int, limits: Mapping[str, GroupLimits]) -> Way:
-    """Give the way by pages of the account; `choose` tells of the arguments."""
-    return _way(ChangeSource.ACCOUNT, max(1, -(-size // PAGE)), "Heavy", limits)
+def batch_plan(ids: int, limits: Mapping[str, GroupLimits]) -> ReadPlan:
+    """Return the plan to read extensions in batches of ids; see `best_plan`."""
+    return _plan(ChangeSource.BATCH, -(-ids // MAX_IDS), limits)
 
 
-def interval(way: Way, limits: Mapping[str, GroupLimits]) -> float:
-    """Give the seconds after which a way can be gone again, as is known now."""
-    group = "Light" if way.source is ChangeSource.BATCH else "Heavy"
-    return _way(way.source, way.requests, group, limits).interval
+def account_plan(size: int, limits: Mapping[str, GroupLimits]) -> ReadPlan:
+    """Return the plan to read all extensions of the account by pages; see `best_plan`."""
+    return _plan(ChangeSource.ACCOUNT, max(1, -(-size // PAGE_SIZE)), limits)
 
 
-def _way(source: ChangeSource, requests: int, group: str, limits: Mapping[str, GroupLimits]) -> Way:
+def sustained_interval(plan: ReadPlan, limits: Mapping[str, GroupLimits]) -> float:
+    """Return the interval of a plan under the limits that are known now."""
+    return _plan(plan.source, plan.requests, limits).interval
+
+
+def _plan(source: ChangeSource, requests: int, limits: Mapping[str, GroupLimits]) -> ReadPlan:
+    group = "Light" if source is ChangeSource.BATCH else "Heavy"
     known = limits.get(group, DEFAULTS[group])
-    left = known.limit if known.remaining is None else known.remaining
-    each = known.window / known.limit
-    wait = known.blocked_for + max(0, requests - left) * each
-    return Way(source, requests, wait, requests * each)
+    available = known.limit if known.remaining is None else known.remaining
+    seconds_per_slot = known.window / known.limit
+    wait = known.blocked_for + max(0, requests - available) * seconds_per_slot
+    return ReadPlan(source, requests, wait, requests * seconds_per_slot)

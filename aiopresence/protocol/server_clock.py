@@ -1,47 +1,49 @@
-"""The server's clock, as far as the times of its events show it."""
+"""Estimate the server's clock from the timestamps of its events."""
 
 from datetime import datetime, timedelta
 
-# A replay brings some hundred old events at once: the estimate must outlive it.
-_WINDOW = 128
+# Observations per period. A replay brings some hundred old events at once, and the estimate must
+# outlive it.
+_PERIOD = 128
 
 
 class ServerClock:
-    """An estimate of the server's time at a moment of ours.
+    """An estimate of the server's time at a given local time.
 
-    An event arrives after its timestamp, so the difference of the two is that of the clocks less a
-    delay. The largest difference of the last events is the best estimate, and it errs towards an
-    earlier time. It is taken over 128 to 256 events, so that neither a wrong timestamp nor a change
-    of either clock has an effect for ever.
+    An event arrives after its timestamp, so timestamp minus arrival is the offset of the server's
+    clock minus the delay. The largest difference among the last events is the best estimate, and
+    its error is towards an earlier time. It is taken over the present period and the one before,
+    128 to 256 events, so that neither a wrong timestamp nor a change of either clock has a lasting
+    effect.
     """
 
     def __init__(self) -> None:
         self._count = 0
-        # The largest difference of these events, of those before, and of both.
-        self._latest: timedelta | None = None
-        self._before: timedelta | None = None
-        self._ahead: timedelta | None = None
+        # The largest offset in this period, in the previous one, and in both.
+        self._current: timedelta | None = None
+        self._previous: timedelta | None = None
+        self._offset: timedelta | None = None
 
     def observe(self, timestamp: datetime, now: datetime) -> None:
         """Record the arrival of an event.
 
         Args:
             timestamp: the server's time in the event.
-            now: our time.
+            now: the local time of arrival.
         """
-        if self._count == _WINDOW:
-            self._count, self._before, self._latest = 0, self._latest, None
-            self._ahead = self._before
+        if self._count == _PERIOD:
+            self._count, self._previous, self._current = 0, self._current, None
+            self._offset = self._previous
         self._count += 1
-        ahead = timestamp - now
-        if self._latest is None or ahead > self._latest:
-            self._latest = ahead
-            if self._ahead is None or ahead > self._ahead:
-                self._ahead = ahead
+        offset = timestamp - now
+        if self._current is None or offset > self._current:
+            self._current = offset
+            if self._offset is None or offset > self._offset:
+                self._offset = offset
 
     def server_time(self, time: datetime) -> datetime | None:
-        """Return the server's time at a moment of ours; None before the first event."""
+        """Return the server's time at a local time; None before the first observation."""
         try:
-            return None if self._ahead is None else time + self._ahead
+            return None if self._offset is None else time + self._offset
         except OverflowError:
             return None

@@ -57,7 +57,7 @@ def test_a_plain_filter_is_left_out_where_a_detailed_one_tells_more(
 
 
 def followed(board: PresenceBoard) -> tuple[str, ...]:
-    return board._socket.session._filters
+    return board._feed.connection.session._filters
 
 
 def test_a_board_of_very_many_follows_the_account() -> None:

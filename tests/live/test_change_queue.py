@@ -14,7 +14,7 @@ from aiopresence import (
     SessionLost,
     UserStatus,
 )
-from aiopresence.live.change_queue import Changes
+from aiopresence.live.change_queue import ChangeQueue
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 FREE = GetPresenceInfo(user_status=UserStatus.AVAILABLE)
@@ -28,11 +28,11 @@ def change(
     return PresenceChange(id_, old, new, ChangeSource.EVENT, NOW + timedelta(minutes=minute))
 
 
-def changes() -> Changes:
-    return Changes(lambda: None)
+def changes() -> ChangeQueue:
+    return ChangeQueue(lambda: None)
 
 
-async def take(followed: Changes) -> list[PresenceChange]:
+async def take(followed: ChangeQueue) -> list[PresenceChange]:
     followed.end(StopAsyncIteration())
     return [each async for each in followed]
 
@@ -85,7 +85,7 @@ async def test_who_waits_is_not_woken_for_what_has_changed_back() -> None:
 
 async def test_the_end_comes_after_the_changes_before_it_and_stays() -> None:
     seen: list[bool] = []
-    followed = Changes(lambda: seen.append(True))
+    followed = ChangeQueue(lambda: seen.append(True))
     followed.put(change("1", None, FREE))
     followed.end(SessionLost("the end"))
     assert await anext(followed) == change("1", None, FREE)

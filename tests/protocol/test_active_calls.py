@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aiopresence import GetPresenceInfo
-from aiopresence.protocol.presence_state import Board
+from aiopresence.protocol.presence_state import PresenceState
 from tests.protocol.test_presence_state import apply, known, put, record, told
 
 
@@ -13,30 +13,30 @@ def call(id_: str, status: str = "CallConnected", **fields: Any) -> dict[str, An
     return {"id": id_, "telephonyStatus": status, **fields}
 
 
-def board_with(*calls: dict[str, Any], total: int | None = None, status: str = "") -> Board:
+def board_with(*calls: dict[str, Any], total: int | None = None, status: str = "") -> PresenceState:
     """Return a board of extension 1 whose calls were read, and counted by an event."""
     status = status or ("CallConnected" if calls else "NoCall")
-    board = Board(None, detailed=True)
-    reading = board.begin()
-    put(board, reading, "1", record("1", telephonyStatus=status, activeCalls=[*calls]))
-    board.end(reading, complete=True)
+    state = PresenceState(None, detailed=True)
+    reading = state.begin_read()
+    put(state, reading, "1", record("1", telephonyStatus=status, activeCalls=[*calls]))
+    state.end_read(reading, complete=True)
     if total is not None:
         apply(
-            board,
+            state,
             told("1", 1, telephonyStatus=status, activeCalls=[*calls], totalActiveCalls=total),
         )
-        board.doubtful.clear()
-    return board
+        state.stale.clear()
+    return state
 
 
-def listed(board: Board) -> list[tuple[str | None, str | None]]:
-    return [(c.id, c.telephony_status) for c in board.records["1"].active_calls or ()]
+def listed(state: PresenceState) -> list[tuple[str | None, str | None]]:
+    return [(c.id, c.telephony_status) for c in state.records["1"].active_calls or ()]
 
 
-def read_again(board: Board, **fields: Any) -> list[tuple[GetPresenceInfo | None, Any]]:
-    reading = board.begin(["1"])
-    changes = put(board, reading, "1", record("1", **fields))
-    board.end(reading, complete=True)
+def read_again(state: PresenceState, **fields: Any) -> list[tuple[GetPresenceInfo | None, Any]]:
+    reading = state.begin_read(["1"])
+    changes = put(state, reading, "1", record("1", **fields))
+    state.end_read(reading, complete=True)
     return [(change.old, change.new) for change in changes]
 
 
@@ -48,38 +48,38 @@ A, B = call("a"), call("b")
 def test_an_idle_phone_has_no_call_left_even_if_no_list_says_so(
     idle: str, total: int | None
 ) -> None:
-    board = board_with(A, total=total)
+    state = board_with(A, total=total)
     fields: dict[str, Any] = {idle: "NoCall"}
-    apply(board, told("1", 2, **fields))
-    assert listed(board) == []
-    assert board.records["1"].total_active_calls == (None if total is None else 0)
-    assert not board.doubtful
+    apply(state, told("1", 2, **fields))
+    assert listed(state) == []
+    assert state.records["1"].total_active_calls == (None if total is None else 0)
+    assert not state.stale
 
 
 def test_a_call_that_is_listed_as_ended_is_shown_as_ended() -> None:
-    board = board_with(A)
+    state = board_with(A)
     ended = call("a", "NoCall", terminationType="final")
-    apply(board, told("1", 2, telephonyStatus="NoCall", activeCalls=[ended], totalActiveCalls=1))
-    assert listed(board) == [("a", "NoCall")]
-    assert not board.doubtful
+    apply(state, told("1", 2, telephonyStatus="NoCall", activeCalls=[ended], totalActiveCalls=1))
+    assert listed(state) == [("a", "NoCall")]
+    assert not state.stale
 
 
 def test_a_live_call_that_is_not_listed_any_more_is_kept_and_read_again() -> None:
-    board = board_with(A, B)
-    apply(board, told("1", 2, telephonyStatus="CallConnected", activeCalls=[A], totalActiveCalls=1))
-    assert listed(board) == [("a", "CallConnected"), ("b", "CallConnected")]
-    assert [*board.doubtful] == ["1"]
+    state = board_with(A, B)
+    apply(state, told("1", 2, telephonyStatus="CallConnected", activeCalls=[A], totalActiveCalls=1))
+    assert listed(state) == [("a", "CallConnected"), ("b", "CallConnected")]
+    assert [*state.stale] == ["1"]
 
 
 def test_two_legs_whose_events_list_one_leg_each_are_both_shown() -> None:
     legs = [call("", partyId=f"p{n}", telephonySessionId="s") for n in (1, 2)]
     for leg in legs:
         del leg["id"]
-    board = board_with()
+    state = board_with()
     for n, leg in enumerate(legs):
-        apply(board, told("1", 2 + n, telephonyStatus="CallConnected", activeCalls=[leg]))
-    assert [c.party_id for c in board.records["1"].active_calls or ()] == ["p2", "p1"]
-    assert [*board.doubtful] == ["1"]
+        apply(state, told("1", 2 + n, telephonyStatus="CallConnected", activeCalls=[leg]))
+    assert [c.party_id for c in state.records["1"].active_calls or ()] == ["p2", "p1"]
+    assert [*state.stale] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,15 @@ def test_two_legs_whose_events_list_one_leg_each_are_both_shown() -> None:
 def test_calls_that_may_be_hidden_are_read_again(
     event: dict[str, Any], is_read_again: bool
 ) -> None:
-    board = board_with(A)
-    apply(board, told("1", 2, **event))
-    assert ("1" in board.doubtful) == is_read_again
+    state = board_with(A)
+    apply(state, told("1", 2, **event))
+    assert ("1" in state.stale) == is_read_again
 
 
 def test_a_phone_that_rings_without_a_listed_call_is_read_again() -> None:
-    board = board_with()
-    apply(board, told("1", 2, telephonyStatus="Ringing"))
-    assert [*board.doubtful] == ["1"]
+    state = board_with()
+    apply(state, told("1", 2, telephonyStatus="Ringing"))
+    assert [*state.stale] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -125,46 +125,46 @@ def test_a_phone_that_rings_without_a_listed_call_is_read_again() -> None:
     ],
 )
 def test_a_read_that_finds_what_events_said_changes_nothing(answer: dict[str, Any]) -> None:
-    board = board_with(A, B, total=2)
-    assert read_again(board, **answer) == []
-    assert board.records["1"].total_active_calls == 2
+    state = board_with(A, B, total=2)
+    assert read_again(state, **answer) == []
+    assert state.records["1"].total_active_calls == 2
 
 
 @pytest.mark.parametrize("calls", [[], None])
 def test_an_absent_list_is_an_empty_one(calls: Any) -> None:
-    board = board_with(total=0)
-    assert read_again(board, telephonyStatus="NoCall", activeCalls=calls) == []
+    state = board_with(total=0)
+    assert read_again(state, telephonyStatus="NoCall", activeCalls=calls) == []
 
 
 def test_a_read_that_finds_other_calls_counts_them() -> None:
-    board = board_with(A, B, total=2)
-    [(_, new)] = read_again(board, telephonyStatus="CallConnected", activeCalls=[A])
+    state = board_with(A, B, total=2)
+    [(_, new)] = read_again(state, telephonyStatus="CallConnected", activeCalls=[A])
     assert new.total_active_calls == 1
-    assert listed(board) == [("a", "CallConnected")]
+    assert listed(state) == [("a", "CallConnected")]
 
 
 def test_more_calls_than_a_read_can_list_stay_counted() -> None:
     seven = [call(f"c{n}") for n in range(7)]
-    board = board_with(*seven, total=9)
-    read_again(board, telephonyStatus="CallConnected", activeCalls=[*seven[1:], call("new")])
-    assert board.records["1"].total_active_calls == 9
+    state = board_with(*seven, total=9)
+    read_again(state, telephonyStatus="CallConnected", activeCalls=[*seven[1:], call("new")])
+    assert state.records["1"].total_active_calls == 9
 
 
 def test_events_during_a_read_are_applied_to_its_calls() -> None:
-    board = Board(None, detailed=True)
-    reading = board.begin()
-    apply(board, told("1", 1, telephonyStatus="CallConnected", activeCalls=[A]))
-    apply(board, told("1", 2, telephonyStatus="NoCall"))
-    put(board, reading, "1", record("1", telephonyStatus="CallConnected", activeCalls=[A]))
-    board.end(reading, complete=True)
-    assert listed(board) == []
+    state = PresenceState(None, detailed=True)
+    reading = state.begin_read()
+    apply(state, told("1", 1, telephonyStatus="CallConnected", activeCalls=[A]))
+    apply(state, told("1", 2, telephonyStatus="NoCall"))
+    put(state, reading, "1", record("1", telephonyStatus="CallConnected", activeCalls=[A]))
+    state.end_read(reading, complete=True)
+    assert listed(state) == []
 
 
 def test_a_board_without_details_takes_events_about_the_phone_as_they_are() -> None:
-    board = known("1", telephonyStatus="NoCall")
-    apply(board, told("1", 1, telephonyStatus="Ringing"))
-    assert board.records["1"] == record("1", telephonyStatus="Ringing")
-    assert board.is_settled
+    state = known("1", telephonyStatus="NoCall")
+    apply(state, told("1", 1, telephonyStatus="Ringing"))
+    assert state.records["1"] == record("1", telephonyStatus="Ringing")
+    assert state.is_settled
 
 
 BUSY = "CallConnected"
@@ -182,15 +182,15 @@ BUSY = "CallConnected"
     ],
 )
 def test_an_event_that_contradicts_itself_has_the_calls_read_again(said: dict[str, Any]) -> None:
-    board = board_with()
-    apply(board, told("1", 1, **said))
-    assert board.is_stale("1")
+    state = board_with()
+    apply(state, told("1", 1, **said))
+    assert state.is_stale("1")
 
 
 def test_a_number_of_none_leaves_no_call() -> None:
-    board = board_with(A)
-    apply(board, told("1", 1, activeCalls=[], totalActiveCalls=0))
-    assert listed(board) == []
+    state = board_with(A)
+    apply(state, told("1", 1, activeCalls=[], totalActiveCalls=0))
+    assert listed(state) == []
 
 
 @pytest.mark.parametrize(
@@ -207,13 +207,13 @@ def test_a_number_of_none_leaves_no_call() -> None:
 def test_an_event_during_the_first_read_hides_no_call_for_good(
     said: dict[str, Any], calls: list[dict[str, Any]]
 ) -> None:
-    board = Board(None, detailed=True)
-    reading = board.begin()
-    apply(board, told("1", 1, **said))
-    put(board, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[A]))
-    board.end(reading, complete=True)
-    assert listed(board) == [(each["id"], each["telephonyStatus"]) for each in calls]
-    assert board.is_stale("1")
+    state = PresenceState(None, detailed=True)
+    reading = state.begin_read()
+    apply(state, told("1", 1, **said))
+    put(state, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[A]))
+    state.end_read(reading, complete=True)
+    assert listed(state) == [(each["id"], each["telephonyStatus"]) for each in calls]
+    assert state.is_stale("1")
 
 
 @pytest.mark.parametrize("before", [[], [A]])
@@ -221,9 +221,9 @@ def test_an_event_during_the_first_read_hides_no_call_for_good(
 def test_an_event_without_a_list_during_a_read_leaves_the_calls_that_were_read(
     before: list[dict[str, Any]], said: dict[str, Any]
 ) -> None:
-    board = board_with(*before)
-    reading = board.begin(["1"])
-    apply(board, told("1", 1, **said))
-    put(board, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[call("new")]))
-    board.end(reading, complete=True)
-    assert listed(board) == [("new", BUSY)]
+    state = board_with(*before)
+    reading = state.begin_read(["1"])
+    apply(state, told("1", 1, **said))
+    put(state, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[call("new")]))
+    state.end_read(reading, complete=True)
+    assert listed(state) == [("new", BUSY)]

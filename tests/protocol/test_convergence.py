@@ -13,8 +13,8 @@ from aiopresence.models import ChangeSource
 from aiopresence.protocol import decoding
 from aiopresence.protocol.event_recovery import Gap
 from aiopresence.protocol.event_session import EventSession, Subscribed
-from aiopresence.protocol.pending_read import Reading
-from aiopresence.protocol.presence_state import Board
+from aiopresence.protocol.pending_read import PendingRead
+from aiopresence.protocol.presence_state import PresenceState
 
 IDS = ("201", "202", "203")
 FIELDS = {
@@ -129,8 +129,8 @@ class World:
         ids = itertools.count()
         self.server = Server()
         self.session = EventSession(("/restapi/v1.0/account/~/presence",), lambda: f"m{next(ids)}")
-        self.board = Board(None)
-        self.reading: Reading | None = None
+        self.state = PresenceState(None)
+        self.reading: PendingRead | None = None
         self.answers: deque[tuple[str, GetPresenceInfo]] = deque()
         self.unasked: deque[str] = deque()
         self.got: list[str] = []
@@ -173,12 +173,12 @@ class World:
         for told in self.session.receive(self.now, text):
             if isinstance(told, PresenceEvent):
                 self.got.append(told.uuid or "")
-                list(self.board.apply(told, EPOCH))
+                self.state.apply(told, EPOCH)
             elif isinstance(told, Subscribed):
                 self.subscriptions += 1
                 if self.subscriptions == 1:
                     self.since = len(self.server.told)
-                    self.board.doubt()
+                    self.state.mark_stale()
             else:
                 self.gap(told)
         while self.session.outgoing:
@@ -187,8 +187,8 @@ class World:
     def gap(self, gap: Gap) -> None:
         self.gaps.append(gap.reason)
         if gap.reason is ResyncReason.CONNECTION_LOST:
-            self.board.forget_order()
-        self.board.doubt()
+            self.state.forget_order()
+        self.state.mark_stale()
 
     def duplicate(self, _: int) -> None:
         wire = self.server.wire
@@ -206,9 +206,9 @@ class World:
                 wire[-2], wire[-1] = note(one, second), note(two, first)
 
     def begin_read(self, number: int) -> None:
-        if self.reading is None and (self.board.whole or self.board.doubtful):
-            ids = None if self.board.whole else [*self.board.doubtful]
-            self.reading = self.board.begin(ids)
+        if self.reading is None and (self.state.all_stale or self.state.stale):
+            ids = None if self.state.all_stale else [*self.state.stale]
+            self.reading = self.state.begin_read(ids)
             self.unasked = deque(ids or IDS)
             self.reads += 1
 
@@ -221,9 +221,9 @@ class World:
     def end_read(self, _: int) -> None:
         while self.answers and self.reading is not None:
             id_, answer = self.answers.popleft()
-            list(self.board.put(self.reading, id_, answer, ChangeSource.BATCH, EPOCH))
+            self.state.merge_read(self.reading, id_, answer, ChangeSource.BATCH, EPOCH)
         if self.reading is not None and not self.unasked:
-            self.board.end(self.reading, complete=True)
+            self.state.end_read(self.reading, complete=True)
             self.reading = None
 
     def settle(self) -> None:
@@ -257,8 +257,8 @@ def test_whatever_happens_the_board_ends_as_the_server_is(ops: list[tuple[str, i
         world.do(name, number)
     world.settle()
     assert world.session.is_live
-    assert world.board.is_settled
-    assert world.board.records == {id_: world.server.read(id_) for id_ in IDS}
+    assert world.state.is_settled
+    assert world.state.records == {id_: world.server.read(id_) for id_ in IDS}
     assert len(world.got) == len(set(world.got))
 
 
@@ -305,4 +305,4 @@ def test_a_failed_recovery_is_one_gap_one_subscription_and_one_read() -> None:
         2,
         2,
     )
-    assert world.board.records == {id_: world.server.read(id_) for id_ in IDS}
+    assert world.state.records == {id_: world.server.read(id_) for id_ in IDS}

@@ -3,7 +3,7 @@
 import pytest
 
 from aiopresence import ChangeSource, GroupLimits
-from aiopresence.protocol.read_plan import choose, pages
+from aiopresence.protocol.read_plan import account_plan, best_plan
 
 BATCH, ACCOUNT = ChangeSource.BATCH, ChangeSource.ACCOUNT
 
@@ -32,7 +32,7 @@ BATCH, ACCOUNT = ChangeSource.BATCH, ChangeSource.ACCOUNT
 def test_the_way_that_can_be_repeated_sooner_is_chosen(
     ids: int, size: int, source: ChangeSource, requests: int, interval: float
 ) -> None:
-    way = choose(ids, size, {})
+    way = best_plan(ids, size, {})
     assert (way.source, way.requests, way.wait) == (source, requests, 0.0)
     assert way.interval == pytest.approx(interval)
 
@@ -56,14 +56,14 @@ def test_the_way_that_can_be_repeated_sooner_is_chosen(
 def test_the_limits_decide_now_and_for_ever(
     light: GroupLimits, heavy: GroupLimits, source: ChangeSource, wait: float
 ) -> None:
-    way = choose(300, 300, {"Light": light, "Heavy": heavy})
+    way = best_plan(300, 300, {"Light": light, "Heavy": heavy})
     assert way.source is source
     assert way.wait == pytest.approx(wait)
 
 
 @pytest.mark.parametrize(("size", "requests"), [(0, 1), (1000, 1), (1001, 2), (10**9, 10**6)])
 def test_an_account_of_unknown_size_has_one_page_at_least(size: int, requests: int) -> None:
-    way = pages(size, {})
+    way = account_plan(size, {})
     assert (way.source, way.requests) == (ACCOUNT, requests)
     assert way.interval == pytest.approx(6.0 * requests)
     assert way.wait == pytest.approx(6.0 * max(0, requests - 10))
@@ -71,4 +71,4 @@ def test_an_account_of_unknown_size_has_one_page_at_least(size: int, requests: i
 
 def test_more_requests_than_are_left_wait_for_the_rest() -> None:
     limits = {"Light": GroupLimits(50, remaining=2, blocked_for=3.0)}
-    assert choose(150, 10**6, limits).wait == pytest.approx(6.6)
+    assert best_plan(150, 10**6, limits).wait == pytest.approx(6.6)

@@ -1,0 +1,142 @@
+"""Feed a board: follow the events of its extensions, and read what they leave open."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from contextlib import aclosing
+
+from ..errors import InvalidRequest, NotFound, PresenceError
+from ..models import DisabledFilterInfo, PresenceChange, Resync, ResyncReason
+from ..protocol.event_session import Subscribed
+from ..transport.event_connection import EventConnection, StreamItem
+from .refresher import Refresher
+from .snapshot import SnapshotReader, delay_after
+
+_log = logging.getLogger("aiopresence")
+
+_EXTENSION = re.compile(r"/extension/([0-9]+)/")
+
+
+class BoardFeed:
+    """Keeps the PresenceState of a board current.
+
+    Args:
+        connect: returns an event connection for all extensions but those with the given ids.
+        reader: reads into the state.
+        refresh: seconds after which everything is read again.
+        on_change: called with every change.
+        after_read: called after every read.
+
+    Attributes:
+        connection: the present event connection.
+        disabled_filters: the event filters that RingCentral sends nothing for.
+        disabled_ids: the ids in these filters.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[frozenset[str]], EventConnection],
+        reader: SnapshotReader,
+        refresh: float,
+        on_change: Callable[[PresenceChange], None],
+        after_read: Callable[[], None],
+    ) -> None:
+        self._connect = connect
+        self.connection = connect(frozenset())
+        self.disabled_filters: tuple[DisabledFilterInfo, ...] = ()
+        self.disabled_ids: set[str] = set()
+        self._reader = reader
+        self._state = reader.state
+        self._on_change = on_change
+        self._refresher = Refresher(reader, refresh, on_change, after_read)
+        # Whether this connection's subscription has been made once.
+        self._has_subscribed = False
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set once everything has been read; see `Refresher`."""
+        return self._refresher.ready
+
+    async def run(self) -> None:
+        """Follow events and read, for ever.
+
+        Raises:
+            ExceptionGroup: a PresenceError that trying again does not help against.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_events())
+            group.create_task(self._refresher.run())
+
+    async def _follow_events(self) -> None:
+        excluded = frozenset[str]()
+        while True:
+            try:
+                await self.connection.run(self._apply)
+            except (InvalidRequest, NotFound) as refusal:
+                # RingCentral refuses all filters of a subscription because of one extension that
+                # does not exist, and does not say which.
+                included = self._state.ids - excluded
+                if self._state.is_account or not await self._any_rejected(included):
+                    raise
+                excluded = frozenset(self._state.rejected)
+                count = len(excluded)
+                _log.warning("subscribing without %d unavailable extensions: %s", count, refusal)
+                self._reconnect_without(excluded)
+
+    def _reconnect_without(self, excluded: frozenset[str]) -> None:
+        previous = self.connection
+        self.connection = self._connect(excluded)
+        # What has worked before does not end because one of its extensions is gone.
+        self.connection.restart_policy = previous.restart_policy
+        self._has_subscribed = False
+
+    async def _any_rejected(self, ids: frozenset[str]) -> bool:
+        """Read some ids, as often as it takes; return whether one of them was rejected.
+
+        Raises:
+            PresenceError: an error that trying again does not help against.
+        """
+        clock, failures = self._reader.clock, 0
+        while True:
+            try:
+                async with aclosing(self._reader.batches(sorted(ids))) as changes:
+                    async for change in changes:
+                        self._on_change(change)
+            except PresenceError as error:
+                least = self._refresher.restart_policy.delay(error, clock.now())
+                if least is None:
+                    raise
+                failures += 1
+                wait = max(least, delay_after(failures))
+                _log.warning("reading the board failed, retrying in %.0f s: %s", wait, error)
+                await clock.wait(asyncio.Event(), wait)
+            else:
+                return not ids.isdisjoint(self._state.rejected)
+
+    def _apply(self, item: StreamItem) -> None:
+        """Apply an item of the event connection, and have read what it makes stale."""
+        state = self._state
+        if isinstance(item, Subscribed):
+            self._apply_subscribed(item)
+        elif isinstance(item, Resync):
+            if item.reason is ResyncReason.CONNECTION_LOST:
+                state.forget_order()
+            state.mark_stale()
+        elif (change := state.apply(item, self._reader.now())) is not None:
+            self._on_change(change)
+        if state.all_stale or state.stale or state.unknown_ids:
+            self._refresher.work.set()
+
+    def _apply_subscribed(self, item: Subscribed) -> None:
+        # The server's time is observed here because the first event may be a late one.
+        if item.connected_at is not None:
+            self._state.observe_time(item.connected_at, self._reader.now())
+        if (times := self._reader.server_time()) is not None:
+            self._state.observe_time(*times)
+        self.disabled_filters = item.info.disabled_filters or ()
+        matches = (_EXTENSION.search(each.filter or "") for each in self.disabled_filters)
+        self.disabled_ids = {match[1] for match in matches if match}
+        if not self._has_subscribed:
+            self._has_subscribed = True
+            self._state.mark_stale()

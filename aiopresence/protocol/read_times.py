@@ -1,0 +1,49 @@
+"""Remember when each extension was last read, to recognize events that are older."""
+
+from datetime import datetime, timedelta
+
+from .server_clock import ServerClock
+
+# An event that is older than a read by more than this was on its way for longer than a response
+# ever is, so the read has what it says. A guess.
+_LONGEST_DELAY = timedelta(seconds=2)
+# How long the time of a read is remembered, at least. Events are replayed for some three minutes.
+_REMEMBERED = timedelta(minutes=10)
+
+
+class ReadTimes:
+    """When extensions were read, compared with the times of events by the server's clock."""
+
+    def __init__(self) -> None:
+        self.clock = ServerClock()
+        # By the local clock: the reads of the current period, and of the one before.
+        self._current: dict[str, datetime] = {}
+        self._previous: dict[str, datetime] = {}
+        self._began: datetime | None = None
+
+    def record(self, id_: str, time: datetime) -> None:
+        """Record that an extension was read at a local time."""
+        if self._began is None or not timedelta() <= time - self._began < _REMEMBERED:
+            self._began, self._previous, self._current = time, self._current, {}
+        self._current[id_] = time
+
+    def is_before_read(self, id_: str, timestamp: datetime | None, *, is_numbered: bool) -> bool:
+        """Return whether an event is older than the last read of its extension.
+
+        Args:
+            id_: the extension.
+            timestamp: the server's time in the event, if it has one.
+            is_numbered: whether the event has a sequence. One with neither is taken for older.
+        """
+        time = self._current.get(id_) or self._previous.get(id_)
+        if time is None:
+            return False
+        if timestamp is None:
+            return not is_numbered
+        read_at = self.clock.server_time(time)
+        return read_at is not None and timestamp < read_at
+
+    def was_delayed(self, timestamp: datetime | None, time: datetime) -> bool:
+        """Return whether an event is so much older than a local time that a read then has it."""
+        read_at = self.clock.server_time(time)
+        return bool(timestamp and read_at and timestamp < read_at - _LONGEST_DELAY)
