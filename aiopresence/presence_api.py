@@ -22,7 +22,7 @@ from .models import (
 from .protocol import batch, endpoints, paging
 from .protocol.paging import PageRequest
 from .protocol.rest import Request, Response, load
-from .redaction import WithoutFrames
+from .redaction import StripTraceback
 
 T = TypeVar("T")
 Plain = Mapping[str, Any]
@@ -62,12 +62,12 @@ class PresenceCalls(ABC):
 
     async def _call(self, request: Request[T]) -> T:
         response = await self._answer(request)
-        with WithoutFrames():
+        with StripTraceback():
             return load(response.body, request.answer)
 
     async def _call_page(self, request: PageRequest) -> AccountPresenceInfo:
         response = await self._answer(request)
-        with WithoutFrames():
+        with StripTraceback():
             return await run_cooperatively(paging.read(response.body))
 
     async def _answer(self, request: Request[Any]) -> Response:

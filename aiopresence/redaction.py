@@ -1,21 +1,30 @@
-"""Keep secrets out of output: values with a safe repr, and responses that repeat a secret."""
+"""Keep secrets out of what is shown: values with a safe repr, and one Redactor per session.
+
+A server may repeat a secret in a response: the access token, or the verification token of a
+webhook. Parsers get the response as it came, because a secret may also be a part of good data.
+Whatever reaches a message, an error attribute, a log or a user goes through the session's
+`Redactor`, with which every secret is registered before it is sent.
+"""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from html import unescape
 from types import TracebackType
 from urllib.parse import quote, unquote
 
+import attrs
+
 STARS = "***"
-# A secret that is none: taken out of good answers, it would take their digits along.
-_TOO_SHORT = 8
+# The secrets that one Redactor remembers, the latest ones; and the length below which nothing is
+# replaced within a text: it would take the digits of good responses along.
+MAX_SECRETS, MIN_LENGTH = 16, 8
 # Characters that look the same in JSON and in a URL.
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
-# Of what is shown, so many characters are looked at: more than are ever shown.
-_LOOKED_AT = 8 * 1024
+# The characters of a text that are decoded: more than are ever shown; and how deep.
+_MAX_DECODED = 8 * 1024
 _ROUNDS = 4
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
-# No honest one has so many digits, and Python refuses to read very many.
+# No valid reference has so many digits, and Python refuses to read very many.
 _LONG_REFERENCE = re.compile(r"&#[0-9]{8,}")
 
 
@@ -25,10 +34,10 @@ class Secret(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "***"
+        return STARS
 
 
-class WithoutFrames:
+class StripTraceback:
     """A `with` block whose errors have no frames of what was called in it.
 
     Error trackers show the local variables of a traceback's frames. Those of a parser hold a
@@ -45,40 +54,74 @@ class WithoutFrames:
             raise error.with_traceback(None)
 
 
-def cleaned(
-    headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
-) -> tuple[Mapping[str, str], bytes]:
-    """Return the headers and the body of a response that is to be shown, without secrets.
+@attrs.frozen(repr=False)
+class _Spellings:
+    """How a secret is looked for.
 
-    They are looked for as they are, and as JSON and URLs usually spell them.
+    Attributes:
+        literal: as it is, and as JSON and URLs usually spell it; none if it is very short.
+        decoded: what decoding may turn it into, should it look as if it were encoded.
     """
-    values = "\n".join(headers.values())
-    for text in (text for secret in secrets for text in _spellings(secret)):
-        if text in values:
-            headers = {name: value.replace(text, STARS) for name, value in headers.items()}
-        body = body.replace(text.encode(), STARS.encode())
-    return headers, body
+
+    literal: tuple[str, ...]
+    decoded: frozenset[str]
 
 
-def _spellings(secret: str) -> tuple[str, ...]:
-    if len(secret) < _TOO_SHORT:
-        return ()
+class Redactor:
+    """Replaces secrets in what is shown with three stars."""
+
+    def __init__(self) -> None:
+        # The latest one last.
+        self._secrets: dict[str, _Spellings] = {}
+
+    def add(self, secret: str) -> None:
+        """Register a secret, or register it again as the latest one. The oldest are forgotten."""
+        if not secret:
+            return
+        known = self._secrets.pop(secret, None)
+        self._secrets[Secret(secret)] = known or _spellings(secret)
+        if len(self._secrets) > MAX_SECRETS:
+            del self._secrets[next(iter(self._secrets))]
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets; only stars if decoding it somehow reveals one."""
+        for spellings in self._secrets.values():
+            for literal in spellings.literal:
+                text = text.replace(literal, STARS)
+        versions = [*_versions(text[:_MAX_DECODED].replace("\0", ""))]
+        hidden = (each for spellings in self._secrets.values() for each in spellings.decoded)
+        return STARS if any(each in version for each in hidden for version in versions) else text
+
+    def headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of a response without secrets, as they are or usually spelt."""
+        values = "\n".join(headers.values())
+        for literal in self._literals():
+            if literal in values:
+                headers = {name: value.replace(literal, STARS) for name, value in headers.items()}
+        return headers
+
+    def body(self, body: bytes) -> bytes:
+        """Return the body of a response without secrets, as they are or usually spelt."""
+        for literal in self._literals():
+            body = body.replace(literal.encode(), STARS.encode())
+        return body
+
+    def _literals(self) -> Iterator[str]:
+        for spellings in self._secrets.values():
+            yield from spellings.literal
+
+
+def _spellings(secret: str) -> _Spellings:
+    decoded = frozenset(filter(None, _versions(secret)))
+    if len(secret) < MIN_LENGTH:
+        return _Spellings((), decoded)
     if _PLAIN.fullmatch(secret):
-        return (secret,)
-    return secret, secret.replace("/", "\\/"), quote(secret, safe="")
-
-
-def masked(text: str, secrets: Sequence[str]) -> str:
-    """Return a text that is to be shown; only stars if decoding it somehow brings up a secret."""
-    for spelling in (spelling for secret in secrets for spelling in _spellings(secret)):
-        text = text.replace(spelling, STARS)
-    # Decoding may change a secret, too, if it looks as if it were encoded.
-    hidden = {version for secret in secrets if secret for version in _versions(secret)}
-    versions = _versions(text[:_LOOKED_AT].replace("\0", ""))
-    return STARS if any(each in version for version in versions for each in hidden) else text
+        return _Spellings((secret,), decoded)
+    return _Spellings((secret, secret.replace("/", "\\/"), quote(secret, safe="")), decoded)
 
 
 def _versions(text: str) -> Iterator[str]:
+    """Yield a text and what it decodes to, from JSON, HTML and URLs in turn."""
     decoders: tuple[Callable[[str], str], ...] = (_from_json, _from_html, unquote)
     yield text
     for _ in range(_ROUNDS):
@@ -91,7 +134,7 @@ def _versions(text: str) -> Iterator[str]:
 
 
 def _from_json(text: str) -> str:
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], text)
 
 
 def _from_html(text: str) -> str:

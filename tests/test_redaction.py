@@ -9,7 +9,7 @@ from aiopresence import DecodeError, GetPresenceInfo, PresenceError, RateLimited
 from aiopresence.protocol import batch
 from aiopresence.protocol.batch_formats import MULTIPART_JSON
 from aiopresence.protocol.rest import refusal
-from aiopresence.redaction import STARS, cleaned, masked
+from aiopresence.redaction import MAX_SECRETS, STARS, Redactor
 
 TOKEN = "U0pDMTJQMDFQQVMwMHx/abc+def=_-~"
 PLAIN = "U0pDMTJQMDFQQVMwMHxBQUR_-.~"
@@ -46,6 +46,13 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+def hiding(*secrets: str) -> Redactor:
+    redactor = Redactor()
+    for secret in secrets:
+        redactor.add(secret)
+    return redactor
+
+
 def shown(error: PresenceError | None) -> str:
     assert error is not None
     return f"{error} {error!r} {vars(error)} {json.dumps(vars(error), default=repr)}"
@@ -57,9 +64,9 @@ def test_no_error_shows_a_token(spelling: str, token: str) -> None:
     spelt = SPELLINGS[spelling](token)
     said = f'{{"errorCode":"{spelt}","message":"the token {spelt} is bad"}}'
     headers = {"x-rate-limit-group": spelt, "content-type": MULTIPART_JSON}
-    whole = refusal(Response(429, headers, said.encode(), (token,)))
+    whole = refusal(Response(429, headers, said.encode(), hiding(token)))
     part = f'[{{"status":400,"body":{said}}}]'.encode()
-    [outcome] = batch.read(("1",), Response(207, headers, part, (token,)), GetPresenceInfo)
+    [outcome] = batch.read(("1",), Response(207, headers, part, hiding(token)), GetPresenceInfo)
     assert isinstance(whole, RateLimited)
     assert not isinstance(outcome.error, DecodeError)
     for text in (shown(whole), shown(outcome.error)):
@@ -68,7 +75,9 @@ def test_no_error_shows_a_token(spelling: str, token: str) -> None:
 
 
 def test_what_has_no_secret_in_it_is_shown() -> None:
-    response = Response(400, {}, b'{"errorCode":"CMN-101","message":"50 %41 &amp; \\\\"}', (TOKEN,))
+    response = Response(
+        400, {}, b'{"errorCode":"CMN-101","message":"50 %41 &amp; \\\\"}', hiding(TOKEN)
+    )
     error = refusal(response)
     assert (error.error_code, error.message) == ("CMN-101", "50 %41 &amp; \\")
 
@@ -84,15 +93,15 @@ def test_what_has_no_secret_in_it_is_shown() -> None:
     ],
 )
 def test_a_secret_is_found_at_whatever_depth(text: str, secret: str) -> None:
-    assert masked(text, (secret,)) == STARS
-    assert masked(text, ("another",)) == text
+    assert hiding(secret).text(text) == STARS
+    assert hiding("another").text(text) == text
 
 
 def test_only_as_much_is_looked_at_as_could_be_shown() -> None:
     far = "%" * 10_000
-    assert masked(far + percent(TOKEN), (TOKEN,)) == far + percent(TOKEN)
-    assert masked(far + TOKEN, (TOKEN,)) == far + STARS
-    assert TOKEN not in shown(refusal(Response(400, {}, (far + TOKEN).encode(), (TOKEN,))))
+    assert hiding(TOKEN).text(far + percent(TOKEN)) == far + percent(TOKEN)
+    assert hiding(TOKEN).text(far + TOKEN) == far + STARS
+    assert TOKEN not in shown(refusal(Response(400, {}, (far + TOKEN).encode(), hiding(TOKEN))))
 
 
 @pytest.mark.parametrize("spelling", ["as it is", "slashes escaped", "percent"])
@@ -100,7 +109,9 @@ def test_no_good_answer_gives_a_token_and_all_else_stays(spelling: str) -> None:
     spelt = SPELLINGS[spelling](TOKEN)
     body = '{"a":"\\\\u0041 \\"\\u00e9\\n","b":"' + spelt + '","c":"\\u0022"}'
     link = f"/x?access_token={TOKEN}"
-    headers, clean = cleaned({"x": f"a {TOKEN}", "location": link}, body.encode(), (TOKEN,))
+    redactor = hiding(TOKEN)
+    headers = redactor.headers({"x": f"a {TOKEN}", "location": link})
+    clean = redactor.body(body.encode())
     assert json.loads(clean) == {"a": '\\u0041 "é\n', "b": "***", "c": '"'}
     assert headers == {"x": "a ***", "location": "/x?access_token=***"}
 
@@ -108,6 +119,18 @@ def test_no_good_answer_gives_a_token_and_all_else_stays(spelling: str) -> None:
 def test_an_answer_without_it_is_the_same() -> None:
     headers, body = {"x": "/a%2Fb"}, b'{"a":"\\u0041 \\/ %7E"}'
     for secrets in ((), (TOKEN,), ("",), ("1",), (TOKEN, PLAIN)):
-        same_headers, same_body = cleaned(headers, body, secrets)
-        assert same_headers is headers
-        assert same_body is body
+        assert hiding(*secrets).headers(headers) is headers
+        assert hiding(*secrets).body(body) is body
+
+
+def test_the_latest_secrets_are_remembered() -> None:
+    redactor = hiding(*(f"secret-{number:03}" for number in range(MAX_SECRETS)))
+    redactor.add("secret-000")
+    redactor.add("one more secret")
+    assert redactor.text("secret-000") == redactor.text("one more secret") == STARS
+    assert redactor.text("secret-001") == "secret-001"
+
+
+def test_a_redactor_shows_no_secret_itself() -> None:
+    redactor = hiding(TOKEN)
+    assert TOKEN not in f"{redactor!r} {vars(redactor)!r}"

@@ -14,7 +14,7 @@ import attrs
 from ..auth_advice import find_code
 from ..errors import ApiError, AuthError, DecodeError, UsageError
 from ..grants import AccessToken, AuthorizationCodeGrant, Grant, JwtGrant, RefreshTokenGrant
-from ..redaction import Secret, WithoutFrames
+from ..redaction import Secret, StripTraceback
 from .rest import JSON, LOGIN_PATH, Request, Response, error_class, error_texts, refusal
 
 REVOKE_PATH = "/restapi/oauth/revoke"
@@ -188,7 +188,7 @@ def read_token(response: Response, now: float) -> Token:
     Raises:
         DecodeError: it holds no usable access token. The message does not quote it.
     """
-    with WithoutFrames():
+    with StripTraceback():
         return _read_token(response.json(), now)
 
 

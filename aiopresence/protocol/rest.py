@@ -18,7 +18,7 @@ from ..errors import (
     RateLimited,
     ServerError,
 )
-from ..redaction import Secret, cleaned, masked
+from ..redaction import Redactor, Secret
 from . import decoding
 from .rate_limit_headers import group_of, retry_after
 
@@ -87,9 +87,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
-    # What nobody may be shown of it, should the server have repeated it. What is parsed is the
-    # response as it came: a secret may be a part of a good answer, and a new token an old one.
-    _secrets: tuple[str, ...] = attrs.field(default=(), repr=False, eq=False)
+    # Parsers get the response as it came: a secret may be a part of good data.
+    _redactor: Redactor | None = attrs.field(default=None, repr=False, eq=False)
 
     def json(self) -> Any:
         """Give the body as parsed JSON.
@@ -101,11 +100,23 @@ class Response:
 
     def without_secrets(self) -> "Response":
         """Return the response as it may be shown."""
-        return Response(self.status, *cleaned(self.headers, self.body, self._secrets))
+        if self._redactor is None:
+            return self
+        headers, body = self._redactor.headers(self.headers), self._redactor.body(self.body)
+        return Response(self.status, headers, body)
 
-    def _shown(self, text: str | None) -> str | None:
-        """Give the beginning of a text out of it as it may be shown: without a secret."""
-        return text and masked(text, self._secrets)[:EXCERPT]
+    def with_redacted_headers(self) -> "Response":
+        """Return the response with headers that may be shown; its body is as it came."""
+        if self._redactor is None:
+            return self
+        headers = self._redactor.headers(self.headers)
+        return Response(self.status, headers, self.body, self._redactor)
+
+    def _redacted_excerpt(self, text: str | None) -> str | None:
+        """Return the beginning of a text of the response without secrets."""
+        if text and self._redactor is not None:
+            text = self._redactor.text(text)
+        return text and text[:EXCERPT]
 
     @property
     def location(self) -> Secret | None:
@@ -220,21 +231,21 @@ def refusal_of(
     status = response.status if status is None else status
     code, message, parameter = _said(said)
     code, message, parameter = (
-        code if is_code(code) else response._shown(code),
-        response._shown(message),
-        response._shown(parameter),
+        code if is_code(code) else response._redacted_excerpt(code),
+        response._redacted_excerpt(message),
+        response._redacted_excerpt(parameter),
     )
     error = error_class(status)(
         status,
         code,
         message,
         parameter,
-        response._shown(response.request_id),
+        response._redacted_excerpt(response.request_id),
         retry_after(response.headers),
-        response._shown(excerpt) or "",
+        response._redacted_excerpt(excerpt) or "",
     )
     if isinstance(error, RateLimited):
-        error.group = response._shown(group_of(response.headers))
+        error.group = response._redacted_excerpt(group_of(response.headers))
     return error
 
 

@@ -16,7 +16,7 @@ import attrs
 
 from ..errors import DecodeError, UsageError
 from ..grants import AccessToken
-from ..redaction import Secret, WithoutFrames
+from ..redaction import Secret, StripTraceback
 from .rest import Request, Response
 from .urls import gateway_address
 
@@ -56,7 +56,7 @@ def read(response: Response, server: str, now: float) -> WsToken:
         DecodeError: it holds no token.
         ConnectionFailed: it leads to somewhere that is not the server's own gateway.
     """
-    with WithoutFrames():
+    with StripTraceback():
         return _read(response.json(), server, now)
 
 

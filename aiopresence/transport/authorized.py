@@ -10,7 +10,6 @@ Logins go through the same rate limiter and the same retries as other requests. 
 been made.
 """
 
-from collections import deque
 from typing import Any, TypeVar
 
 from ..errors import AuthError, PresenceError
@@ -70,8 +69,6 @@ class AuthorizedSender:
         self._login: SharedLogin | None = None
         self._tokens: TokenManager
         self._login_sender: LoginSender
-        # The last few tokens sent: a response may repeat an older one that is still valid.
-        self._recent: deque[str] = deque(maxlen=4)
 
     def open(self) -> None:
         """Share the tokens and the limits of the login with its other sessions."""
@@ -157,12 +154,9 @@ class AuthorizedSender:
             token = await self._token()
             permit = await self._limiter.acquire(request)
             if self._tokens.is_latest(token, due=may_be_due):
-                if token not in self._recent:
-                    self._recent.append(Secret(token))
+                self._sender.redactor.add(token)
                 authorization = Secret(f"Bearer {token}")
-                return token, await self._sender.transmit(
-                    request, authorization, permit, tuple(self._recent)
-                )
+                return token, await self._sender.transmit(request, authorization, permit)
             permit.release()  # The token was replaced, or became due, during the wait.
             # A token may live for less than a wait: the next one is sent even when it is due.
             may_be_due = True
@@ -188,4 +182,4 @@ class AuthorizedSender:
     async def _transmit_login(self, request: Request[Any]) -> Response:
         """Send a request that carries credentials of its own."""
         permit = await self._limiter.acquire(request)
-        return await self._sender.transmit(request, None, permit, tuple(self._recent))
+        return await self._sender.transmit(request, None, permit)

@@ -21,6 +21,7 @@ from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from ..protocol.rest import Request, Response, refusal
 from ..protocol.urls import follow
+from ..redaction import Redactor
 from .authorized import CREDENTIAL_PATHS, AuthorizedSender, LoginFailed
 from .clock import Clock
 from .http import Http
@@ -101,7 +102,7 @@ class Requester:
 
     def apply_429(self, request: Request[Any], response: Response) -> None:
         """Block the group of a request because a part of its response was a 429."""
-        self._limiter.apply_429(request, response)
+        self._limiter.apply_429(request, response.with_redacted_headers())
 
     def forecast(self, request: Request[Any], behind: int = 0) -> float:
         """Return the least seconds a request would have to wait; see `RateLimiter.forecast`."""
@@ -122,6 +123,11 @@ class Requester:
     async def revoke(self) -> None:
         """Forget the tokens, and revoke them at the server; see `AuthorizedSender.revoke`."""
         await self._authorized.revoke()
+
+    @property
+    def redactor(self) -> Redactor:
+        """Removes the secrets of the session from what is shown."""
+        return self._sender.redactor
 
     @property
     def server(self) -> str:

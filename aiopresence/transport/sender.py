@@ -6,6 +6,7 @@ from typing import Any
 from ..errors import ConnectionFailed, UsageError
 from ..protocol.rate_limit_headers import read_date
 from ..protocol.rest import Request, Response
+from ..redaction import Redactor
 from .clock import Clock
 from .http import Http
 from .instrumentation import Instrumentation
@@ -22,6 +23,9 @@ class Sender:
         instrumentation: reports each request.
         may_resend: whether aiohttp may send a read a second time when a kept-alive connection
             turns out to be dead.
+
+    Attributes:
+        redactor: removes secrets from responses that are shown.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Sender:
     ) -> None:
         self.http = http
         self.limiter = limiter
+        self.redactor = Redactor()
         self.clock = clock
         self.instrumentation = instrumentation
         self._may_resend = may_resend
@@ -48,11 +53,7 @@ class Sender:
         return None if date is None else (date, datetime.fromtimestamp(self._dated_at, UTC))
 
     async def transmit(
-        self,
-        request: Request[Any],
-        authorization: str | None,
-        permit: Permit,
-        secrets: tuple[str, ...] = (),
+        self, request: Request[Any], authorization: str | None, permit: Permit
     ) -> Response:
         """Send a request that the rate limiter has let through, and end its permit.
 
@@ -60,7 +61,6 @@ class Sender:
             request: the request.
             authorization: the Authorization header; None for the request's own.
             permit: the permit.
-            secrets: what the response must not show, should the server repeat it.
 
         Raises:
             TransportError: there is no complete response.
@@ -79,9 +79,9 @@ class Sender:
             exchange.finished(error=error)
             raise
         self._date, self._dated_at = response.headers.get("date", ""), self.clock.wall()
-        response = Response(response.status, response.headers, response.body, secrets)
+        response = Response(response.status, response.headers, response.body, self.redactor)
         # The name of a group is in `session.limits`, and hooks are given the id of the request.
-        shown = response.without_secrets()
+        shown = response.with_redacted_headers()
         permit.complete(shown)
         exchange.finished(shown)
         if shown.status == 429:

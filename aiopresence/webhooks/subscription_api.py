@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
-    ApiError,
     DecodeError,
     PermissionDenied,
     PresenceError,
@@ -22,7 +21,7 @@ from ..protocol import decoding
 from ..protocol.event_parsing import check_filters
 from ..protocol.rest import Response
 from ..protocol.urls import webhook_address
-from ..redaction import Secret, WithoutFrames
+from ..redaction import Secret, StripTraceback
 
 if TYPE_CHECKING:
     from ..session import PresenceSession
@@ -58,6 +57,7 @@ class SubscriptionApi:
     ) -> None:
         self._session = session
         self._token = token
+        self._redactor = session._requester.redactor
         filters = [account_presence()] if event_filters is None else event_filters
         self._filters = check_filters(filters)
         mode = {
@@ -108,32 +108,19 @@ class SubscriptionApi:
         if len(disabled) >= len(self._filters):
             first = disabled[0]
             message = f"every event filter is disabled: {first.message or first.reason}"
-            raise PermissionDenied(403, first.reason, self._clean(message))
+            redact = self._redactor.text
+            raise PermissionDenied(403, redact(first.reason or "") or None, redact(message))
 
     async def _call(self, method: str, path: str, body: Any = None) -> SubscriptionInfo:
         response = await self._request(method, path, body)
-        with WithoutFrames():
+        with StripTraceback():
             return decoding.load(response.body, SubscriptionInfo)
 
     async def _request(self, method: str, path: str, body: Any = None) -> Response:
+        self._redactor.add(self._token)
         try:
             return await self._session._request(method, path, json=body)
-        except ApiError as error:
-            failure: PresenceError = self._cleaned(error)
         except PresenceError as error:
             failure = error
         # Without the traceback, whose frames hold the request body, and so the token.
         raise failure.with_traceback(None)
-
-    def _cleaned(self, error: ApiError) -> ApiError:
-        """Remove the token from an error, in case RingCentral has repeated it."""
-        error.error_code = self._clean(error.error_code)
-        error.message = self._clean(error.message)
-        error.parameter_name = self._clean(error.parameter_name)
-        error.args = (error.http_status, error.error_code, error.message, error.parameter_name)
-        error.body = ""  # it may be truncated or escaped in the middle of the token
-        return error
-
-    def _clean(self, text: str | None) -> str | None:
-        # Compared by its beginning: a long message is truncated.
-        return "***" if text and self._token[:8] in text else text

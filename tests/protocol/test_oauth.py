@@ -26,6 +26,7 @@ from aiopresence.grants import Grant
 from aiopresence.protocol import oauth
 from aiopresence.protocol.rate_limit_headers import retry_after
 from aiopresence.protocol.rest import Request
+from aiopresence.redaction import Redactor
 
 GRANT = JwtGrant("id", "sec:ret", "j.w.t+/=")
 
@@ -290,7 +291,9 @@ def test_a_token_of_more_than_64_kib_is_refused_au15(name: str) -> None:
 
 def test_a_token_that_the_session_has_sent_before_is_parsed_as_it_is() -> None:
     body = b'{"access_token":"ABCDEFGHIJ","refresh_token":"ABCDEFGHIJ-2"}'
-    response = Response(200, {}, body, ("ABCDEFGHIJ",))
+    redactor = Redactor()
+    redactor.add("ABCDEFGHIJ")
+    response = Response(200, {}, body, redactor)
     token = oauth.read_token(response, now=0.0)
     assert (token.access_token, token.refresh_token) == ("ABCDEFGHIJ", "ABCDEFGHIJ-2")
 

@@ -464,6 +464,18 @@ async def test_no_error_shows_the_token(
     assert [each for each in disguises(TOKEN) if each in shown] == []
 
 
+async def test_no_error_shows_the_token_in_disguise_either(
+    sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
+) -> None:
+    encoded = "".join(f"%{ord(character):02x}" for character in TOKEN)
+    body = json.dumps({"errorCode": "SUB-521", "message": f"{'x' * 240} {encoded}"}).encode()
+    sandbox.faults.add(Answer(400, body), path=SUBSCRIPTION, method="POST")
+    with pytest.raises(InvalidRequest) as raised:
+        await receiver.subscribe(session, caller.url).__aenter__()
+    assert (raised.value.error_code, raised.value.message) == ("SUB-521", "***")
+    assert encoded[:10] not in f"{raised.value} {vars(raised.value)}"
+
+
 async def test_many_processes_share_a_subscription(sandbox: Sandbox, session: Session) -> None:
     """One subscribes; the other, which has the same secret, receives."""
     async with (
