@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 import attrs
 
 from aiopresence import ChangeSource, GetPresenceInfo, JwtGrant, PresenceEvent, PresenceSession
-from aiopresence.protocol.event_recovery import MAX_SEEN
+from aiopresence.protocol.event_gaps import MAX_SEEN
 from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.presence_state import PresenceState
 from aiopresence.sandbox import Sandbox

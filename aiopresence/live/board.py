@@ -10,7 +10,7 @@ from weakref import WeakSet
 from ..errors import PresenceError, SessionLost, UsageError
 from ..ids import parse_id
 from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange
-from ..protocol.event_session import MAX_SILENCE
+from ..protocol.event_timers import MAX_SILENCE
 from ..transport.event_connection import EventConnection
 from .board_feed import BoardFeed
 from .change_queue import ChangeQueue

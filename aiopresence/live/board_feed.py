@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from ..errors import InvalidRequest, NotFound, PresenceError
 from ..models import DisabledFilterInfo, PresenceChange, Resync, ResyncReason
-from ..protocol.event_session import Subscribed
+from ..protocol.event_outputs import Subscribed
 from ..transport.event_connection import EventConnection, StreamItem
 from .refresher import Refresher
 from .snapshot import SnapshotReader, delay_after

@@ -9,7 +9,7 @@ import attrs
 
 from ..errors import PermissionDenied, SessionLost
 from ..models import PresenceEvent, Resync, ResyncReason
-from ..protocol.event_session import Subscribed
+from ..protocol.event_outputs import Subscribed
 from ..transport.event_connection import EventConnection, StreamItem
 
 # Events that may wait for their user. A guess: some seconds of the busiest account.

@@ -1,4 +1,4 @@
-"""What the gateway says of a connection in its first frame, ConnectionDetails.
+"""ConnectionDetails, the first frame of the gateway on a connection.
 
 Source: RingCentral guide, "WebSockets".
 """
@@ -14,16 +14,16 @@ from . import decoding
 
 
 @attrs.frozen
-class Terms:
-    """The terms of a connection; by default, what RingCentral documents.
+class ConnectionDetails:
+    """The limits of a connection; the defaults are those that RingCentral documents.
 
     Attributes:
-        recovery_buffer_size: how many missed notifications are replayed at most.
-        recovery_timeout: seconds after which a lost connection cannot be continued.
-        idle_timeout: seconds without a frame from us after which it is ended.
-        absolute_timeout: seconds that it may last at all.
-        creation_time: when it was made, by the gateway's clock.
-        recovery_state: whether it continues a lost one; None when that was not asked for.
+        recovery_buffer_size: the number of missed notifications that are replayed at most.
+        recovery_timeout: seconds after a disconnect until which the session can be recovered.
+        idle_timeout: seconds without a request from us after which the gateway closes it.
+        absolute_timeout: seconds after which the gateway closes it in any case.
+        creation_time: when it was made, by the gateway's clock; None if the gateway did not say.
+        recovery_state: whether the lost session was recovered; None if that was not requested.
     """
 
     recovery_buffer_size: int = 100
@@ -35,22 +35,24 @@ class Terms:
 
     @property
     def is_recovered(self) -> bool:
-        """Whether the gateway says that this connection continues the lost one."""
+        """Whether the gateway has recovered the lost session."""
         return str(self.recovery_state).lower() == "successful"
 
 
-def parse(body: Any) -> Terms:
+def parse(body: Any) -> ConnectionDetails:
     """Parse the body of ConnectionDetails. A value that makes no sense counts as absent."""
-    good = readable(body, Terms).items()
-    return Terms(**{k: v for k, v in good if v and (not isinstance(v, int) or v > 0)})
+    fields = parse_fields(body, ConnectionDetails).items()
+    usable = {name: v for name, v in fields if v and (not isinstance(v, int) or v > 0)}
+    return ConnectionDetails(**usable)
 
 
-def readable(body: Any, cls: type[Any]) -> dict[str, Any]:
-    """Parse the fields of a record one by one, so that a wrong one hides no other."""
-    given = body if isinstance(body, dict) else {}
-    good = {}
+def parse_fields(body: Any, cls: type[Any]) -> dict[str, Any]:
+    """Parse the fields of a record one by one, and leave out those that cannot be parsed."""
+    values = body if isinstance(body, dict) else {}
+    parsed = {}
     for field in attrs.fields(cls):
         name = decoding.camel(field.name)
         with suppress(DecodeError, KeyError):
-            good[field.name] = getattr(decoding.structure({name: given[name]}, cls), field.name)
-    return good
+            record = decoding.structure({name: values[name]}, cls)
+            parsed[field.name] = getattr(record, field.name)
+    return parsed

@@ -1,6 +1,6 @@
-"""The frames of RingCentral's WebSocket gateway: text in, typed frame out, and back.
+"""Parse and build the frames of RingCentral's WebSocket gateway.
 
-Every frame is a JSON array of meta data and a body.
+A frame is a JSON array of a meta object and a body.
 Source: RingCentral guide, "WebSockets".
 """
 
@@ -8,28 +8,27 @@ from typing import Any
 
 import attrs
 
-from ..errors import ApiError, DecodeError
+from ..errors import DecodeError
 from ..redaction import Secret
 from . import decoding
-from .rest import Response, code_of, refusal_of
 
-# The largest frame that is read. An answer to a subscription repeats its filters: some 2,000 of
-# them have been seen, which are 200 KB.
+# The largest frame in bytes that is received. A response to a subscription repeats its filters:
+# some 2,000 of them have been seen, which are 200 KB.
 MAX_FRAME = 1024 * 1024
-# The documented number is two.
+# Elements after the meta object; the documented number is one.
 MAX_ELEMENTS = 1000
 SUBSCRIPTION_PATH = "/restapi/v1.0/subscription"
-# A token for recovery travels in a URL.
-_MAX_WSC = 4096
+# Characters of a recovery token, which is sent in a URL. A guess.
+_MAX_TOKEN = 4096
 
 
 @attrs.frozen
-class Wsc:
-    """What a lost connection can be continued with.
+class RecoveryToken:
+    """A token that recovers the session of a lost connection; `wsc` in a frame.
 
     Attributes:
         token: goes into the address of the next connection; a secret.
-        sequence: of two, the one with the higher sequence is the newer one.
+        sequence: of two tokens, the one with the higher sequence is the newer one.
     """
 
     token: str = attrs.field(repr=False)
@@ -38,57 +37,67 @@ class Wsc:
 
 @attrs.frozen
 class Frame:
-    """One frame.
+    """A frame.
 
     Attributes:
-        type: what it is, such as "ServerNotification".
-        message_id: ties an answer to what was sent; None when there is none.
-        status: an HTTP status; None when there is none.
-        wsc: None when there is none, or none that can be used.
-        body: parsed JSON, whatever it is; None when there is none.
-        is_extra: whether it is a further body of the frame before it.
+        type: such as "ServerNotification".
+        message_id: the id of the request that this responds to; None if there is none.
+        status: an HTTP status; None if there is none.
+        wsc: None if there is none, or none that can be used.
+        body: parsed JSON of any type; None if there is none.
+        is_extra: whether this is a further body of the frame before it.
     """
 
     type: str
     message_id: str | None
     status: int | None
-    wsc: Wsc | None
+    wsc: RecoveryToken | None
     body: Any = attrs.field(repr=False)
     is_extra: bool = False
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the frame reports an error."""
+        return self.type == "Error" or (self.status or 0) >= 400
 
-def read(text: str) -> list[Frame]:
+
+def parse(text: str) -> list[Frame]:
     """Parse the text of a frame.
 
-    The documentation knows one meta object and one body. Should more follow, each further element
-    is the body of another frame: of its own meta object, if one comes before it, else of the last.
+    One meta object and one body are documented. Should more follow, each further element is the
+    body of another frame: of its own meta object if one comes before it, else of the last one.
 
     Raises:
-        DecodeError: it is not JSON, or not an array that begins with an object with a type.
+        DecodeError: it is not JSON, not an array that begins with an object with a type, or has
+            more than `MAX_ELEMENTS` elements.
     """
-    parts = decoding.parse(text.encode(errors="surrogatepass"))
-    elements: list[Any] = parts if isinstance(parts, list) and parts else [None]
-    meta, *rest = elements
-    if not _is_meta(meta):
+    elements = decoding.parse(text.encode(errors="surrogatepass"))
+    if not (isinstance(elements, list) and elements and _is_meta(elements[0])):
         raise DecodeError("not a frame of the gateway")
-    if len(rest) > MAX_ELEMENTS:
-        raise DecodeError(f"a frame of more than {MAX_ELEMENTS} elements")
-    if len(rest) < 2:
-        return [_frame(meta, *rest)]
-    found = [_frame(meta, rest[0])]
-    waiting = False  # Whether the meta object has no body yet.
-    for part in rest[1:]:
-        if _is_meta(part) and "body" not in part:
-            found += [_frame(meta)] if waiting else []
-            meta, waiting = part, True
+    meta, *bodies = elements
+    if len(bodies) > MAX_ELEMENTS:
+        raise DecodeError(f"the frame has more than {MAX_ELEMENTS} elements")
+    if len(bodies) < 2:
+        return [_frame(meta, *bodies)]
+    return _parse_several(meta, bodies)
+
+
+def _parse_several(meta: Any, elements: list[Any]) -> list[Frame]:
+    frames = [_frame(meta, elements[0])]
+    has_no_body = False  # Whether the last meta object has no body yet.
+    for element in elements[1:]:
+        if _is_meta(element) and "body" not in element:
+            if has_no_body:
+                frames.append(_frame(meta))
+            meta, has_no_body = element, True
         else:
-            found.append(_frame(meta, part, is_extra=not waiting))
-            waiting = False
-    return [*found, _frame(meta)] if waiting else found
+            frames.append(_frame(meta, element, is_extra=not has_no_body))
+            has_no_body = False
+    return [*frames, _frame(meta)] if has_no_body else frames
 
 
-def _is_meta(part: Any) -> bool:
-    return isinstance(part, dict) and isinstance(part.get("type"), str)
+def _is_meta(element: Any) -> bool:
+    return isinstance(element, dict) and isinstance(element.get("type"), str)
 
 
 def _frame(meta: Any, body: Any = None, *, is_extra: bool = False) -> Frame:
@@ -97,22 +106,22 @@ def _frame(meta: Any, body: Any = None, *, is_extra: bool = False) -> Frame:
         meta["type"],
         message_id if isinstance(message_id, str) else None,
         status if type(status) is int else None,
-        _wsc(meta.get("wsc")),
+        _recovery_token(meta.get("wsc")),
         body,
         is_extra,
     )
 
 
-def _wsc(value: Any) -> Wsc | None:
+def _recovery_token(value: Any) -> RecoveryToken | None:
     if not isinstance(value, dict):
         return None
     token, sequence = value.get("token"), value.get("sequence")
-    usable = isinstance(token, str) and 0 < len(token) <= _MAX_WSC and token.isascii()
-    return Wsc(Secret(token), sequence) if usable and type(sequence) is int else None
+    is_usable = isinstance(token, str) and 0 < len(token) <= _MAX_TOKEN and token.isascii()
+    return RecoveryToken(Secret(token), sequence) if is_usable and type(sequence) is int else None
 
 
-def subscribe(message_id: str, filters: tuple[str, ...]) -> str:
-    """Write the request for one subscription to all filters; it replaces an earlier one."""
+def build_subscription_request(message_id: str, filters: tuple[str, ...]) -> str:
+    """Build the request for one subscription to all filters; it replaces an earlier one."""
     meta = {
         "type": "ClientRequest",
         "messageId": message_id,
@@ -123,19 +132,6 @@ def subscribe(message_id: str, filters: tuple[str, ...]) -> str:
     return decoding.dump([meta, body]).decode()
 
 
-def heartbeat(message_id: str) -> str:
-    """Write a heartbeat, which the gateway echoes."""
+def build_heartbeat(message_id: str) -> str:
+    """Build a heartbeat, which the gateway echoes."""
     return decoding.dump([{"type": "Heartbeat", "messageId": message_id}]).decode()
-
-
-# What an error without a status means: the gateway may send the code alone.
-_STATUS = {"CMN-1": 400, "CMN-2": 500, "CMN-3": 429, "CMN-4": 403, "OAU-": 401, "SUB-": 400}
-
-
-def refusal(frame: Frame) -> ApiError:
-    """Give the error that a frame with an error in it means."""
-    code = code_of(frame.body)
-    status = frame.status or 0
-    if status < 400:
-        status = next((s for start, s in _STATUS.items() if str(code).startswith(start)), 500)
-    return refusal_of(Response(status, {}, b""), frame.body, excerpt=str(code or ""))

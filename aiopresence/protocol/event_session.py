@@ -1,177 +1,139 @@
-"""The event session: what to say to RingCentral's WebSocket gateway, and what it says back.
+"""The event session: what to send to RingCentral's WebSocket gateway, and what its frames mean.
 
-A machine without I/O. Whoever drives it reports connections, frames and the time, sends what is in
-`outgoing`, closes the connection when `close_reason` is set, and connects again after `delay`.
+A state machine without I/O. The driver reports connections, texts and the time; it sends what is
+in `outgoing`, closes the connection once `close_reason` is set, and connects again after
+`reconnect.delay()`. The states are in `event_state`, the deadlines in `event_timers`.
 
 Theory: the gateway keeps the session of a lost connection for `recovery_timeout` seconds from the
-disconnect, and continues it for a connection whose address carries the session's token (wsc). So:
+disconnect, and continues it on a connection whose address carries the session's recovery token.
 
-- A disconnect that was seen is dated by when it was seen. When the peer fell silent, or this
-  machine slept, it may have been at any time since the last sign of life: that is its date then.
-- A connection that carried the token and ended before ConnectionDetails, or got an error instead,
-  counts as refused because of the token. The token is not sent again: the next connection makes a
-  new subscription, and a Gap is due.
-- After a recovery the session counts as complete once the heartbeat that was sent after
-  ConnectionDetails is echoed; without an echo in time there is a Gap.
+- The disconnect is dated. If the driver saw it, it was then. If the peer fell silent, or this
+  machine was suspended, it may have been at any time since the last sign of life: it was then.
+- A connection that carried the recovery token and ended before ConnectionDetails, or got an error
+  instead of them, may have been refused because of the token. The token is not sent again: the
+  next connection makes a new session, and a gap is reported.
+- The same goes for what broke a connection, such as too many unreadable frames: a recovery would
+  replay it.
+- After a recovery the session is complete once the heartbeat that was sent after ConnectionDetails
+  is echoed; without an echo in time a gap is reported. See `event_recovery`.
 
-Source: RingCentral guide, "WebSockets". Times are monotonic seconds, given by the caller.
+Source: RingCentral guide, "WebSockets". Times are monotonic seconds, given by the driver.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from math import inf
-from typing import Any
 
 import attrs
 
-from ..errors import ApiError, DecodeError, PermissionDenied, one_line
-from ..models import PresenceEvent, ResyncReason, SubscriptionInfo
+from ..errors import DecodeError, PermissionDenied
+from ..models import ResyncReason, SubscriptionInfo
 from . import event_details, event_frames, event_parsing
-from .event_details import Terms
+from .event_details import ConnectionDetails
+from .event_diagnostics import Diagnostics
+from .event_errors import (
+    INVALID_RECOVERY_TOKEN,
+    TOO_MANY,
+    UNAUTHORIZED,
+    Action,
+    action_for,
+    error_from_frame,
+)
 from .event_frames import Frame
-from .event_recovery import Gap, Recovery
-from .reconnect import STABLE_AFTER, Reconnect
+from .event_gaps import GapDetector
+from .event_outputs import Gap, SessionOutput, Subscribed
+from .event_recovery import Recovery
+from .event_state import Input, State, is_allowed, next_state
+from .event_timers import CLOSE_REASONS, MAX_SILENCE, PING_INTERVAL, Timer, Timers
+from .reconnect import STABLE_AFTER, ReconnectPolicy
 
-# A dead peer is found in 25 s: at most so long after the last sign of life we ask for one, and
-# wait. Each connection has a pace of its own from half of this to all of it, since thousands that
-# hear the same events would otherwise ask in the same instant.
-PING_EVERY, PONG_WITHIN = 20.0, 5.0
-# The longest time in seconds between two signs of life of a connection that works.
-MAX_SILENCE = PING_EVERY + PONG_WITHIN
-GREETED_WITHIN, ANSWERED_WITHIN, ECHOED_WITHIN = 10.0, 30.0, 10.0
-# Pings do not count as activity there, so heartbeats go three times as often as they must.
-HEARTBEATS_PER_IDLE, MIN_HEARTBEAT, MAX_HEARTBEAT = 3, 1.0, 600.0
-# The part of its allowed life after which a connection is replaced, in our own good time.
-LIFE = 0.95
+# Seconds to wait after a 429 of the gateway, which names no time. A guess.
 RATE_LIMITED_DELAY = 30.0
-UNAUTHORIZED, TOO_MANY = 401, 429
-# The gateway cannot use the token for recovery.
-BAD_WSC = "WSG-400"
-# Refusals that may be none the next time.
-TRANSIENT = frozenset({UNAUTHORIZED, 408, TOO_MANY, *range(500, 600)})
-# Garbage from the gateway is put up with so often; then another connection may do better.
+# Unreadable frames on one connection before it is replaced. A guess.
 MAX_UNREADABLE = 10
-# What tells a notification from other objects.
+# A body with one of these is a notification.
 _NOTIFICATION = frozenset({"uuid", "event", "body"})
-# Different diagnostics on one connection: the gateway chooses their words. A guess.
-MAX_REMARKS = 100
 
 
-@attrs.frozen
-class Subscribed:
-    """The subscription was made, for the first time or anew; its notifications come from here.
+@attrs.define
+class _Connection:
+    """What belongs to one connection and ends with it.
 
     Attributes:
-        info: the subscription.
-        connected_at: when its connection was made, by the gateway's clock; None when not known.
+        timers: its deadlines.
+        details: None before ConnectionDetails.
+        request_id: the id of the subscription request; None before it.
+        live_since: when its session had the subscription; inf before.
+        is_silent: whether nothing was received for so long that it was given up.
+        unreadable: the number of unreadable frames.
     """
 
-    info: SubscriptionInfo
-    connected_at: datetime | None = None
-
-
-SessionOutput = PresenceEvent | Gap | Subscribed
+    timers: Timers
+    details: ConnectionDetails | None = None
+    request_id: str | None = None
+    live_since: float = inf
+    is_silent: bool = False
+    unreadable: int = 0
 
 
 class EventSession:
-    """One event session, which outlives its connections.
+    """An event session, which outlives its connections.
 
     Args:
         filters: the event filters of its one subscription.
-        new_id: makes ids of messages.
+        new_id: returns a new message id.
 
     Attributes:
-        outgoing: frames to send.
-        wants_ping: whether to send a ping, too.
+        state: see `event_state`.
+        outgoing: texts to send.
+        wants_ping: whether to send a ping.
         close_reason: why to close the connection; None to keep it.
-        is_unauthorized: whether what was sent in the address was refused as unauthorized.
-        are_filters_refused: whether the error that `receive` raised is about our filters.
-        diagnostics: what somebody should read in a log, each thing once per connection.
-        subscription: as it was made last; None before.
-        last_received_at: when the last sign of life came.
+        is_unauthorized: whether the gateway refused the access token of the address with a 401.
+        are_filters_refused: whether the error that `receive` raised is about the event filters.
+        diagnostics: messages for the log.
+        subscription: the last one that was made; None before.
+        last_received_at: when something was last received.
+        reconnect: decides how long to wait before the next connection.
     """
 
     def __init__(self, filters: tuple[str, ...], new_id: Callable[[], str]) -> None:
+        self.state = State.CLOSED
         self.outgoing: list[str] = []
-        self.diagnostics: list[str] = []
-        self.is_unauthorized = False
-        self.are_filters_refused = False
-        self.subscription: SubscriptionInfo | None = None
-        self.last_received_at = -inf
-        self._filters = filters
-        self._new_id = new_id
-        self._terms = Terms()
-        self._recovery = Recovery()
-        self._asks_recovery = False
-        # Whether the session that could be continued has our subscription, as far as is known.
-        self._has_subscription = False
-        # The part of the longest intervals after which this connection pings and heartbeats.
-        self._pace = 1.0
-        self._reconnect = Reconnect()
-        self._lost_at = inf
-        self._begin()
-
-    def _begin(self) -> None:
-        self.outgoing.clear()
         self.wants_ping = False
         self.close_reason: str | None = None
-        self._greeted = False
-        # Since when notifications come, with a subscription that is new or was recovered.
-        self._subscribed_at = inf
-        # Whether the connection was given up because nothing came.
-        self._silent = False
-        # The id of our request for the subscription, until it is answered.
-        self._asked: str | None = None
-        self._due: dict[str, float] = {}
-        self._unreadable = 0
-        self._said: set[str] = set()
+        self.is_unauthorized = False
+        self.are_filters_refused = False
+        self.diagnostics = Diagnostics()
+        self.subscription: SubscriptionInfo | None = None
+        self.last_received_at = -inf
+        self.reconnect = ReconnectPolicy()
+        self._filters = filters
+        self._new_id = new_id
+        self._recovery = Recovery()
+        self._gaps = GapDetector()
+        # When something was received before the present frame.
+        self._previously_received_at = -inf
+        self._connection = _Connection(Timers(0.0, 0.0))
 
     @property
     def is_live(self) -> bool:
-        """Whether notifications are coming, as far as is known."""
-        return self._is_answered and self._recovery.is_whole
-
-    @property
-    def _is_answered(self) -> bool:
-        return self._greeted and self._asked is None and self.close_reason is None
+        """Whether events arrive and none is known to be missing."""
+        return self.state is State.LIVE and self._gaps.is_complete
 
     @property
     def next_deadline(self) -> float:
-        """When `tick` is to be called next; inf for never."""
-        return min(self._due.values(), default=inf)
+        """When to call `tick` next; inf for never."""
+        return inf if self.state is State.CLOSED else self._connection.timers.next_deadline
 
-    def delay(self, chance: float) -> float:
-        """Return the seconds to wait before the next connection; `chance` is from 0 to 1."""
-        return self._reconnect.delay(chance)
-
-    def delay_reason(self, delay: float) -> str:
-        """Return why there is this delay, for a log."""
-        return self._reconnect.reason(delay)
+    # What the driver reports.
 
     def connection_query(self, now: float, ws_access_token: str) -> dict[str, str]:
-        """Give the query of the address to connect to, in which the tokens are."""
-        query = {"access_token": ws_access_token}
-        wsc = self._recovery.token
-        in_time = now - self._lost_at < self._terms.recovery_timeout
-        self._asks_recovery = self._has_subscription and bool(wsc) and in_time
-        return query | {"wsc": wsc} if self._asks_recovery and wsc else query
-
-    def connection_made(self, now: float, chance: float) -> None:
-        """Record a new connection. Nothing is said before the gateway has spoken.
-
-        Args:
-            now: this moment.
-            chance: a random number from 0 to 1, so that connections do not ping together.
-        """
-        self._begin()
-        self.is_unauthorized = self.are_filters_refused = False
-        self._reconnect.started()
-        self._pace = 0.5 + chance / 2
-        self._due = {"greeting": now + GREETED_WITHIN, "ping": now + PING_EVERY * self._pace}
+        """Return the query of the address to connect to, which has the tokens."""
+        token = self._recovery.request(now)
+        return {"access_token": ws_access_token} | ({"wsc": token} if token else {})
 
     def recovery_refused(self) -> None:
-        """Record that the server refused the address, maybe for the recovery token in it."""
-        if self._asks_recovery:
+        """Record that the server refused the address, perhaps for the recovery token in it."""
+        if self._recovery.is_requested:
             self._recovery.forget_token()
 
     def connection_failed(self, wait: float = 0.0, reason: str = "") -> None:
@@ -179,202 +141,245 @@ class EventSession:
 
         Args:
             wait: the least seconds before the next attempt.
-            reason: why so long, for a log.
+            reason: why, for a log.
         """
         self.are_filters_refused = False
-        self._reconnect.failed()
-        self._reconnect.at_least(wait, reason)
+        self.reconnect.record_failure()
+        self.reconnect.wait_at_least(wait, reason)
 
-    def connection_lost(self, now: float, *, broken: bool = False) -> None:
-        """Take note of the end of the connection.
+    def connection_made(self, now: float, chance: float) -> None:
+        """Record a new connection.
 
         Args:
-            now: this moment.
-            broken: it ended because of what the gateway sent, which a recovery would bring again.
-        """
-        if broken or self._may_be_wsc or self._unreadable > MAX_UNREADABLE:
-            self._recovery.forget_token()
-        if self.subscription is not None:
-            self._recovery.lose(self.last_received_at)
-        unseen = self._silent or now - self.last_received_at > MAX_SILENCE
-        self._lost_at = self.last_received_at if unseen else now
-        if now - self._subscribed_at >= STABLE_AFTER:
-            self._reconnect.succeeded()
-        else:
-            self._reconnect.failed()
-        self._begin()
-
-    def keepalive_received(self, now: float) -> None:
-        """Take note of a sign of life."""
-        self.last_received_at = now
-        self._due.pop("pong", None)
-        self._due["ping"] = now + PING_EVERY * self._pace
-
-    def tick(self, now: float) -> list[SessionOutput]:
-        """Do what is due; return what follows from it."""
-        happenings: list[SessionOutput] = []
-        for name in [name for name, at in self._due.items() if at <= now]:
-            late = now - self._due.pop(name)
-            if name == "heartbeat":
-                self._heartbeat(now)
-            elif name == "echo":
-                happenings += self._recovery.give_up_replay(now)
-            elif name == "ping" and late < PING_EVERY:
-                self.wants_ping = True
-                self._due["pong"] = now + PONG_WITHIN
-            elif name == "age":
-                self.close_reason = "it has lived long enough"
-            else:
-                # Also a ping that should have gone long ago: this machine has been asleep.
-                self.close_reason = f"no {name} in time"
-                self._silent = name in ("ping", "pong")
-        return happenings
-
-    def receive(self, now: float, text: str) -> list[SessionOutput]:
-        """Take a frame in.
+            now: the monotonic time in seconds.
+            chance: a random number from 0 to 1, so that connections do not ping together.
 
         Raises:
-            ApiError: the subscription is refused, and would be again.
+            RuntimeError: there is a connection already.
         """
-        last_received_at = self.last_received_at
+        self.state = next_state(self.state, Input.CONNECTED)
+        self.is_unauthorized = self.are_filters_refused = False
+        self.reconnect.record_connection()
+        self.diagnostics.restart()
+        self._connection = _Connection(Timers(now, chance))
+
+    def connection_lost(self, now: float, *, broken: bool = False) -> None:
+        """Record the end of the connection.
+
+        Args:
+            now: the monotonic time in seconds.
+            broken: it ended because of what the gateway sent, which a recovery would replay.
+
+        Raises:
+            RuntimeError: there is no connection.
+        """
+        self.state = next_state(self.state, Input.DISCONNECTED)
+        connection, silence = self._connection, now - self.last_received_at
+        if broken or connection.unreadable > MAX_UNREADABLE or self._is_recovery_pending:
+            self._recovery.forget_token()
+        if self.subscription is not None:
+            self._gaps.connection_lost(self.last_received_at)
+        was_seen = not connection.is_silent and silence <= MAX_SILENCE
+        self._recovery.connection_lost(now if was_seen else self.last_received_at)
+        if now - connection.live_since >= STABLE_AFTER:
+            self.reconnect.record_success()
+        else:
+            self.reconnect.record_failure()
+        self.outgoing.clear()
+        self.wants_ping, self.close_reason = False, None
+
+    def close(self, reason: str) -> None:
+        """Close the connection, for the first reason that there is."""
+        if is_allowed(self.state, Input.CLOSE):
+            self.state = next_state(self.state, Input.CLOSE)
+            self.close_reason = reason
+
+    def keepalive_received(self, now: float) -> None:
+        """Record a ping or pong."""
+        self.last_received_at = now
+        self._connection.timers.activity(now)
+
+    def tick(self, now: float) -> list[SessionOutput]:
+        """Do what is due."""
+        due = self._connection.timers.pop_due(now)
+        return [output for timer, late in due for output in self._expire(timer, now, late)]
+
+    def receive(self, now: float, text: str) -> list[SessionOutput]:
+        """Process the text of a frame.
+
+        Raises:
+            ApiError: the subscription or the connection is refused, and would be again.
+        """
+        self._previously_received_at = self.last_received_at
         self.keepalive_received(now)
         try:
-            found = event_frames.read(text)
+            frames = event_frames.parse(text)
         except DecodeError as error:
-            return self._unread(last_received_at, error.reason)
-        happenings: list[SessionOutput] = []
-        for frame in found:
-            happenings += self._take(now, last_received_at, frame)
-        return happenings
+            return self._on_unreadable(error.reason)
+        return [output for frame in frames for output in self._on_frame(now, frame)]
 
-    def _take(self, now: float, last_received_at: float, frame: Frame) -> list[SessionOutput]:
+    # What frames and deadlines mean.
+
+    def _accept(self, input_: Input) -> bool:
+        """Move to the next state; return False if the input is to be ignored in this state."""
+        if not is_allowed(self.state, input_):
+            return False
+        self.state = next_state(self.state, input_)
+        return True
+
+    def _on_frame(self, now: float, frame: Frame) -> list[SessionOutput]:
         if frame.is_extra:
-            return self._extra(now, last_received_at, frame)
+            return self._on_extra_body(now, frame)
         if frame.type == "ServerNotification":
-            return self._notified(now, last_received_at, frame)
+            return self._on_notification(now, frame)
         if frame.type == "ConnectionDetails":
-            return self._greet(now, frame)
-        self._recovery.keep(frame.wsc)
+            return self._on_details(now, frame)
+        self._recovery.update_token(frame.wsc)
         if frame.type == "Heartbeat":
-            self._recovery.echoed(frame.message_id)
+            if self._accept(Input.HEARTBEAT):
+                self._gaps.heartbeat_received(frame.message_id)
         elif frame.type in ("ClientRequest", "Error"):
-            return self._answered(now, frame)
+            return self._on_response(now, frame)
         else:
-            self._remark("a frame of unknown type was ignored")
+            self.diagnostics.add("ignored a frame of unknown type")
         return []
 
-    def _extra(self, now: float, last_received_at: float, frame: Frame) -> list[SessionOutput]:
-        """Take a body that nobody has documented: most likely one more notification."""
+    def _on_extra_body(self, now: float, frame: Frame) -> list[SessionOutput]:
+        # Not documented; most likely one more notification.
         if isinstance(frame.body, dict) and not _NOTIFICATION.isdisjoint(frame.body):
-            return self._notified(now, last_received_at, frame)
-        self._remark("a frame has more than two elements; what is no notification was ignored")
+            return self._on_notification(now, frame)
+        self.diagnostics.add("ignored what followed the body of a frame: it is not a notification")
         return []
 
-    def _notified(self, now: float, last_received_at: float, frame: Frame) -> list[SessionOutput]:
-        if not self._greeted:
-            self._recovery.doubt_replay()
+    def _on_notification(self, now: float, frame: Frame) -> list[SessionOutput]:
+        if not self._accept(Input.NOTIFICATION):
+            return []
+        if self._connection.details is None:
+            self._gaps.interrupt_replay()
         try:
             event = event_parsing.read(frame.body)
         except DecodeError as error:
-            return self._unread(last_received_at, error.reason)
-        self._recovery.keep(frame.wsc)
-        is_new, gap = self._recovery.take(now, event)
+            return self._on_unreadable(error.reason)
+        self._recovery.update_token(frame.wsc)
+        is_new, gap = self._gaps.receive(now, event)
         return [event, *gap] if is_new else [*gap]
 
-    def _unread(self, last_received_at: float, reason: str) -> list[SessionOutput]:
-        self._unreadable += 1
-        self._remark(f"a frame could not be read, so events may be missing: {reason}")
-        if self._unreadable > MAX_UNREADABLE:
-            self.close_reason = "too much that cannot be read"
-        if not self._is_answered:
+    def _on_unreadable(self, reason: str) -> list[SessionOutput]:
+        self._connection.unreadable += 1
+        self.diagnostics.add(f"unreadable frame, events may be missing: {reason}")
+        if self._connection.unreadable > MAX_UNREADABLE:
+            self.close("too many unreadable frames")
+        if self.state is not State.LIVE:
             return []
-        return [*self._recovery.report(last_received_at, ResyncReason.UNREADABLE)]
+        since = self._previously_received_at
+        return [*self._gaps.report_gap(since, ResyncReason.UNREADABLE)]
 
-    def _greet(self, now: float, frame: Frame) -> list[SessionOutput]:
-        if self._greeted:
+    def _on_details(self, now: float, frame: Frame) -> list[SessionOutput]:
+        if frame.is_error:
+            if self._accept(Input.REFUSED):
+                self._on_error(frame, is_ours=False)
             return []
-        if frame.status is not None and frame.status >= 400:
-            self._refuse(event_frames.refusal(frame), ours=False)
+        details = event_details.parse(frame.body)
+        is_recovered = self._recovery.is_requested and details.is_recovered
+        if not self._accept(Input.RECOVERED if is_recovered else Input.NEW_SESSION):
             return []
-        self._greeted = True
-        self._due.pop("greeting", None)
-        terms = self._terms = event_details.parse(frame.body)
-        self._due["age"] = now + LIFE * terms.absolute_timeout
-        self._schedule_heartbeat(now)
-        if self._asks_recovery and terms.is_recovered:
-            self._subscribed_at = now
-            self._due["echo"] = now + ECHOED_WITHIN
-            marker, buffer = self._heartbeat(now), terms.recovery_buffer_size
-            resume = self._recovery.resume
-            return [*resume(now, frame.wsc, marker, buffer, terms.creation_time)]
-        self._recovery.restart(frame.wsc)
-        self._has_subscription = False
-        self._asked = self._new_id()
-        self._due["answer"] = now + ANSWERED_WITHIN
-        self.outgoing.append(event_frames.subscribe(self._asked, self._filters))
+        self._connection.details = details
+        self._connection.timers.details_received(now, details)
+        if is_recovered:
+            self._recovery.session_recovered(frame.wsc, details.recovery_timeout)
+            return [*self._resume(now, details)]
+        self._recovery.session_started(frame.wsc, details.recovery_timeout)
+        self._subscribe(now)
         return []
 
-    def _answered(self, now: float, frame: Frame) -> list[SessionOutput]:
-        ours = self._asked is not None and frame.message_id in (self._asked, None)
-        if frame.type == "Error" or (frame.status is not None and frame.status >= 400):
-            self._refuse(event_frames.refusal(frame), ours=ours)
-            return []
-        if not ours or frame.message_id is None:
-            return []  # A late answer to what was given up.
-        self._asked = None
-        self._due.pop("answer", None)
-        again = self.subscription is not None
-        self.subscription = self._check(frame.body)
-        self._has_subscription = True
-        self._subscribed_at = now
-        gap = self._recovery.report(now, ResyncReason.CONNECTION_LOST) if again else []
-        return [Subscribed(self.subscription, self._terms.creation_time), *gap]
+    def _resume(self, now: float, details: ConnectionDetails) -> list[Gap]:
+        self._connection.live_since = now
+        self._connection.timers.start(Timer.REPLAY, now)
+        marker, buffer = self._send_heartbeat(now), details.recovery_buffer_size
+        return self._gaps.session_recovered(now, marker, buffer, details.creation_time)
 
-    def _check(self, body: Any) -> SubscriptionInfo:
-        info = SubscriptionInfo(**event_details.readable(body, SubscriptionInfo))
+    def _subscribe(self, now: float) -> None:
+        self._gaps.session_started()
+        self._connection.request_id = request_id = self._new_id()
+        self._connection.timers.start(Timer.RESPONSE, now)
+        self.outgoing.append(event_frames.build_subscription_request(request_id, self._filters))
+
+    def _on_response(self, now: float, frame: Frame) -> list[SessionOutput]:
+        is_ours = frame.message_id is not None and frame.message_id == self._connection.request_id
+        if frame.is_error:
+            # An error without an id is about the only request that there is.
+            may_be_ours = is_ours or frame.message_id is None
+            if self._accept(Input.ERROR):
+                self._on_error(frame, is_ours=may_be_ours and self.state is State.SUBSCRIBING)
+            return []
+        if is_ours and self._accept(Input.SUBSCRIBED):
+            return self._on_subscribed(now, frame)
+        return []
+
+    def _on_subscribed(self, now: float, frame: Frame) -> list[SessionOutput]:
+        is_repeated = self.subscription is not None
+        self._connection.timers.stop(Timer.RESPONSE)
+        fields = event_details.parse_fields(frame.body, SubscriptionInfo)
+        self.subscription = self._with_filters(SubscriptionInfo(**fields))
+        self._recovery.has_subscription = True
+        self._connection.live_since = now
+        gap = self._gaps.report_gap(now, ResyncReason.CONNECTION_LOST) if is_repeated else []
+        details = self._connection.details
+        connected_at = None if details is None else details.creation_time
+        return [Subscribed(self.subscription, connected_at), *gap]
+
+    def _with_filters(self, info: SubscriptionInfo) -> SubscriptionInfo:
+        """Return a subscription unless all of its filters are disabled."""
         disabled = info.disabled_filters or ()
         for each in disabled:
-            self._remark(f"the filter {each.filter} is disabled: {each.reason} {each.message}")
+            self.diagnostics.add(
+                f"event filter {each.filter} is disabled: {each.reason} {each.message}"
+            )
         if len({each.filter for each in disabled}) >= len(self._filters):
+            self.close("all event filters are disabled")
             raise PermissionDenied(403, disabled[0].reason, disabled[0].message)
         return info
 
-    def _refuse(self, error: ApiError, *, ours: bool) -> None:
-        """Deal with an error that is about our subscription, the connection, or neither."""
-        code = error.error_code or "an error without a code"
-        decides = ours or not self._greeted
-        if code == BAD_WSC:
+    def _on_error(self, frame: Frame, *, is_ours: bool) -> None:
+        """Process an error that is about our subscription request, the connection, or neither."""
+        error = error_from_frame(frame)
+        reason = f"gateway error {error.error_code or 'without a code'}"
+        if error.error_code == INVALID_RECOVERY_TOKEN:
             self._recovery.forget_token()
+        is_decisive = is_ours or self.state is State.AWAITING_DETAILS
+        action = action_for(error, is_decisive=is_decisive, is_recovering=self._is_recovery_pending)
+        if action is Action.REPORT:
+            self.diagnostics.add(reason)
+            return
+        self.close(reason)
+        if action is Action.RAISE:
+            self.are_filters_refused = is_ours
+            raise error
         if error.http_status == UNAUTHORIZED:
             self.is_unauthorized = True
-        elif decides and error.http_status not in TRANSIENT and not self._may_be_wsc:
-            self.are_filters_refused = ours
-            raise error
-        elif not decides and not code.startswith("WSG-"):
-            self._remark(f"the gateway reported {code}")
-            return
         if error.http_status == TOO_MANY:
-            self._reconnect.at_least(RATE_LIMITED_DELAY, f"the gateway reported {code}")
-        self.close_reason = f"the gateway reported {code}"
+            self.reconnect.wait_at_least(RATE_LIMITED_DELAY, reason)
 
     @property
-    def _may_be_wsc(self) -> bool:
-        """Whether a refusal may be about the token for recovery."""
-        return self._asks_recovery and not self._greeted
+    def _is_recovery_pending(self) -> bool:
+        """Whether the gateway has not said yet what it makes of the recovery token."""
+        return self._recovery.is_requested and self._connection.details is None
 
-    def _heartbeat(self, now: float) -> str:
-        id_ = self._new_id()
-        self.outgoing.append(event_frames.heartbeat(id_))
-        self._schedule_heartbeat(now)
-        return id_
+    def _expire(self, timer: Timer, now: float, late: float) -> list[Gap]:
+        if timer is Timer.HEARTBEAT:
+            self._send_heartbeat(now)
+        elif timer is Timer.REPLAY:
+            return self._gaps.replay_timed_out(now)
+        elif timer is Timer.PING and late < PING_INTERVAL:
+            self.wants_ping = True
+            self._connection.timers.start(Timer.PONG, now)
+        else:
+            self._connection.is_silent |= timer in (Timer.PING, Timer.PONG)
+            self.close(CLOSE_REASONS[timer])
+        return []
 
-    def _schedule_heartbeat(self, now: float) -> None:
-        often = self._terms.idle_timeout / HEARTBEATS_PER_IDLE
-        every = self._pace * min(MAX_HEARTBEAT, often)
-        self._due["heartbeat"] = now + max(MIN_HEARTBEAT, every)
-
-    def _remark(self, text: str) -> None:
-        text = one_line(text)
-        if text not in self._said and len(self._said) < MAX_REMARKS:
-            self._said.add(text)
-            self.diagnostics.append(text)
+    def _send_heartbeat(self, now: float) -> str:
+        message_id = self._new_id()
+        self.outgoing.append(event_frames.build_heartbeat(message_id))
+        self._connection.timers.heartbeat_sent(now)
+        return message_id

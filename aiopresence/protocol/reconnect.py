@@ -1,10 +1,10 @@
 """How long to wait before the next event connection, and why.
 
 Theory: many clients lose their connections at the same moment, when a gateway restarts, and each
-new connection costs a request of the small group Auth. So failures are followed by waits that
-double, with full jitter. A connection that worked is no failure, however often the network cuts
-it: `STABLE_AFTER` seconds with a subscription prove that reconnecting is worth it, and the next
-wait is the first, short one again.
+new connection costs a request of the rate limit group Auth, which allows few. So failures are
+followed by waits that double, with full jitter. A connection that worked is not a failure, however
+often the network cuts it: `STABLE_AFTER` seconds with a subscription show that reconnecting works,
+and the next wait is the first, short one again.
 """
 
 from .retry import Backoff
@@ -15,35 +15,39 @@ BACKOFF = Backoff(first=1.0, longest=120.0, jitter=1.0)
 STABLE_AFTER = 10.0
 
 
-class Reconnect:
-    """The wait before the next connection."""
+class ReconnectPolicy:
+    """Decide how long to wait before the next connection."""
 
     def __init__(self) -> None:
         self._failures = 0
-        self._least, self._reason = 0.0, ""
+        self._minimum, self._reason = 0.0, ""
 
-    def started(self) -> None:
-        """Record that a connection was made, so that what the last one asked for is over."""
-        self._least = 0.0
+    def record_connection(self) -> None:
+        """Record that a connection was made: what `wait_at_least` asked for is over."""
+        self._minimum = 0.0
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         """Record an attempt that made no connection, or a connection that was lost too soon."""
         self._failures += 1
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """Record the end of a connection that worked."""
         self._failures = 1
 
-    def at_least(self, seconds: float, reason: str) -> None:
+    def wait_at_least(self, seconds: float, reason: str) -> None:
         """Set the least seconds to wait next, and why."""
-        self._least, self._reason = seconds, reason
+        self._minimum, self._reason = seconds, reason
 
     def delay(self, chance: float) -> float:
-        """Return the seconds to wait now; `chance` is a random number from 0 to 1."""
-        return max(self._least, BACKOFF.delay(self._failures, chance))
+        """Return the seconds to wait now.
+
+        Args:
+            chance: a random number from 0 to 1.
+        """
+        return max(self._minimum, BACKOFF.delay(self._failures, chance))
 
     def reason(self, delay: float) -> str:
         """Return why there is this delay, for a log."""
-        if self._least and delay <= self._least:
+        if self._minimum and delay <= self._minimum:
             return self._reason
-        return f"back-off, failure {self._failures} in a row"
+        return f"backoff after {self._failures} failures in a row"

@@ -26,8 +26,9 @@ from ..errors import (
 )
 from ..models import PresenceEvent, Resync
 from ..protocol import websocket_token
-from ..protocol.event_recovery import Gap
-from ..protocol.event_session import PONG_WITHIN, EventSession, SessionOutput, Subscribed
+from ..protocol.event_outputs import Gap, SessionOutput, Subscribed
+from ..protocol.event_session import EventSession
+from ..protocol.event_timers import PONG_TIMEOUT
 from ..protocol.retry import RestartPolicy, is_permanent
 from ..protocol.websocket_token import WsToken
 from .clock import Clock, chance
@@ -92,8 +93,8 @@ class EventConnection:
         """
         never = asyncio.Event()
         while True:
-            delay = self.session.delay(chance())
-            _log_wait(delay, self.session.delay_reason(delay))
+            delay = self.session.reconnect.delay(chance())
+            _log_wait(delay, self.session.reconnect.reason(delay))
             await self._wait(never, delay)
             try:
                 await self._connection(tell)
@@ -212,14 +213,14 @@ class EventConnection:
     async def _send(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         session = self.session
         try:
-            async with asyncio.timeout(PONG_WITHIN):
+            async with asyncio.timeout(PONG_TIMEOUT):
                 while session.outgoing:
                     await socket.send_str(session.outgoing.pop(0))
                 if session.wants_ping:
                     session.wants_ping = False
                     await socket.ping()
         except (aiohttp.ClientError, OSError):  # A TimeoutError is an OSError.
-            session.close_reason = "nothing can be sent"
+            session.close("cannot send")
 
     async def _read(
         self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[StreamItem], None]
@@ -271,9 +272,8 @@ class EventConnection:
                 tell(happening)
 
     def _report(self) -> None:
-        for remark in self.session.diagnostics:
-            _log.warning("events: %s", remark)
-        self.session.diagnostics.clear()
+        for message in self.session.diagnostics.take():
+            _log.warning("events: %s", message)
 
 
 def _reason(error: PresenceError, least: float) -> str:

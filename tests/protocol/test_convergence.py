@@ -11,8 +11,8 @@ from hypothesis import example, given, settings, strategies as st
 from aiopresence import GetPresenceInfo, PresenceEvent, ResyncReason
 from aiopresence.models import ChangeSource
 from aiopresence.protocol import decoding
-from aiopresence.protocol.event_recovery import Gap
-from aiopresence.protocol.event_session import EventSession, Subscribed
+from aiopresence.protocol.event_outputs import Gap, Subscribed
+from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.pending_read import PendingRead
 from aiopresence.protocol.presence_state import PresenceState
 

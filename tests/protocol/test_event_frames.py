@@ -11,20 +11,21 @@ from hypothesis import given, strategies as st
 
 from aiopresence import ApiError, DecodeError, PresenceEvent
 from aiopresence.protocol import event_frames
-from aiopresence.protocol.event_frames import Frame, Wsc
-from aiopresence.protocol.event_recovery import Gap
-from aiopresence.protocol.event_session import MAX_UNREADABLE, Subscribed
-from tests.support.gateway_line import (
+from aiopresence.protocol.event_errors import error_from_frame
+from aiopresence.protocol.event_frames import Frame, RecoveryToken
+from aiopresence.protocol.event_outputs import Gap, Subscribed
+from aiopresence.protocol.event_session import MAX_UNREADABLE
+from tests.support.session_driver import (
     LOST,
     TERMS,
     UNREADABLE,
-    Line,
-    answer,
-    asked,
+    SessionDriver,
     details,
     error,
     gaps,
     notification,
+    response,
+    subscribing,
     wsc,
 )
 
@@ -55,112 +56,114 @@ NOT_FRAMES = [
 
 
 @pytest.mark.parametrize("text", NOT_FRAMES)
-def test_what_is_no_frame_is_remarked_and_a_gap_ws18(text: str) -> None:
-    line = Line().live()
-    last_received_at = line.now
-    assert line.hear(text, after=3.0) == [Gap(UNREADABLE, last_received_at)]
-    assert line.hear(text, after=3.0) == [Gap(UNREADABLE, last_received_at + 3.0)]
-    [remark] = line.remarks()
-    assert remark.startswith("a frame could not be read, so events may be missing: ")
-    assert line.ending() is None
+def test_what_is_no_frame_is_remarked_and_a_gap(text: str) -> None:
+    driver = SessionDriver().go_live()
+    last_received_at = driver.now
+    assert driver.receive(text, after=3.0) == [Gap(UNREADABLE, last_received_at)]
+    assert driver.receive(text, after=3.0) == [Gap(UNREADABLE, last_received_at + 3.0)]
+    [diagnostic] = driver.new_diagnostics()
+    assert diagnostic.startswith("unreadable frame, events may be missing: ")
+    assert driver.close_reason() is None
 
 
-def test_every_truncation_of_a_notification_is_a_gap_ws18() -> None:
+def test_every_truncation_of_a_notification_is_a_gap() -> None:
     text = json.dumps(notification(1, **wsc(9)))
     for size in range(len(text)):
-        line = Line().live()
-        assert line.hear(text[:size]) == [Gap(UNREADABLE, line.now)]
-        assert line.session.connection_query(line.now, "ws")["wsc"] == "t.1"
+        driver = SessionDriver().go_live()
+        assert driver.receive(text[:size]) == [Gap(UNREADABLE, driver.now)]
+        assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
 
 
 @pytest.mark.parametrize("body", [None, 5, "x", [], {}, {"body": None}, {"body": [1]}])
-def test_a_notification_without_a_body_is_a_gap_and_its_token_is_not_kept_ws18(body: Any) -> None:
-    line = Line().live()
+def test_a_notification_without_a_body_is_a_gap_and_its_token_is_not_kept(body: Any) -> None:
+    driver = SessionDriver().go_live()
     frame = [{"type": "ServerNotification", **wsc(9)}, body]
-    assert line.hear(frame) == [Gap(UNREADABLE, line.now)]
+    assert driver.receive(frame) == [Gap(UNREADABLE, driver.now)]
     # A recovery would bring it again, readable perhaps.
-    assert line.session.connection_query(line.now, "ws")["wsc"] == "t.1"
+    assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
 
 
 @pytest.mark.parametrize("name", ["type", "messageId", "status", "wsc", "headers"])
 @pytest.mark.parametrize("value", [None, True, 5, 1.5, "x", [], {}, [[]], {"x": {}}, -1, 2**63])
-@pytest.mark.parametrize("frame", [details(), notification(1), answer("m1"), error("X", 500, "m1")])
-def test_wrong_types_in_the_meta_data_raise_nothing_ws18(
+@pytest.mark.parametrize(
+    "frame", [details(), notification(1), response("m1"), error("X", 500, "m1")]
+)
+def test_wrong_types_in_the_meta_data_raise_nothing(
     name: str, value: Any, frame: list[Any]
 ) -> None:
-    for begin in (Line(), asked(), Line().live()):
+    for begin in (SessionDriver(), subscribing(), SessionDriver().go_live()):
         if begin.session.next_deadline == inf:
             begin.connect()
         meta = frame[0] | {name: value}
         if name == "status" and frame[0]["type"] != "ServerNotification" and value == 2**63:
             continue  # An error; see below.
-        told = begin.hear([meta, *frame[1:]])
-        assert all(isinstance(each, (Subscribed, Gap, PresenceEvent)) for each in told)
+        outputs = begin.receive([meta, *frame[1:]])
+        assert all(isinstance(each, (Subscribed, Gap, PresenceEvent)) for each in outputs)
 
 
-def test_an_event_of_an_unknown_subscription_is_an_event_ws18() -> None:
-    line = Line().live()
+def test_an_event_of_an_unknown_subscription_is_an_event() -> None:
+    driver = SessionDriver().go_live()
     meta, said = notification(1)
-    [event] = line.hear([meta, said | {"subscriptionId": "another"}])
+    [event] = driver.receive([meta, said | {"subscriptionId": "another"}])
     assert isinstance(event, PresenceEvent)
     assert event.subscription_id == "another"
 
 
-def test_frames_of_unknown_type_are_remarked_once_ws18() -> None:
-    line = Line().live()
+def test_frames_of_unknown_type_are_remarked_once() -> None:
+    driver = SessionDriver().go_live()
     for kind in ("Unheard", "Of", ""):
-        assert line.hear([{"type": kind}, {}]) == []
-    assert line.remarks() == ["a frame of unknown type was ignored"]
-    line.lose()
-    line.recover()
-    line.hear([{"type": "Unheard"}])
-    assert line.remarks() == ["a frame of unknown type was ignored"]
+        assert driver.receive([{"type": kind}, {}]) == []
+    assert driver.new_diagnostics() == ["ignored a frame of unknown type"]
+    driver.disconnect()
+    driver.recover()
+    driver.receive([{"type": "Unheard"}])
+    assert driver.new_diagnostics() == ["ignored a frame of unknown type"]
 
 
-def test_before_the_subscription_there_is_nothing_to_miss_ws18() -> None:
-    line = Line()
-    line.connect()
-    assert line.hear("garbage") == []
-    line.hear(details())
-    assert line.hear("garbage") == []
-    assert len(line.remarks()) == 1
+def test_before_the_subscription_there_is_nothing_to_miss() -> None:
+    driver = SessionDriver()
+    driver.connect()
+    assert driver.receive("garbage") == []
+    driver.receive(details())
+    assert driver.receive("garbage") == []
+    assert len(driver.new_diagnostics()) == 1
 
 
-def test_a_replayed_event_that_cannot_be_read_is_missing_since_the_loss_ws18() -> None:
-    line = Line().live()
-    lost_at = line.now
-    line.lose(20.0)
-    marker = line.recover()
-    assert line.hear("garbage") == [Gap(UNREADABLE, lost_at)]
-    line.hear([{"type": "Heartbeat", "messageId": marker}], after=1.0)
-    assert line.hear("garbage", after=1.0) == [Gap(UNREADABLE, line.now - 1.0)]
+def test_a_replayed_event_that_cannot_be_read_is_missing_since_the_loss() -> None:
+    driver = SessionDriver().go_live()
+    lost_at = driver.now
+    driver.disconnect(20.0)
+    marker = driver.recover()
+    assert driver.receive("garbage") == [Gap(UNREADABLE, lost_at)]
+    driver.receive([{"type": "Heartbeat", "messageId": marker}], after=1.0)
+    assert driver.receive("garbage", after=1.0) == [Gap(UNREADABLE, driver.now - 1.0)]
 
 
-def test_too_much_garbage_ends_the_connection_and_is_not_asked_for_again_ws18() -> None:
-    line = Line().live()
-    last_received_at = line.now
+def test_too_much_garbage_ends_the_connection_and_is_not_asked_for_again() -> None:
+    driver = SessionDriver().go_live()
+    last_received_at = driver.now
     for _ in range(MAX_UNREADABLE):
-        line.hear("garbage")
-        assert line.ending() is None
-    line.hear("garbage")
-    assert line.ending() == "too much that cannot be read"
-    line.lose()
+        driver.receive("garbage")
+        assert driver.close_reason() is None
+    driver.receive("garbage")
+    assert driver.close_reason() == "too many unreadable frames"
+    driver.disconnect()
     # The same garbage is in the server's memory, and would be replayed for ever.
-    assert "wsc" not in line.connect(1.0)
-    line.hear(details())
-    assert gaps(line.hear(answer(line.last_id()))) == [Gap(LOST, last_received_at)]
+    assert "wsc" not in driver.connect(1.0)
+    driver.receive(details())
+    assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, last_received_at)]
 
 
 def test_a_status_that_no_http_has_is_an_error_of_the_server() -> None:
     with pytest.raises(ApiError) as caught:
-        asked().hear(error("X", 2**63, "m1"))
+        subscribing().receive(error("X", 2**63, "m1"))
     assert caught.value.http_status == 2**63
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[{}]", '[{"type":null}]', "{}", "[[]]", "x"])
 def test_what_is_no_frame_cannot_be_read(text: str) -> None:
     with pytest.raises(DecodeError):
-        event_frames.read(text)
+        event_frames.parse(text)
 
 
 def test_a_frame_is_read_whole() -> None:
@@ -168,11 +171,11 @@ def test_a_frame_is_read_whole() -> None:
         '[{"type":"ServerNotification","messageId":"n","status":200,"headers":{},'
         '"wsc":{"token":"canary","sequence":3}},{"body":{}}]'
     )
-    wsc = Wsc("canary", 3)
-    [frame] = event_frames.read(text)
+    wsc = RecoveryToken("canary", 3)
+    [frame] = event_frames.parse(text)
     assert frame == Frame("ServerNotification", "n", 200, wsc, {"body": {}})
     assert "canary" not in repr([frame, frame.wsc, wsc, attrs.asdict(frame)["wsc"]["token"]])
-    assert event_frames.read('[{"type":"Heartbeat"}]') == [
+    assert event_frames.parse('[{"type":"Heartbeat"}]') == [
         Frame("Heartbeat", None, None, None, None)
     ]
 
@@ -196,20 +199,20 @@ def test_a_frame_is_read_whole() -> None:
     ],
 )
 def test_further_elements_are_further_frames(text: str, expected: list[Any]) -> None:
-    found = [(frame.type, frame.body, frame.is_extra) for frame in event_frames.read(text)]
+    found = [(frame.type, frame.body, frame.is_extra) for frame in event_frames.parse(text)]
     assert found == expected
 
 
 def test_the_number_of_elements_is_bounded() -> None:
     elements = ",1" * event_frames.MAX_ELEMENTS
-    assert len(event_frames.read(f'[{{"type":"A"}}{elements}]')) == event_frames.MAX_ELEMENTS
+    assert len(event_frames.parse(f'[{{"type":"A"}}{elements}]')) == event_frames.MAX_ELEMENTS
     with pytest.raises(DecodeError):
-        event_frames.read(f'[{{"type":"A"}}{elements},1]')
+        event_frames.parse(f'[{{"type":"A"}}{elements},1]')
 
 
 def test_what_is_written_is_exact() -> None:
-    assert event_frames.heartbeat("m1") == '[{"type":"Heartbeat","messageId":"m1"}]'
-    assert event_frames.subscribe('"', ("/a?b=c&d", '"')) == (
+    assert event_frames.build_heartbeat("m1") == '[{"type":"Heartbeat","messageId":"m1"}]'
+    assert event_frames.build_subscription_request('"', ("/a?b=c&d", '"')) == (
         '[{"type":"ClientRequest","messageId":"\\"","method":"POST",'
         '"path":"/restapi/v1.0/subscription/"},'
         '{"eventFilters":["/a?b=c&d","\\""],"deliveryMode":{"transportType":"WebSocket"}}]'
@@ -230,7 +233,7 @@ def test_what_is_written_is_exact() -> None:
 def test_a_refusal_is_read_whatever_its_body(
     body: Any, code: str | None, message: str | None
 ) -> None:
-    refusal = event_frames.refusal(Frame("Error", None, 400, None, body))
+    refusal = error_from_frame(Frame("Error", None, 400, None, body))
     assert (refusal.http_status, refusal.error_code, refusal.message) == (400, code, message)
     assert str(refusal).count("\n") == 0
 
@@ -270,47 +273,50 @@ FRAME = st.tuples(META, BODY | JSON).map(list) | JSON
 TEXTS = st.lists(st.text(max_size=40) | FRAME.map(json.dumps), max_size=8)
 
 
-def stages() -> Iterator[Line]:
-    """Give a line at each stage of its life."""
-    line = Line()
-    line.connect()
-    yield line
-    yield asked()
-    yield Line().live()
-    line = Line().live()
-    line.lose(1.0)
-    line.recover()
-    yield line
+def stages() -> Iterator[SessionDriver]:
+    """Give a driver at each stage of its life."""
+    driver = SessionDriver()
+    driver.connect()
+    yield driver
+    yield subscribing()
+    yield SessionDriver().go_live()
+    driver = SessionDriver().go_live()
+    driver.disconnect(1.0)
+    driver.recover()
+    yield driver
 
 
 @given(TEXTS, st.lists(st.floats(0, 40), min_size=8, max_size=8))
-def test_receive_raises_nothing_but_api_errors_whatever_comes_ws18(
+def test_receive_raises_nothing_but_api_errors_whatever_comes(
     texts: list[str], pauses: list[float]
 ) -> None:
-    for line in stages():
+    for driver in stages():
         for text, pause in zip(texts, pauses, strict=False):
             try:
-                told = line.hear(text)
+                outputs = driver.receive(text)
             except ApiError:
                 break
-            assert all(isinstance(each, (Subscribed, Gap, PresenceEvent)) for each in told)
-            line.tick(pause)
-            assert all("\n" not in remark and len(remark) <= 256 for remark in line.remarks())
+            assert all(isinstance(each, (Subscribed, Gap, PresenceEvent)) for each in outputs)
+            driver.tick(pause)
+            assert all(
+                "\n" not in diagnostic and len(diagnostic) <= 256
+                for diagnostic in driver.new_diagnostics()
+            )
 
 
 @given(TEXTS)
-def test_nothing_is_ever_said_before_connection_details_ws10(texts: list[str]) -> None:
-    line = Line()
-    line.connect()
+def test_nothing_is_ever_said_before_connection_details(texts: list[str]) -> None:
+    driver = SessionDriver()
+    driver.connect()
     for text in texts:
         if "ConnectionDetails" in text:
             continue
         try:
-            line.hear(text)
+            driver.receive(text)
         except ApiError:
             return
-        assert line.session.outgoing == []
-        assert not line.is_live()
+        assert driver.session.outgoing == []
+        assert not driver.is_live()
 
 
 @pytest.mark.parametrize(
@@ -326,6 +332,6 @@ def test_nothing_is_ever_said_before_connection_details_ws10(texts: list[str]) -
 def test_an_error_in_a_frame_is_that_of_its_status_or_code(
     meta: dict[str, Any], body: Any, status: int, code: str | None
 ) -> None:
-    [frame] = event_frames.read(json.dumps([{"type": "Error", **meta}, body]))
-    error = event_frames.refusal(frame)
+    [frame] = event_frames.parse(json.dumps([{"type": "Error", **meta}, body]))
+    error = error_from_frame(frame)
     assert (error.http_status, error.error_code) == (status, code)

@@ -25,7 +25,8 @@ from aiopresence import (
     ResyncReason,
     SessionLost,
 )
-from aiopresence.protocol.event_session import EventSession, SessionOutput
+from aiopresence.protocol.event_outputs import SessionOutput
+from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.retry import SECOND_CHANCE_DELAY
 from aiopresence.sandbox import Answer, Change, GatewayRule, Redirect, Reset, Sandbox
 from tests.support.clocks import SkippingClock
@@ -134,7 +135,7 @@ def leftovers() -> set[str]:
 # The handshake.
 
 
-async def test_a_refused_handshake_gets_another_login_ws16(sandbox: Sandbox) -> None:
+async def test_a_refused_handshake_gets_another_login(sandbox: Sandbox) -> None:
     rule = sandbox.faults.add(Answer.error(401, "OAU-213", "No"), path=HANDSHAKE)
     async with following(sandbox) as follower:
         await follower.works()
@@ -145,7 +146,7 @@ async def test_a_refused_handshake_gets_another_login_ws16(sandbox: Sandbox) -> 
 
 
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
-async def test_a_forbidden_handshake_is_the_end_ws16(sandbox: Sandbox, path: str) -> None:
+async def test_a_forbidden_handshake_is_the_end(sandbox: Sandbox, path: str) -> None:
     rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=path)
     async with following(sandbox) as follower:
         with pytest.raises(PermissionDenied):
@@ -156,7 +157,7 @@ async def test_a_forbidden_handshake_is_the_end_ws16(sandbox: Sandbox, path: str
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
-async def test_what_a_refused_handshake_asks_for_is_waited_ws16(
+async def test_what_a_refused_handshake_asks_for_is_waited(
     sandbox: Sandbox, path: str, status: int
 ) -> None:
     fault = Answer.error(status, "CMN-301", headers={"Retry-After": "77"})
@@ -169,7 +170,7 @@ async def test_what_a_refused_handshake_asks_for_is_waited_ws16(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirected_handshake_is_not_followed_ws16(sandbox: Sandbox, status: int) -> None:
+async def test_a_redirected_handshake_is_not_followed(sandbox: Sandbox, status: int) -> None:
     async with Sandbox(1) as other:
         rule = sandbox.faults.add(Redirect(f"{other.url}/ws", status), path=HANDSHAKE)
         async with following(sandbox) as follower:
@@ -178,7 +179,7 @@ async def test_a_redirected_handshake_is_not_followed_ws16(sandbox: Sandbox, sta
         assert other.requests == []
 
 
-async def test_every_attempt_has_a_token_of_its_own_ws09_ws21(sandbox: Sandbox) -> None:
+async def test_every_attempt_has_a_token_of_its_own(sandbox: Sandbox) -> None:
     rules = [
         sandbox.faults.add(fault, path=HANDSHAKE, times=3)
         for fault in (Reset(), Answer(500), Answer(200), Answer(404))
@@ -211,7 +212,7 @@ async def test_a_token_that_leads_elsewhere_is_not_used(sandbox: Sandbox, uri: s
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 4000])
-async def test_a_close_of_any_kind_is_recovered_from_ws15(sandbox: Sandbox, code: int) -> None:
+async def test_a_close_of_any_kind_is_recovered_from(sandbox: Sandbox, code: int) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         assert sandbox.gateway.close(code).fired == 1
@@ -222,7 +223,7 @@ async def test_a_close_of_any_kind_is_recovered_from_ws15(sandbox: Sandbox, code
         assert sandbox.gateway.violations == 0
 
 
-async def test_a_reset_is_recovered_from_ws15(sandbox: Sandbox) -> None:
+async def test_a_reset_is_recovered_from(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         before = len(follower.events)
@@ -234,9 +235,7 @@ async def test_a_reset_is_recovered_from_ws15(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("after", range(1, 6))
-async def test_a_reset_after_any_frame_loses_nothing_unsaid_ws01(
-    sandbox: Sandbox, after: int
-) -> None:
+async def test_a_reset_after_any_frame_loses_nothing_unsaid(sandbox: Sandbox, after: int) -> None:
     rule = sandbox.gateway.cut(after=after, times=2)
     async with following(sandbox) as follower:
         for _ in range(10):
@@ -246,7 +245,7 @@ async def test_a_reset_after_any_frame_loses_nothing_unsaid_ws01(
         assert len(sandbox.gateway.subscriptions) >= 1
 
 
-async def test_a_half_open_connection_is_found_by_the_clock_ws14(sandbox: Sandbox) -> None:
+async def test_a_half_open_connection_is_found_by_the_clock(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         assert sandbox.gateway.silence().fired == 1
@@ -269,9 +268,7 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize("kind", BAD_FRAMES)
-async def test_what_is_no_websocket_frame_ends_the_connection_ws17(
-    sandbox: Sandbox, kind: str
-) -> None:
+async def test_what_is_no_websocket_frame_ends_the_connection(sandbox: Sandbox, kind: str) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         raw(sandbox, BAD_FRAMES[kind])
@@ -282,7 +279,7 @@ async def test_what_is_no_websocket_frame_ends_the_connection_ws17(
         assert follower.reasons == [ResyncReason.CONNECTION_LOST]
 
 
-async def test_a_binary_frame_is_unreadable_and_no_more_ws17(sandbox: Sandbox) -> None:
+async def test_a_binary_frame_is_unreadable_and_no_more(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         assert sandbox.gateway.inject(b"\x00\xff").fired == 1
@@ -293,7 +290,7 @@ async def test_a_binary_frame_is_unreadable_and_no_more_ws17(sandbox: Sandbox) -
 
 @pytest.mark.parametrize("garbage", ["", "garbage", "[]", "[{}]", b"\x00"])
 @pytest.mark.parametrize("skip", [0, 1, 2, 3])
-async def test_garbage_in_place_of_any_frame_is_survived_ws18(
+async def test_garbage_in_place_of_any_frame_is_survived(
     sandbox: Sandbox, skip: int, garbage: str | bytes
 ) -> None:
     rule: GatewayRule = sandbox.gateway.replace(lambda _: garbage, skip=skip)
@@ -305,7 +302,7 @@ async def test_garbage_in_place_of_any_frame_is_survived_ws18(
 
 
 @pytest.mark.parametrize("kind", ["Heartbeat", "Error"])
-async def test_garbage_in_place_of_the_rarer_frames_is_survived_ws18(
+async def test_garbage_in_place_of_the_rarer_frames_is_survived(
     sandbox: Sandbox, kind: str
 ) -> None:
     spoilt: list[str] = []
@@ -332,7 +329,7 @@ async def test_garbage_in_place_of_the_rarer_frames_is_survived_ws18(
             assert ResyncReason.UNREADABLE in follower.reasons
 
 
-async def test_an_answer_that_never_comes_is_asked_for_anew_ws19(sandbox: Sandbox) -> None:
+async def test_an_answer_that_never_comes_is_asked_for_anew(sandbox: Sandbox) -> None:
     rule = sandbox.gateway.no_answer()
     async with following(sandbox) as follower:
         await when(lambda: len(handshakes(sandbox)) == 2)
@@ -345,7 +342,7 @@ async def test_an_answer_that_never_comes_is_asked_for_anew_ws19(sandbox: Sandbo
 # Keeping a connection.
 
 
-async def test_pings_are_answered_while_nobody_takes_events_bp02_ws13(
+async def test_pings_are_answered_while_nobody_takes_events(
     sandbox: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pongs: list[object] = []
@@ -377,7 +374,7 @@ async def test_pings_are_answered_while_nobody_takes_events_bp02_ws13(
     await events.aclose()
 
 
-async def test_a_flood_of_frames_lets_others_have_their_turn_ws13(
+async def test_a_flood_of_frames_lets_others_have_their_turn(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, at_once = 0, [0]
@@ -405,7 +402,7 @@ async def test_a_flood_of_frames_lets_others_have_their_turn_ws13(
     assert 10 < max(at_once) <= 100
 
 
-async def test_the_end_of_the_access_token_does_not_disturb_a_connection_ws25(
+async def test_the_end_of_the_access_token_does_not_disturb_a_connection(
     sandbox: Sandbox,
 ) -> None:
     async with following(sandbox) as follower:
@@ -468,7 +465,7 @@ async def test_no_token_is_logged_or_shown(
 
 
 @pytest.mark.parametrize("end", ["aclose", "close", "cancel", "abandon"])
-async def test_nothing_is_left_behind_ct11(sandbox: Sandbox, end: str) -> None:
+async def test_nothing_is_left_behind(sandbox: Sandbox, end: str) -> None:
     session = Session(sandbox.grant, server=sandbox.url, attempts=1)
     await session.__aenter__()
     events = session.events()
@@ -499,9 +496,7 @@ async def test_nothing_is_left_behind_ct11(sandbox: Sandbox, end: str) -> None:
 
 
 @pytest.mark.parametrize("steps", [*range(0, 60, 3), *range(60, 200, 20)])
-async def test_cancelling_at_any_step_leaves_nothing_behind_ct01(
-    sandbox: Sandbox, steps: int
-) -> None:
+async def test_cancelling_at_any_step_leaves_nothing_behind(sandbox: Sandbox, steps: int) -> None:
     async with following(sandbox) as follower:
         for _ in range(steps):
             await asyncio.sleep(0)
@@ -745,7 +740,7 @@ async def test_every_wait_of_more_than_a_second_is_logged_with_its_reason(
     logged = [r for r in caplog.records if r.getMessage().startswith("reconnecting in")]
     reasons = [each.getMessage().partition(": ")[2] for each in logged]
     assert reasons[0] == "Retry-After of the server"
-    assert {*reasons[1:]} <= {f"back-off, failure {number} in a row" for number in range(2, 9)}
+    assert {*reasons[1:]} <= {f"backoff after {number} failures in a row" for number in range(2, 9)}
     assert len(waits) >= len(logged) >= 2
     assert all((r.levelno == logging.WARNING) == (r.args[0] > 3.0) for r in logged)  # type: ignore[index, operator]
 

@@ -1,15 +1,12 @@
-"""The other side of an event session: what a gateway says, without a network."""
+"""Drive an event session without a network, and build the frames of a gateway."""
 
 import json
 from itertools import count
 from typing import Any
 
-from aiopresence import (
-    PresenceEvent,
-    ResyncReason,
-)
-from aiopresence.protocol.event_recovery import Gap
-from aiopresence.protocol.event_session import EventSession, SessionOutput
+from aiopresence import PresenceEvent, ResyncReason
+from aiopresence.protocol.event_outputs import Gap, SessionOutput
+from aiopresence.protocol.event_session import EventSession
 
 ACCOUNT = "/restapi/v1.0/account/~/presence"
 EXTENSION = "/restapi/v1.0/account/~/extension/7/presence"
@@ -45,7 +42,7 @@ def notification(number: int, **meta: Any) -> list[Any]:
     return [{"type": "ServerNotification", "messageId": f"n{number}", **meta}, said]
 
 
-def answer(to: str | None, status: int = 200, **body: Any) -> list[Any]:
+def response(to: str | None, status: int = 200, **body: Any) -> list[Any]:
     meta = {"type": "ClientRequest", "messageId": to, "status": status}
     return [meta, {"id": "s-1", "status": "Active", **body}]
 
@@ -56,8 +53,8 @@ def error(code: Any, status: Any = None, to: str | None = None, kind: str = "Err
     return [{name: value for name, value in meta.items() if value is not None}, said]
 
 
-class Line:
-    """A gateway, and the words of the other side. Message ids are m1, m2 and so on."""
+class SessionDriver:
+    """Drives an event session at a time that it sets. Message ids are m1, m2 and so on."""
 
     def __init__(self, *filters: str, at: float = 1000.0) -> None:
         ids = count(1)
@@ -65,88 +62,86 @@ class Line:
         self.now = at
 
     def connect(self, after: float = 0.0) -> dict[str, str]:
-        """Connect; give the query."""
+        """Connect; return the query."""
         self.now += after
         query = self.session.connection_query(self.now, "ws")
         self.session.connection_made(self.now, 1.0)
         return query
 
-    def lose(self, after: float = 0.0, *, broken: bool = False) -> None:
+    def disconnect(self, after: float = 0.0, *, broken: bool = False) -> None:
         self.now += after
         self.session.connection_lost(self.now, broken=broken)
 
-    def hear(self, frame: object, after: float = 0.0) -> list[SessionOutput]:
+    def receive(self, frame: object, after: float = 0.0) -> list[SessionOutput]:
         self.now += after
         text = frame if isinstance(frame, str) else json.dumps(frame)
         return self.session.receive(self.now, text)
 
     def tick(self, after: float = 0.0) -> str | None:
-        """Do what is due; give the reason to end."""
+        """Do what is due; return the reason to close."""
         self.now += after
         self.session.tick(self.now)
         return self.session.close_reason
 
-    def said(self) -> list[Any]:
-        """Take what is to be sent."""
+    def sent(self) -> list[Any]:
+        """Return what was sent since the last call."""
         frames = [json.loads(text) for text in self.session.outgoing]
         self.session.outgoing.clear()
         return frames
 
-    def last_id(self) -> str:
-        return str(self.said()[-1][0]["messageId"])
+    def last_message_id(self) -> str:
+        return str(self.sent()[-1][0]["messageId"])
 
-    def live(self, **terms: Any) -> "Line":
+    def go_live(self, **terms: Any) -> "SessionDriver":
         """Connect and subscribe."""
         self.connect()
-        self.hear(details(**terms))
-        self.hear(answer(self.last_id()))
+        self.receive(details(**terms))
+        self.receive(response(self.last_message_id()))
         assert self.is_live()
         return self
 
     def recover(self, after: float = 1.0, **terms: Any) -> str:
-        """Connect again, continuing; give the marker."""
+        """Connect again and recover the session; return the marker."""
         assert "wsc" in self.connect(after)
-        assert self.hear(details("Successful", **terms)) == []
-        return self.last_id()
+        assert self.receive(details("Successful", **terms)) == []
+        return self.last_message_id()
 
     def is_live(self) -> bool:
         return self.session.is_live
 
-    def ending(self) -> str | None:
+    def close_reason(self) -> str | None:
         return self.session.close_reason
 
     def pings(self) -> bool:
         return self.session.wants_ping
 
-    def remarks(self) -> list[str]:
-        remarks = [*self.session.diagnostics]
-        self.session.diagnostics.clear()
-        return remarks
+    def new_diagnostics(self) -> list[str]:
+        return self.session.diagnostics.take()
 
 
-def uuids(happenings: list[SessionOutput]) -> list[str | None]:
-    return [each.uuid for each in happenings if isinstance(each, PresenceEvent)]
+def uuids(outputs: list[SessionOutput]) -> list[str | None]:
+    return [each.uuid for each in outputs if isinstance(each, PresenceEvent)]
 
 
-def gaps(happenings: list[SessionOutput]) -> list[Gap]:
-    return [each for each in happenings if isinstance(each, Gap)]
+def gaps(outputs: list[SessionOutput]) -> list[Gap]:
+    return [each for each in outputs if isinstance(each, Gap)]
 
 
-def silence(line: Line, until: float) -> str | None:
-    """Let time pass on a line whose pings are answered."""
-    while line.session.next_deadline <= until and line.ending() is None:
-        line.now = line.session.next_deadline
-        line.tick()
-        if line.ending() is None:
-            line.session.keepalive_received(line.now)
-    return line.ending()
+def idle_until(driver: SessionDriver, until: float) -> str | None:
+    """Let time pass while pings are answered; return the reason to close."""
+    while driver.session.next_deadline <= until and driver.close_reason() is None:
+        driver.now = driver.session.next_deadline
+        driver.tick()
+        if driver.close_reason() is None:
+            driver.session.keepalive_received(driver.now)
+    return driver.close_reason()
 
 
-def asked() -> Line:
-    line = Line()
-    line.connect()
-    line.hear(details())
-    return line
+def subscribing() -> SessionDriver:
+    driver = SessionDriver()
+    driver.connect()
+    driver.receive(details())
+    return driver
 
 
 def disabled(*filters: str) -> list[dict[str, str]]:
