@@ -105,7 +105,10 @@ def test_a_board_that_is_cut_every_15_seconds_never_waits_longer(
 
     with caplog.at_level(logging.WARNING):
         run(story)
-    assert caplog.records == []
+    messages = [each.getMessage() for each in caplog.records]
+    # The gaps themselves are logged; no wait is long enough to be.
+    assert [each for each in messages if "may have been lost" not in each] == []
+    assert bool(messages) is not recovers
 
 
 def test_a_stream_that_is_cut_every_15_seconds_gets_every_event() -> None:
