@@ -1,96 +1,85 @@
-"""A whole account, page by page."""
+"""The presence of a whole account, page by page."""
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from .concurrency import aiter_any, map_ordered
+from .concurrency import aiter_any, map_ordered, run_cooperatively
 from .errors import ConnectionFailed, UsageError
-from .ids import Id
 from .models import AccountPresenceInfo, GetPresenceInfo
-from .presence_api import PresenceCalls
 from .protocol import endpoints, paging
-from .protocol.paging import PageRequest
+from .protocol.endpoints import ReadOptions
+from .protocol.paging import MAX_PER_PAGE, PageRequest
+from .protocol.rest import check_ok
+from .redaction import StripTraceback
+from .transport.requester import Requester
 
 _log = logging.getLogger("aiopresence")
 
-# A stream works ahead of the oldest request that is still under way, so that one slow answer does
-# not idle the others: this many times what may be under way at once. A guess.
-_AHEAD = 2
 
+class AccountReader:
+    """Reads the presence of all extensions of an account.
 
-class AccountCalls(PresenceCalls):
-    """The reading of a whole account, besides the nine calls."""
+    The first page states how many pages there are, and the others are then read concurrently. A
+    server that does not state it is asked for one page after another.
 
-    def __init__(self, account_id: str, server: str, concurrency: int) -> None:
-        self.account_id = account_id
-        self._server = server
-        self._ahead = _AHEAD * concurrency
+    Args:
+        requester: what sends the requests.
+        limit: how many pages may be in progress at once, or read and not yet yielded.
+    """
 
-    def iter_account_presence(
-        self,
-        *,
-        per_page: int = 1000,
-        account_id: Id | None = None,
-        detailed_telephony_state: bool | None = None,
-        sip_data: bool | None = None,
-    ) -> AsyncGenerator[GetPresenceInfo, None]:
-        """Read the presence of every extension of an account, page by page.
+    def __init__(self, requester: Requester, *, limit: int) -> None:
+        self._requester = requester
+        self._limit = limit
 
-        The first page tells how many there are; the others are then read at once. When the account
-        changes meanwhile, an extension may be missed, but none is given twice.
-
-        Args:
-            per_page: records on a page; RingCentral gives 1,000 at most.
-            account_id: of which account; None means the session's.
-            detailed_telephony_state: also give `active_calls`; None and False do not.
-            sip_data: also give their `sip_data`, and with it `active_calls`; None and False do not.
-
-        Yields:
-            The presence of each extension, once.
-
-        Raises:
-            UsageError: an argument is wrong; nothing was sent.
-            PresenceError: a page could not be read. What came before it was yielded.
-
-        Source: RingCentral API reference, "Get User Presence Status List"; group Heavy, permission
-        ReadPresence.
-        """
-        first = endpoints.read_account_presence(
-            self._account(account_id),
-            detailed_telephony_state=detailed_telephony_state,
-            sip_data=sip_data,
-            per_page=per_page,
+    async def read_page(
+        self, options: ReadOptions, *, page: int | None = None, per_page: int | None = None
+    ) -> AccountPresenceInfo:
+        """Read one page; see `PresenceApi.read_account_presence`."""
+        return await self._read(
+            endpoints.read_account_presence(options, page=page, per_page=per_page)
         )
-        return self._iter_account(first)
 
-    async def _iter_account(self, first: PageRequest) -> AsyncGenerator[GetPresenceInfo, None]:
+    def iter_presence(
+        self, options: ReadOptions, *, per_page: int = MAX_PER_PAGE
+    ) -> AsyncGenerator[GetPresenceInfo, None]:
+        """Read all pages; see `PresenceApi.iter_account_presence`."""
+        return self._iter_records(endpoints.read_account_presence(options, per_page=per_page))
+
+    async def _iter_records(self, first: PageRequest) -> AsyncGenerator[GetPresenceInfo, None]:
+        """Yield each extension once, though pages may overlap when the account changes."""
         records = paging.NewRecords()
-        async with aclosing(self._account_pages(first)) as account_pages:
-            async for page in account_pages:
-                await asyncio.sleep(0)  # Several may have come at once.
+        async with aclosing(self._iter_pages(first)) as pages:
+            async for page in pages:
+                await asyncio.sleep(0)  # Several pages may be ready: let other tasks run.
                 for record in records.of(page):
                     yield record
                 if records.repeats:
-                    _log.warning("the listing of the account ends: its pages repeat")
+                    _log.warning("reading the account stopped: its pages repeat")
                     return
 
-    async def _account_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
-        last = first, await self._call_page(first)
+    async def _iter_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
+        last = first, await self._read(first)
         yield last[1]
         known = aiter_any(paging.known(*last))
-        async with aclosing(map_ordered(self._page, known, limit=self._ahead)) as rest:
-            async for last in rest:
+        async with aclosing(map_ordered(self._read_next, known, limit=self._limit)) as pages:
+            async for last in pages:
                 yield last[1]
-        while request := paging.following(*last, self._server):
-            last = await self._page(request)
+        while request := paging.following(*last, self._requester.server):
+            last = await self._read_next(request)
             yield last[1]
 
-    async def _page(self, request: PageRequest) -> tuple[PageRequest, AccountPresenceInfo]:
+    async def _read_next(self, request: PageRequest) -> tuple[PageRequest, AccountPresenceInfo]:
+        """Read a page after the first; if the session was closed, that is a ConnectionFailed."""
         try:
-            return request, await self._call_page(request)
+            return request, await self._read(request)
         except UsageError as error:
-            # It was closed meanwhile.
             reason = str(error)
         raise ConnectionFailed(reason, sent=False, final=True)
+
+    async def _read(self, request: PageRequest) -> AccountPresenceInfo:
+        response = await self._requester.send(request)
+        check_ok(response)
+        with StripTraceback():
+            return await run_cooperatively(paging.read(response.body))

@@ -1,12 +1,11 @@
-"""The nine presence calls, by RingCentral's own names and parameters."""
+"""The presence calls: RingCentral's nine, by its own names and parameters, and the bulk calls."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Iterable
+from typing import TypeVar
 
-from .concurrency import run_cooperatively
-from .errors import DecodeError
-from .ids import Id, parse_id
+from .account_reader import AccountReader
+from .bulk import BatchReader, BulkWriter, Change, Changes
+from .ids import Id, Ids, parse_id
 from .models import (
     AccountPresenceInfo,
     CallQueuePresence,
@@ -14,74 +13,60 @@ from .models import (
     ExtensionCallQueuePresenceList,
     ExtensionCallQueueUpdatePresenceList,
     GetPresenceInfo,
-    PresenceInfoRequest,
     PresenceInfoResponse,
     UnifiedPresence,
     UpdateUnifiedPresence,
 )
-from .protocol import batch, endpoints, paging
-from .protocol.paging import PageRequest
-from .protocol.rest import Request, Response, load
-from .redaction import StripTraceback
+from .models.validation import Fields
+from .protocol import batch, endpoints
+from .protocol.endpoints import ReadOptions
+from .protocol.outcome import BatchResult, Outcome
+from .protocol.rest import Request, load_response
+from .transport.instrumentation import Instrumentation
+from .transport.requester import Requester
 
 T = TypeVar("T")
-Plain = Mapping[str, Any]
+
+# Batches or pages in progress, for each request that may be in flight. Results are yielded in
+# order, so without more of them one slow response would leave the others idle. A guess.
+_AHEAD = 2
 
 
-class PresenceCalls(ABC):
-    """The nine calls of a session.
+class PresenceApi:
+    """The presence calls of a session.
 
-    What holds for all of them: ids are digits, as str or int, and "~" is the caller's own;
-    `account_id=None` means the session's. Booleans of None are not sent, which RingCentral takes
-    as False. Request bodies are records, or plain mappings with the records' field names.
+    Ids are digits, as str or int; "~" is the caller's own extension. `account_id=None` is the
+    account of the session. A flag of None is not sent, which RingCentral takes as False. Request
+    bodies are records, or mappings with the field names of the records. The source of each call is
+    its page in RingCentral's API reference, with its usage-plan group and permission.
 
-    Raises, all of them:
-        UsageError: an argument is wrong; nothing was sent.
-        AuthError, PermissionDenied, NotFound, InvalidRequest, RateLimited: RingCentral refused;
-            nothing was changed. RateLimited also when `max_wait` is too short.
+    Raises, from every call; the session stays usable:
+        UsageError: an argument is wrong, or the session is not open. Nothing was sent.
+        AuthError, PermissionDenied, NotFound, InvalidRequest, RateLimited: RingCentral refused the
+            request; nothing was changed. RateLimited also when `max_wait` is too short.
         ServerError: RingCentral failed. A write may have been applied.
-        ConnectionFailed, Timeout: the request or its answer was lost. A write may have been
+        ConnectionFailed, Timeout: the request or its response was lost. A write may have been
             applied: read before writing again.
-        DecodeError: the answer makes no sense. A write has been applied.
-
-    The session stays usable after any of them.
+        DecodeError: the response is not what RingCentral documents. A write has been applied.
     """
 
-    account_id: str
-
-    @abstractmethod
-    def _check_open(self) -> None:
-        """Raise UsageError unless the session is open, and on the running event loop."""
-
-    @abstractmethod
-    async def _send(self, request: Request[Any]) -> Response:
-        """Send a request with a token; give a successful answer or raise."""
-
-    def _account(self, account_id: Id | None) -> Id:
-        return self.account_id if account_id is None else account_id
-
-    async def _call(self, request: Request[T]) -> T:
-        response = await self._answer(request)
-        with StripTraceback():
-            return load(response.body, request.answer)
-
-    async def _call_page(self, request: PageRequest) -> AccountPresenceInfo:
-        response = await self._answer(request)
-        with StripTraceback():
-            return await run_cooperatively(paging.read(response.body))
-
-    async def _answer(self, request: Request[Any]) -> Response:
-        response = await self._send(request)
-        if response.status != 200:
-            raise DecodeError(f"HTTP {response.status} is no answer to this call")
-        return response
-
-    async def _call_one(self, extension_id: Id, request: Request[T]) -> T:
-        # A batch of one, so that the record is checked to be that extension's.
-        response = await self._send(request)
-        return batch.read(
-            (parse_id(extension_id, "extension_id", tilde=True),), response, request.answer
-        )[0].unwrap()
+    def __init__(
+        self,
+        requester: Requester,
+        instrumentation: Instrumentation,
+        *,
+        account_id: Id,
+        batch_format: str,
+        concurrency: int,
+    ) -> None:
+        limit = _AHEAD * concurrency
+        self.account_id = parse_id(account_id, "account_id", tilde=True)
+        self._requester = requester
+        self._batch_reader = BatchReader(
+            requester, instrumentation, batch_format=batch_format, limit=limit
+        )
+        self._bulk_writer = BulkWriter(requester, instrumentation, limit=limit)
+        self._account_reader = AccountReader(requester, limit=limit)
 
     async def read_user_presence_status(
         self,
@@ -91,51 +76,123 @@ class PresenceCalls(ABC):
         detailed_telephony_state: bool | None = None,
         sip_data: bool | None = None,
     ) -> GetPresenceInfo:
-        """Read the presence of one extension. For several, see `read_user_presence_statuses`.
+        """Read the presence of one extension. For several, use `read_user_presence_statuses`.
 
         Args:
-            extension_id: whose presence.
-            account_id: of which account; None means the session's.
-            detailed_telephony_state: also give `active_calls`; None and False do not.
-            sip_data: also give their `sip_data`, and with it `active_calls`; None and False do not.
+            extension_id: the extension.
+            account_id: its account; None is the account of the session.
+            detailed_telephony_state: include `active_calls`.
+            sip_data: include `active_calls` and their `sip_data`.
+
+        Source: "Get User Presence Status"; group Light, permission ReadPresence.
+        Raises: see PresenceApi.
+        """
+        options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
+        request = endpoints.read_user_presence_status(options, (extension_id,))
+        return await self._send_for(extension_id, request)
+
+    async def read_user_presence_statuses(
+        self,
+        extension_ids: Iterable[Id],
+        *,
+        account_id: Id | None = None,
+        detailed_telephony_state: bool | None = None,
+        sip_data: bool | None = None,
+    ) -> BatchResult[GetPresenceInfo]:
+        """Read the presence of any number of extensions, in batches of at most 30.
+
+        Args:
+            extension_ids: the extensions. Duplicates are requested once and have an outcome each.
+                "~" takes a request of its own.
+            account_id: their account; None is the account of the session.
+            detailed_telephony_state: include `active_calls`.
+            sip_data: include `active_calls` and their `sip_data`.
+
+        Returns:
+            One outcome per id, in the order of the ids.
 
         Raises:
-            PresenceError: see PresenceCalls.
+            UsageError: an argument is wrong, or the session is not open. Nothing was sent.
+            AuthError: the credentials or the token were refused. Every other error is in the
+                outcomes of the ids it concerns.
 
-        Source: RingCentral API reference, "Get User Presence Status"; group Light, permission
-        ReadPresence.
+        Source: "Get User Presence Status"; group Light, permission ReadPresence.
         """
-        request = endpoints.read_user_presence_status(
-            self._account(account_id),
-            (extension_id,),
-            detailed_telephony_state=detailed_telephony_state,
-            sip_data=sip_data,
-        )
-        return await self._call_one(extension_id, request)
+        options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
+        return await self._batch_reader.read_presence(extension_ids, options)
+
+    def iter_user_presence_statuses(
+        self,
+        extension_ids: Ids,
+        *,
+        account_id: Id | None = None,
+        detailed_telephony_state: bool | None = None,
+        sip_data: bool | None = None,
+    ) -> AsyncGenerator[Outcome[GetPresenceInfo], None]:
+        """Read the presence of any number of extensions in bounded memory, outcome by outcome.
+
+        A batch is sent when it is full. Duplicates are requested once only within a batch.
+
+        Args:
+            extension_ids: the extensions, as an iterable or an async iterable, which is consumed
+                only as fast as the outcomes are.
+            account_id: their account; None is the account of the session.
+            detailed_telephony_state: include `active_calls`.
+            sip_data: include `active_calls` and their `sip_data`.
+
+        Yields:
+            One outcome per id, in the order of the ids.
+
+        Raises:
+            UsageError: at once if an argument is wrong; if an id is wrong, after the outcomes of
+                the ids before it. An error of the iterable is raised in the same way.
+            AuthError: the credentials or the token were refused.
+        """
+        options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
+        return self._batch_reader.iter_presence(extension_ids, options)
 
     async def update_user_presence_status(
         self,
-        request_body: PresenceInfoRequest | Plain | None = None,
+        request_body: Change | None = None,
         *,
         extension_id: Id = "~",
         account_id: Id | None = None,
     ) -> PresenceInfoResponse:
-        """Change the presence of one User extension, and give what it then is.
+        """Change the presence of one User extension and return the new presence.
 
         Args:
-            request_body: what to change; None changes nothing.
-            extension_id: whose presence.
-            account_id: of which account; None means the session's.
+            request_body: the fields to change; None changes nothing.
+            extension_id: the extension.
+            account_id: its account; None is the account of the session.
 
-        Raises:
-            PresenceError: see PresenceCalls.
-
-        Source: RingCentral API reference, "Update User Presence Status"; group Medium, permission
-        EditPresence.
+        Source: "Update User Presence Status"; group Medium, permission EditPresence.
+        Raises: see PresenceApi.
         """
         account = self._account(account_id)
         request = endpoints.update_user_presence_status(account, extension_id, request_body)
-        return await self._call_one(extension_id, request)
+        return await self._send_for(extension_id, request)
+
+    async def update_user_presence_statuses(
+        self, request_bodies: Changes, *, account_id: Id | None = None
+    ) -> BatchResult[PresenceInfoResponse]:
+        """Change the presence of any number of User extensions, with one request each.
+
+        Args:
+            request_bodies: the fields to change, by extension id.
+            account_id: their account; None is the account of the session.
+
+        Returns:
+            One outcome per id, in the order of the mapping.
+
+        Raises:
+            UsageError: an argument is wrong, or the session is not open. Nothing was sent.
+            AuthError: the credentials or the token were refused. Changes made before that remain.
+                Every other error is in the outcomes.
+
+        Source: "Update User Presence Status"; group Medium, permission EditPresence.
+        """
+        account = self._account(account_id)
+        return await self._bulk_writer.update_presence(request_bodies, account)
 
     async def read_account_presence(
         self,
@@ -146,74 +203,87 @@ class PresenceCalls(ABC):
         page: int | None = None,
         per_page: int | None = None,
     ) -> AccountPresenceInfo:
-        """Read one page of the presence of an account. For all, see `iter_account_presence`.
+        """Read one page of the presence of an account. For all pages, use `iter_account_presence`.
 
         Args:
-            account_id: of which account; None means the session's.
-            detailed_telephony_state: also give `active_calls`; None and False do not.
-            sip_data: also give their `sip_data`, and with it `active_calls`; None and False do not.
-            page: which page, from 1; None is the first.
-            per_page: records on a page; None is 100, and RingCentral gives 1,000 at most.
+            account_id: the account; None is the account of the session.
+            detailed_telephony_state: include `active_calls`.
+            sip_data: include `active_calls` and their `sip_data`.
+            page: the page number, from 1; None is the first page.
+            per_page: records on a page, at most 1,000; None is 100.
+
+        Source: "Get User Presence Status List"; group Heavy, permission ReadPresence.
+        Raises: see PresenceApi.
+        """
+        options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
+        return await self._account_reader.read_page(options, page=page, per_page=per_page)
+
+    def iter_account_presence(
+        self,
+        *,
+        per_page: int = 1000,
+        account_id: Id | None = None,
+        detailed_telephony_state: bool | None = None,
+        sip_data: bool | None = None,
+    ) -> AsyncGenerator[GetPresenceInfo, None]:
+        """Read the presence of every extension of an account, several pages at once.
+
+        An extension that is added or removed during the read may shift others between pages: one
+        may be missed, but none is yielded twice.
+
+        Args:
+            per_page: records on a page, at most 1,000.
+            account_id: the account; None is the account of the session.
+            detailed_telephony_state: include `active_calls`.
+            sip_data: include `active_calls` and their `sip_data`.
+
+        Yields:
+            The presence of each extension, once.
 
         Raises:
-            PresenceError: see PresenceCalls.
+            UsageError: an argument is wrong, or the session is not open. Nothing was sent.
+            PresenceError: a page could not be read. The pages before it were yielded.
 
-        Source: RingCentral API reference, "Get User Presence Status List"; group Heavy, permission
-        ReadPresence.
+        Source: "Get User Presence Status List"; group Heavy, permission ReadPresence.
         """
-        return await self._call_page(
-            endpoints.read_account_presence(
-                self._account(account_id),
-                detailed_telephony_state=detailed_telephony_state,
-                sip_data=sip_data,
-                page=page,
-                per_page=per_page,
-            )
-        )
+        options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
+        return self._account_reader.iter_presence(options, per_page=per_page)
 
     async def read_call_queue_presence(
         self, group_id: Id, *, account_id: Id | None = None
     ) -> CallQueuePresence:
-        """Read which members take the calls of a call queue.
+        """Read which members of a call queue accept its calls.
 
         Args:
-            group_id: the internal id of the queue's extension.
-            account_id: of which account; None means the session's.
+            group_id: the extension id of the queue.
+            account_id: its account; None is the account of the session.
 
-        Raises:
-            PresenceError: see PresenceCalls.
-
-        Source: RingCentral API reference, "Get Call Queue Presence"; group Light, permission
-        ReadPresence.
+        Source: "Get Call Queue Presence"; group Light, permission ReadPresence.
+        Raises: see PresenceApi.
         """
-        return await self._call(
-            endpoints.read_call_queue_presence(self._account(account_id), group_id)
-        )
+        account = self._account(account_id)
+        return await self._send(endpoints.read_call_queue_presence(account, group_id))
 
     async def update_call_queue_presence(
         self,
-        request_body: CallQueueUpdatePresence | Plain,
+        request_body: CallQueueUpdatePresence | Fields,
         *,
         group_id: Id,
         account_id: Id | None = None,
     ) -> CallQueuePresence:
-        """Change which members take the calls of a call queue, and give what it then is.
+        """Change which members of a call queue accept its calls and return the new state.
 
         Args:
-            request_body: the members to change; others stay as they are.
-            group_id: the internal id of the queue's extension.
-            account_id: of which account; None means the session's.
+            request_body: the members to change; others keep their state.
+            group_id: the extension id of the queue.
+            account_id: its account; None is the account of the session.
 
-        Raises:
-            PresenceError: see PresenceCalls.
-
-        Source: RingCentral API reference, "Update Call Queue Presence"; group Medium, permission
-        EditPresence.
+        Source: "Update Call Queue Presence"; group Medium, permission EditPresence.
+        Raises: see PresenceApi.
         """
         account = self._account(account_id)
-        return await self._call(
-            endpoints.update_call_queue_presence(account, group_id, request_body)
-        )
+        request = endpoints.update_call_queue_presence(account, group_id, request_body)
+        return await self._send(request)
 
     async def read_extension_call_queue_presence(
         self,
@@ -222,51 +292,43 @@ class PresenceCalls(ABC):
         account_id: Id | None = None,
         editable_member_status: bool | None = None,
     ) -> ExtensionCallQueuePresenceList:
-        """Read which call queues an extension takes calls of.
+        """Read from which call queues an extension accepts calls.
 
         Args:
-            extension_id: whose queues.
-            account_id: of which account; None means the session's.
-            editable_member_status: only the queues whose members may change this by themselves.
+            extension_id: the extension.
+            account_id: its account; None is the account of the session.
+            editable_member_status: only queues whose members may change this themselves.
 
-        Raises:
-            PresenceError: see PresenceCalls.
-
-        Source: RingCentral API reference, "Get Agent's Call Queue Presence"; group Light,
-        permission ReadPresence.
+        Source: "Get Agent's Call Queue Presence"; group Light, permission ReadPresence.
+        Raises: see PresenceApi.
         """
-        return await self._call(
-            endpoints.read_extension_call_queue_presence(
-                self._account(account_id),
-                extension_id,
-                editable_member_status=editable_member_status,
-            )
+        request = endpoints.read_extension_call_queue_presence(
+            self._account(account_id), extension_id, editable_member_status=editable_member_status
         )
+        return await self._send(request)
 
     async def update_extension_call_queue_presence(
         self,
-        request_body: ExtensionCallQueueUpdatePresenceList | Plain,
+        request_body: ExtensionCallQueueUpdatePresenceList | Fields,
         *,
         extension_id: Id = "~",
         account_id: Id | None = None,
     ) -> ExtensionCallQueuePresenceList:
-        """Change which call queues an extension takes calls of, and give what it then is.
+        """Change from which call queues an extension accepts calls and return the new state.
 
         Args:
-            request_body: the queues to change; others stay as they are.
-            extension_id: whose queues.
-            account_id: of which account; None means the session's.
+            request_body: the queues to change; others keep their state.
+            extension_id: the extension.
+            account_id: its account; None is the account of the session.
 
-        Raises:
-            PresenceError: see PresenceCalls.
-
-        Source: RingCentral API reference, "Update Call Queue Presence" of an agent; group Medium,
-        permission EditPresence.
+        Source: "Update Call Queue Presence" of an agent; group Medium, permission EditPresence.
+        Raises: see PresenceApi.
         """
         account = self._account(account_id)
-        return await self._call(
-            endpoints.update_extension_call_queue_presence(account, extension_id, request_body)
+        request = endpoints.update_extension_call_queue_presence(
+            account, extension_id, request_body
         )
+        return await self._send(request)
 
     async def read_unified_presence(
         self, extension_id: Id = "~", *, account_id: Id | None = None
@@ -274,40 +336,65 @@ class PresenceCalls(ABC):
         """Read one user's presence in messaging, on the phone and in meetings.
 
         Args:
-            extension_id: whose presence.
-            account_id: of which account; None means the session's.
+            extension_id: the user's extension.
+            account_id: its account; None is the account of the session.
 
-        Raises:
-            PresenceError: see PresenceCalls.
-
-        Source: RingCentral API reference, "Get Unified Presence"; group Medium, permission
-        ReadPresence.
+        Source: "Get Unified Presence"; group Medium, permission ReadPresence.
+        Raises: see PresenceApi.
         """
-        account = self._account(account_id)
-        request = endpoints.read_unified_presence(account, (extension_id,))
-        return await self._call_one(extension_id, request)
+        request = endpoints.read_unified_presence(self._account(account_id), (extension_id,))
+        return await self._send_for(extension_id, request)
+
+    async def read_unified_presences(
+        self, extension_ids: Iterable[Id], *, account_id: Id | None = None
+    ) -> BatchResult[UnifiedPresence]:
+        """Read the unified presence of any number of users, in batches of at most 30.
+
+        Arguments, result and errors as `read_user_presence_statuses`; group Medium.
+        """
+        return await self._batch_reader.read_unified(extension_ids, self._account(account_id))
+
+    def iter_unified_presences(
+        self, extension_ids: Ids, *, account_id: Id | None = None
+    ) -> AsyncGenerator[Outcome[UnifiedPresence], None]:
+        """Read the unified presence of any number of users in bounded memory.
+
+        Arguments, outcomes and errors as `iter_user_presence_statuses`; group Medium.
+        """
+        return self._batch_reader.iter_unified(extension_ids, self._account(account_id))
 
     async def update_unified_presence(
         self,
-        request_body: UpdateUnifiedPresence | Plain,
+        request_body: UpdateUnifiedPresence | Fields,
         *,
         extension_id: Id = "~",
         account_id: Id | None = None,
     ) -> UnifiedPresence:
-        """Change one user's unified presence, and give what it then is.
+        """Change one user's unified presence and return the new presence.
 
         Args:
-            request_body: what to change.
-            extension_id: whose presence.
-            account_id: of which account; None means the session's.
+            request_body: the parts to change.
+            extension_id: the user's extension.
+            account_id: its account; None is the account of the session.
 
-        Raises:
-            PresenceError: see PresenceCalls.
-
-        Source: RingCentral API reference, "Update Unified Presence"; group Medium, permission
-        EditPresence.
+        Source: "Update Unified Presence"; group Medium, permission EditPresence.
+        Raises: see PresenceApi.
         """
         account = self._account(account_id)
-        return await self._call(
+        return await self._send(
             endpoints.update_unified_presence(account, extension_id, request_body)
         )
+
+    def _account(self, account_id: Id | None) -> Id:
+        return self.account_id if account_id is None else account_id
+
+    async def _send(self, request: Request[T]) -> T:
+        """Send a request and return the record in its response."""
+        return load_response(await self._requester.send(request), request.answer)
+
+    async def _send_for(self, extension_id: Id, request: Request[T]) -> T:
+        """Send a request and return the record of one extension; DecodeError if it is another's."""
+        response = await self._requester.send(request)
+        # Read as a batch of one id, because that checks whose record it is.
+        ids = (parse_id(extension_id, "extension_id", tilde=True),)
+        return batch.read(ids, response, request.answer)[0].unwrap()

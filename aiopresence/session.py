@@ -1,25 +1,40 @@
-"""The session: a token, a connection pool, and every way to ask for presence."""
+"""The session: a login with one server, and everything that is done with it.
+
+`PresenceSession` is put together from parts that do not know it. `Requester` sends requests, with
+the token, the rate limiter and the retries; `BatchReader`, `BulkWriter` and `AccountReader` turn
+many ids or a whole account into requests (see `presence_api`); `live` follows presence over time.
+"""
 
 import asyncio
 import os
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from datetime import timedelta
 from types import NoneType, TracebackType
 from typing import Any, Literal, Self, get_args
 
 import aiohttp
 import attrs
 
-from .errors import PresenceError, UsageError
+from .errors import UsageError
+from .filters import account_presence
 from .grants import AccessToken, Grant, JwtGrant
-from .ids import Id, parse_id
-from .live import LiveCalls
+from .ids import Id, parse_id_set
+from .live import PresenceBoard
+from .live.board_filters import board_filters
+from .live.events import events
+from .live.polling import poll
+from .live.snapshot import SnapshotReader
+from .models import PresenceChange, PresenceEvent, Resync
 from .models.validation import seconds
-from .protocol import decoding
-from .protocol.rate_limit_headers import group_name
-from .protocol.rate_limits import MAX_WINDOW, GroupLimits
-from .protocol.rest import JSON, Request, Response
-from .protocol.urls import check_server, is_path
+from .presence_api import PresenceApi
+from .protocol import endpoints
+from .protocol.endpoints import ReadOptions
+from .protocol.event_parsing import check_filters
+from .protocol.presence_state import PresenceState
+from .protocol.rate_limit_groups import parse_presets
+from .protocol.rate_limits import GroupLimits
+from .protocol.rest import Response
+from .protocol.urls import check_server
 from .transport.clock import Clock
 from .transport.event_connection import EventConnection
 from .transport.hooks import SessionHooks
@@ -27,32 +42,32 @@ from .transport.http import Http
 from .transport.instrumentation import Instrumentation, Stats
 from .transport.rate_limiter import RateLimiter
 from .transport.requester import Requester
-from .transport.token_store import TokenStore
+from .transport.token_store import TokenStore, is_token_store
 
 
-class PresenceSession(LiveCalls):
+class PresenceSession(PresenceApi):
     """A session with one RingCentral server as one user. Use it with `async with`.
 
     Args:
         auth: a JwtGrant, RefreshTokenGrant, AuthorizationCodeGrant or AccessToken, or an access
             token as str.
-        server: the server's address; plain http is for loopback only.
+        server: the address of the server; plain http is accepted for loopback addresses only.
         account_id: the account of calls that name none; "~" is the user's own.
-        http: an aiohttp session of yours to use; it is not closed. None opens one of our own.
-        timeout: seconds (or a timedelta) one request may take, the whole body included.
-        concurrency: how many requests may be under way at once.
-        attempts: how often a request may be sent at most, the first time included.
-        max_wait: seconds (or a timedelta) a request may wait for the rate limits, for room within
-            `concurrency`, and before each retry; one that would have to wait longer is refused
-            at once. None waits as long as it takes, but for a penalty of more than an hour or a
+        http: an aiohttp session to send requests with; it is not closed. None opens one.
+        timeout: seconds (or a timedelta) for one request, until its whole response has arrived.
+        concurrency: the maximum number of requests in flight.
+        attempts: how often a request is sent at most, the first time included.
+        max_wait: seconds (or a timedelta) a request may wait for the rate limits and for other
+            requests, and before each retry; a request that would have to wait longer fails at
+            once. None waits as long as necessary, except for a penalty of more than an hour or a
             Retry-After of more than ten minutes.
-        batch_format: how batches are asked for: "multipart" (RingCentral's default), or "json",
-            the array form.
-        limits: the limits of usage-plan groups by name, where they are not RingCentral's defaults:
-            requests in 60 seconds, or GroupLimits. Answers correct them. Sessions with the same
-            server and login on one event loop share what is known and used.
-        token_store: where tokens are kept, for several processes to share one login. None keeps
-            them in memory, for all sessions with the same login on this event loop.
+        batch_format: the format of batch responses: "multipart" (RingCentral's default), or
+            "json", the array form.
+        limits: the rate limits of usage-plan groups by name, where they differ from RingCentral's
+            defaults: requests in 60 seconds, or GroupLimits. Response headers correct them.
+            Sessions with the same server and login on one event loop share their limits.
+        token_store: where tokens are kept, so that processes can share a login. None keeps them
+            in memory, for all sessions with the same login on this event loop.
         hooks: an object of a subclass of SessionHooks, whose methods are called with each request,
             wait, retry, token, connection and event.
 
@@ -86,65 +101,56 @@ class PresenceSession(LiveCalls):
         for name, value in (("concurrency", concurrency), ("attempts", attempts)):
             if type(value) is not int or value < 1:
                 raise UsageError(f"{name} must be a positive int")
-        super().__init__(
-            parse_id(account_id, "account_id", tilde=True),
-            check_server(server),
-            batch_format,
-            concurrency,
-            Instrumentation(hooks, self._clock),
-        )
-        if token_store is not None and not _is_token_store(token_store):
+        if token_store is not None and not is_token_store(token_store):
             raise UsageError("token_store must be a TokenStore, such as FileTokenStore(path)")
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
-        wire = Http(self._server, http, seconds("timeout", timeout))
+        self._instrumentation = Instrumentation(hooks, self._clock)
+        pool = Http(check_server(server), http, seconds("timeout", timeout))
         self._limiter = RateLimiter(
-            _presets(limits), concurrency, self._clock, longest, self._instrumentation
+            parse_presets(limits), concurrency, self._clock, longest, self._instrumentation
         )
-        self._requester = Requester(
-            grant, token_store, wire, self._limiter, attempts, self._clock, self._instrumentation
+        requester = Requester(
+            grant, token_store, pool, self._limiter, attempts, self._clock, self._instrumentation
         )
-        # The event loop that it is open on; None while it is closed.
-        self._loop: asyncio.AbstractEventLoop | None = None
+        super().__init__(
+            requester,
+            self._instrumentation,
+            account_id=account_id,
+            batch_format=batch_format,
+            concurrency=concurrency,
+        )
+        # The tasks that follow events; they end with the session.
+        self._live_tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     def from_env(cls, prefix: str = "RC_", **options: Any) -> Self:
-        """Make a session with the credentials in the environment.
+        """Create a session with the credentials in environment variables.
 
-        Reads RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT and RC_SERVER_URL; where one of
-        them is not set, RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT_TOKEN
-        and RINGCENTRAL_SERVER_URL. Without a server it is RingCentral's production.
+        Reads RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT and RC_SERVER_URL, and in place of
+        one that is not set RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT_TOKEN
+        or RINGCENTRAL_SERVER_URL. The default server is RingCentral's production.
 
         Args:
-            prefix: instead of "RC_".
-            options: any other argument of PresenceSession.
+            prefix: replaces "RC_".
+            options: other arguments of PresenceSession.
 
         Raises:
             UsageError: variables are missing; the message names them.
         """
         names = [
-            (f"{prefix}{ours}", f"RINGCENTRAL_{other}")
-            for ours, other in (
-                ("APP_CLIENT_ID", "CLIENT_ID"),
-                ("APP_CLIENT_SECRET", "CLIENT_SECRET"),
-                ("USER_JWT", "JWT_TOKEN"),
-            )
+            (f"{prefix}APP_CLIENT_ID", "RINGCENTRAL_CLIENT_ID"),
+            (f"{prefix}APP_CLIENT_SECRET", "RINGCENTRAL_CLIENT_SECRET"),
+            (f"{prefix}USER_JWT", "RINGCENTRAL_JWT_TOKEN"),
         ]
-        values = [_from_env(*pair) for pair in names]
+        values = [_first_set(*pair) for pair in names]
         if missing := [" or ".join(p) for p, v in zip(names, values, strict=True) if not v]:
-            raise UsageError(f"set in the environment: {', '.join(missing)}")
-        if server := _from_env(f"{prefix}SERVER_URL", "RINGCENTRAL_SERVER_URL"):
+            raise UsageError(f"environment variables are not set: {', '.join(missing)}")
+        if server := _first_set(f"{prefix}SERVER_URL", "RINGCENTRAL_SERVER_URL"):
             options.setdefault("server", server)
         return cls(JwtGrant(*(value or "" for value in values)), **options)
 
     async def __aenter__(self) -> Self:
-        if self._loop is not None and not self._loop.is_closed():
-            raise UsageError("the session is open already: enter it once, or close it before")
-        self._loop = asyncio.get_running_loop()
-        try:
-            await self._requester.open()
-        except BaseException:
-            self._loop = None
-            raise
+        await self._requester.open()
         return self
 
     async def __aexit__(
@@ -156,54 +162,48 @@ class PresenceSession(LiveCalls):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection pool, unless it is yours. Nothing can be sent afterwards.
+        """Close the connection pool, unless it was passed as `http`, and stop boards and events.
 
-        Whatever still waits for its turn is refused with UsageError; the outcomes of bulk calls
-        have a ConnectionFailed. The login stays alive, in the token store and at RingCentral: see
-        `revoke`.
+        Requests that are waiting fail with UsageError; outcomes of bulk calls have a
+        ConnectionFailed. The login remains valid, in the token store and at RingCentral; `revoke`
+        ends it. Closing a closed session does nothing.
 
         Raises:
             UsageError: the session is open on another event loop.
         """
-        if self._loop is None:
+        if not self._requester.is_open:
             return
-        self._check_open()
+        self._requester.check_open()
+        tasks = [*self._live_tasks]
+        for task in tasks:
+            task.cancel()
         try:
-            await self._end_live()
-            await self._requester.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            self._loop = None
-
-    def _check_open(self) -> None:
-        if self._loop is None:
-            raise UsageError("the session is not open: use it inside `async with session:`")
-        if self._loop is not asyncio.get_running_loop():
-            raise UsageError(
-                "the session is open on another event loop: use one session for each event loop"
-            )
+            await self._requester.close()
 
     async def revoke(self) -> None:
-        """End the login: RingCentral forgets all its tokens, and so does the token store.
+        """Revoke all tokens of the login at RingCentral, and delete them from the token store.
 
-        Whether RingCentral heard of it is not told. The next call logs in again.
+        Does not raise when RingCentral cannot be reached: the tokens are deleted all the same. The
+        next call logs in again.
 
         Raises:
             UsageError: the session is not open.
         """
-        self._check_open()
         await self._requester.revoke()
 
     @property
     def stats(self) -> Stats:
-        """What this session has done so far."""
+        """A snapshot of the counters of this session."""
         return attrs.evolve(self._instrumentation.stats)
 
     @property
     def limits(self) -> dict[str, GroupLimits]:
-        """What is known of each usage-plan group, by its name, such as "Light".
+        """The state of each usage-plan group by its name, such as "Light", in any case.
 
-        Those that are in use, by any session with the same server and login on this event loop,
-        and those given as `limits`. The case of names does not matter.
+        The groups are those used by any session with the same server and login on this event loop,
+        and those passed as `limits`.
         """
         return self._limiter.snapshot()
 
@@ -215,19 +215,19 @@ class PresenceSession(LiveCalls):
         params: Mapping[str, str | int | bool | None] | None = None,
         json: Any = None,
     ) -> Response:
-        """Call anything else of RingCentral's API, with this session's token.
+        """Send a request to any endpoint of RingCentral's API, with the login of this session.
 
         Args:
             method: the HTTP method.
             path: percent-encoded, from "/restapi/", without a query.
             params: the query; None values are left out.
-            json: the body: anything that JSON can hold, or one of our records; None sends none.
+            json: the body: a JSON value, or a record of this library; None sends no body.
 
         Raises:
-            UsageError: an argument is wrong; nothing was sent.
-            PresenceError: as the presence calls, but for DecodeError: see `Response.json`.
+            UsageError: an argument is wrong, or the session is not open. Nothing was sent.
+            PresenceError: as the presence calls, except DecodeError; see `Response.json`.
         """
-        # Whoever dumps a response shows all that is in it.
+        # Callers print responses: take secrets out, should the server have repeated one.
         return (await self._request(method, path, params, json)).without_secrets()
 
     async def _request(
@@ -237,71 +237,131 @@ class PresenceSession(LiveCalls):
         params: Mapping[str, str | int | bool | None] | None = None,
         json: Any = None,
     ) -> Response:
-        """Do what `request` does, and return the response as it came, to be parsed."""
-        if not is_path(path):
-            raise UsageError("path must begin with /restapi/, percent-encoded and without a query")
-        if not (isinstance(method, str) and method.isascii() and method.isalpha()):
-            raise UsageError("method must be an HTTP method, such as GET")
-        query = _query({} if params is None else params)
-        body = None if json is None else decoding.dump(json)
-        headers = {} if json is None else {"content-type": JSON}
-        # Of other paths the group is not known beforehand; the answer tells.
-        group = "Auth" if path.startswith("/restapi/oauth/") else ""
-        asked = Request(method.upper(), path, group, object, query, body, headers)
-        return await self._send(asked)
+        """Send a request as `request` does, and return the response as it came."""
+        return await self._requester.send(endpoints.custom_request(method, path, params, json))
 
-    def _socket(self, event_filters: tuple[str, ...]) -> EventConnection:
+    def events(
+        self, event_filters: Iterable[str] | None = None, *, detailed: bool = False
+    ) -> AsyncGenerator[PresenceEvent | Resync, None]:
+        """Follow presence events for as long as the generator is iterated.
+
+        Reconnects after every failure that may pass, and continues where it was if RingCentral
+        allows it. Each event is yielded once. A `Resync` stands where events may be missing. Up to
+        10,000 events are buffered for a slow consumer; later ones are dropped, and a Resync states
+        how many.
+
+        Each call opens a connection of its own. Iterate inside `contextlib.aclosing`, which closes
+        it when the iteration ends.
+
+        Args:
+            event_filters: what to follow, such as `[filters.call_queue_presence(id)]`; None follows
+                the presence of all extensions of the session's account.
+            detailed: include active calls, if there are no filters.
+
+        Raises:
+            UsageError: an argument is wrong; raised at once.
+            PermissionDenied: a filter is not allowed, or events are not. They need the permission
+                WebSocketsSubscription and those that `filters` names.
+            InvalidRequest: a filter is wrong.
+            AuthError: the credentials or the token were refused.
+            SessionLost: the session was closed.
+
+        Source: RingCentral guide, "WebSockets".
+        """
+        if event_filters is None:
+            event_filters = [account_presence(detailed=detailed, account_id=self.account_id)]
+        connection = self._event_connection(check_filters(event_filters))
+        return events(connection, self._live_tasks, self._requester.check_open)
+
+    def board(
+        self,
+        extension_ids: Iterable[Id] | None = None,
+        *,
+        detailed_telephony_state: bool = False,
+        sip_data: bool = False,
+        refresh: float | timedelta | None = 3600.0,
+    ) -> PresenceBoard:
+        """Keep the presence of many extensions up to date: `async with session.board() as board:`.
+
+        Args:
+            extension_ids: the extensions, without "~"; None follows all of the session's account.
+                Events of single extensions need the permission ReadPresence. Those of an account
+                need ReadAccounts, and are also used for more than 2,000 ids. Ids that cannot be
+                read are in `board.errors`.
+            detailed_telephony_state: include `active_calls`.
+            sip_data: include `active_calls` and their `sip_data`.
+            refresh: seconds (or a timedelta) after which everything is read again. That corrects
+                what no event reports, such as a changed message. None never does.
+
+        Raises:
+            UsageError: an argument is wrong. See PresenceBoard for the errors of the board.
+        """
+        options = self._live_options(detailed_telephony_state, sip_data)
+        ids = None if extension_ids is None else parse_id_set(extension_ids)
+        every = float("inf") if refresh is None else seconds("refresh", refresh)
+
+        def connect(unavailable: frozenset[str]) -> EventConnection:
+            return self._event_connection(board_filters(ids, options, unavailable))
+
+        tasks, check_open = self._live_tasks, self._requester.check_open
+        return PresenceBoard(connect, self._reader(ids, options), every, tasks, check_open)
+
+    def poll(
+        self,
+        extension_ids: Iterable[Id] | None = None,
+        *,
+        interval: float | timedelta | None = None,
+        detailed_telephony_state: bool = False,
+        sip_data: bool = False,
+    ) -> AsyncGenerator[PresenceChange, None]:
+        """Follow presence by repeated reads, for users and apps without the permission for events.
+
+        Each round reads in batches or by pages of the account, whichever the rate limits allow
+        sooner; the `source` of a change and the log show which. The first round yields every
+        extension, as a change from None.
+
+        Args:
+            extension_ids: the extensions, without "~"; None follows all of the session's account.
+                Ids that cannot be read are logged.
+            interval: seconds (or a timedelta) from the start of one round to the start of the next;
+                None is the shortest interval that the rate limits sustain.
+            detailed_telephony_state: include `active_calls`.
+            sip_data: include `active_calls` and their `sip_data`.
+
+        Yields:
+            The changes.
+
+        Raises:
+            UsageError: an argument is wrong; raised at once.
+            PermissionDenied: the user may not read presence.
+            AuthError: the credentials or the token were refused. Other errors are retried.
+        """
+        options = self._live_options(detailed_telephony_state, sip_data)
+        ids = None if extension_ids is None else parse_id_set(extension_ids)
+        every = None if interval is None else seconds("interval", interval)
+        return poll(self._reader(ids, options), ids, every)
+
+    def _live_options(self, detailed_telephony_state: bool, sip_data: bool) -> ReadOptions:
+        """Return the options of a board or a poll; UsageError if a flag is not a bool."""
+        if detailed_telephony_state is None or sip_data is None:
+            raise UsageError("detailed_telephony_state and sip_data must be True or False")
+        return ReadOptions(self.account_id, detailed_telephony_state, sip_data)
+
+    def _event_connection(self, event_filters: tuple[str, ...]) -> EventConnection:
         return EventConnection(event_filters, self._requester, self._clock, self._instrumentation)
 
-    def _server_time(self) -> tuple[datetime, datetime] | None:
-        return self._requester.server_time
-
-    async def _send(self, request: Request[Any]) -> Response:
-        self._check_open()
-        return await self._requester.send(request)
-
-    async def _again(self, errors: Mapping[str, PresenceError], attempt: int) -> list[str]:
-        return await self._requester.wait_to_retry(errors, attempt)
-
-    def _penalise(self, request: Request[Any], response: Response) -> None:
-        self._requester.apply_429(request, response)
-
-
-def _is_token_store(store: object) -> bool:
-    methods = ("load", "save", "lock")
-    return not isinstance(store, type) and all(callable(getattr(store, m, None)) for m in methods)
-
-
-def _presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupLimits]:
-    wrong = UsageError("limits must map group names to requests in 60 s, or to GroupLimits")
-    if not isinstance(limits, (Mapping, NoneType)):
-        raise wrong
-    presets: dict[str, GroupLimits] = {}
-    for name, given in (limits or {}).items():
-        preset = GroupLimits(given) if type(given) is int else given
-        if not isinstance(name, str) or not isinstance(preset, GroupLimits):
-            raise wrong
-        window = seconds("window", preset.window)
-        if type(preset.limit) is not int or preset.limit < 1 or window > MAX_WINDOW:
-            raise wrong
-        presets[group_name(name)] = preset
-    return presets
-
-
-def _query(params: object) -> tuple[tuple[str, str], ...]:
-    given = params.items() if isinstance(params, Mapping) else [("", object())]
-    for name, value in given:
-        if type(name) is not str or type(value) not in (str, int, bool, NoneType):
-            raise UsageError("params must map str to str, int, bool or None")
-    try:
-        return tuple(
-            (name, str(value).lower() if isinstance(value, bool) else str(value))
-            for name, value in given
-            if value is not None
+    def _reader(self, ids: frozenset[str] | None, options: ReadOptions) -> SnapshotReader:
+        return SnapshotReader(
+            self._batch_reader,
+            self._account_reader,
+            options,
+            PresenceState(ids, detailed=options.has_calls),
+            self._limiter.snapshot,
+            self._clock,
+            lambda: self._requester.server_time,
         )
-    except ValueError:
-        raise UsageError("params has a number that is too long") from None
 
 
-def _from_env(*names: str) -> str | None:
+def _first_set(*names: str) -> str | None:
+    """Return the value of the first environment variable that is set and not empty."""
     return next((value for name in names if (value := os.environ.get(name))), None)

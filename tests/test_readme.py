@@ -12,10 +12,8 @@ import pytest
 import aiopresence
 from aiopresence import PresenceSession, errors
 from aiopresence.auth_advice import ADVICE
-from aiopresence.bulk import BulkCalls
 from aiopresence.cli.app import COMMANDS
-from aiopresence.live import LiveCalls
-from aiopresence.presence_api import PresenceCalls
+from aiopresence.presence_api import PresenceApi
 from aiopresence.sandbox import Sandbox
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -120,8 +118,8 @@ NOT_FOR_THE_TABLE = {"PresenceError", "SessionLost"}
 def test_every_error_and_every_way_to_ask_is_in_the_readme() -> None:
     kinds = {n for n in aiopresence.__all__ if n in vars(errors)} - NOT_FOR_THE_TABLE
     assert {name for name in kinds if f"`{name}`" not in README} == set()
-    calls = {n for n in vars(PresenceCalls) if n.startswith("read_")}
-    names = {*calls, *vars(PresenceSession), *vars(BulkCalls), *vars(LiveCalls)} - {"close"}
+    calls = {name for name in vars(PresenceApi) if not name.startswith("update_")}
+    names = {*calls, "update_user_presence_statuses", *vars(PresenceSession)} - {"close"}
     spelled_short = {"iter_user_presence_statuses", "iter_unified_presences"}
     assert {
         name for name in names - spelled_short if not name.startswith("_") and name not in README

@@ -379,7 +379,7 @@ def test_a_missing_variable_is_named(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("MY_APP_CLIENT_ID", "id")
     environment.setenv("MY_APP_CLIENT_SECRET", "")
     message = (
-        "set in the environment: MY_APP_CLIENT_SECRET or RINGCENTRAL_CLIENT_SECRET, MY_USER_JWT"
+        "variables are not set: MY_APP_CLIENT_SECRET or RINGCENTRAL_CLIENT_SECRET, MY_USER_JWT"
     )
     with pytest.raises(UsageError, match=message):
         PresenceSession.from_env("MY_")

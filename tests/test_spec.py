@@ -27,6 +27,7 @@ from aiopresence import (
 from aiopresence.models.enums import OpenStrEnum
 from aiopresence.protocol import endpoints
 from aiopresence.protocol.decoding import camel
+from aiopresence.protocol.endpoints import ReadOptions
 from aiopresence.protocol.rest import Request
 
 SPEC = Path(__file__).parents[2] / "shared" / "spec" / "presence-openapi.json"
@@ -38,7 +39,7 @@ QUEUE: dict[str, Any] = {"records": []}
 OPERATIONS: dict[str, tuple[str, Request[Any], type | None, type]] = {
     "readUserPresenceStatus": (
         "read_user_presence_status",
-        endpoints.read_user_presence_status(1, [2]),
+        endpoints.read_user_presence_status(ReadOptions(1), [2]),
         None,
         GetPresenceInfo,
     ),
@@ -50,7 +51,7 @@ OPERATIONS: dict[str, tuple[str, Request[Any], type | None, type]] = {
     ),
     "readAccountPresence": (
         "read_account_presence",
-        endpoints.read_account_presence(1),
+        endpoints.read_account_presence(ReadOptions(1)),
         None,
         AccountPresenceInfo,
     ),

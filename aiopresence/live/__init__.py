@@ -1,6 +1,5 @@
-"""Following presence: events, the board, and polling."""
+"""Follow presence over time: events, the board, and polling."""
 
 from .board import PresenceBoard
-from .calls import LiveCalls
 
-__all__ = ["LiveCalls", "PresenceBoard"]
+__all__ = ["PresenceBoard"]

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from ..errors import PermissionDenied, PresenceError
 from ..models import ChangeSource, PresenceChange
+from ..protocol.endpoints import ReadOptions
 from ..protocol.read_plan import ReadPlan, account_plan, best_plan, sustained_interval
 from ..protocol.retry import RestartPolicy
 from .snapshot import SnapshotReader, delay_after
@@ -66,7 +67,8 @@ class PollPlanner:
 
     async def _read_account_size(self) -> int:
         try:
-            page = await self._reader.calls.read_account_presence(per_page=1)
+            account = ReadOptions(self._reader.options.account_id)
+            page = await self._reader.account_reader.read_page(account, per_page=1)
         except PermissionDenied:
             return UNKNOWN_SIZE
         return (page.paging and page.paging.total_elements) or UNKNOWN_SIZE

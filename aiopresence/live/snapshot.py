@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import attrs
 
-from ..bulk import BulkCalls
+from ..account_reader import AccountReader
+from ..bulk import BatchReader
 from ..errors import DecodeError
 from ..models import ChangeSource, PresenceChange
+from ..protocol.endpoints import ReadOptions
 from ..protocol.presence_state import PresenceState
 from ..protocol.rate_limits import GroupLimits
 from ..protocol.retry import Backoff
@@ -23,23 +25,23 @@ class SnapshotReader:
     """Reads extensions and merges what it reads into a PresenceState.
 
     Attributes:
-        calls: the session's bulk calls.
-        limits: returns the known rate limits, by group.
+        batch_reader: reads extensions by their ids.
+        account_reader: reads the whole account.
+        options: what to read of each extension, and of which account.
         state: what the results are merged into.
+        limits: returns the known rate limits, by group.
         clock: the source of time.
         server_time: returns the server's time and the local time of the last response; None when
             it had no time.
-        detailed: whether to read active calls.
-        sip_data: whether to read their SIP data.
     """
 
-    calls: BulkCalls
-    limits: Callable[[], Mapping[str, GroupLimits]]
+    batch_reader: BatchReader
+    account_reader: AccountReader
+    options: ReadOptions
     state: PresenceState
+    limits: Callable[[], Mapping[str, GroupLimits]]
     clock: Clock
     server_time: Callable[[], tuple[datetime, datetime] | None]
-    detailed: bool
-    sip_data: bool
 
     async def batches(self, ids: Collection[str]) -> AsyncGenerator[PresenceChange, None]:
         """Read extensions by their ids, in batches; yield the changes.
@@ -50,9 +52,7 @@ class SnapshotReader:
             PresenceError: none could be read, or there is no record at all.
         """
         state, read = self.state, self.state.begin_read(ids)
-        outcomes = self.calls.iter_user_presence_statuses(
-            ids, detailed_telephony_state=self.detailed, sip_data=self.sip_data
-        )
+        outcomes = self.batch_reader.iter_presence(ids, self.options)
         any_read, failure, complete = False, None, False
         try:
             async with aclosing(outcomes):
@@ -81,9 +81,7 @@ class SnapshotReader:
             PresenceError: a page could not be read.
         """
         state, read = self.state, self.state.begin_read()
-        records = self.calls.iter_account_presence(
-            detailed_telephony_state=self.detailed, sip_data=self.sip_data
-        )
+        records = self.account_reader.iter_presence(self.options)
         complete = False
         try:
             async with aclosing(records):

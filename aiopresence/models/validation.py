@@ -14,6 +14,8 @@ from ..errors import UsageError, shown
 from ..ids import parse_id
 
 T = TypeVar("T")
+# A record as a plain mapping of its field names to values.
+Fields = Mapping[str, Any]
 
 
 def member_id(value: str | int) -> str:

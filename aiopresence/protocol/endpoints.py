@@ -4,8 +4,11 @@ Ids are checked before they come near a path, so nothing can be injected into on
 Source: RingCentral API reference, "Presence"; its usage plan groups are those of the same pages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any, TypeVar
+
+import attrs
 
 from ..errors import UsageError, shown
 from ..ids import Id, parse_id
@@ -23,12 +26,17 @@ from ..models import (
 from ..models.validation import as_record
 from . import decoding
 from .rest import JSON, MAX_PAGE, Request
+from .urls import is_path
 
 T = TypeVar("T")
 
 
+def _account(account_id: Id) -> str:
+    return parse_id(account_id, "account_id", tilde=True)
+
+
 def _path(account_id: Id, tail: str) -> str:
-    return f"/restapi/v1.0/account/{parse_id(account_id, 'account_id', tilde=True)}/{tail}"
+    return f"/restapi/v1.0/account/{_account(account_id)}/{tail}"
 
 
 def _extension_path(account_id: Id, ids: Sequence[Id], tail: str) -> str:
@@ -62,21 +70,47 @@ def _write(
     return Request(method, path, "Medium", answer, body=data, headers={"content-type": JSON})
 
 
+@attrs.frozen
+class ReadOptions:
+    """Whose presence to read, and how much of it. Checked when it is made.
+
+    Attributes:
+        account_id: the account; "~" is the caller's own.
+        detailed_telephony_state: include active calls; None does not send the parameter.
+        sip_data: include active calls and their SIP data; None does not send the parameter.
+        params: the query parameters of the two flags.
+
+    Raises:
+        UsageError: the account is not an id, or a flag is neither a bool nor None.
+    """
+
+    account_id: str = attrs.field(default="~", converter=_account)
+    detailed_telephony_state: bool | None = None
+    sip_data: bool | None = None
+    params: tuple[tuple[str, str], ...] = attrs.field(init=False)
+
+    @params.default
+    def _default_params(self) -> tuple[tuple[str, str], ...]:
+        return _flags(
+            detailed_telephony_state=self.detailed_telephony_state, sip_data=self.sip_data
+        )
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether active calls are read."""
+        return bool(self.detailed_telephony_state or self.sip_data)
+
+
 def read_user_presence_status(
-    account_id: Id,
-    extension_ids: Sequence[Id],
-    *,
-    detailed_telephony_state: bool | None = None,
-    sip_data: bool | None = None,
-    accept: str = JSON,
+    options: ReadOptions, extension_ids: Sequence[Id], *, accept: str = JSON
 ) -> Request[GetPresenceInfo]:
     """Ask for the presence of one extension, or of several in one batch."""
     return Request(
         "GET",
-        _extension_path(account_id, extension_ids, "presence"),
+        _extension_path(options.account_id, extension_ids, "presence"),
         "Light",
         GetPresenceInfo,
-        _flags(detailed_telephony_state=detailed_telephony_state, sip_data=sip_data),
+        options.params,
         headers={"accept": accept},
     )
 
@@ -91,17 +125,11 @@ def update_user_presence_status(
 
 
 def read_account_presence(
-    account_id: Id,
-    *,
-    detailed_telephony_state: bool | None = None,
-    sip_data: bool | None = None,
-    page: int | None = None,
-    per_page: int | None = None,
+    options: ReadOptions, *, page: int | None = None, per_page: int | None = None
 ) -> Request[AccountPresenceInfo]:
     """Ask for a page of the presence of all extensions of an account."""
-    flags = _flags(detailed_telephony_state=detailed_telephony_state, sip_data=sip_data)
-    params = flags + _numbers(page=page, per_page=per_page)
-    path = _path(account_id, "presence")
+    params = options.params + _numbers(page=page, per_page=per_page)
+    path = _path(options.account_id, "presence")
     return Request("GET", path, "Heavy", AccountPresenceInfo, params, max_body=MAX_PAGE)
 
 
@@ -152,3 +180,41 @@ def update_unified_presence(
     """Change the unified presence of one extension."""
     path = _extension_path(account_id, [extension_id], "unified-presence")
     return _write("PATCH", path, UnifiedPresence, UpdateUnifiedPresence, body)
+
+
+def custom_request(
+    method: str,
+    path: str,
+    params: Mapping[str, str | int | bool | None] | None = None,
+    json: Any = None,
+) -> Request[Any]:
+    """Build a request to any other endpoint; see `PresenceSession.request`.
+
+    Raises:
+        UsageError: an argument is wrong.
+    """
+    if not is_path(path):
+        raise UsageError("path must begin with /restapi/, percent-encoded and without a query")
+    if not (isinstance(method, str) and method.isascii() and method.isalpha()):
+        raise UsageError("method must be an HTTP method, such as GET")
+    query = _query({} if params is None else params)
+    body = None if json is None else decoding.dump(json)
+    headers = {} if json is None else {"content-type": JSON}
+    # The group of other paths is not known before their first response.
+    group = "Auth" if path.startswith("/restapi/oauth/") else ""
+    return Request(method.upper(), path, group, object, query, body, headers)
+
+
+def _query(params: object) -> tuple[tuple[str, str], ...]:
+    items = params.items() if isinstance(params, Mapping) else [("", object())]
+    for name, value in items:
+        if type(name) is not str or type(value) not in (str, int, bool, NoneType):
+            raise UsageError("params must map str to str, int, bool or None")
+    try:
+        return tuple(
+            (name, str(value).lower() if isinstance(value, bool) else str(value))
+            for name, value in items
+            if value is not None
+        )
+    except ValueError:
+        raise UsageError("params has an int with too many digits") from None

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from math import inf
+from types import NoneType
 from typing import Any
 
+from ..errors import UsageError
+from ..models.validation import seconds
 from .rate_limit_headers import Headers, group_name, group_of, has_limits, retry_after
-from .rate_limits import DEFAULTS, UNKNOWN_GROUP_LIMITS, GroupLimits, GroupWindow, Slot
+from .rate_limits import DEFAULTS, MAX_WINDOW, UNKNOWN_GROUP_LIMITS, GroupLimits, GroupWindow, Slot
 
 # What a server invents must not fill the memory.
 MAX_GROUPS, MAX_CALLS = 64, 256
@@ -118,3 +121,24 @@ class RateLimits:
             preset = self._presets.get(name, UNKNOWN_GROUP_LIMITS)
             self._groups[name] = GroupWindow(preset, self._all_blocked_until, name or None)
         return self._groups[name]
+
+
+def parse_presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupLimits]:
+    """Check the `limits` of a session and return them by the names of the groups.
+
+    Raises:
+        UsageError: they are not a mapping of names to positive ints or GroupLimits.
+    """
+    wrong = UsageError("limits must map group names to requests in 60 s, or to GroupLimits")
+    if not isinstance(limits, (Mapping, NoneType)):
+        raise wrong
+    presets: dict[str, GroupLimits] = {}
+    for name, value in (limits or {}).items():
+        preset = GroupLimits(value) if type(value) is int else value
+        if not isinstance(name, str) or not isinstance(preset, GroupLimits):
+            raise wrong
+        window = seconds("window", preset.window)
+        if type(preset.limit) is not int or preset.limit < 1 or window > MAX_WINDOW:
+            raise wrong
+        presets[group_name(name)] = preset
+    return presets

@@ -18,7 +18,7 @@ from ..errors import (
     RateLimited,
     ServerError,
 )
-from ..redaction import Redactor, Secret
+from ..redaction import Redactor, Secret, StripTraceback
 from . import decoding
 from .rate_limit_headers import group_of, retry_after
 
@@ -186,6 +186,22 @@ def load(data: bytes, cls: type[T]) -> T:
     if refuses(value):
         raise DecodeError("the status contradicts the body")
     return decoding.structure(value, cls)
+
+
+def check_ok(response: Response) -> None:
+    """Raise DecodeError unless a successful response has the status 200, and so a body."""
+    if response.status != 200:
+        raise DecodeError(f"expected HTTP 200, got {response.status}")
+
+
+def load_response(response: Response, cls: type[T]) -> T:
+    """Parse a successful response as a record; DecodeError if it is not one.
+
+    The traceback of an error has no frames of the parser, whose variables hold the body.
+    """
+    check_ok(response)
+    with StripTraceback():
+        return load(response.body, cls)
 
 
 def refusal(response: Response) -> ApiError:

@@ -9,6 +9,7 @@ Each policy is a method or an object of its own, from the outside in:
 - `Sender.transmit` sends it once and records what the response shows.
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ..errors import ApiError, DecodeError, PresenceError
+from ..errors import ApiError, DecodeError, PresenceError, UsageError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from ..protocol.rest import Request, Response, refusal
@@ -58,15 +59,28 @@ class Requester:
         clock: Clock,
         instrumentation: Instrumentation,
     ) -> None:
+        # The event loop on which it was opened; None while it is closed.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._limiter = limiter
         self._retrier = Retrier(attempts, limiter, clock, instrumentation)
         self._sender = Sender(http, limiter, clock, instrumentation, may_resend=attempts > 1)
         self._authorized = AuthorizedSender(grant, store, self._sender, self._retrier)
 
     async def open(self) -> None:
-        """Open the connection pool. The login is made by the first request."""
-        self._authorized.open()
-        await self._sender.http.open()
+        """Open the connection pool. The login is made by the first request.
+
+        Raises:
+            UsageError: it is open already, on this event loop or another one.
+        """
+        if self._loop is not None and not self._loop.is_closed():
+            raise UsageError("the session is open already: close it before entering it again")
+        self._loop = asyncio.get_running_loop()
+        try:
+            self._authorized.open()
+            await self._sender.http.open()
+        except BaseException:
+            self._loop = None
+            raise
 
     async def close(self) -> None:
         """Refuse the waiting requests, and close the connection pool."""
@@ -76,6 +90,21 @@ class Requester:
             await self._sender.http.close()
         finally:
             self._authorized.close()
+            self._loop = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened and not closed since."""
+        return self._loop is not None
+
+    def check_open(self) -> None:
+        """Raise UsageError unless it is open on the running event loop."""
+        if self._loop is None:
+            raise UsageError("the session is not open: use it inside `async with session:`")
+        if self._loop is not asyncio.get_running_loop():
+            raise UsageError(
+                "the session is open on another event loop: use one session for each event loop"
+            )
 
     async def send(self, request: Request[Any], *, once: bool = False) -> Response:
         """Send a request and return its successful response.
@@ -85,8 +114,10 @@ class Requester:
             once: do not retry; the caller has a back-off of its own.
 
         Raises:
+            UsageError: it is not open on the running event loop.
             PresenceError: the last attempt failed, or another one is not worth it.
         """
+        self.check_open()
         self._retrier.count_call()
         try:
             if once:
@@ -122,6 +153,7 @@ class Requester:
 
     async def revoke(self) -> None:
         """Forget the tokens, and revoke them at the server; see `AuthorizedSender.revoke`."""
+        self.check_open()
         await self._authorized.revoke()
 
     @property

@@ -156,3 +156,9 @@ class FileTokenStore:
             with suppress(OSError):
                 Path(name).unlink()
             raise
+
+
+def is_token_store(store: object) -> bool:
+    """Return whether an object has the methods of TokenStore."""
+    methods = ("load", "save", "lock")
+    return not isinstance(store, type) and all(callable(getattr(store, m, None)) for m in methods)

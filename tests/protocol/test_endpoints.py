@@ -8,6 +8,7 @@ from yarl import URL
 
 from aiopresence import PresenceInfoRequest, UsageError
 from aiopresence.protocol import endpoints
+from aiopresence.protocol.endpoints import ReadOptions
 from aiopresence.protocol.rest import Request
 
 A = "/restapi/v1.0/account"
@@ -18,9 +19,14 @@ AGENT_BODY = {"records": [{"call_queue": {"id": 6}, "accept_calls": False}]}
 @pytest.mark.parametrize(
     ("request_", "method", "path", "group"),
     [
-        (endpoints.read_user_presence_status("~", ["~"]), "GET", "~/extension/~/presence", "Light"),
         (
-            endpoints.read_user_presence_status(1, [101, "102"]),
+            endpoints.read_user_presence_status(ReadOptions(), ["~"]),
+            "GET",
+            "~/extension/~/presence",
+            "Light",
+        ),
+        (
+            endpoints.read_user_presence_status(ReadOptions(1), [101, "102"]),
             "GET",
             "1/extension/101,102/presence",
             "Light",
@@ -31,7 +37,7 @@ AGENT_BODY = {"records": [{"call_queue": {"id": 6}, "accept_calls": False}]}
             "1/extension/2/presence",
             "Medium",
         ),
-        (endpoints.read_account_presence("~"), "GET", "~/presence", "Heavy"),
+        (endpoints.read_account_presence(ReadOptions()), "GET", "~/presence", "Heavy"),
         (endpoints.read_call_queue_presence("~", 7), "GET", "~/call-queues/7/presence", "Light"),
         (
             endpoints.update_call_queue_presence("~", 7, QUEUE_BODY),
@@ -87,16 +93,15 @@ def test_bodies() -> None:
 
 
 def test_queries() -> None:
-    request = endpoints.read_account_presence(
-        "~", detailed_telephony_state=True, sip_data=False, page=2, per_page=50
-    )
+    options = ReadOptions(detailed_telephony_state=True, sip_data=False)
+    request = endpoints.read_account_presence(options, page=2, per_page=50)
     assert request.params == (
         ("detailedTelephonyState", "true"),
         ("sipData", "false"),
         ("page", "2"),
         ("perPage", "50"),
     )
-    assert endpoints.read_user_presence_status("~", ["~"]).params == ()
+    assert endpoints.read_user_presence_status(ReadOptions(), ["~"]).params == ()
     queues = endpoints.read_extension_call_queue_presence("~", "~", editable_member_status=True)
     assert queues.params == (("editableMemberStatus", "true"),)
 
@@ -104,13 +109,13 @@ def test_queries() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: endpoints.read_user_presence_status("x", ["~"]),
-        lambda: endpoints.read_user_presence_status("~", ["1,2"]),
-        lambda: endpoints.read_user_presence_status("~", ["~"], sip_data="yes"),  # type: ignore[arg-type]
-        lambda: endpoints.read_user_presence_status("~", ["~"], detailed_telephony_state=1),  # type: ignore[arg-type]
-        lambda: endpoints.read_account_presence("~", page=0),
-        lambda: endpoints.read_account_presence("~", per_page=True),
-        lambda: endpoints.read_account_presence("~", per_page="5"),  # type: ignore[arg-type]
+        lambda: ReadOptions("x"),
+        lambda: endpoints.read_user_presence_status(ReadOptions(), ["1,2"]),
+        lambda: ReadOptions(sip_data="yes"),  # type: ignore[arg-type]
+        lambda: ReadOptions(detailed_telephony_state=1),  # type: ignore[arg-type]
+        lambda: endpoints.read_account_presence(ReadOptions(), page=0),
+        lambda: endpoints.read_account_presence(ReadOptions(), per_page=True),
+        lambda: endpoints.read_account_presence(ReadOptions(), per_page="5"),  # type: ignore[arg-type]
         lambda: endpoints.read_call_queue_presence("~", "~"),
         lambda: endpoints.update_call_queue_presence("~", 7, None),
         lambda: endpoints.update_unified_presence("~", 7, "x"),
@@ -124,7 +129,10 @@ def test_wrong_arguments_are_refused(call: Callable[[], object]) -> None:
 @given(st.text())
 def test_a_path_is_its_template_or_nothing(text: str) -> None:
     for make, tail in (
-        (lambda: endpoints.read_user_presence_status(text, ["1"]), f"{text}/extension/1/presence"),
+        (
+            lambda: endpoints.read_user_presence_status(ReadOptions(text), ["1"]),
+            f"{text}/extension/1/presence",
+        ),
         (
             lambda: endpoints.read_unified_presence("~", [text]),
             f"~/extension/{text}/unified-presence",

@@ -14,9 +14,10 @@ from aiopresence import (
     PresencePagingInfo,
 )
 from aiopresence.protocol import decoding, endpoints, paging as pages
+from aiopresence.protocol.endpoints import ReadOptions
 
 SERVER = "https://platform.example"
-FIRST = endpoints.read_account_presence("~", sip_data=True, per_page=2)
+FIRST = endpoints.read_account_presence(ReadOptions(sip_data=True), per_page=2)
 FULL = (GetPresenceInfo(), GetPresenceInfo())
 
 
@@ -81,7 +82,7 @@ def test_without_navigation_and_totals_a_full_page_has_a_next_one() -> None:
 
 
 def test_a_page_is_never_larger_than_a_thousand() -> None:
-    greedy = endpoints.read_account_presence("~", per_page=5000)
+    greedy = endpoints.read_account_presence(ReadOptions(), per_page=5000)
     thousand = AccountPresenceInfo(records=(GetPresenceInfo(),) * 1000)
     assert pages.following(greedy, thousand, SERVER) is not None
 

@@ -5,6 +5,7 @@ import pytest
 
 from aiopresence import GroupLimits, RateLimited, Response, UsageError
 from aiopresence.protocol import endpoints
+from aiopresence.protocol.endpoints import ReadOptions
 from aiopresence.protocol.rate_limit_groups import RateLimits
 from aiopresence.protocol.rate_limits import GroupWindow
 from aiopresence.protocol.rest import LOGIN_PATH, Request
@@ -13,8 +14,8 @@ from aiopresence.transport.rate_limiter import Permit, RateLimiter
 from aiopresence.transport.shared_limits import SharedLimits
 from tests.support.clocks import ManualClock, idle
 
-LIGHT = endpoints.read_user_presence_status("~", ["~"])
-HEAVY = endpoints.read_account_presence("~")
+LIGHT = endpoints.read_user_presence_status(ReadOptions(), ["~"])
+HEAVY = endpoints.read_account_presence(ReadOptions())
 LOGIN = Request("POST", LOGIN_PATH, "Auth", object)
 WS_TOKEN = Request("POST", "/restapi/oauth/wstoken", "Auth", object)
 

@@ -1,12 +1,10 @@
-"""What `events`, `board` and `poll` make of their arguments."""
+"""Which event filters `events` accepts, and which of them it subscribes to."""
 
 from typing import Any
 
 import pytest
 
-from aiopresence import PresenceSession, UsageError, filters
-from aiopresence.live import PresenceBoard
-from aiopresence.live.calls import MAX_FILTERS
+from aiopresence import UsageError, filters
 from aiopresence.protocol.event_parsing import check_filters
 
 PATH = filters.account_presence()
@@ -54,18 +52,3 @@ def test_a_plain_filter_is_left_out_where_a_detailed_one_tells_more(
     given: list[str], kept: tuple[str, ...]
 ) -> None:
     assert check_filters(given) == kept
-
-
-def followed(board: PresenceBoard) -> tuple[str, ...]:
-    return board._feed.connection.session._filters
-
-
-def test_a_board_of_very_many_follows_the_account() -> None:
-    session = PresenceSession("token", account_id=5)
-    some = session.board(range(1, MAX_FILTERS + 1))
-    assert len(followed(some)) == MAX_FILTERS
-    assert followed(some)[0] == filters.extension_presence(1, account_id=5)
-    many = session.board(range(1, MAX_FILTERS + 2), detailed_telephony_state=True)
-    assert followed(many) == (filters.account_presence(detailed=True, account_id=5),)
-    everybody = session.board(sip_data=True)
-    assert followed(everybody) == (filters.account_presence(sip_data=True, account_id=5),)
