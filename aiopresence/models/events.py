@@ -1,7 +1,9 @@
-"""What happens to presence: RingCentral's notifications, and our words for what is made of them.
+"""Events: RingCentral's notifications, and the changes and gaps that are derived from them.
 
-Every field of a notification may be absent: None means that RingCentral said nothing, which in a
-presence body is "has not changed".
+`EVENT_TYPES` lists every type of event with its body; a new type is one more row.
+
+Every field of a notification may be absent. It is None then, which in a presence body means that
+it has not changed.
 Source of names and meanings: RingCentral API reference, "Events", presence events.
 """
 
@@ -26,7 +28,7 @@ from .queues import CallQueuePresence
 
 
 class LineStatus(OpenStrEnum):
-    """Whether a shared line is in use at one of its appearances."""
+    """The state of one appearance of a shared line."""
 
     SEIZED = "Seized"
     RELEASED = "Released"
@@ -54,20 +56,20 @@ class PresenceEventBody:
     Attributes:
         extension_id: whose presence.
         sequence: orders the notifications about one extension; its scope is not documented.
-        presence_status: as in GetPresenceInfo, like all that follow.
-        telephony_status: what the phone does.
-        user_status: what the user has set.
-        meeting_status: whether in a meeting.
-        dnd_status: which calls are taken.
-        dnd_status_personal: which calls are taken apart from those of call queues.
-        allow_see_my_presence: whether others may see this presence.
-        ring_on_monitored_call: whether to ring when a monitored extension rings.
+        presence_status: the overall status, as in GetPresenceInfo, like all that follow.
+        telephony_status: the status of the phone.
+        user_status: the status that the user has set.
+        meeting_status: whether the user is in a meeting.
+        dnd_status: which calls are accepted.
+        dnd_status_personal: which calls are accepted, apart from those of call queues.
+        allow_see_my_presence: whether other users may see this presence.
+        ring_on_monitored_call: whether the phone rings when a monitored extension is called.
         pick_up_calls_on_hold: whether calls held on a monitored line may be picked up.
-        accept_call_queue_calls: whether calls of call queues are taken.
-        cx_telephony_status: what the user does in RingCentral's contact centre.
-        aggregated_telephony_status: phone and contact centre together.
-        active_calls: the 7 latest calls at most; with a detailed filter only.
-        total_active_calls: how many calls there are; with a detailed filter only.
+        accept_call_queue_calls: whether calls of call queues are accepted.
+        cx_telephony_status: the status in RingCentral's contact centre.
+        aggregated_telephony_status: the status of phone and contact centre together.
+        active_calls: the latest calls, 7 at most; with a detailed filter only.
+        total_active_calls: the number of calls; with a detailed filter only.
         appearances: appearances of shared lines; with a detailed filter only, and never in a read.
         owner_id: the extension that subscribed.
     """
@@ -105,7 +107,7 @@ class PresenceLineExtension:
 
 @attrs.frozen(weakref_slot=False)
 class PresenceLineEventBody:
-    """Which extensions a user's presence lines show has changed.
+    """The extensions that a user's presence lines show have changed.
 
     Attributes:
         extension: the extensions.
@@ -118,12 +120,12 @@ class PresenceLineEventBody:
 
 @attrs.frozen(weakref_slot=False)
 class CallQueueMemberEventBody:
-    """Whether a member takes a queue's calls: one of the two documented forms of that event.
+    """Whether a member accepts the calls of a queue: one of the two documented forms of this event.
 
     Attributes:
         extension_id: the member.
         call_queue_id: the queue.
-        accept_calls: whether calls of this queue are taken.
+        accept_calls: whether calls of this queue are accepted.
     """
 
     extension_id: RecordId | None = None
@@ -140,18 +142,46 @@ EventBody = (
 )
 
 
+@attrs.frozen
+class EventType:
+    """A type of event.
+
+    Attributes:
+        path: the path of its event filter below that of the account.
+        body: the class of its body.
+        field: a field that the body has to have; None for any body. Of rows with the same path the
+            first one that fits is taken.
+    """
+
+    path: str
+    body: type[Any]
+    field: str | None = None
+
+
+EVENT_TYPES = (
+    EventType("/presence", PresenceEventBody),
+    EventType("/extension/{extension_id}/presence", PresenceEventBody),
+    EventType("/extension/{extension_id}/presence/line", PresenceLineEventBody),
+    EventType("/extension/{extension_id}/presence/line/presence", PresenceEventBody),
+    EventType("/extension/{extension_id}/favorite/presence", PresenceEventBody),
+    EventType("/extension/{extension_id}/presence/dnd", PresenceEventBody),
+    EventType("/call-queues/{group_id}/presence", CallQueuePresence, field="records"),
+    EventType("/call-queues/{group_id}/presence", CallQueueMemberEventBody),
+)
+
+
 @attrs.frozen(weakref_slot=False)
 class PresenceEvent:
     """A notification.
 
     Attributes:
-        uuid: its own id; the same notification may be sent twice.
-        event: the event filter it is for, in real ids or with `~`.
+        uuid: the id of the notification; RingCentral may send the same one twice.
+        event: the event filter that it matches, with ids or with `~`.
         timestamp: when RingCentral sent it.
-        subscription_id: of which subscription.
+        subscription_id: the id of the subscription.
         owner_id: the extension that subscribed.
-        body: what happened. Of an event that this library does not know, or whose body is not as
-            documented, the JSON object as it came.
+        body: what has changed. The parsed JSON object if the type of event is not known, or its
+            body is not as documented.
     """
 
     uuid: str | None = None
@@ -166,25 +196,25 @@ class ResyncReason(StrEnum):
     """Why events may have been lost."""
 
     CONNECTION_LOST = "ConnectionLost"
-    """The connection was lost, and could not be continued where it had ended."""
+    """The connection was lost, and its session could not be recovered."""
     RECOVERY_INCOMPLETE = "RecoveryIncomplete"
-    """It could, but more may have happened meanwhile than RingCentral keeps."""
+    """The session was recovered, but more events may have occurred than RingCentral keeps."""
     UNREADABLE = "Unreadable"
-    """RingCentral sent something that cannot be understood."""
+    """RingCentral sent something that could not be parsed."""
     OVERFLOW = "Overflow"
-    """Events came faster than they were taken, until there was no room for more."""
+    """Events arrived faster than they were consumed, until the buffer was full."""
     WEBHOOK_LOST = "WebhookLost"
-    """RingCentral had stopped to call the webhook."""
+    """RingCentral had stopped calling the webhook."""
 
 
 @attrs.frozen(weakref_slot=False)
 class Resync:
-    """Events may have been lost: whoever keeps a state should read it anew.
+    """Events may have been lost: read again whatever state you keep.
 
     Attributes:
-        reason: why.
-        since: the last moment at which nothing was missing; None when not known.
-        missed: how many events are known to be missing; None when that is not known.
+        reason: why they may have been lost.
+        since: the last time at which no event was missing; None if not known.
+        missed: the number of lost events; None if not known.
     """
 
     reason: ResyncReason
@@ -193,14 +223,14 @@ class Resync:
 
 
 class ChangeSource(StrEnum):
-    """What told of a change."""
+    """Where a change was found."""
 
     EVENT = "event"
     """A notification."""
     BATCH = "batch"
-    """A batch read, of group Light."""
+    """A batch read, of rate limit group Light."""
     ACCOUNT = "account"
-    """A page of the account's presence, of group Heavy."""
+    """A page of the account's presence, of rate limit group Heavy."""
 
 
 @attrs.frozen(weakref_slot=False)
@@ -208,11 +238,11 @@ class PresenceChange:
     """A change of the presence of one extension.
 
     Attributes:
-        id: the extension's id.
-        old: the presence before; None when it was not known.
-        new: the presence now; None when there is none any more.
-        source: what told of it.
-        time: when: the event's own time, or when the answer of a read came.
+        id: the id of the extension.
+        old: the presence before; None if it was not known.
+        new: the presence now; None if the extension is gone.
+        source: where the change was found.
+        time: the timestamp of the event, or when the response to a read arrived.
     """
 
     id: str

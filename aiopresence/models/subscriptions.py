@@ -1,4 +1,4 @@
-"""Subscriptions to notifications, as RingCentral describes them.
+"""Subscriptions to notifications.
 
 Source of names and meanings: RingCentral API reference, "Subscriptions".
 """
@@ -14,7 +14,7 @@ from .enums import OpenStrEnum
 
 
 class SubscriptionStatus(OpenStrEnum):
-    """Whether notifications are sent."""
+    """The status of a subscription: whether notifications are sent."""
 
     ACTIVE = "Active"
     SUSPENDED = "Suspended"
@@ -23,12 +23,12 @@ class SubscriptionStatus(OpenStrEnum):
 
 @attrs.frozen(weakref_slot=False)
 class DisabledFilterInfo:
-    """An event filter that brings nothing, although the subscription as a whole was accepted.
+    """An event filter without notifications, although the subscription was accepted.
 
     Attributes:
         filter: the event filter.
-        reason: RingCentral's code for why.
-        message: RingCentral's own words.
+        reason: RingCentral's error code.
+        message: RingCentral's error message.
     """
 
     filter: str | None = None
@@ -38,11 +38,11 @@ class DisabledFilterInfo:
 
 @attrs.frozen(weakref_slot=False)
 class NotificationBlacklistedData:
-    """Why RingCentral has given up on a webhook.
+    """Why RingCentral has stopped calling a webhook.
 
     Attributes:
-        reason: RingCentral's own words.
-        blacklisted_at: since when.
+        reason: RingCentral's message.
+        blacklisted_at: when it stopped.
     """
 
     reason: str | None = None
@@ -55,9 +55,9 @@ class NotificationDeliveryMode:
 
     Attributes:
         transport_type: "WebSocket", "WebHook" or another transport.
-        address: where webhooks are sent.
+        address: the URL of the webhook.
         encryption: whether notifications are encrypted.
-        verification_token: what webhooks prove their origin with; a secret.
+        verification_token: sent with each notification to prove its origin; a secret.
     """
 
     transport_type: str | None = None
@@ -73,15 +73,15 @@ class SubscriptionInfo:
     """A subscription.
 
     Attributes:
-        id: the subscription's id.
-        uri: its own address in the API.
-        event_filters: what it brings notifications of.
-        disabled_filters: which of them bring nothing, and why.
-        expiration_time: until when it lasts, unless it is renewed.
-        expires_in: the same in seconds from the answer.
-        creation_time: since when there is one.
+        id: the id of the subscription.
+        uri: its URL in the API.
+        event_filters: the events that notifications are sent of.
+        disabled_filters: the filters that none are sent of, and why.
+        expiration_time: when it expires unless it is renewed.
+        expires_in: the same in seconds from the response.
+        creation_time: when it was made.
         status: whether notifications are sent.
-        blacklisted_data: why not, when the status is Blacklisted.
+        blacklisted_data: why not; None unless the status is Blacklisted.
         delivery_mode: how notifications are delivered.
     """
 

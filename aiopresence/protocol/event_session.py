@@ -42,7 +42,7 @@ from .event_frames import Frame
 from .event_gaps import GapDetector
 from .event_outputs import Gap, SessionOutput, Subscribed
 from .event_recovery import Recovery
-from .event_state import Input, State, is_allowed, next_state
+from .event_state import TRANSITIONS, Input, State, next_state
 from .event_timers import CLOSE_REASONS, MAX_SILENCE, PING_INTERVAL, Timer, Timers
 from .reconnect import STABLE_AFTER, ReconnectPolicy
 
@@ -190,8 +190,7 @@ class EventSession:
 
     def close(self, reason: str) -> None:
         """Close the connection, for the first reason that there is."""
-        if is_allowed(self.state, Input.CLOSE):
-            self.state = next_state(self.state, Input.CLOSE)
+        if self._accept(Input.CLOSE):
             self.close_reason = reason
 
     def keepalive_received(self, now: float) -> None:
@@ -222,9 +221,10 @@ class EventSession:
 
     def _accept(self, input_: Input) -> bool:
         """Move to the next state; return False if the input is to be ignored in this state."""
-        if not is_allowed(self.state, input_):
+        state = TRANSITIONS[self.state].get(input_)
+        if state is None:
             return False
-        self.state = next_state(self.state, input_)
+        self.state = state
         return True
 
     def _on_frame(self, now: float, frame: Frame) -> list[SessionOutput]:
@@ -257,7 +257,7 @@ class EventSession:
         if self._connection.details is None:
             self._gaps.interrupt_replay()
         try:
-            event = event_parsing.read(frame.body)
+            event = event_parsing.parse(frame.body)
         except DecodeError as error:
             return self._on_unreadable(error.reason)
         self._recovery.update_token(frame.wsc)

@@ -110,11 +110,6 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
 }
 
 
-def is_allowed(state: State, input_: Input) -> bool:
-    """Return whether an input is allowed in a state."""
-    return input_ in TRANSITIONS[state]
-
-
 def next_state(state: State, input_: Input) -> State:
     """Return the state that follows.
 

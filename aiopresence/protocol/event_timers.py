@@ -42,6 +42,8 @@ class Timer(StrEnum):
     AGE = "age"
 
 
+# For every frame; to look up a member of an Enum is slow in Python 3.11.
+_PING, _PONG = Timer.PING, Timer.PONG
 _TIMEOUTS = {
     Timer.RESPONSE: RESPONSE_TIMEOUT,
     Timer.REPLAY: REPLAY_TIMEOUT,
@@ -79,8 +81,8 @@ class Timers:
 
     def activity(self, now: float) -> None:
         """Record that something was received."""
-        self._deadlines.pop(Timer.PONG, None)
-        self._deadlines[Timer.PING] = now + PING_INTERVAL * self._pace
+        self._deadlines.pop(_PONG, None)
+        self._deadlines[_PING] = now + PING_INTERVAL * self._pace
 
     def details_received(self, now: float, details: ConnectionDetails) -> None:
         """Start what the gateway has named the times of."""

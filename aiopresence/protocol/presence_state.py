@@ -243,7 +243,7 @@ class PresenceState:
         if isinstance(body, PresenceEventBody) and body.extension_id is not None:
             if self.includes(body.extension_id) and self._is_in_order(event, body):
                 return self._merge_event(body.extension_id, event, body, time)
-        elif event_parsing.is_presence(event):
+        elif event_parsing.is_presence_event(event):
             self._mark_undecoded(body.get("extensionId") if isinstance(body, Mapping) else None)
         return None
 

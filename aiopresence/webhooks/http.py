@@ -106,7 +106,7 @@ def parse_event(request: web.Request, body: bytes) -> PresenceEvent:
     if request.content_type != "application/json":
         raise Refused(415)
     try:
-        return event_parsing.read(decoding.parse(body))
+        return event_parsing.parse(decoding.parse(body))
     except DecodeError:
         raise Refused(400) from None
 

@@ -1,5 +1,6 @@
 """Every notification of RingCentral's reference, typed; and those that are in no reference."""
 
+import inspect
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from aiopresence import (
     UsageError,
     filters,
 )
+from aiopresence.models.events import EVENT_TYPES
 from aiopresence.protocol import event_parsing
 
 ACCOUNT = "/restapi/v1.0/account/400100"
@@ -107,7 +109,7 @@ def notification(event: str, body: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_documented_notification_is_typed(event: str, body: Any, typed: object) -> None:
-    assert event_parsing.read(notification(event, body)) == PresenceEvent(
+    assert event_parsing.parse(notification(event, body)) == PresenceEvent(
         "1f5b-1",
         event,
         datetime(2026, 3, 2, 9, 0, 0, 250_000, UTC),
@@ -128,21 +130,21 @@ def test_a_documented_notification_is_typed(event: str, body: Any, typed: object
     ],
 )
 def test_an_event_nobody_knows_keeps_its_body(event: str) -> None:
-    assert event_parsing.read(notification(event, {"sequence": "x"})).body == {"sequence": "x"}
+    assert event_parsing.parse(notification(event, {"sequence": "x"})).body == {"sequence": "x"}
 
 
 @pytest.mark.parametrize("wrong", [{"sequence": "7"}, {"activeCalls": {}}, {"extensionId": True}])
 def test_a_body_that_is_not_as_documented_is_kept_as_it_came(wrong: dict[str, Any]) -> None:
     body = {"extensionId": "700201", **wrong}
-    assert event_parsing.read(notification(f"{ACCOUNT}/presence", body)).body == body
+    assert event_parsing.parse(notification(f"{ACCOUNT}/presence", body)).body == body
 
 
 @pytest.mark.parametrize("name", ["uuid", "event", "timestamp", "subscriptionId", "ownerId"])
 @pytest.mark.parametrize("value", [[], {}, True, 1.5, None])
 def test_a_wrong_part_of_the_envelope_is_none_and_the_rest_is_kept(name: str, value: Any) -> None:
     given = notification(f"{ACCOUNT}/presence", {"extensionId": "1"}) | {name: value}
-    read = event_parsing.read(given)
-    good = event_parsing.read(notification(f"{ACCOUNT}/presence", {"extensionId": "1"}))
+    read = event_parsing.parse(given)
+    good = event_parsing.parse(notification(f"{ACCOUNT}/presence", {"extensionId": "1"}))
     ours = {"subscriptionId": "subscription_id", "ownerId": "owner_id"}.get(name, name)
     assert getattr(read, ours) is None
     for other in {"uuid", "timestamp", "subscription_id", "owner_id"} - {ours}:
@@ -152,7 +154,7 @@ def test_a_wrong_part_of_the_envelope_is_none_and_the_rest_is_kept(name: str, va
 @pytest.mark.parametrize("value", [None, 1, "text", [], {}, {"body": None}, {"body": []}])
 def test_what_has_no_body_is_no_notification(value: Any) -> None:
     with pytest.raises(DecodeError, match="not a notification"):
-        event_parsing.read(value)
+        event_parsing.parse(value)
 
 
 def test_filters_are_written_as_ringcentral_writes_them() -> None:
@@ -179,6 +181,20 @@ def test_filters_are_written_as_ringcentral_writes_them() -> None:
     )
     assert filters.extension_dnd(7) == f"{base}/~/extension/7/presence/dnd"
     assert filters.call_queue_presence(9) == f"{base}/~/call-queues/9/presence"
+
+
+def test_every_event_type_has_a_filter_function_and_every_function_a_type() -> None:
+    functions = [
+        each
+        for name, each in vars(filters).items()
+        if inspect.isfunction(each) and each.__module__ == filters.__name__ and name[0] != "_"
+    ]
+    made = {
+        each("9") if "group_id" in inspect.signature(each).parameters else each()
+        for each in functions
+    }
+    paths = {each.path.format(extension_id="~", group_id="9") for each in EVENT_TYPES}
+    assert made == {f"/restapi/v1.0/account/~{path}" for path in paths}
 
 
 @pytest.mark.parametrize("id_", ["1/2", "..", "", None, "1,2", -1])
@@ -209,7 +225,7 @@ def test_of_a_plain_and_a_detailed_filter_the_detailed_one_is_requested(
 def test_appearances_of_shared_lines_are_read() -> None:
     line = {"phoneNumber": "+16505550100", "appearanceNumber": 2, "lineStatus": "Seized"}
     body = {"extensionId": "700201", "appearances": [line, {"lineStatus": "Held"}]}
-    read = event_parsing.read(notification(f"{ACCOUNT}/presence", body)).body
+    read = event_parsing.parse(notification(f"{ACCOUNT}/presence", body)).body
     assert isinstance(read, PresenceEventBody)
     assert read.appearances == (
         LineAppearanceInfo("+16505550100", 2, LineStatus.SEIZED),

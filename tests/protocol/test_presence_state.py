@@ -42,7 +42,7 @@ def event(
     body: dict[str, Any], *, at: float | None = 0.0, filter_: str | None = ACCOUNT
 ) -> PresenceEvent:
     when = None if at is None else (NOW + timedelta(seconds=at)).isoformat()
-    return event_parsing.read({"event": filter_, "timestamp": when, "body": body})
+    return event_parsing.parse({"event": filter_, "timestamp": when, "body": body})
 
 
 def told(id_: str, sequence: Any = None, *, at: float | None = 0.0, **fields: Any) -> PresenceEvent:
