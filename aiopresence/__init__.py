@@ -1,256 +1,221 @@
-"""RingCentral presence for asyncio: any number of extensions in, one typed answer each.
+"""RingCentral presence for asyncio: any number of extensions in, one typed outcome each out.
 
-Start with `PresenceSession`; try it on `aiopresence.sandbox.Sandbox`, without an account.
+Start with `PresenceSession`; try it with `aiopresence.sandbox.Sandbox`, which needs no account.
+
+The package has layers. A module imports from its own layer and from those above it in this list,
+never from one below, and never in a cycle; tests/test_layering.py checks it.
+
+- Values: `errors`, `redaction`, `ids`, `grants`, `models`, `filters`.
+- `protocol`: requests, parsing, rate limits, retries, event sessions and presence state, as pure
+  functions and state machines. Time and randomness are arguments: neither `protocol` nor the
+  values import asyncio, aiohttp or time.
+- `concurrency` and `transport`: everything that waits or does I/O, and the only use of aiohttp's
+  client.
+- `bulk` and `account_reader`: reads of many ids, and of a whole account.
+- `presence_api`: the presence calls. `live`: events, the board and polling.
+- `session`: `PresenceSession`, which puts all of these together.
+- `webhooks`: the receiver of webhook notifications.
+- `sandbox`: a simulated RingCentral. It shares no code with `protocol` and `transport`, so that
+  they cannot have the same mistake. `cli`: the command, which uses the public names only.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import filters
+    from . import filters as filters
     from .errors import (
-        ApiError,
-        AuthError,
-        BatchError,
-        ConnectionFailed,
-        DecodeError,
-        InvalidRequest,
-        NotFound,
-        PermissionDenied,
-        PresenceError,
-        RateLimited,
-        ServerError,
-        SessionLost,
-        Timeout,
-        TransportError,
-        UsageError,
+        ApiError as ApiError,
+        AuthError as AuthError,
+        BatchError as BatchError,
+        ConnectionFailed as ConnectionFailed,
+        DecodeError as DecodeError,
+        InvalidRequest as InvalidRequest,
+        NotFound as NotFound,
+        PermissionDenied as PermissionDenied,
+        PresenceError as PresenceError,
+        RateLimited as RateLimited,
+        ServerError as ServerError,
+        SessionLost as SessionLost,
+        Timeout as Timeout,
+        TransportError as TransportError,
+        UsageError as UsageError,
     )
-    from .grants import AccessToken, AuthorizationCodeGrant, JwtGrant, RefreshTokenGrant
-    from .live import PresenceBoard
+    from .grants import (
+        AccessToken as AccessToken,
+        AuthorizationCodeGrant as AuthorizationCodeGrant,
+        JwtGrant as JwtGrant,
+        RefreshTokenGrant as RefreshTokenGrant,
+    )
+    from .live import (
+        PresenceBoard as PresenceBoard,
+    )
     from .models import (
-        AccountPresenceInfo,
-        ActiveCallInfo,
-        AdditionalCQInfo,
-        AppearanceInfo,
-        CallDirection,
-        CallerIdVisibility,
-        CallInfoCQ,
-        CallInfoType,
-        CallQueueId,
-        CallQueueMember,
-        CallQueueMemberEventBody,
-        CallQueueMemberId,
-        CallQueueMemberPresence,
-        CallQueuePresence,
-        CallQueueUpdateMemberPresence,
-        CallQueueUpdatePresence,
-        ChangeSource,
-        DetailedCallInfo,
-        DisabledFilterInfo,
-        DndStatus,
-        ExtensionCallQueuePresence,
-        ExtensionCallQueuePresenceList,
-        ExtensionCallQueueUpdatePresence,
-        ExtensionCallQueueUpdatePresenceList,
-        GetPresenceExtensionInfo,
-        GetPresenceInfo,
-        GlipAvailability,
-        GlipStatus,
-        LineAppearanceInfo,
-        LineStatus,
-        MeetingStatus,
-        NotificationBlacklistedData,
-        NotificationDeliveryMode,
-        OpenStrEnum,
-        PresenceCallQueueInfo,
-        PresenceChange,
-        PresenceEvent,
-        PresenceEventBody,
-        PresenceInfoRequest,
-        PresenceInfoResponse,
-        PresenceLineEventBody,
-        PresenceLineExtension,
-        PresenceNavigationInfo,
-        PresenceNavigationInfoURI,
-        PresencePagingInfo,
-        PresenceStatus,
-        PrimaryCQInfo,
-        Resync,
-        ResyncReason,
-        SiteBasicInfo,
-        SubscriptionInfo,
-        SubscriptionStatus,
-        TelephonyAvailability,
-        TelephonyStatus,
-        TerminationType,
-        UnifiedMeetingStatus,
-        UnifiedPresence,
-        UnifiedPresenceGlip,
-        UnifiedPresenceMeeting,
-        UnifiedPresenceTelephony,
-        UnifiedStatus,
-        UpdateUnifiedPresence,
-        UpdateUnifiedPresenceGlip,
-        UpdateUnifiedPresenceTelephony,
-        UserStatus,
-        Visibility,
+        AccountPresenceInfo as AccountPresenceInfo,
+        ActiveCallInfo as ActiveCallInfo,
+        AdditionalCQInfo as AdditionalCQInfo,
+        AppearanceInfo as AppearanceInfo,
+        CallDirection as CallDirection,
+        CallerIdVisibility as CallerIdVisibility,
+        CallInfoCQ as CallInfoCQ,
+        CallInfoType as CallInfoType,
+        CallQueueId as CallQueueId,
+        CallQueueMember as CallQueueMember,
+        CallQueueMemberEventBody as CallQueueMemberEventBody,
+        CallQueueMemberId as CallQueueMemberId,
+        CallQueueMemberPresence as CallQueueMemberPresence,
+        CallQueuePresence as CallQueuePresence,
+        CallQueueUpdateMemberPresence as CallQueueUpdateMemberPresence,
+        CallQueueUpdatePresence as CallQueueUpdatePresence,
+        ChangeSource as ChangeSource,
+        DetailedCallInfo as DetailedCallInfo,
+        DisabledFilterInfo as DisabledFilterInfo,
+        DndStatus as DndStatus,
+        ExtensionCallQueuePresence as ExtensionCallQueuePresence,
+        ExtensionCallQueuePresenceList as ExtensionCallQueuePresenceList,
+        ExtensionCallQueueUpdatePresence as ExtensionCallQueueUpdatePresence,
+        ExtensionCallQueueUpdatePresenceList as ExtensionCallQueueUpdatePresenceList,
+        GetPresenceExtensionInfo as GetPresenceExtensionInfo,
+        GetPresenceInfo as GetPresenceInfo,
+        GlipAvailability as GlipAvailability,
+        GlipStatus as GlipStatus,
+        LineAppearanceInfo as LineAppearanceInfo,
+        LineStatus as LineStatus,
+        MeetingStatus as MeetingStatus,
+        NotificationBlacklistedData as NotificationBlacklistedData,
+        NotificationDeliveryMode as NotificationDeliveryMode,
+        OpenStrEnum as OpenStrEnum,
+        PresenceCallQueueInfo as PresenceCallQueueInfo,
+        PresenceChange as PresenceChange,
+        PresenceEvent as PresenceEvent,
+        PresenceEventBody as PresenceEventBody,
+        PresenceInfoRequest as PresenceInfoRequest,
+        PresenceInfoResponse as PresenceInfoResponse,
+        PresenceLineEventBody as PresenceLineEventBody,
+        PresenceLineExtension as PresenceLineExtension,
+        PresenceNavigationInfo as PresenceNavigationInfo,
+        PresenceNavigationInfoURI as PresenceNavigationInfoURI,
+        PresencePagingInfo as PresencePagingInfo,
+        PresenceStatus as PresenceStatus,
+        PrimaryCQInfo as PrimaryCQInfo,
+        Resync as Resync,
+        ResyncReason as ResyncReason,
+        SiteBasicInfo as SiteBasicInfo,
+        SubscriptionInfo as SubscriptionInfo,
+        SubscriptionStatus as SubscriptionStatus,
+        TelephonyAvailability as TelephonyAvailability,
+        TelephonyStatus as TelephonyStatus,
+        TerminationType as TerminationType,
+        UnifiedMeetingStatus as UnifiedMeetingStatus,
+        UnifiedPresence as UnifiedPresence,
+        UnifiedPresenceGlip as UnifiedPresenceGlip,
+        UnifiedPresenceMeeting as UnifiedPresenceMeeting,
+        UnifiedPresenceTelephony as UnifiedPresenceTelephony,
+        UnifiedStatus as UnifiedStatus,
+        UpdateUnifiedPresence as UpdateUnifiedPresence,
+        UpdateUnifiedPresenceGlip as UpdateUnifiedPresenceGlip,
+        UpdateUnifiedPresenceTelephony as UpdateUnifiedPresenceTelephony,
+        UserStatus as UserStatus,
+        Visibility as Visibility,
     )
-    from .protocol.oauth import authorize_url
-    from .protocol.outcome import BatchResult, Outcome
-    from .protocol.rate_limits import GroupLimits
-    from .protocol.rest import Response
-    from .session import PresenceSession
+    from .protocol.oauth import (
+        authorize_url as authorize_url,
+    )
+    from .protocol.outcome import (
+        BatchResult as BatchResult,
+        Outcome as Outcome,
+    )
+    from .protocol.rate_limits import (
+        GroupLimits as GroupLimits,
+    )
+    from .protocol.rest import (
+        Response as Response,
+    )
+    from .session import (
+        PresenceSession as PresenceSession,
+    )
     from .transport.hooks import (
-        ConnectionChanged,
-        RateLimitHit,
-        RequestFinished,
-        RequestSent,
-        RetryScheduled,
-        SessionHooks,
-        TokenObtained,
-        WaitEnded,
+        ConnectionChanged as ConnectionChanged,
+        RateLimitHit as RateLimitHit,
+        RequestFinished as RequestFinished,
+        RequestSent as RequestSent,
+        RetryScheduled as RetryScheduled,
+        SessionHooks as SessionHooks,
+        TokenObtained as TokenObtained,
+        WaitEnded as WaitEnded,
     )
-    from .transport.instrumentation import Stats
-    from .transport.token_store import FileTokenStore, MemoryTokenStore, TokenStore
+    from .transport.instrumentation import (
+        Stats as Stats,
+    )
+    from .transport.token_store import (
+        FileTokenStore as FileTokenStore,
+        MemoryTokenStore as MemoryTokenStore,
+        TokenStore as TokenStore,
+    )
 
-__all__ = [
-    "AccessToken",
-    "AccountPresenceInfo",
-    "ActiveCallInfo",
-    "AdditionalCQInfo",
-    "ApiError",
-    "AppearanceInfo",
-    "AuthError",
-    "AuthorizationCodeGrant",
-    "BatchError",
-    "BatchResult",
-    "CallDirection",
-    "CallInfoCQ",
-    "CallInfoType",
-    "CallQueueId",
-    "CallQueueMember",
-    "CallQueueMemberEventBody",
-    "CallQueueMemberId",
-    "CallQueueMemberPresence",
-    "CallQueuePresence",
-    "CallQueueUpdateMemberPresence",
-    "CallQueueUpdatePresence",
-    "CallerIdVisibility",
-    "ChangeSource",
-    "ConnectionChanged",
-    "ConnectionFailed",
-    "DecodeError",
-    "DetailedCallInfo",
-    "DisabledFilterInfo",
-    "DndStatus",
-    "ExtensionCallQueuePresence",
-    "ExtensionCallQueuePresenceList",
-    "ExtensionCallQueueUpdatePresence",
-    "ExtensionCallQueueUpdatePresenceList",
-    "FileTokenStore",
-    "GetPresenceExtensionInfo",
-    "GetPresenceInfo",
-    "GlipAvailability",
-    "GlipStatus",
-    "GroupLimits",
-    "InvalidRequest",
-    "JwtGrant",
-    "LineAppearanceInfo",
-    "LineStatus",
-    "MeetingStatus",
-    "MemoryTokenStore",
-    "NotFound",
-    "NotificationBlacklistedData",
-    "NotificationDeliveryMode",
-    "OpenStrEnum",
-    "Outcome",
-    "PermissionDenied",
-    "PresenceBoard",
-    "PresenceCallQueueInfo",
-    "PresenceChange",
-    "PresenceError",
-    "PresenceEvent",
-    "PresenceEventBody",
-    "PresenceInfoRequest",
-    "PresenceInfoResponse",
-    "PresenceLineEventBody",
-    "PresenceLineExtension",
-    "PresenceNavigationInfo",
-    "PresenceNavigationInfoURI",
-    "PresencePagingInfo",
-    "PresenceSession",
-    "PresenceStatus",
-    "PrimaryCQInfo",
-    "RateLimitHit",
-    "RateLimited",
-    "RefreshTokenGrant",
-    "RequestFinished",
-    "RequestSent",
-    "Response",
-    "Resync",
-    "ResyncReason",
-    "RetryScheduled",
-    "ServerError",
-    "SessionHooks",
-    "SessionLost",
-    "SiteBasicInfo",
-    "Stats",
-    "SubscriptionInfo",
-    "SubscriptionStatus",
-    "TelephonyAvailability",
-    "TelephonyStatus",
-    "TerminationType",
-    "Timeout",
-    "TokenObtained",
-    "TokenStore",
-    "TransportError",
-    "UnifiedMeetingStatus",
-    "UnifiedPresence",
-    "UnifiedPresenceGlip",
-    "UnifiedPresenceMeeting",
-    "UnifiedPresenceTelephony",
-    "UnifiedStatus",
-    "UpdateUnifiedPresence",
-    "UpdateUnifiedPresenceGlip",
-    "UpdateUnifiedPresenceTelephony",
-    "UsageError",
-    "UserStatus",
-    "Visibility",
-    "WaitEnded",
-    "authorize_url",
-    "filters",
-]
+__version__: str
+
+# The public names by their module. A module is imported when one of its names is first used, so
+# that the command line starts without waiting for all of them. Type checkers read the imports
+# above instead; a test compares the two.
+_EXPORTS = {
+    "filters": "filters",
+    "errors": """
+        ApiError AuthError BatchError ConnectionFailed DecodeError InvalidRequest NotFound
+        PermissionDenied PresenceError RateLimited ServerError SessionLost Timeout
+        TransportError UsageError
+    """,
+    "grants": "AccessToken AuthorizationCodeGrant JwtGrant RefreshTokenGrant",
+    "live": "PresenceBoard",
+    "models": """
+        AccountPresenceInfo ActiveCallInfo AdditionalCQInfo AppearanceInfo CallDirection
+        CallerIdVisibility CallInfoCQ CallInfoType CallQueueId CallQueueMember
+        CallQueueMemberEventBody CallQueueMemberId CallQueueMemberPresence CallQueuePresence
+        CallQueueUpdateMemberPresence CallQueueUpdatePresence ChangeSource DetailedCallInfo
+        DisabledFilterInfo DndStatus ExtensionCallQueuePresence ExtensionCallQueuePresenceList
+        ExtensionCallQueueUpdatePresence ExtensionCallQueueUpdatePresenceList
+        GetPresenceExtensionInfo GetPresenceInfo GlipAvailability GlipStatus LineAppearanceInfo
+        LineStatus MeetingStatus NotificationBlacklistedData NotificationDeliveryMode
+        OpenStrEnum PresenceCallQueueInfo PresenceChange PresenceEvent PresenceEventBody
+        PresenceInfoRequest PresenceInfoResponse PresenceLineEventBody PresenceLineExtension
+        PresenceNavigationInfo PresenceNavigationInfoURI PresencePagingInfo PresenceStatus
+        PrimaryCQInfo Resync ResyncReason SiteBasicInfo SubscriptionInfo SubscriptionStatus
+        TelephonyAvailability TelephonyStatus TerminationType UnifiedMeetingStatus
+        UnifiedPresence UnifiedPresenceGlip UnifiedPresenceMeeting UnifiedPresenceTelephony
+        UnifiedStatus UpdateUnifiedPresence UpdateUnifiedPresenceGlip
+        UpdateUnifiedPresenceTelephony UserStatus Visibility
+    """,
+    "protocol.oauth": "authorize_url",
+    "protocol.outcome": "BatchResult Outcome",
+    "protocol.rate_limits": "GroupLimits",
+    "protocol.rest": "Response",
+    "session": "PresenceSession",
+    "transport.hooks": """
+        ConnectionChanged RateLimitHit RequestFinished RequestSent RetryScheduled SessionHooks
+        TokenObtained WaitEnded
+    """,
+    "transport.instrumentation": "Stats",
+    "transport.token_store": "FileTokenStore MemoryTokenStore TokenStore",
+}
+_MODULES = {name: module for module, names in _EXPORTS.items() for name in names.split()}
+
+__all__ = sorted(_MODULES)
 
 
-# Where the names are, in the order in which they are looked for. They are brought in when they are
-# first asked for: the command line must not wait for all of them to say what its options are.
-_HOMES = (
-    *("errors", "grants", "models", "protocol.rate_limits", "protocol.oauth", "protocol.outcome"),
-    *(
-        "protocol.rest",
-        "transport.hooks",
-        "transport.instrumentation",
-        "transport.token_store",
-        "live",
-        "session",
-    ),
-)
+if not TYPE_CHECKING:  # Otherwise, type checkers would accept any name.
 
+    def __getattr__(name: str) -> object:
+        """Import a public name."""
+        if name == "__version__":
+            from importlib.metadata import version
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("aiopresence")
-    if name in __all__:
-        if name == "filters":
-            return import_module(f"{__name__}.filters")
-        for home in _HOMES:
-            found = getattr(import_module(f"{__name__}.{home}"), name, None)
-            if found is not None:
-                globals()[name] = found
-                return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return version("aiopresence")
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+        value = module if name == "filters" else getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,3 +1,4 @@
+import ast
 import enum
 import inspect
 import subprocess
@@ -36,14 +37,24 @@ def test_every_public_method_says_what_it_raises() -> None:
 
 
 def test_all_is_sorted_and_importable() -> None:
-    assert aiopresence.__all__ == sorted(aiopresence.__all__)
+    assert aiopresence.__all__ == sorted(set(aiopresence.__all__))
     assert all(hasattr(aiopresence, name) for name in aiopresence.__all__)
+    assert dir(aiopresence) == aiopresence.__all__
+
+
+def test_type_checkers_see_the_names_that_the_package_has_at_run_time() -> None:
+    tree = ast.parse(inspect.getsource(aiopresence))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    seen = {(node.module or "filters", alias.name) for node in imports for alias in node.names}
+    assert seen == {(module, name) for name, module in aiopresence._MODULES.items()}
+    # Without the alias, strict type checkers take an import for a private one.
+    assert all(alias.asname == alias.name for node in imports for alias in node.names)
 
 
 def test_the_version_is_the_packages() -> None:
     assert aiopresence.__version__ == version("aiopresence")
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        aiopresence.nonsense  # noqa: B018
+        aiopresence.nonsense  # type: ignore[attr-defined] # noqa: B018
 
 
 def test_importing_brings_neither_sandbox_nor_command_line() -> None:
