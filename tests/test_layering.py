@@ -144,7 +144,7 @@ def test_every_layer_has_its_rule() -> None:
 
 def test_imports_are_found() -> None:
     assert "aiopresence.errors" in set(imported("protocol.rest"))
-    assert "aiopresence.grants" in set(imported("sandbox.sandbox"))
+    assert "aiopresence.grants" in set(imported("sandbox.oauth_endpoint"))
     assert "aiohttp" in set(imported("transport.http"))
     assert "protocol.rest" in set(imported_at_startup("transport.requester"))
 

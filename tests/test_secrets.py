@@ -226,7 +226,7 @@ async def test_a_token_that_is_a_word_of_the_response_changes_nothing_of_it() ->
                 return json.dumps({**json.loads(body), "access_token": token}).encode()
 
             rule = sandbox.faults.add(Change(issue), path="/oauth/token", times=None)
-            sandbox._service.authority.sessions.check = lambda *_: None  # type: ignore[method-assign]
+            sandbox._state.oauth.logins.check = lambda *_: None  # type: ignore[method-assign]
             async with Session(sandbox.grant, server=sandbox.url) as session:
                 for _ in range(2):
                     record = await session.read_user_presence_status()

@@ -1,11 +1,11 @@
-"""RingCentral on loopback: a server to test against, without an account and without a network.
+"""A server with RingCentral's presence API on loopback, for tests without an account.
 
-It answers the nine presence calls and the token endpoint as RingCentral does, and tells of changes
-over WebSockets, with one state that tests can change. It makes faults to order. It shares no code
-with the client.
+`Sandbox` has the presence endpoints, OAuth, webhooks and WebSocket notifications over one state,
+which tests can change. It enforces rate limits and makes faults on request. It shares no code
+with the client. `aiopresence.sandbox.plugin` has fixtures for pytest, and
+`aiopresence.sandbox.virtual_time` makes hours pass in no time.
 """
 
-from .counters import Counters
 from .exchange import Exchange, Received
 from .fault_kinds import (
     Answer,
@@ -25,6 +25,7 @@ from .gateway.controls import GatewayControl
 from .gateway.faults import GatewayFrame, GatewayRule
 from .gateway.options import GatewayPlan
 from .notifications import Feed
+from .rate_limits import Counters
 from .sandbox import Sandbox
 from .simulation import Simulation
 from .webhooks.controls import WebhookControl

@@ -1,10 +1,10 @@
-"""The account: its extensions, its queues and what is stored of everyone's presence."""
+"""The account: its extensions and queues, and the stored presence of each extension."""
 
 from typing import Any
 
 import attrs
 
-from . import derive
+from . import status_rules
 
 SITES = ({"id": "main-site", "name": "Main Site"}, {"id": "781230045", "name": "North Office"})
 
@@ -35,34 +35,40 @@ class Extension:
 
     @property
     def is_user(self) -> bool:
-        """Whether this is a person; only persons have a presence of their own."""
+        """Whether this is a person's extension; others have no presence of their own."""
         return self.kind == "User"
 
     @property
     def telephony_status(self) -> str:
-        """What all calls together come to."""
-        return derive.telephony_status(call["telephonyStatus"] for call in self.active_calls)
+        """telephonyStatus, computed from the calls."""
+        return status_rules.telephony_status(call["telephonyStatus"] for call in self.active_calls)
 
     @property
     def dnd_status(self) -> str:
-        """The personal and the queue half of do-not-disturb as one value."""
-        return derive.dnd_status(
+        """dndStatus, computed from dndStatusPersonal and acceptCallQueueCalls."""
+        return status_rules.dnd_status(
             self.dnd_status_personal, self.accept_call_queue_calls, self.in_a_queue
         )
 
     @property
     def presence_status(self) -> str:
-        """What colleagues see first."""
+        """presenceStatus, computed from the statuses above."""
         if not self.is_user:
             return "Offline"
-        return derive.presence_status(
+        return status_rules.presence_status(
             self.user_status, self.dnd_status, self.telephony_status, self.meeting_status
         )
 
 
 @attrs.define(eq=False)
 class Queue:
-    """A call queue: its extension, and for each member whether calls of this queue are taken."""
+    """A call queue.
+
+    Attributes:
+        extension: the queue's own extension.
+        editable: whether members may change acceptCalls themselves.
+        members: for the id of each member, whether they take the queue's calls.
+    """
 
     extension: Extension
     editable: bool
@@ -79,9 +85,9 @@ class Account:
 
     @property
     def caller(self) -> Extension:
-        """The extension that `~` stands for."""
+        """The extension of the user who has logged in, `~`."""
         return next(iter(self.extensions.values()))
 
     def queues_of(self, extension_id: str) -> list[Queue]:
-        """Every queue that an extension is a member of."""
+        """Return the queues that an extension is a member of."""
         return [queue for queue in self.queues.values() if extension_id in queue.members]

@@ -1,4 +1,4 @@
-"""Active calls: plain JSON objects with every field that RingCentral sends for one."""
+"""Active calls, as JSON objects with every field that RingCentral sends."""
 
 import random
 from collections.abc import Collection
@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..errors import UsageError
-from . import fake_people
+from . import clock, fake_people
 from .account import Extension
 
-MOST = 7  # RingCentral lists the seven latest calls of an extension
-_OPENING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # any working day: seeded calls start on it
+MAX_CALLS = 7  # RingCentral lists the seven latest calls of an extension
+_OPENING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # any working day: the first calls start on it
 
 
 def some_time(rng: random.Random) -> datetime:
-    """Pick a time of the working day that the sandbox opens on, the same for the same seed."""
+    """Return a random time of one working day, the same for the same seed."""
     return _OPENING + timedelta(seconds=rng.randrange(9 * 3600))
 
 
@@ -25,39 +25,39 @@ def add_call(
     start: datetime,
     from_: str | None = None,
 ) -> None:
-    """Add a call to an extension and let its oldest ones go.
+    """Add a call to an extension; of more than seven the oldest are removed.
 
     Args:
-        rng: where names, numbers and ids come from.
-        extension: whose call it is.
-        status: its telephonyStatus.
+        rng: the source of names, numbers and ids.
+        extension: the extension.
+        status: the telephonyStatus of the call.
         start: its startTime, an aware datetime.
-        from_: the number that calls; None invents a call, which may also be an outgoing one.
+        from_: the number of the caller; None for an invented call, which may be outbound.
     """
     inbound = from_ is not None or status == "Ringing" or rng.random() < 0.6
     call = _call(rng, extension, inbound, from_ or fake_people.phone_number(rng))
     call |= {"telephonyStatus": status, "startTime": _timestamp(rng, start)}
-    extension.active_calls = [*extension.active_calls, call][-MOST:]
+    extension.active_calls = [*extension.active_calls, call][-MAX_CALLS:]
 
 
 def set_status(rng: random.Random, extension: Extension, status: str) -> None:
-    """Bring the calls of an extension to a telephonyStatus, making a call if there is none.
+    """Set the telephonyStatus of an extension's calls, and add a call if there is none.
 
     Args:
-        rng: where an invented call comes from.
-        extension: whose calls they are.
-        status: the status of every call that has not ended; NoCall ends them. Ended calls stay
-            in the list until newer ones push them out, as they do at RingCentral.
+        rng: the source of an invented call.
+        extension: the extension.
+        status: the status of all calls that have not ended; NoCall ends them. Ended calls stay
+            in the list until newer ones replace them, as at RingCentral.
     """
     live = [call for call in extension.active_calls if call["telephonyStatus"] != "NoCall"]
     for call in live:
         _set(call, status)
     if not live and status != "NoCall":
-        add_call(rng, extension, status, datetime.now(UTC))
+        add_call(rng, extension, status, clock.utc_now())
 
 
 def move(extension: Extension, sources: Collection[str], target: str) -> None:
-    """Change the status of the latest call that is in one of some statuses.
+    """Change the status of the latest call that has one of some statuses.
 
     Raises:
         UsageError: the extension has no such call.
@@ -66,7 +66,7 @@ def move(extension: Extension, sources: Collection[str], target: str) -> None:
         if call["telephonyStatus"] in sources:
             _set(call, target)
             return
-    raise UsageError(f"extension {extension.id} has no call that is {' or '.join(sources)}")
+    raise UsageError(f"extension {extension.id} has no call with the status {' or '.join(sources)}")
 
 
 def _set(call: dict[str, Any], status: str) -> None:
@@ -75,7 +75,7 @@ def _set(call: dict[str, Any], status: str) -> None:
 
 
 def _timestamp(rng: random.Random, moment: datetime) -> str:
-    # RingCentral writes the same moment both ways, so a client has to read both.
+    # RingCentral sends both forms of UTC, so a client must parse both.
     zone = rng.choice(("Z", "+0000"))
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}{zone}"
 

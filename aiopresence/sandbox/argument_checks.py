@@ -1,18 +1,18 @@
-"""Checks of the arguments that tests give to the sandbox; each raises UsageError."""
+"""Checks of the arguments that tests pass to the sandbox; each raises UsageError."""
 
 from collections.abc import Collection, Mapping
 from typing import TypeGuard
 
 from ..errors import UsageError
 
-LARGEST = 10**9  # for numbers that only memory and patience bound
-LONGEST = 10**12  # seconds: longer than anybody waits, short enough for a clock
+LARGEST = 10**9  # the bound of numbers without another one
+LONGEST = 10**12  # seconds; clocks and timers can still add it
 
 
 def whole(
     name: str, value: object, low: int = 0, high: int = LARGEST, *, none: bool = False
 ) -> None:
-    """Check an int from low to high; None too if `none` allows it."""
+    """Check an int from low to high, or None if `none`."""
     if value is None and none:
         return
     if type(value) is not int or not low <= value <= high:
@@ -23,7 +23,7 @@ def whole(
 
 
 def seconds(name: str, value: object, *, zero: bool = False, none: bool = False) -> None:
-    """Check a time in seconds, more than 0 unless `zero` allows that."""
+    """Check a number of seconds above 0, or also 0 if `zero`, or None if `none`."""
     if value is None and none:
         return
     if not (is_number(value) and 0 <= value <= LONGEST and (zero or value > 0)):
@@ -32,13 +32,13 @@ def seconds(name: str, value: object, *, zero: bool = False, none: bool = False)
 
 
 def flag(name: str, value: object) -> None:
-    """Check True or False."""
+    """Check a bool."""
     if type(value) is not bool:
         raise UsageError(f"{name} must be True or False, not {shown(value)}")
 
 
 def text(name: str, value: object, *, none: bool = False) -> None:
-    """Check a str that can be sent as UTF-8, so without lone surrogates."""
+    """Check a str that can be encoded as UTF-8, so without lone surrogates."""
     if value is None and none:
         return
     if not isinstance(value, str) or not is_encodable(value):
@@ -46,7 +46,7 @@ def text(name: str, value: object, *, none: bool = False) -> None:
 
 
 def one_of(name: str, value: object, words: Collection[str]) -> None:
-    """Check one of some words."""
+    """Check that a value is one of some words."""
     if not isinstance(value, str) or value not in words:
         raise UsageError(
             f"{name} must be one of {', '.join(map(_word, words))}, not {shown(value)}"
@@ -54,7 +54,7 @@ def one_of(name: str, value: object, words: Collection[str]) -> None:
 
 
 def function(name: str, value: object, *, none: bool = False) -> None:
-    """Check something that can be called."""
+    """Check a callable."""
     if not (callable(value) or (value is None and none)):
         raise UsageError(f"{name} must be a function{_or_none(none)}, not {shown(value)}")
 
@@ -66,20 +66,20 @@ def mapping(name: str, value: object) -> None:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Return whether a value is an int or a float, and no bool."""
+    """Return whether a value is an int or a float, but not a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_encodable(value: str) -> bool:
-    """Return whether a text can be sent as UTF-8."""
+    """Return whether a text can be encoded as UTF-8."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def shown(value: object) -> str:
-    """Show a value in a message, shortened."""
+    """Return a value as messages show it, shortened to 80 characters."""
     try:
         whole = ascii(value)
-    except Exception:  # a repr of somebody else's, or an int with too many digits
+    except Exception:  # a repr that raises, or an int with too many digits
         whole = f"a {type(value).__name__}"
     return whole if len(whole) <= 80 else f"{whole[:79]}…"
 

@@ -1,44 +1,44 @@
-"""Several ids in one path: each is answered by itself, or the whole request is refused."""
+"""Reads of several ids in one path: a 207 with a result per id, or one error for all."""
 
 import re
 from collections.abc import Callable
 
 from .representations import extension_uri
-from .request_context import Ask
+from .request_context import RequestContext
 from .responses import (
     BatchItem,
     Body,
     RefusedError,
-    Reply,
-    array_reply,
+    Response,
+    array_response,
     bad,
-    json_reply,
-    multipart_reply,
+    json_response,
+    multipart_response,
 )
 
 Read = Callable[[str], Body]
 
 
-def answer_each(ask: Ask, tail: str, read: Read, array_type: str | None) -> Reply:
-    """Answer 200 for one id, and 207 for several.
+def answer_each(context: RequestContext, tail: str, read: Read, array_type: str | None) -> Response:
+    """Return a 200 for one id, a 207 for several.
 
     Args:
-        ask: the request.
-        tail: the end of the path after the id, for the links.
-        read: makes the record of one id, or raises RefusedError.
-        array_type: answer several as one JSON array of this type; None means multipart.
+        context: the request.
+        tail: the part of the path after the ids, for links.
+        read: returns the record of one id, or raises RefusedError.
+        array_type: the Content-Type of a 207 that is one JSON array; None for a multipart 207.
 
     Raises:
-        RefusedError: the one id, or the list as a whole, is refused.
+        RefusedError: the only id, or the list as a whole, is refused.
     """
-    ids = ask.target.split(",")
+    ids = context.extension_ids
     if len(ids) == 1:
-        return json_reply(read(ids[0]))
-    _check(ids, ask.options.batch_limit)
-    items = [_item(ask, tail, read, extension_id) for extension_id in ids]
+        return json_response(read(ids[0]))
+    _check(ids, context.options.batch_limit)
+    items = [_item(context, tail, read, extension_id) for extension_id in ids]
     if array_type is not None:
-        return array_reply(items, array_type)
-    return multipart_reply(items, ask.new_boundary(), ask.options.line_ending)
+        return array_response(items, array_type)
+    return multipart_response(items, context.new_boundary(), context.options.line_ending)
 
 
 def _check(ids: list[str], limit: int) -> None:
@@ -52,9 +52,9 @@ def _check(ids: list[str], limit: int) -> None:
         raise RefusedError(400, "CMN-406", message, "extensionId")
 
 
-def _item(ask: Ask, tail: str, read: Read, extension_id: str) -> BatchItem:
-    uri = f"{extension_uri(ask.base, ask.account, extension_id)}/{tail}"
-    href = uri if ask.options.hrefs else None
+def _item(context: RequestContext, tail: str, read: Read, extension_id: str) -> BatchItem:
+    uri = f"{extension_uri(context.base, context.account, extension_id)}/{tail}"
+    href = uri if context.options.hrefs else None
     try:
         return BatchItem(extension_id, href, 200, read(extension_id))
     except RefusedError as error:

@@ -1,92 +1,101 @@
-"""The nine presence calls, each a function from what was asked to the answer."""
+"""The handlers of the presence endpoints, the extension list and the extension record.
+
+Each takes the request and returns the response, or raises RefusedError.
+"""
 
 from . import paging, representations, writable_fields
 from .account import Extension, Queue
 from .batch_response import answer_each
-from .request_context import Ask
-from .responses import BATCH_JSON_TYPE, Body, Reply, bad, forbidden, json_reply, missing
+from .request_context import RequestContext
+from .responses import BATCH_JSON_TYPE, Body, Response, bad, forbidden, json_response, missing
 
 
-def read_presence(ask: Ask) -> Reply:
+def read_presence(context: RequestContext) -> Response:
     """GET …/extension/{ids}/presence: one record, or a 207 for several."""
-    detailed = ask.flag("detailedTelephonyState") or False
-    sip = ask.flag("sipData") or False
+    detailed = context.flag("detailedTelephonyState") or False
+    sip = context.flag("sipData") or False
 
     def read(extension_id: str) -> Body:
-        extension = ask.extension(extension_id)
+        extension = context.extension(extension_id)
         return representations.presence(
-            ask.base, ask.account, extension, detailed=detailed, sip=sip
+            context.base, context.account, extension, detailed=detailed, sip=sip
         )
 
-    array_type = BATCH_JSON_TYPE if BATCH_JSON_TYPE in ask.accept else None
-    return answer_each(ask, "presence", read, array_type)
+    array_type = BATCH_JSON_TYPE if BATCH_JSON_TYPE in context.header("accept") else None
+    return answer_each(context, "presence", read, array_type)
 
 
-def update_presence(ask: Ask) -> Reply:
+def update_presence(context: RequestContext) -> Response:
     """PUT …/extension/{id}/presence. Fields that cannot be set are ignored."""
-    extension = ask.user()
-    body = ask.json() if ask.body else {}
+    extension = context.user()
+    body = context.json() if context.received.body else {}
     changes = {
         name: body[writable_fields.wire_name(name)]
         for name in writable_fields.WRITABLE
         if writable_fields.wire_name(name) in body
     }
     for name, value in changes.items():
-        if writable_fields.objection(name, value):
+        if writable_fields.problem(name, value):
             raise bad(writable_fields.wire_name(name))
     if changes.get("dnd_status") == "TakeDepartmentCallsOnly":
         raise bad("dndStatus")
     _refuse_queue_dnd_without_queue(extension, changes, "dndStatus")
     writable_fields.store(extension, changes)
-    ask.feed.touch(extension)
-    record = representations.presence(ask.base, ask.account, extension, detailed=False, sip=False)
-    return json_reply(record)
+    context.feed.publish(extension)
+    record = representations.presence(
+        context.base, context.account, extension, detailed=False, sip=False
+    )
+    return json_response(record)
 
 
-def read_account_presence(ask: Ask) -> Reply:
+def read_account_presence(context: RequestContext) -> Response:
     """GET …/account/{id}/presence: all extensions, a page at a time."""
-    detailed = ask.flag("detailedTelephonyState") or False
-    sip = ask.flag("sipData") or False
+    detailed = context.flag("detailedTelephonyState") or False
+    sip = context.flag("sipData") or False
 
-    def view(extension: Extension) -> Body:
+    def represent(extension: Extension) -> Body:
         return representations.presence(
-            ask.base, ask.account, extension, detailed=detailed, sip=sip
+            context.base, context.account, extension, detailed=detailed, sip=sip
         )
 
-    return paging.answer(ask, "presence", view, ("detailedTelephonyState", "sipData"))
+    return paging.answer(context, "presence", represent, ("detailedTelephonyState", "sipData"))
 
 
-def read_queue_presence(ask: Ask) -> Reply:
+def read_queue_presence(context: RequestContext) -> Response:
     """GET …/call-queues/{id}/presence."""
-    return json_reply(representations.queue_members(ask.account, ask.queue(ask.target, "groupId")))
+    return json_response(
+        representations.queue_members(
+            context.account, context.queue(context.params["queue_id"], "groupId")
+        )
+    )
 
 
-def update_queue_presence(ask: Ask) -> Reply:
-    """PUT …/call-queues/{id}/presence: whether members take the calls of this queue."""
-    queue = ask.queue(ask.target, "groupId")
-    changes = _records(ask, "member", "acceptCurrentQueueCalls")
+def update_queue_presence(context: RequestContext) -> Response:
+    """PUT …/call-queues/{id}/presence: which members take the queue's calls."""
+    queue = context.queue(context.params["queue_id"], "groupId")
+    changes = _records(context, "member", "acceptCurrentQueueCalls")
     for member_id, _ in changes:
         if member_id not in queue.members:
             raise missing("member.id")
     queue.members.update(changes)
     for member_id, _ in changes:
-        ask.feed.touch_member(queue, member_id)
-    return read_queue_presence(ask)
+        context.feed.publish_member(queue, member_id)
+    return read_queue_presence(context)
 
 
-def read_own_queues(ask: Ask) -> Reply:
+def read_own_queues(context: RequestContext) -> Response:
     """GET …/extension/{id}/call-queue-presence."""
-    extension = ask.extension(ask.only_id())
-    editable = ask.flag("editableMemberStatus")
-    return json_reply(representations.queues_of_member(ask.account, extension, editable))
+    extension = context.extension(context.extension_id())
+    editable = context.flag("editableMemberStatus")
+    return json_response(representations.queues_of_member(context.account, extension, editable))
 
 
-def update_own_queues(ask: Ask) -> Reply:
-    """PUT …/extension/{id}/call-queue-presence: the same switches, from the member's side."""
-    extension = ask.user()
+def update_own_queues(context: RequestContext) -> Response:
+    """PUT …/extension/{id}/call-queue-presence: the same settings, from the member's side."""
+    extension = context.user()
     changes: list[tuple[Queue, bool]] = []
-    for queue_id, accepts in _records(ask, "callQueue", "acceptCalls"):
-        queue = ask.queue(queue_id, "callQueue.id")
+    for queue_id, accepts in _records(context, "callQueue", "acceptCalls"):
+        queue = context.queue(queue_id, "callQueue.id")
         if extension.id not in queue.members:
             raise missing("callQueue.id")
         if not queue.editable:
@@ -94,13 +103,13 @@ def update_own_queues(ask: Ask) -> Reply:
         changes.append((queue, accepts))
     for queue, accepts in changes:
         queue.members[extension.id] = accepts
-        ask.feed.touch_member(queue, extension.id)
-    return json_reply(representations.queues_of_member(ask.account, extension, None))
+        context.feed.publish_member(queue, extension.id)
+    return json_response(representations.queues_of_member(context.account, extension, None))
 
 
-def _records(ask: Ask, owner: str, switch: str) -> list[tuple[str, bool]]:
-    """Read `{"records": [{owner: {"id": …}, switch: bool}, …]}`."""
-    records = ask.json().get("records")
+def _records(context: RequestContext, owner: str, switch: str) -> list[tuple[str, bool]]:
+    """Parse `{"records": [{owner: {"id": …}, switch: bool}, …]}`."""
+    records = context.json().get("records")
     if not isinstance(records, list):
         raise bad("records")
     return [_record(record, owner, switch) for record in records]
@@ -116,22 +125,22 @@ def _record(record: object, owner: str, switch: str) -> tuple[str, bool]:
     return record[owner]["id"], record[switch]
 
 
-def read_unified(ask: Ask) -> Reply:
+def read_unified(context: RequestContext) -> Response:
     """GET …/extension/{ids}/unified-presence: one record, or a 207 array for several."""
 
     def read(extension_id: str) -> Body:
-        return representations.unified(ask.account, ask.extension(extension_id))
+        return representations.unified(context.account, context.extension(extension_id))
 
-    return answer_each(ask, "unified-presence", read, "application/json")
+    return answer_each(context, "unified-presence", read, "application/json")
 
 
-# Where PATCH stores each of its fields.
+# The attribute of Extension for each field of PATCH.
 _UNIFIED = {
     ("glip", "visibility"): "glip_visibility",
     ("glip", "availability"): "glip_availability",
     ("telephony", "availability"): "dnd_status",
 }
-# What PATCH calls a dndStatus.
+# PATCH's values of telephony.availability, and the dndStatus that each stands for.
 _UNIFIED_DND = {
     "TakeAllCalls": "TakeAllCalls",
     "DoNotAcceptAnyCalls": "DoNotAcceptAnyCalls",
@@ -139,10 +148,10 @@ _UNIFIED_DND = {
 }
 
 
-def update_unified(ask: Ask) -> Reply:
-    """PATCH …/extension/{id}/unified-presence. A field left out stays as it is."""
-    extension = ask.user()
-    body = ask.json()
+def update_unified(context: RequestContext) -> Response:
+    """PATCH …/extension/{id}/unified-presence. Missing fields keep their values."""
+    extension = context.user()
+    body = context.json()
     changes: Body = {}
     for (part, field), name in _UNIFIED.items():
         inner = body.get(part, {})
@@ -151,16 +160,33 @@ def update_unified(ask: Ask) -> Reply:
         if field not in inner:
             continue
         value = _UNIFIED_DND.get(str(inner[field])) if name == "dnd_status" else inner[field]
-        if writable_fields.objection(name, value):
+        if writable_fields.problem(name, value):
             raise bad(f"{part}.{field}")
         changes[name] = value
     _refuse_queue_dnd_without_queue(extension, changes, "telephony.availability")
     writable_fields.store(extension, changes)
-    ask.feed.touch(extension)
-    return json_reply(representations.unified(ask.account, extension))
+    context.feed.publish(extension)
+    return json_response(representations.unified(context.account, extension))
 
 
 def _refuse_queue_dnd_without_queue(extension: Extension, changes: Body, parameter: str) -> None:
     wants = changes.get("dnd_status") == "DoNotAcceptDepartmentCalls"
     if wants and not extension.in_a_queue:
         raise bad(parameter)
+
+
+def list_extensions(context: RequestContext) -> Response:
+    """GET …/account/{id}/extension: all extensions, a page at a time."""
+
+    def represent(extension: Extension) -> Body:
+        return representations.listed(context.base, context.account, extension)
+
+    return paging.answer(context, "extension", represent)
+
+
+def read_extension(context: RequestContext) -> Response:
+    """GET …/extension/{id}: one extension's own record."""
+    extension = context.extension(context.extension_id())
+    record = representations.listed(context.base, context.account, extension)
+    uri = f"{context.base}/restapi/v1.0/account/{context.account.id}"
+    return json_response(record | {"account": {"uri": uri, "id": context.account.id}})

@@ -1,4 +1,4 @@
-"""Event filters: what a subscription may ask for, and what each one means."""
+"""Event filters: which ones a subscription may have, and what they mean."""
 
 import re
 from typing import Literal
@@ -27,19 +27,19 @@ _FLAGS = {"detailedTelephonyState", "sipData"}
 
 @attrs.frozen
 class Filter:
-    """One event filter that makes sense.
+    """A valid event filter.
 
     Attributes:
-        text: as it was subscribed.
-        numbers: the same with ids in place of `~`.
-        kind: what it is about.
-        target: the extension or queue that it is about; None for the whole account.
-        detailed: with activeCalls.
-        sip: with sipData in them.
+        text: the filter as the client wrote it.
+        resolved: the filter with ids in place of `~`.
+        kind: the kind of its events.
+        target: the id of the extension or queue; None for the whole account.
+        detailed: whether events have activeCalls.
+        sip: whether these have sipData.
     """
 
     text: str
-    numbers: str
+    resolved: str
     kind: Kind
     target: str | None
     detailed: bool
@@ -47,13 +47,13 @@ class Filter:
 
     @property
     def permissions(self) -> tuple[str, ...]:
-        """What the caller has to be allowed to."""
+        """The permissions that the caller needs."""
         account = self.target is None or self.kind == "dnd"
         return ("ReadAccounts", "ReadPresence") if account else ("ReadPresence",)
 
 
 def parse(account: Account, text: object) -> Filter | None:
-    """Read an event filter; None for one that makes no sense in this account."""
+    """Parse an event filter; None for one that is not valid in this account."""
     if not isinstance(text, str):
         return None
     path, mark, query = text.partition("?")
@@ -70,7 +70,7 @@ def parse(account: Account, text: object) -> Filter | None:
         return None
     sip = flags.get("sipData", False)
     detailed = sip or flags.get("detailedTelephonyState", False)
-    return Filter(text, _in_numbers(account, text), kind, target, detailed, sip)
+    return Filter(text, _resolved(account, text), kind, target, detailed, sip)
 
 
 def _flags(query: str) -> dict[str, bool] | None:
@@ -86,13 +86,13 @@ def _exists(account: Account, kind: Kind, target: str | None) -> bool:
     return target in (account.queues if kind == "queue" else account.extensions)
 
 
-def _in_numbers(account: Account, text: str) -> str:
+def _resolved(account: Account, text: str) -> str:
     text = text.replace("/account/~/", f"/account/{account.id}/")
     return text.replace("/extension/~/", f"/extension/{account.caller.id}/")
 
 
 def most_detailed(filters: list[Filter]) -> list[Filter]:
-    """Leave, of several filters about one target, the one that tells most; the rest is silent."""
+    """Return, of filters of one kind and target, the most detailed one: only it gets events."""
     best: dict[tuple[Kind, str | None], Filter] = {}
     for each in sorted(filters, key=lambda each: (each.detailed, each.sip)):
         best[each.kind, each.target] = each

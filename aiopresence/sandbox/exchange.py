@@ -1,4 +1,4 @@
-"""One request as the ledger keeps it, and the connection that its answer goes out on."""
+"""One request as the sandbox records it, and the connection that its response goes out on."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from .responses import Reply
+from .responses import Response
 
 
 @attrs.define(eq=False)
@@ -16,97 +16,90 @@ class Received:
     """A request that arrived at the sandbox.
 
     Attributes:
-        arrival: when, in seconds of the sandbox's clock, which is `time.monotonic` by default.
+        arrival: when, in seconds of the sandbox's clock; see `Sandbox`.
         method: the HTTP method.
         path: the path exactly as on the wire, without the query.
         query: the query exactly as on the wire.
-        group: the usage-plan group it counts in, or "" for a request to no known call.
-        ids: the extension ids in the path; empty where the path has none.
-        token: the bearer token presented, or None.
+        token: the bearer token of the request, or None.
         headers: all headers, with names in lower case.
-        body: the body's bytes.
-        status: the status answered, or None when a fault kept the answer back.
+        group: the usage-plan group that it counts in: Light, Medium, Heavy or Auth; "" for none.
+        ids: the extension ids in the path; empty if the path has none.
+        body: the body, decompressed.
+        status: the status of the response; None before it, and if a fault kept it back.
     """
 
     arrival: float
     method: str
     path: str
     query: str
-    group: str
-    ids: tuple[str, ...]
     token: str | None = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)
+    group: str = ""
+    ids: tuple[str, ...] = ()
     body: bytes = attrs.field(default=b"", repr=False)
     status: int | None = None
 
     @property
     def verb(self) -> str:
-        """The method that decides what is done: HEAD is answered like GET, without the body."""
-        return verb(self.method)
-
-
-def verb(method: str) -> str:
-    """Return GET for HEAD, and any other method as it is."""
-    return "GET" if method == "HEAD" else method
+        """The method whose handler answers: GET for HEAD, else the request's own."""
+        return "GET" if self.method == "HEAD" else self.method
 
 
 @attrs.define(eq=False)
 class Exchange:
-    """What a fault works with: the request, its real answer, and the bare connection.
+    """What a fault works with: the request, its real response, and the connection.
 
     Attributes:
         received: the request.
-        real: handles the request, so that it takes effect, and returns the answer; call it once.
-        dress: adds the headers that every answer carries, where they are not there yet.
-        closing: set when the sandbox closes, so that nothing waits longer than that.
+        real: handles the request, so that it takes effect, and returns the response; to be
+            called once.
+        add_standard_headers: adds the request id and rate limit headers to a response that does
+            not have them.
+        closing: set when the sandbox closes, which ends every wait.
     """
 
     received: Received
-    real: Callable[[], Reply]
-    dress: Callable[[Reply], None]
+    real: Callable[[], Response]
+    add_standard_headers: Callable[[Response], None]
     closing: asyncio.Event
     _transport: asyncio.Transport
 
     async def pause(self, seconds: float | None) -> None:
-        """Wait, but not longer than the sandbox is open.
-
-        Args:
-            seconds: how long; None means until the sandbox closes.
-        """
+        """Wait for some seconds, or until the sandbox closes; with None, only for the latter."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.closing.wait()
 
     def write(self, data: bytes) -> None:
-        """Put bytes straight on the connection."""
+        """Write bytes to the connection as they are."""
         self._transport.write(data)
 
-    def head(self, reply: Reply, length: int | None) -> bytes:
-        """Write the status line and headers of an answer after which the connection ends.
+    def head(self, response: Response, length: int | None) -> bytes:
+        """Return status line and headers of a response after which the connection is closed.
 
         Args:
-            reply: where they come from.
-            length: the Content-Length to state; None states none.
+            response: the response.
+            length: the Content-Length; None for a response without that header.
         """
-        self.received.status = reply.status
-        lines = [f"HTTP/1.1 {reply.status} Sandbox", "Connection: close"]
-        lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+        self.received.status = response.status
+        lines = [f"HTTP/1.1 {response.status} Sandbox", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in response.headers.items()]
         if length is not None:
             lines.append(f"Content-Length: {length}")
         return "\r\n".join([*lines, "", ""]).encode()
 
     def reset(self) -> None:
-        """Break the connection with a TCP reset instead of an orderly end."""
+        """Reset the TCP connection."""
         reset(self._transport)
 
     def close(self) -> None:
-        """End the connection once everything written has gone out."""
+        """Close the connection after everything written has been sent."""
         self._transport.close()
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Break a connection with a TCP reset."""
-    # Lingering for zero seconds is how a socket is told to send RST when it is closed.
+    """Reset a TCP connection."""
+    # A socket that lingers for 0 seconds sends RST when it is closed.
     linger = struct.pack("ii", 1, 0)
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -1,4 +1,4 @@
-"""An invented account: extensions, queues and a mix of states, the same for the same seed."""
+"""Builds an account of extensions and queues with varied presence, the same for the same seed."""
 
 import random
 
@@ -16,7 +16,7 @@ _MESSAGES = (
 
 
 def build(rng: random.Random, count: int) -> Account:
-    """Return an account with a number of extensions in a mix of states."""
+    """Return an account with a number of extensions."""
     account_id, *extension_ids = fake_people.ids(rng, count + 1)
     extensions = {
         extension_id: _extension(rng, extension_id, index)
@@ -29,7 +29,7 @@ def build(rng: random.Random, count: int) -> Account:
         for index, extension in enumerate(departments)
     }
     for extension in users:
-        _enliven(rng, extension)
+        _set_statuses(rng, extension)
     return Account(account_id, extensions, queues)
 
 
@@ -46,18 +46,18 @@ def _extension(rng: random.Random, extension_id: str, index: int) -> Extension:
 
 
 def _queue(rng: random.Random, extension: Extension, users: list[Extension], index: int) -> Queue:
-    # The caller is in every third queue, the first included, so that `~` has queues to read.
+    # The user who logs in is in every third queue, beginning with the first, so that `~` has some.
     members = rng.sample(users, min(len(users), rng.randrange(3, 13)))
     if index % 3 == 0 and users[0] not in members:
         members[0] = users[0]
     for member in members:
         member.in_a_queue = True
-    # Every third queue does not let its members leave by themselves.
+    # Members of every third queue may not change acceptCalls themselves.
     return Queue(extension, index % 3 != 2, {each.id: rng.random() < 0.8 for each in members})
 
 
-def _enliven(rng: random.Random, extension: Extension) -> None:
-    """Set the state of a user: most are free, one in eight talks, each other state occurs too."""
+def _set_statuses(rng: random.Random, extension: Extension) -> None:
+    """Set random statuses of a user: most are available, one in eight is in a connected call."""
     calls = ["CallConnected"] * 15 + ["Ringing"] * 4 + ["OnHold"] * 3 + ["NoCall"] * 98
     status = rng.choice(calls)
     if status != "NoCall":

@@ -1,4 +1,4 @@
-"""Names, numbers and ids for the account: invented, varied, and the same for the same seed."""
+"""Invented names, numbers, ids and credentials, the same for the same seed."""
 
 import random
 
@@ -15,7 +15,7 @@ _LAST_NAMES = (
 )
 _FIRST = _FIRST_NAMES.split()
 _LAST = _LAST_NAMES.split()
-# 555-0100 to 555-0199 are set aside for fiction in every area code.
+# 555-0100 to 555-0199 are reserved for fiction in every area code.
 _AREAS = ("202", "212", "303", "312", "415", "503", "617", "650", "702", "808")
 _TOPICS = ("Sales", "Support", "Billing", "Claims", "Dispatch", "Returns", "Press", "Warehouse")
 _SUFFIX = {
@@ -29,7 +29,7 @@ _SUFFIX = {
     "Park Location": "Parking",
     "Application": "App",
 }
-# Among the extensions that are no persons, every third or so is a call queue.
+# The types of the extensions that are not people; every third or so is a call queue.
 _OTHERS = (
     "Department",
     "IVR Menu",
@@ -47,29 +47,29 @@ _BASE62 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def kind(index: int) -> str:
-    """Tell the type of the extension at an index: every 20th is not a User."""
+    """Return the type of the extension at an index: every 20th is not a User."""
     if index % 20 != 19:
         return "User"
     return _OTHERS[index // 20 % len(_OTHERS)]
 
 
 def person(rng: random.Random) -> str:
-    """Invent a person's name."""
+    """Return a random name of a person."""
     return f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
 
 
 def name(rng: random.Random, kind: str) -> str:
-    """Invent the name of an extension of a type."""
+    """Return a random name for an extension of a type."""
     return person(rng) if kind == "User" else f"{rng.choice(_TOPICS)} {_SUFFIX[kind]}"
 
 
 def phone_number(rng: random.Random) -> str:
-    """Invent a phone number that cannot be anybody's."""
+    """Return a random phone number that nobody has."""
     return f"+1{rng.choice(_AREAS)}55501{rng.randrange(100):02}"
 
 
 def ids(rng: random.Random, count: int) -> list[str]:
-    """Invent internal ids: 9 to 12 digits, unique, and in no order that sorting would keep."""
+    """Return unique internal ids of 9 to 12 digits, in random order."""
     found: dict[str, None] = {}
     while len(found) < count:
         low = 10 ** rng.randrange(8, 12)
@@ -78,5 +78,5 @@ def ids(rng: random.Random, count: int) -> list[str]:
 
 
 def token(rng: random.Random, prefix: str, length: int) -> str:
-    """Invent a credential that says in its first letters that it opens nothing."""
+    """Return a random credential with a prefix that says what it is."""
     return prefix + "".join(rng.choices(_BASE62, k=length - len(prefix)))

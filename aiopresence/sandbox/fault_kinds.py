@@ -1,4 +1,7 @@
-"""The kinds of faults. Each is a value that many rules can use; see `Faults.add`."""
+"""The kinds of faults: values to pass to `Faults.add`, each of which many rules may use.
+
+To add a kind, write a class with an `apply` method here and list it in `__init__`.
+"""
 
 import asyncio
 import zlib
@@ -10,7 +13,7 @@ import attrs
 from ..errors import UsageError
 from . import argument_checks
 from .exchange import Exchange
-from .responses import JSON_TYPE, Headers, Reply, dump, error_body
+from .responses import JSON_TYPE, Headers, Response, dump, error_body
 
 _STATUSES = (100, 999)
 
@@ -22,25 +25,27 @@ def _check_bytes(name: str, value: object) -> None:
 
 def _check_headers(pairs: object, kind: type | UnionType) -> None:
     if not isinstance(pairs, Iterable):
-        raise UsageError(f"headers must be a mapping, or pairs, not {argument_checks.shown(pairs)}")
+        raise UsageError(f"headers must be a mapping or pairs, not {argument_checks.shown(pairs)}")
     for pair in pairs:
         match pair:
             case (str(), value) if isinstance(value, kind):
                 pass
             case _:
-                raise UsageError(f"headers must have text, not {argument_checks.shown(pair)}")
+                raise UsageError(
+                    f"headers must have str names and values, not {argument_checks.shown(pair)}"
+                )
 
 
 @attrs.frozen
 class Answer:
-    """This answer instead of the real one; the request has no effect.
+    """Respond with this in place of the real response; the request takes no effect.
 
     Args:
-        status: any number.
-        body: the bytes of the body.
-        headers: the headers, as a mapping, or as pairs where one name comes twice. They replace
-            those that every answer carries.
-        bare: without the request id and rate limit headers that every answer carries.
+        status: the status, 100 to 999.
+        body: the body.
+        headers: the headers, as a mapping, or as pairs if a name occurs twice. They take
+            precedence over the request id and rate limit headers that every response has.
+        bare: whether those standard headers are left out.
     """
 
     status: int
@@ -65,14 +70,17 @@ class Answer:
         *,
         headers: Mapping[str, str] | None = None,
     ) -> "Answer":
-        """Make an answer with an error body as RingCentral writes it.
+        """Return an Answer with an error body in RingCentral's format.
 
         Args:
             status: the HTTP status.
-            error_code: such as "CMN-102".
-            message: text for people.
-            parameter_name: the parameter at fault, or None.
-            headers: more headers, such as Retry-After.
+            error_code: the error code, such as "CMN-102".
+            message: the error message.
+            parameter_name: the parameter at fault; None to leave it out.
+            headers: more headers, such as Retry-After; None for none.
+
+        Raises:
+            UsageError: an argument has the wrong type, or the status is out of range.
         """
         for name, value in (("error_code", error_code), ("message", message)):
             argument_checks.text(name, value)
@@ -80,21 +88,21 @@ class Answer:
         body = dump(error_body(error_code, message, parameter_name))
         return cls(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Answer with it."""
-        reply = Reply(self.status, self.body, self.headers)
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Return the response."""
+        response = Response(self.status, self.body, self.headers)
         if not self.bare:
-            exchange.dress(reply)
-        return reply
+            exchange.add_standard_headers(response)
+        return response
 
 
 @attrs.frozen
 class Redirect:
-    """A redirection.
+    """Redirect; the request takes no effect.
 
     Args:
         location: the Location header.
-        status: 301, 302, 303, 307 or 308.
+        status: the status, such as 301, 302, 303, 307 or 308.
     """
 
     location: str
@@ -104,19 +112,19 @@ class Redirect:
         argument_checks.text("location", self.location)
         argument_checks.whole("status", self.status, *_STATUSES)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Answer with it."""
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Return the redirect."""
         return await Answer(self.status, headers={"Location": self.location}).apply(exchange)
 
 
 @attrs.frozen
 class Change:
-    """The real answer, changed. Content-Length fits the new body.
+    """Respond with the real response, changed. Content-Length is that of the new body.
 
     Args:
-        function: makes the new body from the real one; None leaves it.
-        headers: headers to put in place of the real ones; None as a value leaves one out.
-        status: the new status; None leaves it.
+        function: returns the new body for the real one; None keeps the body.
+        headers: headers that replace the real ones; None as a value removes one.
+        status: the new status, 100 to 999; None keeps the status.
     """
 
     function: Callable[[bytes], bytes] | None = None
@@ -129,24 +137,26 @@ class Change:
         _check_headers(self.headers.items(), str | None)
         argument_checks.whole("status", self.status, *_STATUSES, none=True)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Change the answer."""
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Return the changed response."""
         real = exchange.real()
         body = real.body if self.function is None else self.function(real.body)
-        reply = Reply(self.status or real.status, body, real.headers)
+        response = Response(self.status or real.status, body, real.headers)
         for name, value in self.headers.items():
-            reply.headers.popall(name, None)
+            response.headers.popall(name, None)
             if value is not None:
-                reply.headers[name] = value
-        return reply
+                response.headers[name] = value
+        return response
 
 
 @attrs.frozen
 class Gzip:
-    """A small body that inflates to a very large one.
+    """Respond 200 with a small compressed body that decompresses to a very large one.
+
+    The request takes no effect.
 
     Args:
-        times: to how many bytes it inflates.
+        times: the size of the decompressed body in bytes.
     """
 
     times: int
@@ -154,8 +164,8 @@ class Gzip:
     def __attrs_post_init__(self) -> None:
         argument_checks.whole("times", self.times)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Answer with it. It is made a megabyte at a time: the bomb is for the client."""
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Return the response, compressed a megabyte at a time to save memory here."""
         packer = zlib.compressobj(9, wbits=31)
         megabytes, rest = divmod(self.times, 2**20)
         packed = [packer.compress(bytes(2**20)) for _ in range(megabytes)]
@@ -166,10 +176,10 @@ class Gzip:
 
 @attrs.frozen
 class Delay:
-    """The real answer, late.
+    """Wait, then handle the request and respond.
 
     Args:
-        seconds: how late. The request takes effect when the time is over.
+        seconds: how long, 0 or more. The request takes effect after that.
     """
 
     seconds: float
@@ -177,28 +187,31 @@ class Delay:
     def __attrs_post_init__(self) -> None:
         argument_checks.seconds("seconds", self.seconds, zero=True)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Wait, then answer."""
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Wait, then return the real response."""
         await exchange.pause(self.seconds)
         return exchange.real()
 
 
 @attrs.frozen
 class Hang:
-    """No answer for as long as the client and the sandbox are there; the request has no effect."""
+    """Send nothing until the client disconnects or the sandbox closes.
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Wait for the sandbox to close; a client that leaves ends the wait as well."""
+    The request takes no effect.
+    """
+
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Wait for the sandbox to close. aiohttp cancels the wait if the client disconnects."""
         await exchange.pause(None)
         return None
 
 
 @attrs.frozen
 class Reset:
-    """A TCP reset before any byte of an answer.
+    """Reset the TCP connection before the first byte of a response.
 
     Args:
-        after_handling: the request has taken effect by then.
+        after_handling: whether the request takes effect first.
     """
 
     after_handling: bool = False
@@ -206,7 +219,7 @@ class Reset:
     def __attrs_post_init__(self) -> None:
         argument_checks.flag("after_handling", self.after_handling)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
+    async def apply(self, exchange: Exchange) -> Response | None:
         """Reset the connection."""
         if self.after_handling:
             exchange.real()
@@ -216,12 +229,12 @@ class Reset:
 
 @attrs.frozen
 class Truncate:
-    """The real answer, cut off inside its body.
+    """Cut the real response off within its body, and close the connection.
 
     Args:
-        after: how many bytes of the body get through.
-        declared: with the Content-Length of the whole. Without it the end of the connection is
-            the end of the body, and HTTP cannot tell that anything is missing.
+        after: how many bytes of the body are sent.
+        declared: whether the response has the Content-Length of the whole body. Without it the
+            end of the connection ends the body, and HTTP does not show that it is incomplete.
     """
 
     after: int
@@ -231,20 +244,22 @@ class Truncate:
         argument_checks.whole("after", self.after)
         argument_checks.flag("declared", self.declared)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Send the beginning of the answer."""
-        reply = exchange.real()
-        head = exchange.head(reply, len(reply.body) if self.declared else None)
-        exchange.write(head + reply.body[: self.after])
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Send the beginning of the response."""
+        response = exchange.real()
+        head = exchange.head(response, len(response.body) if self.declared else None)
+        exchange.write(head + response.body[: self.after])
         return None
 
 
 @attrs.frozen
 class Raw:
-    """Bytes of your own, instead of an HTTP answer; the request has no effect.
+    """Send these bytes in place of an HTTP response, and close the connection.
+
+    The request takes no effect.
 
     Args:
-        data: the bytes, status line included if there is to be one.
+        data: the bytes, from the status line on.
     """
 
     data: bytes
@@ -252,7 +267,7 @@ class Raw:
     def __attrs_post_init__(self) -> None:
         _check_bytes("data", self.data)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
+    async def apply(self, exchange: Exchange) -> Response | None:
         """Send the bytes."""
         exchange.write(self.data)
         return None
@@ -260,12 +275,15 @@ class Raw:
 
 @attrs.frozen
 class Slice:
-    """The real answer in writes of one byte; for bodies of a few kilobytes."""
+    """Send the real response in writes of one byte, without pauses.
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Send the answer byte by byte, head included, with a turn of the loop after each."""
-        reply = exchange.real()
-        for byte in exchange.head(reply, len(reply.body)) + reply.body:
+    It is meant for bodies of a few kilobytes.
+    """
+
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Send status line, headers and body, and let the event loop run after each byte."""
+        response = exchange.real()
+        for byte in exchange.head(response, len(response.body)) + response.body:
             exchange.write(bytes([byte]))
             await asyncio.sleep(0)
         return None
@@ -273,10 +291,10 @@ class Slice:
 
 @attrs.frozen
 class Drip:
-    """The real answer's headers at once, then its body a byte at a time.
+    """Send the headers of the real response at once, then its body a byte at a time.
 
     Args:
-        interval: seconds between two bytes.
+        interval: seconds between two bytes, 0 or more.
     """
 
     interval: float
@@ -284,11 +302,11 @@ class Drip:
     def __attrs_post_init__(self) -> None:
         argument_checks.seconds("interval", self.interval, zero=True)
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Send the answer slowly."""
-        reply = exchange.real()
-        exchange.write(exchange.head(reply, len(reply.body)))
-        for byte in reply.body:
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Send the response slowly."""
+        response = exchange.real()
+        exchange.write(exchange.head(response, len(response.body)))
+        for byte in response.body:
             if exchange.closing.is_set():
                 break
             exchange.write(bytes([byte]))

@@ -1,4 +1,4 @@
-"""Faults to order: for which requests, how often, and whether they happened."""
+"""Rules that apply a fault to some requests."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -8,64 +8,58 @@ import attrs
 from ..errors import UsageError
 from . import argument_checks
 from .exchange import Exchange, Received
-from .responses import Reply
+from .responses import Response
+from .rules import Rule
 
 
 class Fault(Protocol):
-    """A kind of fault. Yours works too, if it has this one method."""
+    """What every kind of fault has: one method. Add kinds of your own by writing it."""
 
-    async def apply(self, exchange: Exchange) -> Reply | None:
-        """Deal with a request.
+    async def apply(self, exchange: Exchange) -> Response | None:
+        """Respond to a request.
 
         Args:
-            exchange: the request and its connection.
+            exchange: the request, its real response and its connection.
 
         Returns:
-            The answer to send, or None to send nothing more and end the connection.
+            The response to send, or None to send nothing more and close the connection.
         """
 
 
 @attrs.define(eq=False)
-class FaultRule:
-    """A fault, the requests it is for, and how often it has fired.
+class FaultRule(Rule):
+    """A fault, the requests it applies to, and how many times it has.
 
     Attributes:
-        fault: what goes wrong.
+        fault: the fault.
         path: a part of the path and query, as on the wire; "" for any.
         method: the HTTP method; None for any.
-        times: how often it may fire; None for ever.
-        skip: how many requests that match are let through before it fires.
-        when: one more condition, or None.
-        fired: how often it has fired.
+        when: a condition on the request; None for none.
+        times: how many requests it applies to; None for all.
+        skip: how many more matching requests pass without it first.
+        fired: how many requests it has applied to.
+
+    Raises:
+        UsageError: an argument has the wrong type, or a number is below 0.
     """
 
-    fault: Fault
-    path: str
-    method: str | None
-    times: int | None
-    skip: int
-    when: Callable[[Received], bool] | None
-    fired: int = 0
+    fault: Fault = attrs.field(kw_only=True)
+    path: str = attrs.field(default="", kw_only=True)
+    method: str | None = attrs.field(default=None, kw_only=True)
+    when: Callable[[Received], bool] | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if not callable(getattr(self.fault, "apply", None)) or isinstance(self.fault, type):
             found = argument_checks.shown(self.fault)
-            raise UsageError(f"fault must be a fault, such as Answer(503), not {found}")
+            raise UsageError(f"fault must be a kind of fault, such as Answer(503), not {found}")
         argument_checks.text("path", self.path)
         argument_checks.text("method", self.method, none=True)
-        argument_checks.whole("times", self.times, none=True)
-        argument_checks.whole("skip", self.skip)
         argument_checks.function("when", self.when, none=True)
 
     def takes(self, received: Received) -> bool:
-        """Decide on one request, and count it."""
-        if (self.times is not None and self.fired >= self.times) or not self._matches(received):
-            return False
-        if self.skip > 0:
-            self.skip -= 1
-            return False
-        self.fired += 1
-        return True
+        """Return whether the fault applies to a request, and count it."""
+        return not self.exhausted and self._matches(received) and self.take()
 
     def _matches(self, received: Received) -> bool:
         target = f"{received.path}?{received.query}" if received.query else received.path
@@ -77,10 +71,10 @@ class FaultRule:
 
 
 class Faults:
-    """The faults that a sandbox has been told to make.
+    """`Sandbox.faults`: the faults that requests meet.
 
-    A request that has a fault counts against the quota like any other, and may start a penalty.
-    Where a fault works on the real answer, that is a 429 when the quota is used up.
+    A request that meets a fault counts in the usage plan like any other, and may start a
+    penalty. Faults that use the real response use a 429 if the quota is used up.
     """
 
     def __init__(self) -> None:
@@ -96,30 +90,30 @@ class Faults:
         skip: int = 0,
         when: Callable[[Received], bool] | None = None,
     ) -> FaultRule:
-        """Order a fault. Of several rules for one request the one added first has it.
+        """Apply a fault to some requests. If several rules match, the first one added applies.
 
         Args:
-            fault: what goes wrong, such as `Answer(503)`.
+            fault: the fault, such as `Answer(503)`.
             path: a part of the path and query, as on the wire; "" for any.
             method: the HTTP method; None for any.
-            times: how often it fires; None for ever.
-            skip: how many requests that match are let through first.
-            when: one more condition on the request; it sees the body too.
+            times: how many requests it applies to; None for all.
+            skip: how many matching requests pass without it first.
+            when: another condition on the request, which has its body, too; None for none.
 
         Returns:
-            The rule, whose `fired` tells how often the fault has happened.
+            The rule, whose `fired` is the number of requests that met the fault.
 
         Raises:
             UsageError: an argument has the wrong type, or a number is below 0.
         """
-        rule = FaultRule(fault, path, method, times, skip, when)
+        rule = FaultRule(times, skip, fault=fault, path=path, method=method, when=when)
         self._rules.append(rule)
         return rule
 
     def clear(self) -> None:
-        """Forget all rules."""
+        """Remove all rules."""
         self._rules.clear()
 
     def find(self, received: Received) -> Fault | None:
-        """Find the fault for a request, and count it as fired."""
+        """Return the fault for a request, and count it; None for none."""
         return next((rule.fault for rule in self._rules if rule.takes(received)), None)

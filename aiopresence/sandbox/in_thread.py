@@ -1,4 +1,4 @@
-"""A sandbox on an event loop of its own, in a thread, for code that has no event loop."""
+"""A sandbox in a thread with an event loop of its own, for code that has none."""
 
 import asyncio
 import inspect
@@ -24,9 +24,9 @@ class _Server(Protocol):
 
 S = TypeVar("S", bound=_Server)
 
-# What reads or changes the state of a running sandbox.
+# Parts of a sandbox whose members must be used in its thread.
 _CONTROLS = (Faults, Feed, GatewayControl, Simulation, WebhookControl)
-_ENDED = 5.0  # seconds for the loop to end; closing the sandbox takes a tenth of a second
+_STOP_TIMEOUT = 5.0  # seconds; closing a sandbox takes a tenth of a second
 
 
 class _Thread:
@@ -34,7 +34,7 @@ class _Thread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        # As a daemon it does not keep a process from ending.
+        # A daemon thread does not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="aiopresence-sandbox", daemon=True)
         self._thread.start()
 
@@ -43,7 +43,7 @@ class _Thread:
             runner.get_loop().run_forever()
 
     def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Call a function on the loop; return its result, awaited if need be, or raise."""
+        """Call a function on the loop, await its result if it is awaitable, and return it."""
 
         async def run() -> Any:
             result = function(*args, **options)
@@ -56,25 +56,25 @@ class _Thread:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
     def stop(self) -> None:
-        """End the loop and the thread."""
+        """Stop the loop and the thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_ENDED)
+        self._thread.join(_STOP_TIMEOUT)
 
 
 def _without_loop(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Call a function after the end, which is enough to read what has happened."""
+    """Call a function after the thread has ended, which is fine for reads of logs and numbers."""
     result = function(*args, **options)
     if inspect.iscoroutine(result):
         result.close()
-        raise UsageError("the sandbox has been closed, and so has its thread")
+        raise UsageError("the sandbox is closed, so only its logs and numbers can be read")
     return result
 
 
-class _Remote:
-    """Stands for a sandbox, or a part of one: everything is done in the sandbox's thread.
+class _Proxy:
+    """A proxy of a sandbox, or of a part of one, that does everything in the sandbox's thread.
 
-    Lists are returned as copies, coroutines are waited for, and async context managers are used
-    with a plain `with`.
+    Lists are returned as copies, coroutines are awaited, and async context managers are used with
+    a plain `with`.
     """
 
     def __init__(self, thread: _Thread, target: object) -> None:
@@ -106,23 +106,23 @@ class _Remote:
 
     def _shared(self, value: object) -> Any:
         if isinstance(value, _CONTROLS):
-            return _Remote(self._thread, value)
+            return _Proxy(self._thread, value)
         return list(value) if isinstance(value, list) else value
 
 
 @contextmanager
 def run_in_thread(make: Callable[[], S]) -> Iterator[S]:
-    """Start a sandbox in a thread, and close it and the thread at the end.
+    """Start a sandbox in a thread, and close both at the end.
 
     Args:
-        make: makes the sandbox.
+        make: returns the sandbox.
     """
     thread = _Thread()
     try:
         sandbox = make()
         thread.call(sandbox.start)
         try:
-            yield cast("S", _Remote(thread, sandbox))
+            yield cast("S", _Proxy(thread, sandbox))
         finally:
             thread.call(sandbox.close)
     finally:

@@ -1,6 +1,6 @@
 """The login page of the code flow: it asks for consent and sends a code to the redirect URI.
 
-Source: RFC 6749 §4.1, RFC 7636. Nobody has to log in, for there is but one user.
+Source: RFC 6749 §4.1, RFC 7636. There is one user, so nobody has to log in.
 """
 
 import html
@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from .responses import Reply
+from .request_context import RequestContext
+from .responses import Response
 
 AUTHORIZE_PATH = "/restapi/oauth/authorize"
-_KEPT = ("response_type", "client_id", "redirect_uri", "state", "code_challenge")
+_PARAMS = ("response_type", "client_id", "redirect_uri", "state", "code_challenge")
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-store",
@@ -31,10 +32,10 @@ NewCode = Callable[[str, str | None], str]
 
 
 class LoginPage:
-    """Serves the page for one app and one user.
+    """Serves the login page for one app and one user.
 
     Args:
-        client_id: the app's.
+        client_id: the app's client id.
         user: the name of the user.
         new_code: returns a code for a redirect URI and a PKCE challenge.
     """
@@ -44,68 +45,75 @@ class LoginPage:
         self._user = user
         self._new_code = new_code
 
-    def answer(self, method: str, query: str, body: bytes) -> Reply:
-        """Show the page (GET), or take the user's decision (POST) and redirect.
+    def show(self, context: RequestContext) -> Response:
+        """GET /restapi/oauth/authorize: ask for consent."""
+        return self._problem(context.query) or _page(self._form(context.query), 200)
+
+    def submit(self, context: RequestContext) -> Response:
+        """POST /restapi/oauth/authorize: redirect with a code, or with access_denied."""
+        form = context.received.body.decode(errors="replace")
+        params = dict(parse_qsl(form, keep_blank_values=True))
+        if problem := self._problem(params):
+            return problem
+        if params.get("consent") != "yes":
+            return _redirect(params, {"error": "access_denied"})
+        code = self._new_code(params["redirect_uri"], params.get("code_challenge"))
+        return _redirect(params, {"code": code})
+
+    def _problem(self, params: Mapping[str, str]) -> Response | None:
+        """Return the response to a request with an error; None for one without.
 
         An unknown app or a redirect URI that is not allowed is shown to the user; other errors go
         to the redirect URI.
         """
-        text = query if method == "GET" else body.decode(errors="replace")
-        given = dict(parse_qsl(text, keep_blank_values=True))
-        if given.get("client_id") != self._client_id:
+        if params.get("client_id") != self._client_id:
             return _page("<p>The client_id is not that of the sandbox's app.</p>", 400)
-        if not _is_loopback(given.get("redirect_uri", "")):
+        if not _is_loopback(params.get("redirect_uri", "")):
             return _page(
                 "<p>The redirect_uri must be an http address on this machine, such as"
                 " http://localhost:8765/callback: nothing leaves the sandbox.</p>",
                 400,
             )
-        if error := _objection(given):
-            return _redirect(given, {"error": error})
-        if method == "GET":
-            return _page(self._form(given), 200)
-        if given.get("consent") != "yes":
-            return _redirect(given, {"error": "access_denied"})
-        code = self._new_code(given["redirect_uri"], given.get("code_challenge"))
-        return _redirect(given, {"code": code})
+        error = _oauth_error(params)
+        return _redirect(params, {"error": error}) if error else None
 
-    def _form(self, given: Mapping[str, str]) -> str:
+    def _form(self, params: Mapping[str, str]) -> str:
         fields = "".join(
-            f'<input type="hidden" name="{name}" value="{html.escape(given[name])}">'
-            for name in (*_KEPT, "code_challenge_method")
-            if name in given
+            f'<input type="hidden" name="{name}" value="{html.escape(params[name])}">'
+            for name in (*_PARAMS, "code_challenge_method")
+            if name in params
         )
         return _FORM.format(
-            client_id=html.escape(given["client_id"]),
+            client_id=html.escape(params["client_id"]),
             user=html.escape(self._user),
-            redirect_uri=html.escape(given["redirect_uri"]),
+            redirect_uri=html.escape(params["redirect_uri"]),
             path=AUTHORIZE_PATH,
             fields=fields,
         )
 
 
-def _objection(given: Mapping[str, str]) -> str | None:
-    """Return the OAuth error of a request, or None."""
-    if given.get("response_type") != "code":
+def _oauth_error(params: Mapping[str, str]) -> str | None:
+    """Return the OAuth error code of a request; None for a valid one."""
+    if params.get("response_type") != "code":
         return "unsupported_response_type"
-    challenge = given.get("code_challenge")
+    challenge = params.get("code_challenge")
     if challenge is None:
         return None
-    # The sandbox knows S256 only: with plain, whoever sees the request could use the code.
+    # The sandbox accepts S256 only: with plain, whoever sees the request could use the code.
     fits = re.fullmatch("[A-Za-z0-9_-]{43}", challenge)
-    return None if fits and given.get("code_challenge_method") == "S256" else "invalid_request"
+    return None if fits and params.get("code_challenge_method") == "S256" else "invalid_request"
 
 
-def _redirect(given: Mapping[str, str], answer: Mapping[str, str]) -> Reply:
-    state = {"state": given["state"]} if "state" in given else {}
-    uri = given["redirect_uri"]
+def _redirect(params: Mapping[str, str], answer: Mapping[str, str]) -> Response:
+    state = {"state": params["state"]} if "state" in params else {}
+    uri = params["redirect_uri"]
     separator = "&" if urlsplit(uri).query else "?"
     location = f"{uri}{separator}{urlencode({**answer, **state}, errors='replace')}"
-    return Reply(302, headers={"Location": location, "Cache-Control": "no-store"})
+    return Response(302, headers={"Location": location, "Cache-Control": "no-store"})
 
 
-def _page(content: str, status: int) -> Reply:
-    return Reply(status, _PAGE.format(content).encode(), _HEADERS)
+def _page(content: str, status: int) -> Response:
+    return Response(status, _PAGE.format(content).encode(), _HEADERS)
 
 
 def _is_loopback(uri: str) -> bool:

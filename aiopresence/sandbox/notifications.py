@@ -1,15 +1,20 @@
-"""Every change of the account, told to whoever has subscribed to it."""
+"""Turns changes of the account into notifications for its subscribers.
+
+Whoever changes an extension or a queue member calls `Feed.publish` or `Feed.publish_member`. The
+feed compares the new state with the one it last published, and passes a notification with the
+difference to each subscriber whose filter matches.
+"""
 
 import random
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import timedelta
 from itertools import chain
 
 import attrs
 
-from . import event_filters, permissions, representations
+from . import clock, event_filters, permissions, representations
 from .account import Account, Extension, Queue
 from .event_filters import Filter
 from .responses import Body, RefusedError
@@ -17,13 +22,13 @@ from .responses import Body, RefusedError
 Deliver = Callable[[Body], None]
 
 _FIRST_SEQUENCE = 1000  # any start will do: where RingCentral's counters start is not documented
-# The sandbox keeps no lists of monitored lines and favorites: an extension's are the people that
-# follow it in the account, which is invented.
+# How many monitored lines or favorites an extension has. The sandbox keeps no lists of them: they
+# are the next people of the account.
 _LINES = 5
 
 
 @attrs.frozen(eq=False)
-class _Watch:
+class _Subscriber:
     """One filter of one subscription."""
 
     subscription_id: str
@@ -33,13 +38,13 @@ class _Watch:
 
 @attrs.frozen
 class _Change:
-    """What is new about an extension.
+    """A change of an extension.
 
     Attributes:
-        extension_id: whose presence it is.
-        sequence: which change of that extension it is.
-        fields: the fields that changed, with their new values.
-        calls: all calls, with sipData, if anything about them changed, else None.
+        extension_id: the id of the extension.
+        sequence: the number of the change, per extension.
+        fields: the changed fields, with their new values.
+        calls: all calls, with sipData; None if no call has changed.
     """
 
     extension_id: str
@@ -49,12 +54,12 @@ class _Change:
 
 
 @attrs.frozen
-class Admitted:
-    """The filters of a subscription, sorted.
+class CheckedFilters:
+    """The event filters of a subscription.
 
     Attributes:
-        active: those that it will be told about.
-        disabled: those that a permission is missing for, as the answer lists them.
+        active: the filters whose events it receives.
+        disabled: the filters that a permission is missing for, as responses list them.
     """
 
     active: list[Filter]
@@ -62,19 +67,21 @@ class Admitted:
 
 
 class Feed:
-    """Turns changes into notifications. Nothing is computed about what nobody has subscribed to.
+    """`Sandbox.feed`: turns changes of the account into notifications.
+
+    Nothing is computed for extensions without subscribers.
 
     Args:
-        account: what changes.
-        granted: what subscribers may ask for.
+        account: the account.
+        granted: the permissions of the user.
         seed: the same seed makes the same uuids.
 
     Attributes:
-        as_subscribed: `event` is the filter as it was subscribed, `~` included. RingCentral's
-            documentation shows both; by default it has ids in place of `~`.
-        flat_queue_events: queue events are `{extensionId, callQueueId, acceptCalls}`, the other
-            one of the two documented forms.
-        told: how many notifications have been made.
+        as_subscribed: whether the `event` of notifications is the filter as the client wrote it.
+            By default it has ids in place of `~`. RingCentral's documentation shows both.
+        flat_queue_events: whether queue events are `{extensionId, callQueueId, acceptCalls}`,
+            the other one of the two documented forms.
+        told: the number of notifications sent so far.
     """
 
     def __init__(self, account: Account, granted: permissions.Permissions, seed: int) -> None:
@@ -84,19 +91,19 @@ class Feed:
         self._account = account
         self._granted = granted
         self._ids = random.Random(seed)  # noqa: S311 - makes uuids, protects nothing
-        self._everyone: list[_Watch] = []
-        self._by_extension: defaultdict[str, list[_Watch]] = defaultdict(list)
-        self._by_queue: defaultdict[str, list[_Watch]] = defaultdict(list)
+        self._everyone: list[_Subscriber] = []
+        self._by_extension: defaultdict[str, list[_Subscriber]] = defaultdict(list)
+        self._by_queue: defaultdict[str, list[_Subscriber]] = defaultdict(list)
         self._known: dict[str, tuple[Body, list[Body]]] = {}
         self._known_members: dict[str, dict[str, bool]] = {}
         self._sequences: defaultdict[str, int] = defaultdict(lambda: _FIRST_SEQUENCE)
 
-    def admit(self, texts: Iterable[object]) -> Admitted:
+    def check_filters(self, texts: Iterable[object]) -> CheckedFilters:
         """Check the event filters of a new subscription.
 
         Raises:
-            RefusedError: 400, one of them makes no sense, or there are none; or 403, permissions
-                are missing for all of them.
+            RefusedError: 400, a filter is not valid, or there is none; or 403, permissions are
+                missing for all of them.
         """
         texts = list(texts)
         found = {text: event_filters.parse(self._account, text) for text in map(str, texts)}
@@ -105,50 +112,52 @@ class Feed:
             message = f"Event filters are wrong: {', '.join(map(str, wrong)) or 'there are none'}"
             raise RefusedError(400, "SUB-508", message, "eventFilters")
         known = [each for each in found.values() if each is not None]
-        missing = {each.text: self._granted.lacking(each.permissions) for each in known}
+        missing = {each.text: self._granted.missing(each.permissions) for each in known}
         active = [each for each in known if missing[each.text] is None]
         if not active:
             self._granted.check(*chain.from_iterable(each.permissions for each in known))
-        return Admitted(active, [_disabled(text, lack) for text, lack in missing.items() if lack])
+        return CheckedFilters(
+            active, [_disabled(text, lack) for text, lack in missing.items() if lack]
+        )
 
-    def shown(self, each: Filter) -> str:
-        """Write a filter as notifications and subscriptions tell it."""
-        return each.text if self.as_subscribed else each.numbers
+    def filter_text(self, each: Filter) -> str:
+        """Return a filter as notifications and subscriptions have it."""
+        return each.text if self.as_subscribed else each.resolved
 
-    def listen(
+    def subscribe(
         self, subscription_id: str, wanted: Iterable[Filter], deliver: Deliver
     ) -> Callable[[], None]:
-        """Begin to tell of changes.
+        """Subscribe to changes.
 
         Args:
-            subscription_id: what the notifications say they are for.
-            wanted: what to tell of, from `admit`. Of a plain and a detailed filter about one
-                target only the detailed one gets anything.
-            deliver: called with each notification, at once. Leave unchanged what it is given.
+            subscription_id: the subscriptionId of the notifications.
+            wanted: filters from `check_filters`. Of a plain and a detailed filter for one
+                target only the detailed one gets notifications.
+            deliver: called with each notification at once; it must not change it.
 
         Returns:
-            A function that ends it; a second call does nothing.
+            A function that ends the subscription; a second call does nothing.
         """
-        watches = [
-            (place, _Watch(subscription_id, each, deliver))
+        subscribers = [
+            (place, _Subscriber(subscription_id, each, deliver))
             for each in event_filters.most_detailed(list(wanted))
-            for place in self._places(each)
+            for place in self._subscriber_lists(each)
         ]
-        for place, watch in watches:
-            place.append(watch)
-        self._learn()
+        for place, subscriber in subscribers:
+            place.append(subscriber)
+        self._remember()
 
         def stop() -> None:
-            while watches:
-                place, watch = watches.pop()
-                place.remove(watch)
+            while subscribers:
+                place, subscriber = subscribers.pop()
+                place.remove(subscriber)
 
         return stop
 
-    def touch(self, extension: Extension) -> None:
-        """Tell what has changed about an extension since it was last told."""
-        watches = [*self._everyone, *self._by_extension.get(extension.id, ())]
-        if not watches:
+    def publish(self, extension: Extension) -> None:
+        """Notify subscribers of what has changed about an extension since the last time."""
+        subscribers = [*self._everyone, *self._by_extension.get(extension.id, ())]
+        if not subscribers:
             self._known.pop(extension.id, None)
             return
         before, calls_before = self._known[extension.id]
@@ -159,34 +168,34 @@ class Feed:
         self._sequences[extension.id] += 1
         sequence = self._sequences[extension.id]
         change = _Change(extension.id, sequence, fields, None if calls == calls_before else calls)
-        for watch in watches:
-            if body := self._body(watch.filter, change):
-                self._tell(watch, body)
+        for subscriber in subscribers:
+            if body := self._body(subscriber.filter, change):
+                self._notify(subscriber, body)
 
-    def touch_member(self, queue: Queue, extension_id: str) -> None:
-        """Tell whether a member takes the calls of a queue, if that has changed."""
+    def publish_member(self, queue: Queue, extension_id: str) -> None:
+        """Notify subscribers whether a member takes the calls of a queue, if that has changed."""
         queue_id = queue.extension.id
-        watches = list(self._by_queue.get(queue_id, ()))
-        if not watches:
+        subscribers = list(self._by_queue.get(queue_id, ()))
+        if not subscribers:
             self._known_members.pop(queue_id, None)
             return
         accepts, known = queue.members[extension_id], self._known_members[queue_id]
         if known[extension_id] == accepts:
             return
         known[extension_id] = accepts
-        for watch in watches:
-            self._tell(watch, self._queue_body(queue_id, extension_id, accepts))
+        for subscriber in subscribers:
+            self._notify(subscriber, self._queue_body(queue_id, extension_id, accepts))
 
     def restart_sequences(self, to: int = 0) -> None:
-        """Let the `sequence` of every extension go on from a number, as a new server would."""
+        """Restart the `sequence` of all extensions after a number, as a new server does."""
         self._sequences = defaultdict(lambda: to)
 
     def new_id(self) -> str:
-        """Make a uuid."""
+        """Return a new uuid."""
         return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
 
-    def _places(self, each: Filter) -> list[list[_Watch]]:
-        """Find the lists in which a filter's watch has to be."""
+    def _subscriber_lists(self, each: Filter) -> list[list[_Subscriber]]:
+        """Return the lists that a filter's subscriber belongs to."""
         if each.target is None:
             return [self._everyone]
         if each.kind == "queue":
@@ -200,19 +209,19 @@ class Feed:
         start = ids.index(extension_id) + 1 if extension_id in ids else 0
         return [*ids[start:], *ids[:start]][: min(_LINES, len(ids) - 1)]
 
-    def _learn(self) -> None:
-        """Take note of how things are that somebody will be told changes of."""
+    def _remember(self) -> None:
+        """Remember the present state of what has new subscribers."""
         everyone = list(self._account.extensions) if self._everyone else []
         for extension_id in chain(everyone, [key for key, on in self._by_extension.items() if on]):
             if extension_id not in self._known:
                 extension = self._account.extensions[extension_id]
                 self._known[extension_id] = representations.event(self._account, extension)
-        for queue_id, watches in self._by_queue.items():
-            if watches and queue_id not in self._known_members:
+        for queue_id, subscribers in self._by_queue.items():
+            if subscribers and queue_id not in self._known_members:
                 self._known_members[queue_id] = dict(self._account.queues[queue_id].members)
 
     def _body(self, wanted: Filter, change: _Change) -> Body | None:
-        """Write what a filter gets to hear of a change, or None for nothing."""
+        """Return the body of the notification for a filter; None if there is nothing in it."""
         if wanted.kind == "dnd":
             dnd = change.fields.get("dndStatus")
             return {"extensionId": change.extension_id, "dndStatus": dnd} if dnd else None
@@ -236,36 +245,34 @@ class Feed:
         record = {"member": {"id": extension_id}, "acceptCurrentQueueCalls": accepts}
         return {"records": [record]}
 
-    def _tell(self, watch: _Watch, body: Body) -> None:
+    def _notify(self, subscriber: _Subscriber, body: Body) -> None:
         self.told += 1
         notification = {
             "uuid": self.new_id(),
-            "event": self.shown(watch.filter),
+            "event": self.filter_text(subscriber.filter),
             "timestamp": timestamp(),
-            "subscriptionId": watch.subscription_id,
+            "subscriptionId": subscriber.subscription_id,
             "ownerId": self._account.caller.id,
             "body": body,
         }
-        watch.deliver(notification)
+        subscriber.deliver(notification)
 
 
 def timestamp(seconds: float = 0.0) -> str:
-    """Write the time of day, or some seconds later, as RingCentral does."""
-    moment = datetime.now(UTC)
-    if seconds:
-        moment = datetime.fromtimestamp(moment.timestamp() + seconds, UTC)
+    """Return the present time, or that some seconds later, in RingCentral's format."""
+    moment = clock.utc_now() + timedelta(seconds=seconds)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06}Z"
 
 
 def _details(calls: list[Body] | None, sip: bool) -> Body:
     if calls is None:
         return {}
-    # That calls in the list that have ended do not count is a guess.
+    # That ended calls in the list do not count is a guess.
     live = sum(call["telephonyStatus"] != "NoCall" for call in calls)
     shown = calls if sip else representations.without_sip(calls)
     return {"activeCalls": shown, "totalActiveCalls": live}
 
 
 def _disabled(text: str, permission: str) -> Body:
-    # The words of the reason are a guess.
+    # The text of the reason is a guess.
     return {"filter": text, "reason": permissions.CODE, "message": permissions.message(permission)}

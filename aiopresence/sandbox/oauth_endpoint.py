@@ -1,4 +1,8 @@
-"""The token endpoint: who may have tokens, and for what."""
+"""The token endpoint: logins, refreshes and revocation for one app and one user.
+
+Source: RFC 6749, RFC 7636. The OAU codes of the refusals are guesses, except OAU-109, which has
+been seen.
+"""
 
 import base64
 import hashlib
@@ -11,19 +15,21 @@ import attrs
 
 from ..grants import JwtGrant
 from . import fake_people
-from .counters import Counters
-from .responses import GrantError, Reply, json_reply
-from .tokens import Lives, Session, Sessions
+from .rate_limits import Counters
+from .request_context import RequestContext
+from .responses import GrantError, Response, json_response
+from .tokens import Login, Logins, TokenLifetimes
 
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_MOST_CODES = 100  # codes kept that nobody has used; a guess
-_TTL = (600, 3600)  # seconds an access token may be asked to live
+_SCOPE = "ReadPresence EditPresence ReadAccounts WebSocketsSubscription"
+_MAX_CODES = 100  # unused codes kept; a guess
+_ACCESS_TTL = (600, 3600)  # RingCentral's range of access_token_ttl, in seconds
 
 Form = Mapping[str, str]
 
 
 def make_grant(rng: random.Random) -> JwtGrant:
-    """Invent credentials in the form of real ones; each says that it is none."""
+    """Return invented credentials in the form of real ones; each says in its text what it is."""
     claims = base64.urlsafe_b64encode(b'{"iss":"sandbox","note":"opens nothing"}').decode()
     header = base64.urlsafe_b64encode(b'{"alg":"none"}').decode()
     signature = fake_people.token(rng, "NotASignature", 86)
@@ -36,105 +42,101 @@ def make_grant(rng: random.Random) -> JwtGrant:
 
 @attrs.frozen
 class _Code:
-    """What the login page was given, which is what a code is good for."""
+    """What an authorization code was issued for."""
 
     redirect_uri: str
     challenge: str | None
 
 
-class Authority:
-    """Gives out tokens for one app and one user.
+class OAuthServer:
+    """Issues and revokes tokens for one app and one user.
 
-    The app is taken as a public one as well, which has no secret: its requests name the client id
-    in the form. RingCentral's apps are one or the other.
+    The app may also log in as a public client, which has no secret and names its client id in
+    the form. RingCentral's apps are one or the other.
 
     Args:
-        rng: where tokens come from.
-        owner_id: the user that the JWT belongs to.
-        lives: how long tokens live when the request does not say.
-        counters: where logins and refreshes are counted.
+        rng: the source of credentials and tokens.
+        owner_id: the id of the user that the JWT belongs to.
+        lifetimes: how long tokens are valid when the request does not say.
+        counters: counts logins and refreshes.
 
     Attributes:
-        grant: the app's and the user's credentials.
-        sessions: the logins so far.
+        grant: the credentials of the app and the user.
+        logins: the logins that have not ended.
     """
 
-    def __init__(self, rng: random.Random, owner_id: str, lives: Lives, counters: Counters) -> None:
+    def __init__(
+        self, rng: random.Random, owner_id: str, lifetimes: TokenLifetimes, counters: Counters
+    ) -> None:
         self._rng = rng
         self._owner_id = owner_id
-        self._lives = lives
+        self._lifetimes = lifetimes
         self._counters = counters
         self._codes: dict[str, _Code] = {}
         self.grant = make_grant(rng)
-        self.sessions = Sessions(rng)
+        self.logins = Logins(rng)
 
     def new_code(self, redirect_uri: str, code_challenge: str | None) -> str:
-        """Make a code as the login page would send it to the redirect URI; it works once."""
+        """Return a new authorization code, which is valid for one login."""
         code = fake_people.token(self._rng, "SandboxCode", 40)
         self._codes[code] = _Code(redirect_uri, code_challenge)
-        if len(self._codes) > _MOST_CODES:
+        if len(self._codes) > _MAX_CODES:
             del self._codes[next(iter(self._codes))]
         return code
 
-    def answer(self, authorization: str, body: bytes, now: float) -> Reply:
-        """Answer a request for a token.
-
-        Args:
-            authorization: the Authorization header.
-            body: the form.
-            now: monotonic seconds.
-        """
-        form = _form(body)
+    def issue_token(self, context: RequestContext) -> Response:
+        """POST /restapi/oauth/token: log in or refresh."""
+        form, now = _form(context), context.received.arrival
         try:
-            public = self._is_public(authorization, form)
-            session = self._session(form, public, now)
+            public = self._is_public(context, form)
+            login = self._login(form, public, now)
         except GrantError as error:
             return _refusal(error)
-        return json_reply(self._said(session, now))
+        return json_response(self._token_response(login, now))
 
-    def revoke(self, authorization: str, body: bytes) -> Reply:
-        """End the login that a token in a form belongs to; a token of none is no fault."""
-        form = _form(body)
+    def revoke_token(self, context: RequestContext) -> Response:
+        """POST /restapi/oauth/revoke: end the login of a token; 200 for an unknown one, too."""
+        form = _form(context)
         try:
-            self._is_public(authorization, form)
+            self._is_public(context, form)
         except GrantError as error:
             return _refusal(error)
-        self.sessions.end(form.get("token"))
-        return Reply(200)
+        self.logins.end(form.get("token"))
+        return Response(200)
 
-    # The OAU codes of the refusals below are guesses, OAU-109 apart, which has been seen; the
-    # OAuth errors are those of RFC 6749.
-
-    def _is_public(self, authorization: str, form: Form) -> bool:
+    def _is_public(self, context: RequestContext, form: Form) -> bool:
+        """Authenticate the app; return whether it is a public client."""
+        authorization = context.header("authorization")
         if _basic(authorization) == f"{self.grant.client_id}:{self.grant.client_secret}":
             return False
         if not authorization and form.get("client_id") == self.grant.client_id:
             return True
         raise GrantError(401, "invalid_client", "OAU-147", "The client is not known.")
 
-    def _session(self, form: Form, public: bool, now: float) -> Session:
-        lives = self._lives_for(form)
-        kind = form.get("grant_type")
-        if kind == "refresh_token":
-            session = self.sessions.refresh(form.get("refresh_token"), lives, now)
+    def _login(self, form: Form, public: bool, now: float) -> Login:
+        lifetimes = self._requested_lifetimes(form)
+        grant_type = form.get("grant_type")
+        if grant_type == "refresh_token":
+            login = self.logins.refresh(form.get("refresh_token"), lifetimes, now)
             self._counters.refreshes += 1
-            return session
-        if kind == "authorization_code":
+            return login
+        if grant_type == "authorization_code":
             self._check_code(form, public)
-        elif kind == _JWT_BEARER:
+        elif grant_type == _JWT_BEARER:
             self._check_jwt(form, public)
         else:
             raise GrantError(400, "unsupported_grant_type", "OAU-250", "Not a grant type here.")
         self._counters.logins += 1
-        return self.sessions.begin(lives, now)
+        return self.logins.begin(lifetimes, now)
 
-    def _lives_for(self, form: Form) -> Lives:
-        # RingCentral states the range; that what is outside it is moved into it is a guess.
+    def _requested_lifetimes(self, form: Form) -> TokenLifetimes:
+        # RingCentral documents the range; that values outside it are clamped is a guess.
         access, refresh = _seconds(form, "access_token_ttl"), _seconds(form, "refresh_token_ttl")
-        low, high = _TTL
-        return Lives(
-            self._lives.access if access is None else min(max(access, low), high),
-            self._lives.refresh if refresh is None else min(refresh, self._lives.refresh),
+        low, high = _ACCESS_TTL
+        default = self._lifetimes
+        return TokenLifetimes(
+            default.access if access is None else min(max(access, low), high),
+            default.refresh if refresh is None else min(refresh, default.refresh),
         )
 
     def _check_jwt(self, form: Form, public: bool) -> None:
@@ -152,28 +154,28 @@ class Authority:
         verifier = form.get("code_verifier")
         if public and verifier is None:
             raise GrantError(400, "invalid_grant", "OAU-140", "A public client has to use PKCE.")
-        # A verifier without a challenge is refused too: RFC 9700 calls for that.
+        # A verifier without a challenge is refused too, as RFC 9700 requires.
         if code.challenge != (None if verifier is None else _challenge(verifier)):
-            raise GrantError(400, "invalid_grant", "OAU-140", "The code verifier does not fit.")
+            raise GrantError(400, "invalid_grant", "OAU-140", "The code verifier does not match.")
 
-    def _said(self, session: Session, now: float) -> Mapping[str, object]:
-        answer: dict[str, object] = {
-            "access_token": session.access.value,
+    def _token_response(self, login: Login, now: float) -> Mapping[str, object]:
+        body: dict[str, object] = {
+            "access_token": login.access.value,
             "token_type": "bearer",
-            "expires_in": _left(session.access.end, now),
+            "expires_in": _seconds_left(login.access.expires_at, now),
         }
-        if session.refresh is not None:
-            answer["refresh_token"] = session.refresh.value
-            answer["refresh_token_expires_in"] = _left(session.refresh.end, now)
-        return answer | {
-            "scope": "ReadPresence EditPresence ReadAccounts WebSocketsSubscription",
+        if login.refresh is not None:
+            body["refresh_token"] = login.refresh.value
+            body["refresh_token_expires_in"] = _seconds_left(login.refresh.expires_at, now)
+        return body | {
+            "scope": _SCOPE,
             "owner_id": self._owner_id,
-            "endpoint_id": session.endpoint_id,
+            "endpoint_id": login.endpoint_id,
         }
 
 
 def _basic(authorization: str) -> str | None:
-    """Parse basic credentials; None for anything else. Schemes have no case (RFC 9110)."""
+    """Parse basic credentials; None for anything else. Schemes ignore case (RFC 9110)."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -183,15 +185,15 @@ def _basic(authorization: str) -> str | None:
         return None
 
 
-def _form(body: bytes) -> Form:
-    return dict(parse_qsl(body.decode(errors="replace")))
+def _form(context: RequestContext) -> Form:
+    return dict(parse_qsl(context.received.body.decode(errors="replace")))
 
 
-def _refusal(error: GrantError) -> Reply:
-    reply = json_reply(error.body, error.status)
+def _refusal(error: GrantError) -> Response:
+    response = json_response(error.body, error.status)
     if error.status == 401:
-        reply.headers["WWW-Authenticate"] = 'Basic realm="RingCentral"'
-    return reply
+        response.headers["WWW-Authenticate"] = 'Basic realm="RingCentral"'
+    return response
 
 
 def _seconds(form: Form, name: str) -> int | None:
@@ -204,9 +206,10 @@ def _seconds(form: Form, name: str) -> int | None:
 
 
 def _challenge(verifier: str) -> str:
+    """Return the S256 challenge of a PKCE verifier."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _left(end: float, now: float) -> int:
-    return round(max(1.0, end - now))  # RingCentral gives whole seconds
+def _seconds_left(expires_at: float, now: float) -> int:
+    return round(max(1.0, expires_at - now))  # RingCentral sends whole seconds

@@ -1,4 +1,4 @@
-"""What the one user and app may do, and how the sandbox refuses the rest."""
+"""The permissions of the one user and app."""
 
 from collections.abc import Iterable
 
@@ -6,43 +6,43 @@ from ..errors import UsageError
 from .responses import RefusedError
 
 ALL = ("ReadPresence", "EditPresence", "ReadAccounts", "WebSocketsSubscription")
-CODE = "CMN-401"  # RingCentral has several codes for this; that it is this one here is a guess
+CODE = "CMN-401"  # RingCentral has several codes for a missing permission; this one is a guess
 
 
 def message(permission: str) -> str:
-    """Say what is missing."""
+    """Return the error message for a missing permission."""
     return f"In order to call this API endpoint, user needs to have [{permission}] permission."
 
 
 class Permissions:
-    """The permissions granted; all of them to begin with."""
+    """The granted permissions: all of them at first."""
 
     def __init__(self) -> None:
         self._granted = set(ALL)
 
     def forbid(self, permission: str) -> None:
-        """Take one away; see `Sandbox.forbid`."""
+        """Revoke a permission; see `Sandbox.forbid`."""
         self._granted.discard(_known(permission))
 
     def permit(self, permission: str) -> None:
-        """Give one back; see `Sandbox.permit`."""
+        """Grant a permission again; see `Sandbox.permit`."""
         self._granted.add(_known(permission))
 
-    def lacking(self, needed: Iterable[str]) -> str | None:
-        """Find the first of some permissions that is not granted; None when all are."""
+    def missing(self, needed: Iterable[str]) -> str | None:
+        """Return the first of some permissions that is not granted; None if all are."""
         return next((each for each in needed if each not in self._granted), None)
 
     def check(self, *needed: str) -> None:
-        """Insist on permissions.
+        """Check that permissions are granted.
 
         Raises:
-            RefusedError: 403; one of them is not granted.
+            RefusedError: 403, one of them is not granted.
         """
-        if missing := self.lacking(needed):
-            raise RefusedError(403, CODE, message(missing))
+        if permission := self.missing(needed):
+            raise RefusedError(403, CODE, message(permission))
 
 
 def _known(permission: str) -> str:
     if permission not in ALL:
-        raise UsageError(f"the permissions are {', '.join(ALL)}, not {permission!r}")
+        raise UsageError(f"permission must be one of {', '.join(ALL)}, not {permission!r}")
     return permission

@@ -1,6 +1,6 @@
 """Fixtures for pytest: a sandbox, and a session on it.
 
-Ask for them in the `conftest.py` at the root of your tests, or with `-p` on the command line; they
+Load them in the `conftest.py` at the root of your tests, or with `-p` on the command line; they
 need pytest-asyncio, in either mode:
 
 ```

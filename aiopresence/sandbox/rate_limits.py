@@ -1,4 +1,4 @@
-"""The usage plan: a sliding window per group, and the penalty of those who exceed it."""
+"""The usage plan: a sliding window per group, and the penalty for exceeding it."""
 
 import math
 from collections import defaultdict, deque
@@ -8,12 +8,31 @@ import attrs
 
 from ..errors import UsageError
 from . import argument_checks
-from .responses import Reply, error_body, json_reply
+from .responses import Response, error_body, json_response
 
 LIMITS: Mapping[str, int] = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}
 """Requests per minute in RingCentral's default plan."""
 
 _HTML = b"<html><body><h1>429 Too Many Requests</h1></body></html>"
+
+
+@attrs.define
+class Counters:
+    """What a sandbox has counted so far.
+
+    Attributes:
+        rate_limited: 429 responses because of the usage plan; those of faults do not count.
+        in_penalty: requests that arrived during a penalty, whatever their response.
+        token_requests: requests that arrived at the token endpoint.
+        logins: logins with a JWT or an authorization code.
+        refreshes: accepted refresh tokens, also those accepted again within their grace.
+    """
+
+    rate_limited: int = 0
+    in_penalty: int = 0
+    token_requests: int = 0
+    logins: int = 0
+    refreshes: int = 0
 
 
 def _merged(changes: Mapping[str, int] | None) -> Mapping[str, int]:
@@ -23,18 +42,18 @@ def _merged(changes: Mapping[str, int] | None) -> Mapping[str, int]:
     for group, limit in changes.items():
         if group not in LIMITS:
             raise UsageError(
-                f"limits are for {', '.join(LIMITS)}, not for {argument_checks.shown(group)}"
+                f"limits may have {', '.join(LIMITS)}, not {argument_checks.shown(group)}"
             )
-        argument_checks.whole(f"the limit of {group}", limit, 1)
+        argument_checks.whole(f"limits[{group!r}]", limit, 1)
     return {**LIMITS, **changes}
 
 
 @attrs.frozen
-class Plan:
-    """What is allowed, and how refusals look; the arguments of `Sandbox` of the same names.
+class UsagePlan:
+    """How many requests are allowed, and how 429s look: the arguments of `Sandbox`.
 
     Raises:
-        UsageError: one of them makes no sense.
+        UsageError: one of them has the wrong type or is out of range.
     """
 
     window: float = 60.0
@@ -52,43 +71,43 @@ class Plan:
 
     @property
     def penalty_seconds(self) -> float:
-        """How long a group stays shut after each 429."""
+        """How many seconds a group refuses requests after each 429."""
         return self.window if self.penalty is None else self.penalty
 
-    def headers(self, standing: "Standing") -> dict[str, str]:
-        """Write the X-Rate-Limit headers of an answer."""
+    def headers(self, quota_state: "QuotaState") -> dict[str, str]:
+        """Return the X-Rate-Limit headers of a response."""
         if not self.rate_headers:
             return {}
         return {
-            "X-Rate-Limit-Group": standing.group.lower(),
-            "X-Rate-Limit-Limit": str(standing.limit),
-            "X-Rate-Limit-Remaining": str(standing.remaining),
+            "X-Rate-Limit-Group": quota_state.group.lower(),
+            "X-Rate-Limit-Limit": str(quota_state.limit),
+            "X-Rate-Limit-Remaining": str(quota_state.remaining),
             "X-Rate-Limit-Window": f"{self.window:f}".rstrip("0").rstrip("."),
         }
 
-    def refusal(self) -> Reply:
-        """Write a 429."""
+    def refusal(self) -> Response:
+        """Return a 429."""
         if self.html_429:
-            reply = Reply(429, _HTML, {"Content-Type": "text/html"})
+            response = Response(429, _HTML, {"Content-Type": "text/html"})
         else:
-            reply = json_reply(error_body("CMN-301", "Request rate exceeded"), 429)
+            response = json_response(error_body("CMN-301", "Request rate exceeded"), 429)
         if self.retry_after:
-            # In whole seconds, and never 0, as from RingCentral: with a short penalty it says
+            # Whole seconds, and never 0, as RingCentral sends them: after a short penalty it is
             # more than is left.
-            reply.headers["Retry-After"] = str(max(1, math.ceil(self.penalty_seconds)))
-        return reply
+            response.headers["Retry-After"] = str(max(1, math.ceil(self.penalty_seconds)))
+        return response
 
 
 @attrs.frozen
-class Standing:
-    """How a group stands after a request.
+class QuotaState:
+    """The quota of a group after a request.
 
     Attributes:
         group: the group.
-        limit: how many requests a window has.
-        remaining: how many are left; 0 for a request that is refused, which is a guess.
-        refused: whether the request gets a 429.
-        in_penalty: whether it arrived inside a penalty, and so made it longer.
+        limit: requests per window.
+        remaining: requests left in the window; 0 for a refused request, which is a guess.
+        refused: whether the response is a 429.
+        in_penalty: whether the request arrived during a penalty, which starts again then.
     """
 
     group: str
@@ -99,38 +118,38 @@ class Standing:
 
 
 @attrs.define
-class _Tally:
+class _GroupWindow:
     arrivals: deque[float] = attrs.field(factory=deque)
     penalty_end: float = -math.inf
 
 
 class Quota:
-    """The requests of the last window, per group: the sandbox has but one user and one app.
+    """Counts requests per group, for the one user and app of a sandbox.
 
     Args:
-        plan: what is allowed.
+        plan: how many requests are allowed.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: UsagePlan) -> None:
         self.plan = plan
-        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
+        self._windows: defaultdict[str, _GroupWindow] = defaultdict(_GroupWindow)
 
-    def charge(self, now: float, group: str) -> Standing:
-        """Count one request, or refuse it.
+    def charge(self, now: float, group: str) -> QuotaState:
+        """Count a request, or refuse it.
 
-        A refused request is not counted as an arrival, which is a guess: the penalty that it
-        starts, or starts again, is what it costs.
+        A refused request starts the penalty, or starts it again. That it does not count in the
+        window as well is a guess.
 
         Args:
-            now: the arrival, in monotonic seconds; never earlier than the one before.
+            now: the arrival in seconds; never earlier than the one before.
             group: one of LIMITS.
         """
-        tally, limit = self._tallies[group], self.plan.limits[group]
-        while tally.arrivals and tally.arrivals[0] <= now - self.plan.window:
-            tally.arrivals.popleft()
-        in_penalty = now < tally.penalty_end
-        if in_penalty or len(tally.arrivals) >= limit:
-            tally.penalty_end = now + self.plan.penalty_seconds
-            return Standing(group, limit, 0, True, in_penalty)
-        tally.arrivals.append(now)
-        return Standing(group, limit, limit - len(tally.arrivals), False, False)
+        window, limit = self._windows[group], self.plan.limits[group]
+        while window.arrivals and window.arrivals[0] <= now - self.plan.window:
+            window.arrivals.popleft()
+        in_penalty = now < window.penalty_end
+        if in_penalty or len(window.arrivals) >= limit:
+            window.penalty_end = now + self.plan.penalty_seconds
+            return QuotaState(group, limit, 0, True, in_penalty)
+        window.arrivals.append(now)
+        return QuotaState(group, limit, limit - len(window.arrivals), False, False)

@@ -1,14 +1,14 @@
-"""What the calls answer, as JSON objects made from the account's state."""
+"""The JSON objects of responses and events, made from the account's state."""
 
 import attrs
 
-from . import derive
+from . import status_rules
 from .account import SITES, Account, Extension, Queue
 from .responses import Body
 
 
 def extension_uri(base: str, account: Account, extension_id: str) -> str:
-    """Write the address of an extension.
+    """Return the URI of an extension.
 
     Args:
         base: scheme, host and port of the server.
@@ -21,14 +21,14 @@ def extension_uri(base: str, account: Account, extension_id: str) -> str:
 def presence(
     base: str, account: Account, extension: Extension, *, detailed: bool, sip: bool
 ) -> Body:
-    """Write one presence record, as the caller may see it.
+    """Return the presence of an extension as the caller may see it.
 
     Args:
         base: scheme, host and port of the server.
         account: the account of the extension.
-        extension: whose presence it is.
-        detailed: with activeCalls.
-        sip: with sipData in each call, and so with activeCalls too.
+        extension: the extension.
+        detailed: include activeCalls.
+        sip: include activeCalls with sipData.
     """
     uri = extension_uri(base, account, extension.id)
     seen = _as_seen(account, extension)
@@ -42,19 +42,19 @@ def presence(
         "pickUpCallsOnHold": seen.pick_up_calls_on_hold,
     }
     if seen.is_user:
-        body |= _of_a_person(seen)
+        body |= _user_fields(seen)
     if seen.is_user and (detailed or sip):
         body["activeCalls"] = _calls(seen, sip)
     return body
 
 
 def listed(base: str, account: Account, extension: Extension) -> Body:
-    """Write an extension as the list of all extensions has it.
+    """Return the record of an extension in the list of all extensions.
 
     Args:
         base: scheme, host and port of the server.
         account: the account of the extension.
-        extension: which.
+        extension: the extension.
     """
     return {
         "id": int(extension.id),
@@ -67,10 +67,9 @@ def listed(base: str, account: Account, extension: Extension) -> Body:
 
 
 def event(account: Account, extension: Extension) -> tuple[Body, list[Body]]:
-    """Write all that presence events tell of an extension, and its calls, as the caller sees them.
+    """Return the fields of presence events about an extension, and its calls, as a copy.
 
-    Events do not tell message and callerIdVisibility. What this gives stays as it is when the
-    account goes on changing.
+    Events have neither message nor callerIdVisibility.
     """
     seen = _as_seen(account, extension)
     body: Body = {
@@ -81,29 +80,29 @@ def event(account: Account, extension: Extension) -> tuple[Body, list[Body]]:
     }
     if not seen.is_user:
         return body, []
-    body |= _of_a_person(seen)
+    body |= _user_fields(seen)
     body.pop("message", None)
     return body, _calls(seen, sip=True)
 
 
 def without_sip(calls: list[Body]) -> list[Body]:
-    """Leave sipData out of calls."""
+    """Return calls without sipData."""
     return [{name: call[name] for name in call if name != "sipData"} for call in calls]
 
 
 def unified(account: Account, extension: Extension) -> Body:
-    """Write a unified presence; visibility is told to oneself only.
+    """Return the unified presence of an extension; visibility is included for the caller only.
 
     Args:
         account: the account of the extension.
-        extension: whose presence it is.
+        extension: the extension.
     """
     seen = _as_seen(account, extension)
     online = seen.is_user and seen.user_status != "Offline"
     glip = {"status": "Online" if online else "Offline", "availability": seen.glip_availability}
     telephony = {
         "status": seen.telephony_status,
-        # The one value that is named differently here. The queue-only one has no name here.
+        # Two values have other names in a unified presence.
         "availability": {
             "DoNotAcceptDepartmentCalls": "DoNotAcceptQueueCalls",
             "TakeDepartmentCallsOnly": "TakeAllCalls",
@@ -114,7 +113,9 @@ def unified(account: Account, extension: Extension) -> Body:
         telephony["visibility"] = "Visible" if seen.allow_see_my_presence else "Invisible"
     elif seen.glip_visibility == "Invisible":
         glip["status"] = "Offline"
-    status = derive.unified_status(seen.presence_status, seen.dnd_status, seen.glip_availability)
+    status = status_rules.unified_status(
+        seen.presence_status, seen.dnd_status, seen.glip_availability
+    )
     meeting = "InMeeting" if seen.meeting_status == "Connected" else "NoMeeting"
     return {
         "status": status,
@@ -125,18 +126,19 @@ def unified(account: Account, extension: Extension) -> Body:
 
 
 def queue_members(account: Account, queue: Queue) -> Body:
-    """Write a queue's presence: who takes its calls, and who takes queue calls at all."""
+    """Return the members of a queue, and whether they take its calls and queue calls at all."""
     members = (account.extensions[member_id] for member_id in queue.members)
     return {"records": [_member(member, queue.members[member.id]) for member in members]}
 
 
 def queues_of_member(account: Account, extension: Extension, editable: bool | None) -> Body:
-    """Write the same from the member's side.
+    """Return the queues of a member, and whether they take the calls of each.
 
     Args:
         account: the account of the extension.
         extension: the member.
-        editable: only the queues whose members may, or may not, leave by themselves; None: all.
+        editable: only queues whose members may (True) or may not (False) change that themselves;
+            None for all.
     """
     queues = account.queues_of(extension.id)
     return {
@@ -157,7 +159,7 @@ def queues_of_member(account: Account, extension: Extension, editable: bool | No
 
 
 def _as_seen(account: Account, extension: Extension) -> Extension:
-    """Hide what a colleague does not show to others; the caller always sees themselves."""
+    """Return an extension as the caller sees it: colleagues may hide their presence."""
     if extension.allow_see_my_presence or extension is account.caller:
         return extension
     return attrs.evolve(
@@ -169,7 +171,7 @@ def _as_seen(account: Account, extension: Extension) -> Extension:
     )
 
 
-def _of_a_person(extension: Extension) -> Body:
+def _user_fields(extension: Extension) -> Body:
     telephony = extension.telephony_status
     body: Body = {
         "telephonyStatus": telephony,

@@ -1,4 +1,4 @@
-"""Reading request bodies: Expect, Content-Encoding, and JSON that can be sent again."""
+"""Request bodies: Expect, Content-Encoding, and JSON."""
 
 import json
 import zlib
@@ -7,7 +7,7 @@ from aiohttp import HttpVersion11, web
 
 from .responses import RefusedError
 
-LARGEST = 2**20  # bytes, before and after decompression; a guess
+MAX_SIZE = 2**20  # bytes, before and after decompression; a guess
 
 _WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # for zlib
 
@@ -22,9 +22,9 @@ async def read_body(request: web.BaseRequest) -> bytes:
     expect = request.headers.get("Expect")
     if expect is not None and request.version >= HttpVersion11:
         if expect.lower() != "100-continue":
-            raise _refused(417, "The expectation cannot be met.")
+            raise _refused(417, "The expectation is not supported.")
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # as aiohttp does: the response has not begun
+        request.writer.output_size = 0  # as aiohttp does: the response has not started
     coding = request.headers.get("Content-Encoding", "identity").strip().lower() or "identity"
     if coding != "identity" and coding not in _WBITS:
         raise _refused(415, "The Content-Encoding is not supported.")
@@ -36,11 +36,11 @@ async def read_body(request: web.BaseRequest) -> bytes:
 
 
 def parse_json(data: str | bytes) -> object:
-    """Parse JSON whose content can be sent again as UTF-8.
+    """Parse JSON that can be serialized again as UTF-8.
 
     Raises:
         ValueError: it is not JSON, is nested too deeply, or has NaN, an infinite number or a lone
-            surrogate, which would make every response that repeats it fail.
+            surrogate, with which every response that repeats it would fail.
     """
     try:
         value: object = json.loads(data)
@@ -51,7 +51,7 @@ def parse_json(data: str | bytes) -> object:
 
 
 def parse_object(data: bytes) -> dict[str, object]:
-    """Parse a JSON object; RefusedError 400 for anything else."""
+    """Parse a JSON object; anything else raises RefusedError 400."""
     try:
         value = parse_json(data)
     except ValueError:
@@ -62,23 +62,23 @@ def parse_object(data: bytes) -> dict[str, object]:
 
 
 def _decompressed(data: bytes, wbits: int) -> bytes:
-    found = b""
+    result = b""
     while data:  # gzip data may consist of several members
         unpacker = zlib.decompressobj(wbits)
         try:
-            found += unpacker.decompress(data, LARGEST + 1 - len(found))
+            result += unpacker.decompress(data, MAX_SIZE + 1 - len(result))
         except zlib.error:
             raise _refused(400, "The body cannot be decompressed.") from None
-        if len(found) > LARGEST:
+        if len(result) > MAX_SIZE:
             raise _too_large()
         if not unpacker.eof:
             raise _refused(400, "The compressed body is cut off.")
         data = unpacker.unused_data
-    return found
+    return result
 
 
 def _too_large() -> RefusedError:
-    return _refused(413, f"The body exceeds {LARGEST} bytes.")
+    return _refused(413, f"The body exceeds {MAX_SIZE} bytes.")
 
 
 def _refused(status: int, message: str) -> RefusedError:

@@ -1,4 +1,4 @@
-"""What a request asks for, with the checks that all nine calls share."""
+"""One request to an endpoint, and the checks of parameters that several endpoints share."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ import attrs
 
 from . import argument_checks
 from .account import Account, Extension, Queue
+from .exchange import Received
 from .notifications import Feed
 from .request_body import parse_object
 from .responses import bad, forbidden, missing
@@ -16,8 +17,12 @@ _LINE_ENDINGS = ("\r\n", "\n", "\r")
 
 
 @attrs.frozen
-class Options:
-    """How the sandbox answers; the arguments of `Sandbox` of the same names."""
+class ResponseOptions:
+    """How responses look: the arguments of `Sandbox` of the same names.
+
+    Raises:
+        UsageError: one of them has the wrong type or is out of range.
+    """
 
     line_ending: str
     hrefs: bool
@@ -33,52 +38,65 @@ class Options:
             argument_checks.whole(name, getattr(self, name), 1)
 
 
-@attrs.frozen
-class Ask:
-    """One request to one of the nine calls.
+@attrs.frozen(kw_only=True)
+class RequestContext:
+    """One request and what its handler needs. Checks that fail raise RefusedError.
 
-    Args:
-        account: the account it is about.
-        feed: has to be told of every change.
-        options: how to answer.
-        base: scheme, host and port of the server.
-        target: the extension ids or the queue id in the path, as they were written.
-        query: the query's parameters.
-        accept: the Accept header.
-        body: the bytes that were sent.
-        new_boundary: makes a boundary for a multipart answer.
+    Attributes:
+        received: the request as it arrived.
+        params: the parameters of the path, as on the wire.
+        query: the decoded parameters of the query; of one that occurs twice, the last.
+        account: the account that the request is about.
+        feed: publishes the changes that a handler makes.
+        options: how responses look.
+        base: scheme, host and port of the server, for links.
+        new_boundary: returns a new boundary for a multipart response.
     """
 
+    received: Received
+    params: Mapping[str, str]
+    query: Mapping[str, str]
     account: Account
     feed: Feed
-    options: Options
+    options: ResponseOptions
     base: str
-    target: str
-    query: Mapping[str, str]
-    accept: str
-    body: bytes
     new_boundary: Callable[[], str]
 
+    def header(self, name: str) -> str:
+        """Return a request header by its name in lower case; "" if it is missing."""
+        return self.received.headers.get(name, "")
+
     def flag(self, name: str) -> bool | None:
-        """Read a boolean of the query; None when it is not there. Only true and false count."""
+        """Parse a boolean of the query, `true` or `false`; None if it is missing."""
         text = self.query.get(name)
         if text not in (None, "true", "false"):
             raise bad(name)
         return None if text is None else text == "true"
 
     def number(self, name: str, default: int) -> int:
-        """Read a positive number of the query."""
+        """Parse a positive whole number of the query."""
         text = self.query.get(name, str(default))
         if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
             raise bad(name)
         return int(text)
 
     def json(self) -> dict[str, Any]:
-        """Parse the body, which has to be one JSON object."""
-        return parse_object(self.body)
+        """Parse the body, which must be a JSON object."""
+        return parse_object(self.received.body)
+
+    @property
+    def extension_ids(self) -> list[str]:
+        """The extension ids in the path, not checked."""
+        return self.params["extension_ids"].split(",")
+
+    def extension_id(self) -> str:
+        """Return the one extension id in the path."""
+        if len(self.extension_ids) > 1:
+            raise bad("extensionId")
+        return self.extension_ids[0]
 
     def extension(self, extension_id: str) -> Extension:
-        """Find an extension by its id, or the caller by `~`."""
+        """Return the extension with an id; `~` is the caller."""
         if extension_id == "~":
             return self.account.caller
         if not re.fullmatch("[0-9]+", extension_id):
@@ -87,25 +105,19 @@ class Ask:
             raise missing("extensionId")
         return self.account.extensions[extension_id]
 
-    def only_id(self) -> str:
-        """Read the path's id where a list is not taken."""
-        if "," in self.target:
-            raise bad("extensionId")
-        return self.target
-
     def user(self) -> Extension:
-        """Find the extension to write to, which has to be a person's."""
-        extension = self.extension(self.only_id())
+        """Return the extension in the path, for a write: it must be a person's."""
+        extension = self.extension(self.extension_id())
         if not extension.is_user:
             raise forbidden(f"Presence of a {extension.kind} extension cannot be changed.")
         return extension
 
     def queue(self, queue_id: str, parameter: str) -> Queue:
-        """Find a call queue by its id.
+        """Return the call queue with an id.
 
         Args:
             queue_id: the id.
-            parameter: where the id was, for the error.
+            parameter: where the request has the id, for the error.
         """
         if not re.fullmatch("[0-9]+", queue_id):
             raise bad(parameter)

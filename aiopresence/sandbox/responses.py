@@ -1,4 +1,7 @@
-"""The answers as bytes: JSON, error bodies and both forms of a 207, written by hand."""
+"""Responses as bytes: JSON, error bodies and both forms of a 207.
+
+They are written by hand, so that they share no code with the client that parses them.
+"""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -20,8 +23,8 @@ def _headers(headers: Headers) -> CIMultiDict[str]:
 
 
 @attrs.frozen
-class Reply:
-    """An HTTP answer before it is sent. Content-Length is added on the way out."""
+class Response:
+    """An HTTP response before it is sent; sending adds the Content-Length."""
 
     status: int
     body: bytes = b""
@@ -29,21 +32,21 @@ class Reply:
 
 
 @attrs.frozen
-class Later(Reply):
-    """Stands for an answer that takes a while to make, until that is sent.
+class DeferredResponse(Response):
+    """A response that is still to be made, because making it waits for something.
 
-    A fault that works on the real answer may delay it or keep it back; `Change` sees this one.
+    A fault may delay it or keep it back; `Change` sees this placeholder.
 
-    Args:
-        finish: makes it, or raises RefusedError.
+    Attributes:
+        finish: returns the response, or raises RefusedError.
     """
 
-    finish: Callable[[], Awaitable[Reply]] = attrs.field(kw_only=True)
+    finish: Callable[[], Awaitable[Response]] = attrs.field(kw_only=True)
 
 
 @attrs.frozen
 class BatchItem:
-    """The answer for one id of a batch; the link is None when links are left out."""
+    """The result for one id of a batch; href is None without links."""
 
     id: str
     href: str | None
@@ -68,7 +71,7 @@ class RefusedError(Exception):
 
 
 class GrantError(Exception):
-    """A request to the token endpoint is refused, in the words of RFC 6749.
+    """A request to the token endpoint is refused with an error of RFC 6749.
 
     Args:
         status: the HTTP status.
@@ -88,24 +91,24 @@ class GrantError(Exception):
 
 
 def bad(parameter: str) -> RefusedError:
-    """Make the refusal of a parameter whose value makes no sense."""
+    """Return the error for a parameter with an invalid value."""
     return RefusedError(400, "CMN-101", f"Parameter [{parameter}] value is invalid.", parameter)
 
 
 def missing(parameter: str) -> RefusedError:
-    """Make the refusal of a parameter that names nothing in this account."""
+    """Return the error for a parameter that names nothing in this account."""
     message = f"Resource for parameter [{parameter}] is not found."
     return RefusedError(404, "CMN-102", message, parameter)
 
 
 def forbidden(message: str) -> RefusedError:
-    """Make the refusal of something that exists and may not be done."""
+    """Return the error for a request that the caller is not allowed to make."""
     # Which of the permission codes RingCentral sends here is a guess.
     return RefusedError(403, "CMN-404", message)
 
 
 def error_body(code: str, message: str, parameter: str | None = None) -> Body:
-    """Write an API error: code and message at the top, and again in the list of all errors."""
+    """Return the body of an error: code and message, also as the first of the list of errors."""
     error = {"errorCode": code, "message": message}
     if parameter is not None:
         error["parameterName"] = parameter
@@ -113,28 +116,28 @@ def error_body(code: str, message: str, parameter: str | None = None) -> Body:
 
 
 def dump(value: object) -> bytes:
-    """Write JSON as UTF-8, with letters outside ASCII as they are."""
+    """Serialize JSON as UTF-8, without escaping letters outside ASCII."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def json_reply(value: object, status: int = 200, content_type: str = JSON_TYPE) -> Reply:
-    """Answer with one JSON document."""
-    return Reply(status, dump(value), {"Content-Type": content_type})
+def json_response(value: object, status: int = 200, content_type: str = JSON_TYPE) -> Response:
+    """Return a response with a JSON document."""
+    return Response(status, dump(value), {"Content-Type": content_type})
 
 
-def array_reply(items: Iterable[BatchItem], content_type: str) -> Reply:
-    """Answer a batch with one JSON array, an object per id."""
+def array_response(items: Iterable[BatchItem], content_type: str) -> Response:
+    """Return a 207 whose body is one JSON array, with an object per id."""
     rows = [{"resourceId": item.id, "status": item.status, "body": item.body} for item in items]
-    return json_reply(rows, 207, content_type)
+    return json_response(rows, 207, content_type)
 
 
-def multipart_reply(items: Sequence[BatchItem], boundary: str, line_ending: str) -> Reply:
-    """Answer a batch with a summary part and then one part per id.
+def multipart_response(items: Sequence[BatchItem], boundary: str, line_ending: str) -> Response:
+    """Return a multipart 207: a part with a summary, then one part per id.
 
     Args:
-        items: in the order of the ids asked for.
-        boundary: without the leading dashes.
-        line_ending: what ends each line outside the JSON.
+        items: the results, in the order of the requested ids.
+        boundary: the boundary, without the leading dashes.
+        line_ending: the line ending outside the JSON documents.
     """
     documents = [dump({"response": [_summary(item) for item in items]})]
     documents += [dump(item.body) for item in items]
@@ -142,7 +145,7 @@ def multipart_reply(items: Sequence[BatchItem], boundary: str, line_ending: str)
     edge = b"--" + boundary.encode()
     head = edge + end + b"Content-Type: application/json" + end + end
     body = b"".join(head + document + end for document in documents) + edge + b"--" + end
-    return Reply(207, body, {"Content-Type": f"multipart/mixed; boundary={boundary}"})
+    return Response(207, body, {"Content-Type": f"multipart/mixed; boundary={boundary}"})
 
 
 _DESCRIPTIONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}

@@ -1,214 +1,138 @@
-"""From a request to its real answer: tokens, routes, and the account behind them."""
+"""From a request to its response: usage plan, route, token, account, permission, handler."""
 
-import random
 import re
 import uuid
 from urllib.parse import parse_qsl
 
-from . import fake_account, fake_people, oauth_endpoint, routes
-from .counters import Counters
 from .exchange import Received
-from .gateway.options import GatewayPlan
-from .gateway.tokens import Tickets
-from .login_page import AUTHORIZE_PATH, LoginPage
-from .notifications import Feed
-from .permissions import Permissions
-from .rate_limits import Plan, Quota, Standing
-from .request_context import Ask, Options
-from .responses import Later, RefusedError, Reply, bad, json_reply, missing
-from .tokens import Lives
-from .webhooks.subscriptions import Webhooks
+from .rate_limits import QuotaState
+from .request_context import RequestContext
+from .responses import DeferredResponse, RefusedError, Response, bad, json_response, missing
+from .routes import TOKEN_PATH, Match, Route, RouteTable
+from .state import SandboxState
 
 
-class Service:
-    """RingCentral without the network.
+class Router:
+    """Answers the requests of one sandbox.
 
     Args:
-        extensions: how many extensions the account has.
-        seed: the same seed makes the same account and credentials.
-        options: how to answer.
-        plan: how many requests are allowed.
-        lives: how long tokens live when a request for one does not say.
-        gateway: how the WebSocket gateway behaves.
+        state: what they read and change.
     """
 
-    def __init__(
-        self,
-        extensions: int,
-        seed: int,
-        options: Options,
-        plan: Plan,
-        lives: Lives,
-        gateway: GatewayPlan,
-    ) -> None:
-        # Two sources, so that what is asked of the sandbox does not change what it is.
-        self.rng = random.Random(seed)  # noqa: S311 - invents people, protects nothing
-        self._ids = random.Random(seed)  # noqa: S311 - makes request ids and boundaries
-        self._options = options
-        self.quota = Quota(plan)
-        self.counters = Counters()
-        self.account = fake_account.build(self.rng, extensions)
-        self.permissions = Permissions()
-        self.feed = Feed(self.account, self.permissions, seed)
-        single_use = gateway.wstoken_single_use
-        self._tickets = Tickets(self._ids, gateway.wstoken_lifetime, single_use=single_use)
-        self.webhooks = Webhooks(self.feed)
-        self.authority = oauth_endpoint.Authority(
-            self.rng, self.account.caller.id, lives, self.counters
-        )
-        self._login_page = LoginPage(
-            self.authority.grant.client_id, self.account.caller.name, self.authority.new_code
-        )
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._table = RouteTable(state)
 
-    def group(self, method: str, path: str) -> str:
-        """Tell the usage-plan group of a request; "" for one to no known call."""
-        if path in (routes.TOKEN_PATH, routes.WSTOKEN_PATH):
-            return "Auth" if method == "POST" else ""
-        found = routes.find(path)
-        if found and method in found.methods:
-            return found.methods[method][0]
-        return self.webhooks.group(method, path)
+    def classify(self, received: Received) -> None:
+        """Set the usage-plan group and the extension ids of a request that has arrived."""
+        if match := self._table.match(received.path):
+            ids = match.params.get("extension_ids")
+            received.ids = tuple(ids.split(",")) if ids else ()
+            route = match.routes.get(received.verb)
+            received.group = route.group if route else ""
 
-    def charge(self, received: Received) -> Standing | None:
-        """Count a request against its group; None when it counts nowhere.
+    def charge(self, received: Received) -> QuotaState | None:
+        """Count a request against its usage-plan group; None if it counts in none.
 
         RingCentral counts per user and app, of which the sandbox has one each, so a new token
-        brings no new quota. That requests without a good token count nowhere is a guess; those
-        to the token endpoint always count.
+        has no quota of its own. That requests without a valid token do not count is a guess;
+        those to the token endpoint always count.
         """
-        if received.path == routes.TOKEN_PATH:
-            self.counters.token_requests += 1
-        needs_token = received.path != routes.TOKEN_PATH
-        if not received.group or (needs_token and self._stranger(received)):
+        to_token_endpoint = received.path == TOKEN_PATH
+        self._state.counters.token_requests += to_token_endpoint
+        if not received.group or not (to_token_endpoint or self._has_token(received)):
             return None
-        standing = self.quota.charge(received.arrival, received.group)
-        self.counters.in_penalty += standing.in_penalty
-        return standing
-
-    def _stranger(self, received: Received) -> bool:
-        try:
-            self.authority.sessions.check(received.token, received.arrival)
-        except RefusedError:
-            return True
-        return False
-
-    def dress(self, reply: Reply, standing: Standing | None) -> None:
-        """Add the headers that every answer carries, where they are not there yet."""
-        request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
-        rates = self.quota.plan.headers(standing) if standing else {}
-        for name, value in {"RCRequestId": request_id, **rates}.items():
-            reply.headers.setdefault(name, value)
+        quota_state = self._state.quota.charge(received.arrival, received.group)
+        self._state.counters.in_penalty += quota_state.in_penalty
+        return quota_state
 
     def answer(
         self,
         received: Received,
-        standing: Standing | None,
-        base: str,
-        objection: RefusedError | None = None,
-    ) -> Reply:
-        """Handle a request, so that it takes effect, and answer it.
+        quota_state: QuotaState | None,
+        unreadable: RefusedError | None = None,
+    ) -> Response:
+        """Handle a request, so that it takes effect, and return the response.
 
         Args:
             received: the request.
-            standing: how its group stands since it arrived; one that is refused has no effect.
-            base: scheme, host and port of the server, for links.
-            objection: why its body could not be read, or None.
+            quota_state: what `charge` returned. A request that is refused has no effect.
+            unreadable: why its body could not be read, or None.
         """
-        if standing is not None and standing.refused:
-            self.counters.rate_limited += 1
-            return self.quota.plan.refusal()
-        if objection is not None:
-            return _refusal(objection)
+        if quota_state is not None and quota_state.refused:
+            self._state.counters.rate_limited += 1
+            return self._state.quota.plan.refusal()
         try:
-            return self._answer(received, base)
+            if unreadable is not None:
+                raise unreadable
+            return self._dispatch(received)
         except RefusedError as error:
             return _refusal(error)
 
-    async def finish(self, reply: Reply, standing: Standing | None) -> Reply:
-        """Wait for an answer that takes a while. Others are ready, and stay as they are."""
-        if not isinstance(reply, Later):
-            return reply
+    async def finish(self, response: Response, quota_state: QuotaState | None) -> Response:
+        """Wait for a deferred response; return any other unchanged."""
+        if not isinstance(response, DeferredResponse):
+            return response
         try:
-            finished = await reply.finish()
+            finished = await response.finish()
         except RefusedError as error:
             finished = _refusal(error)
-        self.dress(finished, standing)
+        self.add_standard_headers(finished, quota_state)
         return finished
 
-    def _answer(self, received: Received, base: str) -> Reply:
-        if received.path in (routes.TOKEN_PATH, routes.REVOKE_PATH):
-            return self._authorize(received)
-        if received.path == AUTHORIZE_PATH:
-            if received.verb not in ("GET", "POST"):
-                return Reply(405, headers={"Allow": "GET, POST"})
-            return self._login_page.answer(received.verb, received.query, received.body)
-        if received.path in (routes.WSTOKEN_PATH, routes.WS_PATH):
-            return self._open_socket(received, base)
-        found = routes.find(received.path)
-        if found is None and (methods := self.webhooks.methods(received.path)):
-            return self._subscribe(received, methods, base)
-        if found is None:
+    def add_standard_headers(self, response: Response, quota_state: QuotaState | None) -> None:
+        """Add the request id and the rate limit headers, unless the response has them already."""
+        request_id = str(uuid.UUID(int=self._state.ids.getrandbits(128), version=4))
+        rates = self._state.quota.plan.headers(quota_state) if quota_state else {}
+        for name, value in {"RCRequestId": request_id, **rates}.items():
+            response.headers.setdefault(name, value)
+
+    def _has_token(self, received: Received) -> bool:
+        try:
+            self._state.oauth.logins.check(received.token, received.arrival)
+        except RefusedError:
+            return False
+        return True
+
+    def _dispatch(self, received: Received) -> Response:
+        match = self._table.match(received.path)
+        if match is None:
             raise RefusedError(404, "CMN-102", "There is no such resource.")
-        if received.verb not in found.methods:
-            return Reply(405, headers={"Allow": ", ".join(found.methods)})
-        self.authority.sessions.check(received.token, received.arrival)
-        self._check_account(found.account_id)
-        self.permissions.check(found.reading if received.verb == "GET" else "EditPresence")
-        _, call = found.methods[received.verb]
-        return call(self._ask(received, base, found.target))
+        route = match.routes.get(received.verb)
+        if route is None:
+            return Response(405, headers={"Allow": ", ".join(match.routes)})
+        self._authorize(received, route, match)
+        return route.handler(self._context(received, match))
 
-    def _subscribe(self, received: Received, methods: list[str], base: str) -> Reply:
-        if received.verb not in methods:
-            return Reply(405, headers={"Allow": ", ".join(methods)})
-        self.authority.sessions.check(received.token, received.arrival)
-        return self.webhooks.answer(received.verb, received.path, received.body, base)
-
-    def _authorize(self, received: Received) -> Reply:
-        if received.method != "POST":
-            return Reply(405, headers={"Allow": "POST"})
-        authorization = received.headers.get("authorization", "")
-        if received.path == routes.REVOKE_PATH:
-            return self.authority.revoke(authorization, received.body)
-        return self.authority.answer(authorization, received.body, received.arrival)
-
-    def _open_socket(self, received: Received, base: str) -> Reply:
-        """Give out a WebSocket token, or take one: 101 says that the connection is to begin."""
-        takes = "GET" if received.path == routes.WS_PATH else "POST"
-        if received.method != takes:
-            return Reply(405, headers={"Allow": takes})
-        if received.path == routes.WSTOKEN_PATH:
-            self.authority.sessions.check(received.token, received.arrival)
-            self.permissions.check("WebSocketsSubscription")
-            return json_reply(self._tickets.give(base, received.arrival))
-        if received.headers.get("upgrade", "").lower() != "websocket":
-            return Reply(426, headers={"Upgrade": "websocket"})
-        token = dict(parse_qsl(received.query)).get("access_token", "")
-        self._tickets.use(token, received.arrival)
-        return Reply(101)
-
-    def _check_account(self, account_id: str) -> None:
+    def _authorize(self, received: Received, route: Route, match: Match) -> None:
+        """Check token, account and permission, in this order; RefusedError if one is not fine."""
+        if route.needs_token:
+            self._state.oauth.logins.check(received.token, received.arrival)
+        account_id = match.params.get("account_id", "~")
         if not re.fullmatch("~|[0-9]+", account_id):
             raise bad("accountId")
-        if account_id not in ("~", self.account.id):
+        if account_id not in ("~", self._state.account.id):
             raise missing("accountId")
+        if route.permission is not None:
+            self._state.permissions.check(route.permission)
 
-    def _ask(self, received: Received, base: str, target: str) -> Ask:
-        return Ask(
-            account=self.account,
-            feed=self.feed,
-            options=self._options,
-            base=base,
-            target=target,
+    def _context(self, received: Received, match: Match) -> RequestContext:
+        state = self._state
+        return RequestContext(
+            received=received,
+            params=match.params,
             query=dict(parse_qsl(received.query, keep_blank_values=True)),
-            accept=received.headers.get("accept", ""),
-            body=received.body,
-            new_boundary=lambda: fake_people.token(self._ids, "Boundary_", 45),
+            account=state.account,
+            feed=state.feed,
+            options=state.options,
+            base=state.url,
+            new_boundary=state.new_boundary,
         )
 
 
-def _refusal(error: RefusedError) -> Reply:
-    reply = json_reply(error.body, error.status)
+def _refusal(error: RefusedError) -> Response:
+    response = json_response(error.body, error.status)
     if error.status == 401:
         challenge = 'Bearer realm="RingCentral REST API", error="invalid_token"'
-        reply.headers["WWW-Authenticate"] = challenge
-    return reply
+        response.headers["WWW-Authenticate"] = challenge
+    return response

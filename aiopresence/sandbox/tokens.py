@@ -1,4 +1,4 @@
-"""The logins of the one user and app: which tokens are good, and until when."""
+"""The tokens of the one app and user: which are valid, and until when."""
 
 import math
 import random
@@ -7,32 +7,33 @@ from typing import TypeGuard
 import attrs
 
 from . import argument_checks, fake_people
-from .responses import GrantError, RefusedError
+from .request_context import RequestContext
+from .responses import GrantError, RefusedError, Response, json_response
 
-ACCESS_LIFE = 3600.0  # seconds; RingCentral's defaults
-REFRESH_LIFE = 604800.0
-MOST = 5  # RingCentral: usually five sessions per user and app
+ACCESS_LIFETIME = 3600.0  # seconds; RingCentral's defaults
+REFRESH_LIFETIME = 604800.0
+MAX_LOGINS = 5  # RingCentral: usually five sessions per user and app
 # Not documented, but seen (github.com/tylerlong/ringcentral-token-refresh-experiment): once the new
-# access token is used, the refresh token it replaced is good for 10 s; until then, for 60 min at
+# access token is used, the refresh token it replaced is valid for 10 s; until then, for 60 min at
 # least. That it is not longer is a guess.
 GRACE = 10.0
 GRACE_UNUSED = 3600.0
 
 
 @attrs.frozen
-class Lives:
-    """How long new tokens live, in seconds.
+class TokenLifetimes:
+    """How long new tokens are valid, in seconds.
 
-    Args:
+    Attributes:
         access: an access token.
-        refresh: a refresh token; with 0 or less there is none.
+        refresh: a refresh token; with 0 or less a login brings none.
 
     Raises:
-        UsageError: access tokens would not live at all.
+        UsageError: the lifetime of access tokens is not a positive number.
     """
 
-    access: float = ACCESS_LIFE
-    refresh: float = REFRESH_LIFE
+    access: float = ACCESS_LIFETIME
+    refresh: float = REFRESH_LIFETIME
 
     def __attrs_post_init__(self) -> None:
         argument_checks.seconds("token_lifetime", self.access)
@@ -40,22 +41,22 @@ class Lives:
 
 @attrs.define
 class Token:
-    """A token and when it expires."""
+    """A token, and when it expires in seconds of the sandbox's clock."""
 
     value: str = attrs.field(repr=False)
-    end: float
+    expires_at: float
 
 
 @attrs.define(eq=False)
-class Session:
-    """One login.
+class Login:
+    """One login, and its tokens through all refreshes.
 
     Attributes:
-        endpoint_id: stays the same through all refreshes, which is a guess.
-        access: the good access token.
-        refresh: the good refresh token, or None.
-        replaced: the refresh token that these two replaced, or None. Used again within its grace
-            it brings the same two again, so that an answer that was lost does no harm.
+        endpoint_id: the endpoint_id of token responses; that it survives refreshes is a guess.
+        access: the valid access token.
+        refresh: the valid refresh token, or None.
+        replaced: the refresh token that the two replaced, or None. Until its grace ends it
+            returns the same two tokens again, for clients that lost the response.
     """
 
     endpoint_id: str
@@ -63,90 +64,135 @@ class Session:
     refresh: Token | None
     replaced: Token | None = None
 
-    def use(self, now: float) -> None:
-        """Note a request with the access token."""
+    def record_use(self, now: float) -> None:
+        """Record a request with the access token, which shortens the grace of the old one."""
         if self.replaced is not None:
-            self.replaced.end = min(self.replaced.end, now + GRACE)
+            self.replaced.expires_at = min(self.replaced.expires_at, now + GRACE)
 
     def has(self, token: str | None) -> bool:
-        """Tell whether a token is one of this login's."""
+        """Return whether a token belongs to this login."""
         return any(_is(each, token) for each in (self.access, self.refresh, self.replaced))
 
 
-class Sessions:
-    """The logins that are not over, the oldest first.
+class Logins:
+    """The logins that have not ended, oldest first.
 
     Args:
-        rng: where tokens come from.
+        rng: the source of tokens.
     """
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._sessions: list[Session] = []
+        self._logins: list[Login] = []
 
-    def begin(self, lives: Lives, now: float) -> Session:
-        """Log in; the oldest login ends when there are too many, even one that is in use."""
+    def begin(self, lifetimes: TokenLifetimes, now: float) -> Login:
+        """Log in. With more than five logins the oldest ends, even if it is in use."""
         endpoint_id = fake_people.token(self._rng, "", 22)
-        session = Session(endpoint_id, *self._tokens(lives, now))
-        self._sessions.append(session)
-        del self._sessions[:-MOST]
-        return session
+        login = Login(endpoint_id, *self._new_tokens(lifetimes, now))
+        self._logins.append(login)
+        del self._logins[:-MAX_LOGINS]
+        return login
 
-    def refresh(self, token: str | None, lives: Lives, now: float) -> Session:
-        """Go on with a refresh token: the access token dies at once, and there are new ones.
+    def refresh(self, token: str | None, lifetimes: TokenLifetimes, now: float) -> Login:
+        """Replace both tokens of a login; its old access token is invalid at once.
 
         Raises:
-            GrantError: 400 invalid_grant: there is no such refresh token, or it has expired.
+            GrantError: 400 invalid_grant: the refresh token is unknown or has expired.
         """
-        for session in self._sessions:
-            if _is(session.replaced, token) and now < session.replaced.end:
-                return session
-            if _is(session.refresh, token):
-                if now >= session.refresh.end:
+        for login in self._logins:
+            if _is(login.replaced, token) and now < login.replaced.expires_at:
+                return login
+            if _is(login.refresh, token):
+                if now >= login.refresh.expires_at:
                     raise GrantError(400, "invalid_grant", "OAU-210", "Token expired")
-                # The one replaced before is gone with that, which is a guess.
-                session.replaced = Token(session.refresh.value, now + GRACE_UNUSED)
-                session.access, session.refresh = self._tokens(lives, now)
-                return session
+                # That the one replaced before is invalid from now on is a guess.
+                login.replaced = Token(login.refresh.value, now + GRACE_UNUSED)
+                login.access, login.refresh = self._new_tokens(lifetimes, now)
+                return login
         raise GrantError(400, "invalid_grant", "OAU-213", "Token not found")
 
     def check(self, token: str | None, now: float) -> None:
-        """Take a bearer token, or refuse one that is missing, unknown, replaced or expired.
+        """Check a bearer token, and record its use.
 
         Raises:
-            RefusedError: 401, OAU-213 or OAU-128.
+            RefusedError: 401, OAU-128 for one that has expired, OAU-213 for one that is missing,
+                unknown or replaced.
         """
-        for session in self._sessions:
-            if _is(session.access, token):
-                if now >= session.access.end:
+        for login in self._logins:
+            if _is(login.access, token):
+                if now >= login.access.expires_at:
                     raise RefusedError(401, "OAU-128", "Access token is expired.")
-                session.use(now)
+                login.record_use(now)
                 return
         raise RefusedError(401, "OAU-213", "Token is not found.")
 
     def end(self, token: str | None) -> None:
         """End the login that a token belongs to, if there is one."""
-        self._sessions = [each for each in self._sessions if not each.has(token)]
+        self._logins = [each for each in self._logins if not each.has(token)]
 
     def expire_access(self) -> None:
-        """Let every access token given out so far be expired."""
-        for session in self._sessions:
-            session.access.end = -math.inf
+        """Expire every access token issued so far."""
+        for login in self._logins:
+            login.access.expires_at = -math.inf
 
     def expire_refresh(self) -> None:
-        """Let every refresh token given out so far be expired."""
-        for session in self._sessions:
-            for token in (session.refresh, session.replaced):
+        """Expire every refresh token issued so far."""
+        for login in self._logins:
+            for token in (login.refresh, login.replaced):
                 if token is not None:
-                    token.end = -math.inf
+                    token.expires_at = -math.inf
 
-    def _tokens(self, lives: Lives, now: float) -> tuple[Token, Token | None]:
-        access = Token(fake_people.token(self._rng, "SandboxToken", 120), now + lives.access)
-        if lives.refresh <= 0:
-            return access, None
-        return access, Token(
-            fake_people.token(self._rng, "SandboxRefresh", 120), now + lives.refresh
+    def _new_tokens(self, lifetimes: TokenLifetimes, now: float) -> tuple[Token, Token | None]:
+        access = fake_people.token(self._rng, "SandboxToken", 120)
+        if lifetimes.refresh <= 0:
+            return Token(access, now + lifetimes.access), None
+        refresh = fake_people.token(self._rng, "SandboxRefresh", 120)
+        return Token(access, now + lifetimes.access), Token(refresh, now + lifetimes.refresh)
+
+
+class WebSocketTokens:
+    """The tokens that open WebSockets, and their two endpoints.
+
+    Args:
+        rng: the source of tokens.
+        lifetime: how long a token is accepted, in seconds.
+        single_use: whether a token is accepted only once.
+    """
+
+    def __init__(self, rng: random.Random, lifetime: float, *, single_use: bool) -> None:
+        self._rng = rng
+        self._lifetime = lifetime
+        self._single_use = single_use
+        self._expires_at: dict[str, float] = {}
+
+    def issue(self, context: RequestContext) -> Response:
+        """POST /restapi/oauth/wstoken: issue a token."""
+        now = context.received.arrival
+        self._expires_at = {token: end for token, end in self._expires_at.items() if now < end}
+        token = fake_people.token(self._rng, "SandboxWsToken", 80)
+        self._expires_at[token] = now + self._lifetime
+        # RingCentral sends whole seconds; a test may have shorter lifetimes.
+        whole = int(self._lifetime)
+        return json_response(
+            {
+                "uri": f"ws{context.base.removeprefix('http')}/ws",
+                "ws_access_token": token,
+                "expires_in": whole if whole == self._lifetime else self._lifetime,
+            }
         )
+
+    def accept(self, context: RequestContext) -> Response:
+        """GET /ws: accept a token, with 101 in place of a response, or raise RefusedError 401."""
+        if context.received.method != "GET" or context.header("upgrade").lower() != "websocket":
+            return Response(426, headers={"Upgrade": "websocket"})
+        token = context.query.get("access_token", "")
+        now = context.received.arrival
+        if now >= self._expires_at.get(token, now):
+            # What RingCentral answers here is not documented: the code is a guess.
+            raise RefusedError(401, "OAU-213", "WebSocket token is not found.")
+        if self._single_use:
+            del self._expires_at[token]
+        return Response(101)
 
 
 def _is(known: Token | None, token: str | None) -> TypeGuard[Token]:

@@ -1,4 +1,4 @@
-"""Which presence fields can be set, and to what; shared by the calls and by `set_presence`."""
+"""The presence fields that can be set, and their values, for endpoints and `set_presence`."""
 
 import json
 import re
@@ -32,10 +32,10 @@ _FLAGS = (
     "pick_up_calls_on_hold",
     "accept_call_queue_calls",
 )
-_LONGEST_MESSAGE = 75  # characters; RingCentral's limit
+_MAX_MESSAGE = 75  # characters; RingCentral's limit
 
 NAMES = (*_WORDS, *_FLAGS, "message", "active_calls")
-# What PUT …/presence takes; the rest is computed from calls and meetings, or set elsewhere.
+# The fields of PUT …/presence; the others are computed from calls and meetings, or set elsewhere.
 WRITABLE = (
     "user_status",
     "dnd_status",
@@ -47,38 +47,38 @@ WRITABLE = (
 
 
 def wire_name(name: str) -> str:
-    """Turn `user_status` into `userStatus`."""
+    """Return the JSON name of a field: `userStatus` for `user_status`."""
     return re.sub(r"_(.)", lambda match: match[1].upper(), name)
 
 
-def objection(name: str, value: object) -> str | None:
-    """Say what a value should have been, or None when it is fine.
+def problem(name: str, value: object) -> str | None:
+    """Return what the value of a field must be; None for a valid one.
 
     Args:
         name: one of NAMES.
-        value: what somebody wants to set it to.
+        value: the value.
     """
     if name in _WORDS:
-        fine = isinstance(value, str) and value in _WORDS[name]
-        return None if fine else f"one of {', '.join(_WORDS[name])}"
+        valid = isinstance(value, str) and value in _WORDS[name]
+        return None if valid else f"one of {', '.join(_WORDS[name])}"
     if name in _FLAGS:
         return None if isinstance(value, bool) else "true or false"
     if name == "message":
-        fine = (
+        valid = (
             isinstance(value, str)
-            and len(value) <= _LONGEST_MESSAGE
+            and len(value) <= _MAX_MESSAGE
             and argument_checks.is_encodable(value)
         )
-        return None if fine else f"text of at most {_LONGEST_MESSAGE} characters"
-    return _objection_to_calls(value)
+        return None if valid else f"text of at most {_MAX_MESSAGE} characters"
+    return _problem_of_calls(value)
 
 
-def _objection_to_calls(calls: object) -> str | None:
-    fine = isinstance(calls, list) and all(
+def _problem_of_calls(calls: object) -> str | None:
+    valid = isinstance(calls, list) and all(
         isinstance(call, dict) and call.get("telephonyStatus") in TELEPHONY and _is_json(call)
         for call in calls
     )
-    return None if fine else "a list of calls as JSON objects, each with a telephonyStatus"
+    return None if valid else "a list of calls as JSON objects, each with a valid telephonyStatus"
 
 
 def _is_json(value: object) -> bool:
@@ -90,17 +90,16 @@ def _is_json(value: object) -> bool:
 
 
 def store(extension: Extension, changes: Mapping[str, Any]) -> None:
-    """Store checked values. dndStatus goes first, so that its two halves may refine it.
+    """Store valid values; dnd_status first, because it sets two of the other fields.
 
     Args:
-        extension: whose presence it is.
-        changes: names and values without an objection; telephony_status is not among them,
-            as it follows from the calls.
+        extension: the extension.
+        changes: valid names and values, without telephony_status, which calls determine.
     """
     rest = dict(changes)
     if (dnd := rest.pop("dnd_status", None)) is not None:
         extension.dnd_status_personal, extension.accept_call_queue_calls = _DND[dnd]
     if (calls := rest.pop("active_calls", None)) is not None:
-        extension.active_calls = [dict(call) for call in calls][-active_calls.MOST :]
+        extension.active_calls = [dict(call) for call in calls][-active_calls.MAX_CALLS :]
     for name, value in rest.items():
         setattr(extension, name, value)

@@ -42,7 +42,7 @@ async def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[
 
 def call(cli: Cli, name: str) -> list[str]:
     queue = cli.sandbox.queue_ids[0]
-    member = next(iter(cli.sandbox._service.account.queues[queue].members))
+    member = next(iter(cli.sandbox._state.account.queues[queue].members))
     return [{"QUEUE": queue, "MEMBER": member}.get(each, each) for each in CALLS[name]]
 
 

@@ -73,7 +73,7 @@ CALLS: Mapping[str, Sequence[str]] = {
 def calls(sandbox: Sandbox, only: Container[str], few: bool) -> list[list[str]]:
     """Return calls of commands: of each in every form, or a few, in the first form only."""
     queue = sandbox.queue_ids[0]
-    member = next(iter(sandbox._service.account.queues[queue].members))
+    member = next(iter(sandbox._state.account.queues[queue].members))
     me, other, *_ = sandbox.extension_ids
     words = {"QUEUE": queue, "MEMBER": member, "ME": me, "OTHER": other}
     commands = {str(each.name): each.callback for each in app.registered_commands}

@@ -69,7 +69,7 @@ def test_an_extension_that_comes_back_is_on_the_board_again(everybody: bool) -> 
     async def story() -> None:
         async with virtual_sandbox(10) as sandbox, virtual_session(sandbox) as session:
             who = sandbox.user_ids[2]
-            extensions = sandbox._service.account.extensions
+            extensions = sandbox._state.account.extensions
             ids = None if everybody else sandbox.user_ids
             async with session.board(ids, refresh=60) as board:
                 await board.wait_ready()
@@ -92,11 +92,11 @@ def test_an_extension_that_comes_back_is_on_the_board_again(everybody: bool) -> 
 async def test_an_extension_whose_first_event_comes_during_the_first_read_is_read() -> None:
     async with virtual_sandbox(10) as sandbox, virtual_session(sandbox) as session:
         new = sandbox.user_ids[4]
-        extension = sandbox._service.account.extensions.pop(new)
+        extension = sandbox._state.account.extensions.pop(new)
         async with session.board(refresh=None) as board:
             while not any(r.path.endswith("account/~/presence") for r in sandbox.requests):
                 await asyncio.sleep(0)
-            sandbox._service.account.extensions[new] = extension
+            sandbox._state.account.extensions[new] = extension
             sandbox.gateway.inject(note(sandbox, new, userStatus="Busy"))
             await board.wait_ready()
             await asyncio.sleep(10)
@@ -137,14 +137,14 @@ async def test_a_new_extension_is_read_soon_behind_a_flood_of_unknown_ids() -> N
         virtual_session(sandbox) as session,
     ):
         new = sandbox.user_ids[4]
-        extension = sandbox._service.account.extensions.pop(new)
+        extension = sandbox._state.account.extensions.pop(new)
         async with session.board(refresh=None) as board:
             await board.wait_ready()
             for number in range(5000):
                 sandbox.gateway.inject(note(sandbox, str(10**9 + number), userStatus="Busy"))
                 if number % 100 == 0:
                     await asyncio.sleep(0.1)
-            sandbox._service.account.extensions[new] = extension
+            sandbox._state.account.extensions[new] = extension
             sandbox.gateway.inject(note(sandbox, new, userStatus="Busy"))
             await asyncio.sleep(130)
             assert new in board
@@ -215,7 +215,7 @@ class TestWaitFor:
                     await before
                 with pytest.raises(NotFound):
                     await board.wait_for("999", lambda _: True)
-                sandbox._service.account.extensions.pop(who)
+                sandbox._state.account.extensions.pop(who)
                 waiting = await self.begin(board, who, [])
                 await asyncio.sleep(70)
                 with pytest.raises(NotFound):

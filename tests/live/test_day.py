@@ -26,7 +26,8 @@ def observe(sandbox: Sandbox) -> list[Key]:
     def note(notification: dict[str, Any]) -> None:
         seen.append((notification["body"]["extensionId"], notification["body"]["sequence"]))
 
-    sandbox.feed.listen("observer", sandbox.feed.admit([filters.account_presence()]).active, note)
+    checked = sandbox.feed.check_filters([filters.account_presence()])
+    sandbox.feed.subscribe("observer", checked.active, note)
     return seen
 
 

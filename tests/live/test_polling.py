@@ -283,7 +283,7 @@ def test_who_is_gone_is_a_change_to_none(everybody: bool) -> None:
             async with Following(session.poll(ids, interval=60)) as following:
                 await asyncio.sleep(1)
                 before = next(each.new for each in following.taken() if each.id == gone)
-                extensions = sandbox._service.account.extensions
+                extensions = sandbox._state.account.extensions
                 extension = extensions.pop(gone)
                 await asyncio.sleep(300)
                 [change] = following.taken()

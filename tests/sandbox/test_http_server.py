@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from aiopresence.sandbox import Answer, Sandbox, http_server
-from aiopresence.sandbox.request_body import LARGEST, parse_json
+from aiopresence.sandbox.request_body import MAX_SIZE, parse_json
 from tests.support.sandbox_raw import JWT_BEARER, TOKEN_PATH, arrived, calling
 from tests.support.sandbox_socket import PLENTY
 
@@ -129,8 +129,8 @@ async def test_a_compressed_body_is_read(coding: str, body: bytes) -> None:
         ("gzip", packed(BODY)[:-4], 400),
         ("gzip", packed(BODY) + b"surplus", 400),
         ("deflate", b"garbage", 400),
-        ("gzip", packed(bytes(LARGEST + 1)), 413),
-        ("identity", bytes(LARGEST + 1), 413),
+        ("gzip", packed(bytes(MAX_SIZE + 1)), 413),
+        ("identity", bytes(MAX_SIZE + 1), 413),
         ("br", BODY, 415),
         ("gzip, gzip", packed(packed(BODY)), 415),
     ],
@@ -145,7 +145,7 @@ async def test_a_body_that_cannot_be_read_is_refused(coding: str, body: bytes, s
 
 async def test_the_largest_body_is_read() -> None:
     async with bare() as send:
-        body = packed(BODY.ljust(LARGEST))
+        body = packed(BODY.ljust(MAX_SIZE))
         assert (await send("PUT", PATH, "Content-Encoding: gzip", body=body)).status == 200
 
 

@@ -19,8 +19,8 @@ class Listener:
 
     def __init__(self, sandbox: Sandbox, *filters: str) -> None:
         self.got: list[dict[str, Any]] = []
-        wanted = sandbox.feed.admit(filters).active
-        self.stop = sandbox.feed.listen("sub-1", wanted, self.got.append)
+        wanted = sandbox.feed.check_filters(filters).active
+        self.stop = sandbox.feed.subscribe("sub-1", wanted, self.got.append)
 
     def bodies(self) -> list[dict[str, Any]]:
         """Take what has come, without what every presence body has."""
@@ -255,28 +255,28 @@ def test_nothing_is_told_after_the_end_nor_of_what_was_before_the_start() -> Non
 )
 def test_a_filter_that_makes_no_sense_is_refused(text: object) -> None:
     with pytest.raises(RefusedError) as caught:
-        Sandbox(1).feed.admit([EVERYONE, text])
+        Sandbox(1).feed.check_filters([EVERYONE, text])
     assert (caught.value.status, caught.value.body["errorCode"]) == (400, "SUB-508")
 
 
 def test_no_filters_are_refused() -> None:
     with pytest.raises(RefusedError):
-        Sandbox(1).feed.admit([])
+        Sandbox(1).feed.check_filters([])
 
 
 def test_a_filter_without_permission_is_disabled_and_all_of_them_are_refused() -> None:
     sandbox = Sandbox(1)
     sandbox.forbid("ReadAccounts")
-    admitted = sandbox.feed.admit([EVERYONE, of("~")])
+    admitted = sandbox.feed.check_filters([EVERYONE, of("~")])
     assert [each.text for each in admitted.active] == [of("~")]
     (disabled,) = admitted.disabled
     assert (disabled["filter"], disabled["reason"]) == (EVERYONE, "CMN-401")
     assert "ReadAccounts" in disabled["message"]
     with pytest.raises(RefusedError) as caught:
-        sandbox.feed.admit([EVERYONE])
+        sandbox.feed.check_filters([EVERYONE])
     assert (caught.value.status, caught.value.body["errorCode"]) == (403, "CMN-401")
     sandbox.permit("ReadAccounts")
-    assert sandbox.feed.admit([EVERYONE]).disabled == []
+    assert sandbox.feed.check_filters([EVERYONE]).disabled == []
     with pytest.raises(UsageError, match="ReadAccounts"):
         sandbox.forbid("ReadMinds")
 

@@ -12,7 +12,7 @@ import pytest
 from aiopresence.errors import UsageError
 from aiopresence.sandbox import Reset, Sandbox
 from aiopresence.sandbox.responses import GrantError, RefusedError
-from aiopresence.sandbox.tokens import Lives, Sessions
+from aiopresence.sandbox.tokens import Logins, TokenLifetimes
 from tests.support.sandbox_raw import (
     JWT_BEARER,
     REVOKE_PATH,
@@ -104,33 +104,33 @@ async def test_a_refresh_whose_answer_was_lost_can_be_asked_again() -> None:
 
 
 def test_the_grace_ends_ten_seconds_after_the_new_token_is_used() -> None:
-    sessions = Sessions(random.Random(0))  # noqa: S311 - protects nothing
-    session = sessions.begin(Lives(), 0.0)
-    assert session.refresh is not None
-    old = session.refresh.value
-    sessions.refresh(old, Lives(), 100.0)
-    new = session.access.value
-    sessions.check(new, 150.0)
-    sessions.check(new, 155.0)  # a later use makes it no longer
-    assert sessions.refresh(old, Lives(), 159.9).access.value == new
+    logins = Logins(random.Random(0))  # noqa: S311 - protects nothing
+    login = logins.begin(TokenLifetimes(), 0.0)
+    assert login.refresh is not None
+    old = login.refresh.value
+    logins.refresh(old, TokenLifetimes(), 100.0)
+    new = login.access.value
+    logins.check(new, 150.0)
+    logins.check(new, 155.0)  # a later use makes it no longer
+    assert logins.refresh(old, TokenLifetimes(), 159.9).access.value == new
     with pytest.raises(GrantError, match="Token not found"):
-        sessions.refresh(old, Lives(), 160.0)
+        logins.refresh(old, TokenLifetimes(), 160.0)
 
 
 def test_the_grace_ends_after_an_hour_and_with_the_next_refresh() -> None:
-    sessions = Sessions(random.Random(0))  # noqa: S311 - protects nothing
-    first = sessions.begin(Lives(), 0.0)
-    second = sessions.begin(Lives(), 0.0)
+    logins = Logins(random.Random(0))  # noqa: S311 - protects nothing
+    first = logins.begin(TokenLifetimes(), 0.0)
+    second = logins.begin(TokenLifetimes(), 0.0)
     assert first.refresh is not None
     assert second.refresh is not None
     oldest, other = first.refresh.value, second.refresh.value
-    sessions.refresh(other, Lives(), 0.0)
+    logins.refresh(other, TokenLifetimes(), 0.0)
     with pytest.raises(GrantError, match="Token not found"):
-        sessions.refresh(other, Lives(), 3600.0)
-    sessions.refresh(oldest, Lives(), 0.0)
-    sessions.refresh(first.refresh.value, Lives(), 1.0)
+        logins.refresh(other, TokenLifetimes(), 3600.0)
+    logins.refresh(oldest, TokenLifetimes(), 0.0)
+    logins.refresh(first.refresh.value, TokenLifetimes(), 1.0)
     with pytest.raises(GrantError, match="Token not found"):
-        sessions.refresh(oldest, Lives(), 1.0)
+        logins.refresh(oldest, TokenLifetimes(), 1.0)
 
 
 async def test_tokens_expire() -> None:
@@ -333,16 +333,16 @@ async def test_a_token_is_asked_for_by_post() -> None:
 
 
 def test_credentials_are_in_no_repr() -> None:
-    sessions = Sessions(random.Random(0))  # noqa: S311 - protects nothing
-    session = sessions.begin(Lives(), 0.0)
-    assert session.refresh is not None
-    replaced = session.refresh.value
-    sessions.refresh(replaced, Lives(), 0.0)
-    assert session.refresh is not None
-    secrets = (session.access.value, session.refresh.value, replaced)
-    assert not any(secret in repr(sessions) + repr(session) for secret in secrets)
+    logins = Logins(random.Random(0))  # noqa: S311 - protects nothing
+    login = logins.begin(TokenLifetimes(), 0.0)
+    assert login.refresh is not None
+    replaced = login.refresh.value
+    logins.refresh(replaced, TokenLifetimes(), 0.0)
+    assert login.refresh is not None
+    secrets = (login.access.value, login.refresh.value, replaced)
+    assert not any(secret in repr(logins) + repr(login) for secret in secrets)
     with pytest.raises(RefusedError) as refusal:
-        sessions.check("guessed-it", 0.0)
+        logins.check("guessed-it", 0.0)
     assert "guessed-it" not in repr(refusal.value)
 
 

@@ -8,14 +8,14 @@ from hypothesis import given, strategies as st
 
 from aiopresence.errors import UsageError
 from aiopresence.sandbox import Answer, Change, Counters, Sandbox
-from aiopresence.sandbox.rate_limits import LIMITS, Plan, Quota
+from aiopresence.sandbox.rate_limits import LIMITS, Quota, UsagePlan
 from tests.support.sandbox_raw import REVOKE_PATH, HandClock, ask_for_token, calling, log_in
 
 PATH = "extension/~/presence"
 
 
 def test_remaining_falls_with_each_request_until_they_are_refused() -> None:
-    quota = Quota(Plan())
+    quota = Quota(UsagePlan())
     standings = [quota.charge(float(at), "Auth") for at in range(7)]
     assert [each.remaining for each in standings] == [4, 3, 2, 1, 0, 0, 0]
     assert [each.refused for each in standings] == [False] * 5 + [True] * 2
@@ -23,21 +23,21 @@ def test_remaining_falls_with_each_request_until_they_are_refused() -> None:
 
 
 def test_a_request_counts_for_exactly_one_window() -> None:
-    quota = Quota(Plan())
+    quota = Quota(UsagePlan())
     quota.charge(0.0, "Heavy")
     assert quota.charge(59.9, "Heavy").remaining == 8
     assert quota.charge(60.0, "Heavy").remaining == 8
 
 
 def test_the_window_slides() -> None:
-    quota = Quota(Plan(limits={"Heavy": 2}, penalty=0.0))
+    quota = Quota(UsagePlan(limits={"Heavy": 2}, penalty=0.0))
     arrivals = (0.0, 30.0, 59.0, 60.0, 61.0, 90.0)
     refused = [quota.charge(at, "Heavy").refused for at in arrivals]
     assert refused == [False, False, True, False, True, False]
 
 
 def test_groups_are_counted_apart() -> None:
-    quota = Quota(Plan())
+    quota = Quota(UsagePlan())
     for group, limit in LIMITS.items():
         assert quota.charge(1.0, group).remaining == limit - 1
 
@@ -45,14 +45,14 @@ def test_groups_are_counted_apart() -> None:
 @given(gaps=st.lists(st.sampled_from([0.0, 0.25, 1.0, 4.0, 9.75, 10.0, 25.0]), max_size=60))
 @pytest.mark.parametrize("penalty", [0.0, 3.0, 30.0])
 def test_no_window_ever_has_more_than_its_limit(penalty: float, gaps: list[float]) -> None:
-    quota = Quota(Plan(window=10.0, limits={"Light": 3}, penalty=penalty))
+    quota = Quota(UsagePlan(window=10.0, limits={"Light": 3}, penalty=penalty))
     arrivals = list(accumulate(gaps))
     passed = [at for at in arrivals if not quota.charge(at, "Light").refused]
     assert all(sum(at - 10.0 < other <= at for other in passed) <= 3 for at in passed)
 
 
 def test_a_penalty_lasts_and_every_request_in_it_starts_it_again() -> None:
-    quota = Quota(Plan(limits={"Heavy": 1}))
+    quota = Quota(UsagePlan(limits={"Heavy": 1}))
     assert not quota.charge(0.0, "Heavy").refused
     assert quota.charge(1.0, "Heavy").refused
     assert quota.charge(60.9, "Heavy").in_penalty
@@ -62,18 +62,18 @@ def test_a_penalty_lasts_and_every_request_in_it_starts_it_again() -> None:
 
 
 def test_refused_requests_are_no_arrivals() -> None:
-    quota = Quota(Plan(limits={"Heavy": 1}, penalty=0.0))
+    quota = Quota(UsagePlan(limits={"Heavy": 1}, penalty=0.0))
     quota.charge(0.0, "Heavy")
     assert [quota.charge(at, "Heavy").refused for at in (10.0, 59.0, 60.0)] == [True, True, False]
 
 
 def test_a_penalty_may_be_longer_or_shorter_than_the_window() -> None:
-    longer = Quota(Plan(window=1.0, limits={"Heavy": 1}, penalty=5.0))
+    longer = Quota(UsagePlan(window=1.0, limits={"Heavy": 1}, penalty=5.0))
     longer.charge(0.0, "Heavy")
     longer.charge(0.5, "Heavy")
     late = longer.charge(3.0, "Heavy")
     assert (late.refused, late.in_penalty, late.remaining) == (True, True, 0)
-    shorter = Quota(Plan(window=10.0, limits={"Heavy": 1}, penalty=1.0))
+    shorter = Quota(UsagePlan(window=10.0, limits={"Heavy": 1}, penalty=1.0))
     shorter.charge(0.0, "Heavy")
     shorter.charge(0.5, "Heavy")
     late = shorter.charge(3.0, "Heavy")
@@ -81,9 +81,9 @@ def test_a_penalty_may_be_longer_or_shorter_than_the_window() -> None:
 
 
 def test_the_headers_say_how_the_group_stands() -> None:
-    plan = Plan()
-    standing = Quota(plan).charge(0.0, "Medium")
-    assert plan.headers(standing) == {
+    plan = UsagePlan()
+    quota_state = Quota(plan).charge(0.0, "Medium")
+    assert plan.headers(quota_state) == {
         "X-Rate-Limit-Group": "medium",
         "X-Rate-Limit-Limit": "40",
         "X-Rate-Limit-Remaining": "39",
@@ -96,7 +96,7 @@ def test_the_headers_say_how_the_group_stands() -> None:
     [(60.0, "60"), (600.0, "600"), (1, "1"), (0.5, "0.5"), (2.25, "2.25"), (1e6, "1000000")],
 )
 def test_the_window_is_written_without_idle_digits(window: float, written: str) -> None:
-    plan = Plan(window=window)
+    plan = UsagePlan(window=window)
     headers = plan.headers(Quota(plan).charge(0.0, "Light"))
     assert headers["X-Rate-Limit-Window"] == written
 
@@ -108,7 +108,7 @@ def test_the_window_is_written_without_idle_digits(window: float, written: str) 
 def test_retry_after_is_in_whole_seconds(
     window: float, penalty: float | None, seconds: str
 ) -> None:
-    assert Plan(window, None, penalty).refusal().headers["Retry-After"] == seconds
+    assert UsagePlan(window, None, penalty).refusal().headers["Retry-After"] == seconds
 
 
 @pytest.mark.parametrize(

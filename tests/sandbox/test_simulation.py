@@ -15,7 +15,7 @@ DETAILED = "/restapi/v1.0/account/~/presence?detailedTelephonyState=true"
 
 def listen(sandbox: Sandbox) -> list[dict[str, Any]]:
     got: list[dict[str, Any]] = []
-    sandbox.feed.listen("s", sandbox.feed.admit([DETAILED]).active, got.append)
+    sandbox.feed.subscribe("s", sandbox.feed.check_filters([DETAILED]).active, got.append)
     return got
 
 

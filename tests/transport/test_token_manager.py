@@ -170,7 +170,7 @@ async def test_a_server_that_starts_again_issues_the_token_of_before(tmp_path: P
                 record = await session.read_user_presence_status()
                 assert record.extension is not None
             tokens += [r.token for r in sandbox.requests if r.group == "Light"]
-            issued = sandbox._service.authority.sessions._sessions
+            issued = sandbox._state.oauth.logins._logins
             assert all(each.access.value != "***" for each in issued)
     assert tokens[0] == tokens[1]
     assert tokens[2] not in (tokens[0], None)

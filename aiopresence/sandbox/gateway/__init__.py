@@ -1,1 +1,1 @@
-"""The WebSocket gateway: connections, sessions, the faults and options that tests set."""
+"""The WebSocket gateway: connections, sessions, their faults and options."""

@@ -1,94 +1,97 @@
-"""One WebSocket connection: its frames, written by hand, and how it ends."""
+"""One WebSocket connection: how its frames are written, and how it ends.
+
+Frames are written by hand, so that faults can send what no library would.
+"""
 
 import asyncio
 from collections.abc import Callable
 
 from ..exchange import reset
-from .faults import Switchboard
-from .session import Conversation, Frame
+from .faults import GatewayFaults
+from .session import Frame, GatewaySession
 
 _TEXT, _BINARY, _CLOSE, _PONG = 1, 2, 8, 10  # opcodes of RFC 6455
-_GOODBYE = 1.0  # seconds that a client has to answer a close frame; a guess
+_CLOSE_TIMEOUT = 1.0  # seconds that a client has to respond to a close frame; a guess
 
 
 class Connection:
     """The server's end of one WebSocket.
 
-    Frames are written straight on the transport, so that whatever changes the account has told
-    its subscribers when it returns. A client that does not read fills memory.
+    Frames are written to the transport at once, so that a method that changes the account has
+    notified subscribers when it returns. A client that does not read fills memory.
 
     Args:
-        board: what is to go wrong, and the ledger.
-        number: which connection it is, counted from 1.
+        faults: the faults and the log of frames.
+        number: the number of the connection, from 1.
         transport: the TCP connection.
 
     Attributes:
-        conversation: what is said on it; None before ConnectionDetails is due.
-        heard: when the client's last frame came, in seconds of the loop's clock.
-        silent: nothing is sent any more, pongs included.
+        session: the session that it belongs to; None before ConnectionDetails is due.
+        last_frame_at: when the client's last frame arrived, in seconds of the loop's clock.
+        silent: whether nothing is sent any more, pongs included.
     """
 
-    def __init__(self, board: Switchboard, number: int, transport: asyncio.Transport) -> None:
+    def __init__(self, faults: GatewayFaults, number: int, transport: asyncio.Transport) -> None:
         self.number = number
-        self.conversation: Conversation | None = None
+        self.session: GatewaySession | None = None
         self.silent = False
-        self._board = board
+        self._faults = faults
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._timers: set[asyncio.TimerHandle] = set()
         self._closed = False
         self._held: list[str | bytes] | None = None
-        self.heard = self._loop.time()
+        self.last_frame_at = self._loop.time()
 
     def send(self, frame: Frame) -> None:
-        """Send a frame, or whatever the faults make of it."""
-        for each, delay in self._board.pass_on(frame):
+        """Send a frame, or what the faults replace it with."""
+        for each, delay in self._faults.replace_frame(frame):
             if delay is None:
                 self.put(each.text)
             else:
                 self.later(delay, self.put, each.text)
 
     def hold(self, seconds: float) -> None:
-        """Keep all frames back for some seconds, or until `send_held`, then send them in order."""
+        """Hold all frames back for some seconds, or until `send_held`."""
         self._held = []
         self.later(seconds, self.send_held)
 
     def send_held(self) -> None:
-        """Send what is kept back; nothing if nothing is."""
+        """Send the frames that are held back, in order."""
         held, self._held = self._held or [], None
         for text in held:
             self.put(text)
 
     def put(self, text: str | bytes) -> None:
-        """Send a frame as it is."""
+        """Send the payload of a frame unchanged."""
         if self._gone:
             return
         if self._held is not None:
             self._held.append(text)
             return
-        if self._board.cuts(before=True):
+        if self._faults.cuts(before=True):
             self.cut()
             return
-        self._board.note("out", text, self.number)
+        self._faults.record("out", text, self.number)
         if isinstance(text, str):
-            # A fault may send text that is not valid.
+            # A fault may send lone surrogates.
             self._write(_TEXT, text.encode(errors="surrogatepass"))
         else:
             self._write(_BINARY, text)
-        if self._board.cuts(before=False):
+        if self._faults.cuts(before=False):
             self.cut()
 
     def pong(self, data: bytes) -> None:
-        """Answer a ping."""
+        """Respond to a ping."""
         if not self._gone:
             self._write(_PONG, data)
 
     def close(self, code: int, *, at_once: bool = False) -> None:
-        """Send a close frame and end the connection.
+        """Send a close frame and close the connection.
 
         Args:
             code: the close code.
-            at_once: without waiting for the client's close frame.
+            at_once: whether not to wait for the client's close frame.
         """
         self.send_held()
         if not self._gone:
@@ -97,22 +100,26 @@ class Connection:
         if at_once:
             self._transport.close()
         else:
-            self.later(_GOODBYE, self._transport.close)
+            self.later(_CLOSE_TIMEOUT, self._transport.close)
 
-    async def goodbye(self, code: int | None) -> None:
-        """Deal with a close frame of the client's, or with silence for as long as it lasts."""
+    async def close_received(self, code: int | None) -> None:
+        """Close after the client's close frame; a silent connection stays open until it is lost.
+
+        Args:
+            code: the client's close code; None without one.
+        """
         if self.silent:
-            await asyncio.Event().wait()  # until the handler is cancelled: the connection is lost
+            await asyncio.Event().wait()  # cancelled when the connection is lost
         self.close(code or 1000, at_once=True)
 
     def cut(self) -> None:
-        """Break the connection with a TCP reset."""
+        """Reset the TCP connection."""
         if not self._transport.is_closing():
             reset(self._transport)
         self._closed = True
 
     def later(self, seconds: float, call: Callable[..., None], *args: object) -> None:
-        """Do something after a while, if the connection is still there then."""
+        """Call a function after some seconds, if the connection is not lost before."""
 
         def run() -> None:
             self._timers.discard(timer)
@@ -122,14 +129,14 @@ class Connection:
         self._timers.add(timer)
 
     def release(self) -> None:
-        """Cancel whatever is still to come; the connection is lost."""
+        """Cancel all timers, because the connection is lost."""
         self._closed = True
         for timer in self._timers:
             timer.cancel()
 
     @property
     def open(self) -> bool:
-        """Whether frames still go both ways."""
+        """Whether frames can be sent."""
         return not self._gone
 
     @property

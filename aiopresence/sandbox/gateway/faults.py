@@ -1,4 +1,4 @@
-"""What is to go wrong on the gateway, and the ledger of its frames."""
+"""The faults of the WebSocket gateway, and its log of frames."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -8,24 +8,24 @@ import attrs
 
 from .. import argument_checks
 from ..responses import Body, RefusedError
+from ..rules import Rule
 from .session import Frame, FrameKind
 
-_LEDGER = 10_000  # frames kept, so that a sandbox that runs for days does not fill the memory
+MOST_FRAMES = 10_000  # kept in the log; bounds the memory of a sandbox that runs for days
 
-# What is to be sent in place of a frame, each with the seconds to wait first, or None; and what is
-# to be told in place of a notification.
-Sendings = Iterable[tuple[Frame, float | None]]
-Told = list[tuple[Body, float | None]]
+# What replaces a frame or a notification: several, each after some seconds, or None for at once.
+Frames = Iterable[tuple[Frame, float | None]]
+Notifications = list[tuple[Body, float | None]]
 
 
 @attrs.frozen
 class GatewayFrame:
-    """A frame in the ledger.
+    """A frame in the log.
 
     Attributes:
-        direction: "in" for one from a client, "out" for one to a client.
-        text: what it says; bytes if it was a binary frame.
-        connection: on which connection, counted from 1.
+        direction: "in" for a frame from a client, "out" for one to a client.
+        text: the payload; bytes for a binary frame.
+        connection: the number of the connection, from 1.
     """
 
     direction: Literal["in", "out"]
@@ -34,43 +34,24 @@ class GatewayFrame:
 
 
 @attrs.define(eq=False)
-class GatewayRule:
-    """Something that is to go wrong.
-
-    Attributes:
-        times: how often it may happen; None for ever.
-        skip: how many occasions are let pass first.
-        fired: how often it has happened.
-    """
-
-    times: int | None = 1
-    skip: int = 0
-    fired: int = 0
-
-    def __attrs_post_init__(self) -> None:
-        argument_checks.whole("times", self.times, none=True)
-        argument_checks.whole("skip", self.skip)
-
-    def take(self) -> bool:
-        """Decide on one occasion, and count it."""
-        if self.times is not None and self.fired >= self.times:
-            return False
-        if self.skip > 0:
-            self.skip -= 1
-            return False
-        self.fired += 1
-        return True
+class GatewayRule(Rule):
+    """A fault of the gateway, and how many times it has happened; see `Rule`."""
 
 
 @attrs.define(eq=False)
 class FrameRule(GatewayRule):
-    """Something that is to happen to frames to clients."""
+    """Replaces frames to clients.
+
+    Attributes:
+        kinds: the kinds of frames that it applies to; empty for all.
+        change: returns what replaces a frame.
+    """
 
     kinds: frozenset[FrameKind] = frozenset()
-    change: Callable[[Frame], Sendings] = attrs.field(kw_only=True, repr=False)
+    change: Callable[[Frame], Frames] = attrs.field(kw_only=True, repr=False)
 
-    def apply(self, frame: Frame) -> Sendings:
-        """Tell what is sent in place of a frame."""
+    def apply(self, frame: Frame) -> Frames:
+        """Return what is sent in place of a frame."""
         if (self.kinds and frame.kind not in self.kinds) or not self.take():
             return [(frame, None)]
         return self.change(frame)
@@ -78,19 +59,19 @@ class FrameRule(GatewayRule):
 
 @attrs.define(eq=False)
 class LateRule(GatewayRule):
-    """Notifications are told later than they should be; only then do they get their place.
+    """Delays notifications, before the session numbers and keeps them for a recovery.
 
-    So a client that was told of a later one and then recovers still gets them.
+    So a client that received a later one, and recovers then, still receives them.
 
     Attributes:
-        seconds: how late; None for after the next one of the same session.
+        seconds: for how long; None for until after the next one of the same session.
     """
 
     seconds: float | None = attrs.field(kw_only=True)
     held: dict[str, Body] = attrs.field(factory=dict, init=False, repr=False)
 
-    def apply(self, session: str, notification: Body) -> Told:
-        """Tell what is told in place of a notification, and when."""
+    def apply(self, session: str, notification: Body) -> Notifications:
+        """Return what is sent in place of a notification."""
         if earlier := self.held.pop(session, None):
             return [(notification, None), (earlier, None)]
         if not self.take():
@@ -103,7 +84,12 @@ class LateRule(GatewayRule):
 
 @attrs.define(eq=False)
 class CutRule(GatewayRule):
-    """Connections are reset, each time after some more frames."""
+    """Resets connections.
+
+    Attributes:
+        after: frames to clients before each reset.
+        left: frames before the next one.
+    """
 
     after: int = 0
     left: int = 0
@@ -113,10 +99,10 @@ class CutRule(GatewayRule):
         argument_checks.whole("after", self.after)
 
     def due(self, *, before: bool) -> bool:
-        """Count a frame, and tell whether it was the last one.
+        """Count a frame; return whether its connection is reset now.
 
         Args:
-            before: it has not gone out yet; with `after` 0 it is not to.
+            before: whether the frame is still to be sent; with `after` 0 it is not sent.
         """
         if before != (self.after == 0):
             return False
@@ -129,7 +115,12 @@ class CutRule(GatewayRule):
 
 @attrs.define(eq=False)
 class RefuseRule(GatewayRule):
-    """Subscriptions are refused."""
+    """Refuses subscriptions.
+
+    Attributes:
+        status: the status of the response.
+        code: its errorCode.
+    """
 
     status: int = attrs.field(kw_only=True)
     code: str = attrs.field(kw_only=True)
@@ -142,82 +133,87 @@ class RefuseRule(GatewayRule):
 
 @attrs.define(eq=False)
 class DetailsRule(GatewayRule):
-    """ConnectionDetails comes late, or with None never."""
+    """Delays ConnectionDetails.
+
+    Attributes:
+        seconds: for how long; None for ever.
+    """
 
     seconds: float | None = attrs.field(kw_only=True)
 
 
-class Switchboard:
-    """The rules and the ledger; see `GatewayControl`, which is the handle for both.
+class GatewayFaults:
+    """The rules and the log of the gateway; `GatewayControl` is the interface for tests.
 
     Attributes:
-        rules: what is to go wrong, in the order in which it was added.
-        ledger: the latest frames of all connections.
+        rules: the faults, in the order in which they were added.
+        lost_sessions: the rules by which a session cannot be recovered.
+        frames: the latest frames of all connections.
         violations: frames that clients sent before they had ConnectionDetails.
         pings: ping frames that arrived.
     """
 
     def __init__(self) -> None:
         self.rules: list[GatewayRule] = []
-        self.fail_recovery: list[GatewayRule] = []
-        self.ledger: deque[GatewayFrame] = deque(maxlen=_LEDGER)
+        self.lost_sessions: list[GatewayRule] = []
+        self.frames: deque[GatewayFrame] = deque(maxlen=MOST_FRAMES)
         self.violations = 0
         self.pings = 0
 
-    def note(self, direction: Literal["in", "out"], text: str | bytes, connection: int) -> None:
-        """Enter a frame into the ledger."""
-        self.ledger.append(GatewayFrame(direction, text, connection))
+    def record(self, direction: Literal["in", "out"], text: str | bytes, connection: int) -> None:
+        """Add a frame to the log."""
+        self.frames.append(GatewayFrame(direction, text, connection))
 
-    def pass_on(self, frame: Frame) -> list[tuple[Frame, float | None]]:
-        """Tell what is sent in place of a frame. Every rule works on what the ones before left."""
-        sendings: list[tuple[Frame, float | None]] = [(frame, None)]
+    def replace_frame(self, frame: Frame) -> list[tuple[Frame, float | None]]:
+        """Return what is sent in place of a frame. Each rule applies to the result of the last."""
+        frames: list[tuple[Frame, float | None]] = [(frame, None)]
         for rule in self.rules:
             if isinstance(rule, FrameRule):
-                sendings = [
+                frames = [
                     (new, delay if later is None else later)
-                    for each, delay in sendings
+                    for each, delay in frames
                     for new, later in rule.apply(each)
                 ]
-        return sendings
+        return frames
 
-    def arrange(self, session: str, notification: Body) -> Told:
-        """Tell what is told in place of a notification, each with the seconds to wait first."""
-        told: Told = [(notification, None)]
+    def replace_notification(self, session: str, notification: Body) -> Notifications:
+        """Return what is sent in place of a notification to a session."""
+        notifications: Notifications = [(notification, None)]
         for rule in self.rules:
             if isinstance(rule, LateRule):
-                told = [
+                notifications = [
                     (new, delay if later is None else later)
-                    for each, delay in told
+                    for each, delay in notifications
                     for new, later in rule.apply(session, each)
                 ]
-        return told
+        return notifications
 
     def clear(self) -> list[tuple[str, Body]]:
-        """Forget all rules; give what they hold back, by session."""
+        """Remove all rules; return the notifications that they hold back, with their sessions."""
         late = [rule for rule in self.rules if isinstance(rule, LateRule)]
         self.rules.clear()
-        self.fail_recovery.clear()
+        self.lost_sessions.clear()
         return [held for rule in late for held in rule.held.items()]
 
     def cuts(self, *, before: bool) -> bool:
-        """Count a frame to a client, and tell whether its connection is to be reset now."""
+        """Count a frame to a client; return whether its connection is reset now."""
         rules = [rule for rule in self.rules if isinstance(rule, CutRule)]
-        return True in [rule.due(before=before) for rule in rules]  # every rule counts
+        return True in [rule.due(before=before) for rule in rules]  # every rule counts the frame
 
     def refusal(self) -> RefusedError | None:
-        """Tell why the subscription at hand is refused, or None."""
+        """Return why the subscription at hand is refused; None if it is not."""
         for rule in self.rules:
             if isinstance(rule, RefuseRule) and rule.take():
                 return RefusedError(rule.status, rule.code, "Refused by the sandbox")
         return None
 
     def details_delay(self) -> float | None:
-        """Tell how long the ConnectionDetails at hand takes; None means for ever."""
+        """Return the seconds before the ConnectionDetails at hand; None for ever."""
         for rule in self.rules:
             if isinstance(rule, DetailsRule) and rule.take():
                 return rule.seconds
         return 0.0
 
-    def loses(self) -> bool:
-        """Tell whether the recovery at hand is to fail."""
-        return any(rule.take() for rule in self.fail_recovery)
+    def loses_session(self) -> bool:
+        """Return whether the session that a client wants to recover is lost."""
+        return any(rule.take() for rule in self.lost_sessions)

@@ -1,4 +1,4 @@
-"""What the WebSocket gateway promises its clients, and how its frames look."""
+"""The options of the WebSocket gateway."""
 
 import attrs
 
@@ -10,25 +10,28 @@ class GatewayPlan:
     """How the gateway behaves. The defaults are RingCentral's; times are in seconds.
 
     Attributes:
-        recovery_buffer_size: how many of the latest notifications of a session are kept.
+        recovery_buffer_size: how many of its latest notifications a session keeps.
         recovery_timeout: how long a session outlives its connection.
-        idle_timeout: after how long without a frame from the client a connection ends. Ping
+        idle_timeout: how long a connection stays open without a frame from the client. Ping
             frames do not count. That notifications do not count either is a guess.
-        replay_delay: how long after ConnectionDetails a recovery sends what was missed, and all
-            that follows; at once when the client sends something. RingCentral's own client loses
-            what it reads together with ConnectionDetails. How long RingCentral takes is a guess.
+        replay_delay: how long after ConnectionDetails a recovery sends the missed notifications,
+            and all frames after them; a frame from the client ends the delay. RingCentral's own
+            client loses what it reads together with ConnectionDetails. The default is a guess.
         absolute_timeout: how long a session lasts at most.
-        max_connections: only told: here a session has one connection, the latest.
-        max_active_requests: only told.
-        wsc_everywhere: whether every notification has `wsc`, and not only ConnectionDetails.
+        max_connections: the number in ConnectionDetails. It is not enforced: a session of the
+            sandbox has one connection, the latest.
+        max_active_requests: the number in ConnectionDetails. It is not enforced.
+        wsc_everywhere: whether every notification has a recovery token (`wsc`); if False, only
+            ConnectionDetails has one.
         wstoken_lifetime: how long a WebSocket token is accepted.
         wstoken_single_use: whether a WebSocket token is accepted only once. The guide says so, but
-            RingCentral's own client sends one again until it has nearly expired.
-        errors_as_answers: a request that is refused is answered with its own type, ClientRequest,
+            RingCentral's own client uses a token again until it has nearly expired.
+        errors_as_answers: whether the response to a refused request has the type ClientRequest
             instead of Error.
 
     Raises:
-        UsageError: a time that is not positive, a number below 0, or one of another type.
+        UsageError: a time is not a positive number (replay_delay may be 0), a number is below 0,
+            or a value has the wrong type.
     """
 
     recovery_buffer_size: int = 100

@@ -1,4 +1,8 @@
-"""One WebSocket session: what is said on it, and what is kept for after a lost connection."""
+"""One WebSocket session: its subscription, and the notifications it keeps for a recovery.
+
+A session outlives its connection. A client that connects again with a recovery token (`wsc`)
+receives the notifications that it missed. This module does no input or output.
+"""
 
 import json
 import re
@@ -19,38 +23,38 @@ FrameKind = Literal["details", "answer", "error", "heartbeat", "notification"]
 WSC = re.compile(r"SandboxWsc-[0-9a-f-]{36}\.[0-9]{1,18}")  # a recovery token
 
 _SUBSCRIPTIONS = ("/restapi/v1.0/subscription", "/restapi/v1.0/subscription/")
-_LIFE = 604800  # seconds that a subscription is said to live; a guess, as renewal is automatic
+_LIFETIME = 604800  # seconds until a subscription expires, by its own word; a guess
 
 
 @attrs.frozen
 class Frame:
-    """A frame on its way to the client."""
+    """A frame to the client."""
 
     kind: FrameKind
     text: str | bytes
 
 
 def write(kind: FrameKind, meta: Body, *body: object) -> Frame:
-    """Write a frame: a JSON array of what it is and what it says."""
+    """Return a frame: a JSON array of its metadata and its body."""
     return Frame(kind, json.dumps([meta, *body], ensure_ascii=False, separators=(",", ":")))
 
 
-class Conversation:
-    """One session. It does no input or output; whoever has the connection does.
+class GatewaySession:
+    """One session.
 
     Args:
         plan: how the gateway behaves.
-        feed: where notifications come from.
+        feed: the source of notifications.
         base: scheme, host and port of the server, for links.
-        began: when it began, in seconds of the loop's clock.
-        refusal: tells why the next subscription is to be refused, or None.
-        arrange: tells what is told in place of a notification, each with the seconds to wait.
-        later: calls something after some seconds.
+        started_at: when it started, in seconds of the loop's clock.
+        refusal: returns why the next subscription is refused, or None.
+        replace_notification: returns what is sent in place of a notification.
+        later: calls a function after some seconds.
 
     Attributes:
-        token: names this session; wsc tokens begin with it.
-        outlet: takes notifications while there is a connection, else None.
-        subscribed: the filters subscribed, none before.
+        token: identifies the session; recovery tokens begin with it.
+        send: sends a frame to the client; None without a connection.
+        subscribed: the filters of the subscription; empty without one.
     """
 
     def __init__(
@@ -58,34 +62,34 @@ class Conversation:
         plan: GatewayPlan,
         feed: Feed,
         base: str,
-        began: float,
+        started_at: float,
         refusal: Callable[[], RefusedError | None],
-        arrange: Callable[[str, Body], list[tuple[Body, float | None]]],
+        replace_notification: Callable[[str, Body], list[tuple[Body, float | None]]],
         later: Callable[[float, Callable[[Body], None], Body], object],
     ) -> None:
         self.token = f"SandboxWsc-{feed.new_id()}"
-        self.began = began
-        self.outlet: Callable[[Frame], None] | None = None
+        self.started_at = started_at
+        self.send: Callable[[Frame], None] | None = None
         self.subscribed: list[Filter] = []
         self._plan = plan
         self._feed = feed
         self._base = base
         self._refusal = refusal
-        self._arrange = arrange
+        self._replace_notification = replace_notification
         self._later = later
         self._ended = False
         self._subscription: Body | None = None
         self._creation_time = timestamp()
         self._sequence = 1
         self._kept: deque[tuple[int, Frame]] = deque(maxlen=plan.recovery_buffer_size)
-        self._stop: Callable[[], None] = lambda: None
+        self._stop_feed: Callable[[], None] = lambda: None
 
-    def greet(self, since: int | None = None, state: str | None = None) -> list[Frame]:
-        """Write ConnectionDetails, and after a recovery all that was kept since.
+    def connect(self, since: int | None = None, state: str | None = None) -> list[Frame]:
+        """Return ConnectionDetails and, after a recovery, the notifications that were missed.
 
         Args:
-            since: the sequence that the client had got to; None for a client that is new.
-            state: the recoveryState to tell, or None for a client that wanted no recovery.
+            since: the sequence of the client's recovery token; None without one.
+            state: the recoveryState; None for a client that did not ask for a recovery.
         """
         start = self._sequence if since is None else since
         meta = self._meta("ConnectionDetails", status=200)
@@ -95,18 +99,18 @@ class Conversation:
             *(frame for sequence, frame in self._kept if sequence > start),
         ]
 
-    def knows(self, sequence: int) -> bool:
-        """Tell whether a sequence is one that this session has handed out."""
+    def has_issued(self, sequence: int) -> bool:
+        """Return whether the session has sent a recovery token with a sequence."""
         return 1 <= sequence <= self._sequence
 
     def end(self) -> None:
-        """Listen to the account no longer."""
+        """End the subscription, and ignore notifications that are still to come."""
         self._ended = True
         self._unsubscribe()
 
     def receive(self, text: str | bytes) -> Frame:
-        """Answer a frame of the client's."""
-        message = _read(text)
+        """Return the response to a frame of the client."""
+        message = _parse(text)
         if message is None:
             # Which code RingCentral sends for this is a guess.
             return self.error("WSG-901", "The message was not understood.", 400)
@@ -122,7 +126,7 @@ class Conversation:
         )
 
     def error(self, code: str, message: str, status: int, message_id: str | None = None) -> Frame:
-        """Write an Error frame."""
+        """Return an Error frame."""
         meta = self._meta("Error", message_id, status=status)
         return write("error", meta, error_body(code, message))
 
@@ -147,40 +151,42 @@ class Conversation:
         return 200, self._subscription
 
     def _unsubscribe(self) -> None:
-        self._stop()
+        self._stop_feed()
         self._subscription = None
         self.subscribed = []
 
     def _subscribe(self, subscription_id: str, body: object) -> Body:
         if refusal := self._refusal():
             raise refusal
-        admitted = self._feed.admit(_wanted(body))
-        self._stop()
-        self.subscribed = admitted.active
-        self._stop = self._feed.listen(subscription_id, admitted.active, self._notify)
-        disabled = {"disabledFilters": admitted.disabled} if admitted.disabled else {}
+        checked = self._feed.check_filters(_filters(body))
+        self._stop_feed()
+        self.subscribed = checked.active
+        self._stop_feed = self._feed.subscribe(
+            subscription_id, checked.active, self._receive_notification
+        )
+        disabled = {"disabledFilters": checked.disabled} if checked.disabled else {}
         self._subscription = {
             "uri": f"{self._base}{_SUBSCRIPTIONS[0]}/{subscription_id}",
             "id": subscription_id,
             "creationTime": timestamp(),
-            "eventFilters": [self._feed.shown(each) for each in admitted.active],
+            "eventFilters": [self._feed.filter_text(each) for each in checked.active],
             **disabled,
-            "expirationTime": timestamp(_LIFE),
-            "expiresIn": _LIFE,
+            "expirationTime": timestamp(_LIFETIME),
+            "expiresIn": _LIFETIME,
             "status": "Active",
             "deliveryMode": {"transportType": "WebSocket"},
         }
         return self._subscription
 
-    def _notify(self, notification: Body) -> None:
-        for each, seconds in self._arrange(self.token, notification):
+    def _receive_notification(self, notification: Body) -> None:
+        for each, seconds in self._replace_notification(self.token, notification):
             if seconds is None:
-                self.tell(each)
+                self.notify(each)
             else:
-                self._later(seconds, self.tell, each)
+                self._later(seconds, self.notify, each)
 
-    def tell(self, notification: Body) -> None:
-        """Number a notification, keep it for a recovery, and send it if there is a connection."""
+    def notify(self, notification: Body) -> None:
+        """Number a notification, keep it for a recovery, and send it on the connection, if any."""
         if self._ended:
             return
         self._sequence += 1
@@ -190,8 +196,8 @@ class Conversation:
             meta["wsc"] = self._wsc(self._sequence)
         frame = write("notification", meta, notification)
         self._kept.append((self._sequence, frame))
-        if self.outlet is not None:
-            self.outlet(frame)
+        if self.send is not None:
+            self.send(frame)
 
     def _meta(self, kind: str, message_id: str | None = None, *, status: int) -> Body:
         return {
@@ -206,7 +212,7 @@ class Conversation:
 
     def _details(self, state: str | None) -> Body:
         plan = self._plan
-        told: Body = {
+        body: Body = {
             "creationTime": self._creation_time,
             "maxConnectionsPerSession": plan.max_connections,
             "recoveryBufferSize": plan.recovery_buffer_size,
@@ -215,16 +221,16 @@ class Conversation:
             "absoluteTimeout": _whole(plan.absolute_timeout),
             "maxActiveRequests": plan.max_active_requests,
         }
-        return told | ({"recoveryState": state} if state else {})
+        return body | ({"recoveryState": state} if state else {})
 
 
 def _whole(seconds: float) -> float:
-    """Write whole seconds as RingCentral does; a test may have shorter ones."""
+    """Return whole seconds as an int, as RingCentral sends them; tests may have fractions."""
     return int(seconds) if seconds == int(seconds) else seconds
 
 
-def _read(text: str | bytes) -> tuple[dict[str, Any], object] | None:
-    """Read a frame of a kind that a client may send; None for anything else."""
+def _parse(text: str | bytes) -> tuple[dict[str, Any], object] | None:
+    """Parse a Heartbeat or ClientRequest; None for anything else."""
     try:
         frame = parse_json(text) if isinstance(text, str) else None
     except ValueError:
@@ -236,7 +242,7 @@ def _read(text: str | bytes) -> tuple[dict[str, Any], object] | None:
     return (meta, body) if known and isinstance(meta.get("messageId"), str) else None
 
 
-def _wanted(body: object) -> list[object]:
+def _filters(body: object) -> list[object]:
     mode = body.get("deliveryMode") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(mode, dict):
         raise bad("deliveryMode")

@@ -1,4 +1,4 @@
-"""What brings notifications to webhooks, and the ledger of it."""
+"""Deliveries of notifications to webhooks, and their log."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,68 +8,68 @@ import aiohttp
 import attrs
 
 from ..event_filters import Filter
-from ..gateway.faults import GatewayRule
 from ..notifications import timestamp
 from ..responses import JSON_TYPE, Body, dump
+from ..rules import Rule
 
-# Bytes of a whole answer, headers included.
-_LARGEST = 1024
-MOST_DELIVERIES = 10_000  # kept in the ledger
+# A handshake response must be smaller than this, in bytes with its headers.
+_RESPONSE_LIMIT = 1024
+MOST_DELIVERIES = 10_000  # kept in the log
 
 
 def _nothing() -> None:
-    """Stop a webhook that does not listen yet."""
+    """Unsubscribe a webhook that has not been subscribed yet."""
 
 
 @attrs.define(eq=False)
 class Webhook:
-    """A subscription by webhook.
+    """A webhook subscription.
 
     Attributes:
-        id: its id.
-        address: what is called.
-        secret: what is shown there; None for nothing.
-        lifetime: seconds that it lives when it is renewed.
-        ends_at: when it expires, by the event loop's clock.
+        id: the subscription's id.
+        address: the URL that notifications are sent to.
+        secret: the verification token sent with every notification; None for none.
+        lifetime: seconds from a renewal to its expiry.
+        expires_at: when it expires, in seconds of the event loop's clock.
         status: Active, Suspended or Blacklisted.
-        blacklisted: RingCentral's blacklistedData, or None.
-        created: when it was made, as RingCentral writes it.
-        filters: what it is told about.
-        disabled: the filters that a permission is missing for, as the answer lists them.
-        outbox: the notifications still to be delivered.
-        stop: ends the listening.
+        blacklisted: RingCentral's blacklistedData; None before it is blacklisted.
+        created: its creationTime.
+        filters: the event filters.
+        disabled: the filters that a permission is missing for, as responses list them.
+        undelivered: the notifications still to be delivered.
+        unsubscribe: ends the flow of notifications.
     """
 
     id: str
     address: str
     secret: str | None = attrs.field(repr=False)
     lifetime: int
-    ends_at: float
+    expires_at: float
     status: str = "Active"
     blacklisted: Body | None = None
     created: str = attrs.field(factory=timestamp)
     filters: list[Filter] = attrs.field(factory=list)
     disabled: list[Body] = attrs.field(factory=list)
-    outbox: "asyncio.Queue[Body]" = attrs.field(factory=asyncio.Queue, repr=False)
-    stop: Callable[[], None] = attrs.field(default=_nothing, repr=False)
+    undelivered: "asyncio.Queue[Body]" = attrs.field(factory=asyncio.Queue, repr=False)
+    unsubscribe: Callable[[], None] = attrs.field(default=_nothing, repr=False)
     _task: "asyncio.Task[None] | None" = attrs.field(default=None, init=False, repr=False)
 
     def renew(self, now: float) -> None:
-        """Let it live as long again."""
-        self.ends_at = now + self.lifetime
+        """Postpone the expiry to a whole lifetime from now."""
+        self.expires_at = now + self.lifetime
 
     def blacklist(self, reason: str) -> None:
-        """Give it up: nothing is delivered any more."""
+        """Blacklist the webhook: nothing is delivered to it any more."""
         self.status = "Blacklisted"
         self.blacklisted = {"reason": reason, "blacklistedAt": timestamp()}
 
-    def open(self, deliveries: Coroutine[Any, Any, None]) -> None:
-        """Begin to deliver."""
+    def start(self, deliveries: Coroutine[Any, Any, None]) -> None:
+        """Start to deliver."""
         self._task = asyncio.create_task(deliveries)
 
     def close(self) -> "asyncio.Future[None]":
-        """Stop at once; the future is done when nothing is on its way any more."""
-        self.stop()
+        """Stop to deliver; the future that is returned is done when no request is open."""
+        self.unsubscribe()
         if self._task is None:
             return asyncio.ensure_future(asyncio.sleep(0))
         self._task.cancel()
@@ -78,15 +78,15 @@ class Webhook:
 
 @attrs.frozen
 class WebhookDelivery:
-    """One call of a webhook, in the ledger.
+    """One request to a webhook, in the log.
 
     Attributes:
-        subscription_id: for which subscription.
-        uuid: of the notification; None for a handshake.
-        attempt: which attempt it was, counted from 1.
-        status: the HTTP status answered; None when there was no answer in time.
-        seconds: how long the answer took.
-        size: the bytes of the answer, headers included.
+        subscription_id: the id of the subscription.
+        uuid: the uuid of the notification; None for a handshake.
+        attempt: the number of the attempt, from 1.
+        status: the HTTP status of the response; None if there was none in time.
+        seconds: how long the response took.
+        size: the size of the response in bytes, headers included; 0 if there was none.
     """
 
     subscription_id: str
@@ -98,29 +98,29 @@ class WebhookDelivery:
 
 
 @attrs.define(eq=False)
-class WebhookRule(GatewayRule):
-    """Something that is to happen to deliveries of notifications."""
+class WebhookRule(Rule):
+    """A fault of deliveries; see `Rule`."""
 
 
 @attrs.frozen
-class _Answer:
-    """What a webhook answered."""
+class _WebhookResponse:
+    """The response of a webhook."""
 
     status: int
     headers: Body
     size: int
 
 
-class Courier:
-    """Calls webhooks.
+class WebhookDeliverer:
+    """Sends handshakes and notifications to webhooks.
 
     Attributes:
-        deliveries: the latest calls, 10,000 at most.
-        duplicates: which notifications are delivered twice.
-        header: where the secret is.
-        attempts: how often a notification is sent before its webhook is blacklisted. A guess.
-        retry_seconds: how long after a failure it is sent again. A guess.
-        patience: the seconds that an answer may take.
+        deliveries: the latest requests, at most 10,000.
+        duplicates: the rules that deliver notifications twice.
+        header: the header that has the verification token.
+        attempts: attempts per notification before the webhook is blacklisted; 3 is a guess.
+        retry_seconds: seconds from a failed attempt to the next; 1 is a guess.
+        patience: seconds that a response may take.
     """
 
     def __init__(self) -> None:
@@ -138,29 +138,31 @@ class Courier:
         if http is not None:
             await http.close()
 
-    async def shake_hands(self, webhook: Webhook, challenge: str) -> str | None:
-        """Ask a webhook whether it wants to be called; the objection to its answer, or None."""
-        answer = await self._call(webhook, {"Validation-Token": challenge}, b"", None, 1)
-        if answer is None or answer.status != 200:
+    async def handshake(self, webhook: Webhook, challenge: str) -> str | None:
+        """Send a handshake; return what is wrong with the response, None for nothing."""
+        response = await self._call(webhook, {"Validation-Token": challenge}, b"", None, 1)
+        if response is None or response.status != 200:
             return f"no 200 within {self.patience:g} seconds"
-        if answer.headers.get("validation-token") != challenge:
+        if response.headers.get("validation-token") != challenge:
             return "Validation-Token is not echoed"
-        if answer.headers.get("content-type", "").partition(";")[0] != "application/json":
+        if response.headers.get("content-type", "").partition(";")[0] != "application/json":
             return "Content-Type is not application/json"
-        return f"not less than {_LARGEST} bytes" if answer.size >= _LARGEST else None
+        return (
+            f"not less than {_RESPONSE_LIMIT} bytes" if response.size >= _RESPONSE_LIMIT else None
+        )
 
     async def deliver_all(self, webhook: Webhook) -> None:
-        """Deliver a webhook's notifications in order; that they wait for each other is a guess."""
+        """Deliver notifications one after the other; that RingCentral does so is a guess."""
         while True:
-            notification = await webhook.outbox.get()
+            notification = await webhook.undelivered.get()
             try:
                 await self._deliver(webhook, notification)
             finally:
-                webhook.outbox.task_done()
+                webhook.undelivered.task_done()
 
     async def _deliver(self, webhook: Webhook, notification: Body) -> None:
         for attempt in range(1, self.attempts + 1):
-            if webhook.status != "Active" or _now() >= webhook.ends_at:
+            if webhook.status != "Active" or _now() >= webhook.expires_at:
                 return
             if await self._send(webhook, notification, attempt):
                 if any(rule.take() for rule in self.duplicates):
@@ -168,32 +170,32 @@ class Courier:
                 return
             if attempt < self.attempts:
                 await asyncio.sleep(self.retry_seconds)
-        webhook.blacklist("Webhook does not answer with 200")
+        webhook.blacklist("Webhook does not response with 200")
 
     async def _send(self, webhook: Webhook, notification: Body, attempt: int) -> bool:
         headers = {"Content-Type": JSON_TYPE}
         if webhook.secret is not None:
             headers[self.header] = webhook.secret
         uuid = notification["uuid"]
-        answer = await self._call(webhook, headers, dump(notification), uuid, attempt)
-        return answer is not None and 200 <= answer.status < 300
+        response = await self._call(webhook, headers, dump(notification), uuid, attempt)
+        return response is not None and 200 <= response.status < 300
 
     async def _call(
         self, webhook: Webhook, headers: Body, body: bytes, uuid: str | None, attempt: int
-    ) -> _Answer | None:
+    ) -> _WebhookResponse | None:
         start = _now()
         try:
-            answer = await self._post(webhook.address, headers, body)
+            response = await self._post(webhook.address, headers, body)
         except (aiohttp.ClientError, TimeoutError):
-            answer = None
-        status, size = (answer.status, answer.size) if answer else (None, 0)
+            response = None
+        status, size = (response.status, response.size) if response else (None, 0)
         seconds = _now() - start
         entry = WebhookDelivery(webhook.id, uuid, attempt, status, seconds, size)
         self.deliveries.append(entry)
         del self.deliveries[:-MOST_DELIVERIES]
-        return answer
+        return response
 
-    async def _post(self, address: str, headers: Body, body: bytes) -> _Answer:
+    async def _post(self, address: str, headers: Body, body: bytes) -> _WebhookResponse:
         if self._http is None:
             self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         patience = aiohttp.ClientTimeout(total=self.patience)
@@ -202,8 +204,8 @@ class Courier:
         ) as response:
             size = len(await response.read()) + len(f"HTTP/1.1 {response.status} {response.reason}")
             size += sum(len(name) + len(value) + 4 for name, value in response.raw_headers) + 4
-            answered = {name.lower(): value for name, value in response.headers.items()}
-            return _Answer(response.status, answered, size)
+            fields = {name.lower(): value for name, value in response.headers.items()}
+            return _WebhookResponse(response.status, fields, size)
 
 
 def _now() -> float:

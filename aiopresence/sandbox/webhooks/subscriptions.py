@@ -1,108 +1,52 @@
-"""Subscriptions by webhook: the calls that make, show, change, renew and end them."""
+"""The endpoints of webhook subscriptions.
+
+Source: RingCentral's webhook guide and its reference of the subscription API.
+"""
 
 import asyncio
 import ipaddress
-import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..notifications import Admitted, Feed, timestamp
-from ..request_body import parse_object
-from ..responses import Body, Later, RefusedError, Reply, bad, json_reply, missing
-from .delivery import Courier, Webhook
+from ..notifications import CheckedFilters, Feed, timestamp
+from ..request_context import RequestContext
+from ..responses import Body, DeferredResponse, RefusedError, Response, bad, json_response, missing
+from .delivery import Webhook, WebhookDeliverer
 
-_PATH = re.compile(r"/restapi/v1\.0/subscription(?:/(?P<id>[^/]+)(?P<renew>/renew)?)?/?")
-_GROUPS = {"POST": "Medium", "GET": "Light", "PUT": "Medium", "DELETE": "Medium"}
-# Seconds that a subscription lives: by default, at least and at most. All guesses.
-_LIFETIME, _SHORTEST, _LONGEST = 604_800, 60, 946_080_000
+# Seconds that a subscription lives: by default, at least and at most. All are guesses.
+_LIFETIME, _MIN_LIFETIME, _MAX_LIFETIME = 604_800, 60, 946_080_000
 
 
-class Webhooks:
-    """The subscriptions by webhook of the one user and app.
+class WebhookSubscriptions:
+    """The webhook subscriptions of the one user and app, and their endpoints.
 
     Args:
-        feed: what they are told by.
+        feed: the source of notifications.
 
     Attributes:
-        courier: what brings the notifications.
+        deliverer: calls the webhooks.
         all: the subscriptions that have not been ended, by id.
     """
 
     def __init__(self, feed: Feed) -> None:
-        self.courier = Courier()
+        self.deliverer = WebhookDeliverer()
         self.all: dict[str, Webhook] = {}
         self._feed = feed
 
-    def methods(self, path: str) -> list[str]:
-        """List the methods that a path takes; none when it is not about subscriptions."""
-        if not (match := _PATH.fullmatch(path)):
-            return []
-        if match["renew"]:
-            return ["POST"]
-        return ["GET", "PUT", "DELETE"] if match["id"] else ["GET", "POST"]
-
-    def group(self, method: str, path: str) -> str:
-        """Tell the usage-plan group of a request; "" for one that is none of these calls."""
-        return _GROUPS[method] if method in self.methods(path) else ""
-
-    def answer(self, method: str, path: str, data: bytes, base: str) -> Reply:
-        """Answer one request.
-
-        Args:
-            method: one that the path takes.
-            path: of the request.
-            data: its body.
-            base: scheme, host and port of the server.
-
-        Raises:
-            RefusedError: it cannot be.
-        """
-        match = _PATH.fullmatch(path)
-        id_ = match["id"] if match else None
-        if id_ is None:
-            return self._create(data, base) if method == "POST" else self._list(base)
-        webhook = self.find(id_)
-        if method == "DELETE":
-            self.end(webhook)
-            return Reply(204)
-        if method == "PUT":
-            self._change(webhook, parse_object(data))
-        if method != "GET":
-            webhook.renew(_now())
-        return json_reply(self._view(webhook, base))
-
-    def find(self, id_: str) -> Webhook:
-        """Find a subscription; RefusedError when there is none, or it has expired."""
-        webhook = self.all.get(id_)
-        if webhook is not None and webhook.ends_at <= _now():
-            self.end(webhook)
-            webhook = None
-        if webhook is None:
-            raise missing("subscriptionId")  # which code an expired one brings is a guess
-        return webhook
-
-    def end(self, webhook: Webhook) -> None:
-        """End a subscription. What waits to be delivered is dropped."""
-        del self.all[webhook.id]
-        webhook.close()
-
-    async def close(self) -> None:
-        """End all subscriptions, and whatever is on its way."""
-        tasks = [webhook.close() for webhook in self.all.values()]
-        self.all.clear()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.courier.close()
-
-    def _list(self, base: str) -> Reply:
+    def list_all(self, context: RequestContext) -> Response:
+        """GET /restapi/v1.0/subscription: the subscriptions that have not expired."""
         now = _now()
-        alive = [each for each in self.all.values() if each.ends_at > now]
-        uri = f"{base}/restapi/v1.0/subscription"
-        return json_reply({"uri": uri, "records": [self._view(each, base) for each in alive]})
+        live = [each for each in self.all.values() if each.expires_at > now]
+        records = [self._represent(each, context.base) for each in live]
+        return json_response(
+            {"uri": f"{context.base}/restapi/v1.0/subscription", "records": records}
+        )
 
-    def _create(self, data: bytes, base: str) -> Reply:
-        body = parse_object(data)
+    def create(self, context: RequestContext) -> Response:
+        """POST /restapi/v1.0/subscription: subscribe, if the webhook passes the handshake."""
+        body = context.json()
         mode = body.get("deliveryMode")
         if not isinstance(mode, dict) or mode.get("transportType") != "WebHook":
             raise bad("deliveryMode.transportType")
@@ -111,52 +55,94 @@ class Webhooks:
         if secret is not None and not (isinstance(secret, str) and _is_visible(secret)):
             raise bad("deliveryMode.verificationToken")
         lifetime = _lifetime(body)
-        admitted = self._admit(body)
+        checked = self._check_filters(body)
         webhook = Webhook(self._feed.new_id(), _address(mode), secret, lifetime, _now() + lifetime)
-        webhook.filters, webhook.disabled = admitted.active, admitted.disabled
-        return Later(202, finish=partial(self._shake_hands, webhook, base))
+        webhook.filters, webhook.disabled = checked.active, checked.disabled
+        return DeferredResponse(202, finish=partial(self._handshake, webhook, context.base))
 
-    async def _shake_hands(self, webhook: Webhook, base: str) -> Reply:
-        """See whether the webhook is there and wants to be called; then it is subscribed."""
-        if objection := await self.courier.shake_hands(webhook, self._feed.new_id()):
-            message = f"WebHook responds with incorrect answer: {objection}"
-            raise RefusedError(400, "SUB-525", message, "deliveryMode.address")
-        self.all[webhook.id] = webhook
-        webhook.renew(_now())
-        webhook.open(self.courier.deliver_all(webhook))
-        self._listen(webhook)
-        return json_reply(self._view(webhook, base))
+    def read(self, context: RequestContext) -> Response:
+        """GET …/subscription/{id}."""
+        webhook = self._find(context)
+        return json_response(self._represent(webhook, context.base))
 
-    def _change(self, webhook: Webhook, body: Body) -> None:
+    def update(self, context: RequestContext) -> Response:
+        """PUT …/subscription/{id}: change and renew it."""
+        webhook, body = self._find(context), context.json()
         if "expiresIn" in body:
             webhook.lifetime = _lifetime(body)
         if "eventFilters" in body:
-            admitted = self._admit(body)
-            webhook.filters, webhook.disabled = admitted.active, admitted.disabled
-            webhook.stop()
-            self._listen(webhook)
+            checked = self._check_filters(body)
+            webhook.filters, webhook.disabled = checked.active, checked.disabled
+            webhook.unsubscribe()
+            self._subscribe(webhook)
+        return self.renew(context)
 
-    def _listen(self, webhook: Webhook) -> None:
-        webhook.stop = self._feed.listen(webhook.id, webhook.filters, webhook.outbox.put_nowait)
+    def renew(self, context: RequestContext) -> Response:
+        """POST …/subscription/{id}/renew."""
+        webhook = self._find(context)
+        webhook.renew(_now())
+        return json_response(self._represent(webhook, context.base))
 
-    def _admit(self, body: Body) -> Admitted:
+    def delete(self, context: RequestContext) -> Response:
+        """DELETE …/subscription/{id}."""
+        self.end(self._find(context))
+        return Response(204)
+
+    def end(self, webhook: Webhook) -> None:
+        """End a subscription and drop its undelivered notifications."""
+        del self.all[webhook.id]
+        webhook.close()
+
+    async def close(self) -> None:
+        """End all subscriptions and deliveries."""
+        tasks = [webhook.close() for webhook in self.all.values()]
+        self.all.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.deliverer.close()
+
+    def _find(self, context: RequestContext) -> Webhook:
+        webhook = self.all.get(context.params["subscription_id"])
+        if webhook is not None and webhook.expires_at <= _now():
+            self.end(webhook)
+            webhook = None
+        if webhook is None:
+            raise missing("subscriptionId")  # the code for an expired one is a guess
+        return webhook
+
+    async def _handshake(self, webhook: Webhook, base: str) -> Response:
+        """Validate the webhook, and subscribe it."""
+        if problem := await self.deliverer.handshake(webhook, self._feed.new_id()):
+            message = f"WebHook responds with incorrect answer: {problem}"
+            raise RefusedError(400, "SUB-525", message, "deliveryMode.address")
+        self.all[webhook.id] = webhook
+        webhook.renew(_now())
+        webhook.start(self.deliverer.deliver_all(webhook))
+        self._subscribe(webhook)
+        return json_response(self._represent(webhook, base))
+
+    def _subscribe(self, webhook: Webhook) -> None:
+        webhook.unsubscribe = self._feed.subscribe(
+            webhook.id, webhook.filters, webhook.undelivered.put_nowait
+        )
+
+    def _check_filters(self, body: Body) -> CheckedFilters:
         filters = body.get("eventFilters")
-        return self._feed.admit(filters if isinstance(filters, list) else [])
+        return self._feed.check_filters(filters if isinstance(filters, list) else [])
 
-    def _view(self, webhook: Webhook, base: str) -> Body:
-        left = webhook.ends_at - _now()
-        view: Body = {
+    def _represent(self, webhook: Webhook, base: str) -> Body:
+        left = webhook.expires_at - _now()
+        record: Body = {
             "uri": f"{base}/restapi/v1.0/subscription/{webhook.id}",
             "id": webhook.id,
             "creationTime": webhook.created,
             "status": webhook.status,
-            "eventFilters": [self._feed.shown(each) for each in webhook.filters],
+            "eventFilters": [self._feed.filter_text(each) for each in webhook.filters],
             "disabledFilters": webhook.disabled,
             "expirationTime": timestamp(left),
             "expiresIn": round(left),
             "deliveryMode": {"transportType": "WebHook", "address": webhook.address},
         }
-        return view | ({"blacklistedData": webhook.blacklisted} if webhook.blacklisted else {})
+        return record | ({"blacklistedData": webhook.blacklisted} if webhook.blacklisted else {})
 
 
 def _now() -> float:
@@ -169,19 +155,19 @@ def _is_visible(text: str) -> bool:
 
 def _lifetime(body: Body) -> int:
     seconds = body.get("expiresIn", _LIFETIME)
-    if type(seconds) is not int or not _SHORTEST <= seconds <= _LONGEST:
+    if type(seconds) is not int or not _MIN_LIFETIME <= seconds <= _MAX_LIFETIME:
         raise bad("expiresIn")
     return seconds
 
 
 def _address(mode: Mapping[str, Any]) -> str:
-    """Check that the webhook is on this machine: nothing may leave it."""
+    """Return the address of a webhook, which must be on this machine."""
     address = mode.get("address")
     try:
         url = urlsplit(address if isinstance(address, str) and _is_visible(address) else "")
         host = url.hostname or ""
-        near = host == "localhost" or ipaddress.ip_address(host).is_loopback
-        if near and url.scheme == "http" and url.port != 0:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        if local and url.scheme == "http" and url.port != 0:
             return str(address)
     except ValueError:
         pass

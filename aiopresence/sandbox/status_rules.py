@@ -1,24 +1,24 @@
-"""How the statuses that RingCentral computes follow from those that are stored. Pure functions."""
+"""The statuses that RingCentral computes from stored ones, as pure functions."""
 
 from collections.abc import Iterable
 
-# The state of the call that says most about the person wins, whatever the order of the calls.
-_WEIGHT = ("CallConnected", "Ringing", "OnHold", "ParkedCall")
+# Of several calls the first status in this order counts.
+_PRECEDENCE = ("CallConnected", "Ringing", "OnHold", "ParkedCall")
 
 
 def telephony_status(call_statuses: Iterable[str]) -> str:
-    """Sum up the statuses of all calls of one extension."""
+    """Return the telephonyStatus of an extension from the statuses of its calls."""
     present = set(call_statuses)
-    return next((status for status in _WEIGHT if status in present), "NoCall")
+    return next((status for status in _PRECEDENCE if status in present), "NoCall")
 
 
 def dnd_status(personal: str, accepts_queue_calls: bool, in_a_queue: bool) -> str:
-    """Join the personal and the queue half of do-not-disturb into one dndStatus.
+    """Return the dndStatus that two settings of do-not-disturb make.
 
     Args:
         personal: dndStatusPersonal, about calls to the person.
         accepts_queue_calls: acceptCallQueueCalls, about calls to the person's queues.
-        in_a_queue: without a queue the second half says nothing, and the first stands alone.
+        in_a_queue: whether the person is a member of a queue; if not, only `personal` counts.
     """
     takes_own = personal == "TakeAllCalls"
     if not in_a_queue or takes_own == accepts_queue_calls:
@@ -27,7 +27,7 @@ def dnd_status(personal: str, accepts_queue_calls: bool, in_a_queue: bool) -> st
 
 
 def presence_status(user: str, dnd: str, telephony: str, meeting: str) -> str:
-    """Compute presenceStatus: Offline by choice, Busy for any of four reasons, else Available.
+    """Return presenceStatus: Offline if the user is, Busy for any of four reasons, or Available.
 
     Args:
         user: userStatus.
@@ -42,7 +42,7 @@ def presence_status(user: str, dnd: str, telephony: str, meeting: str) -> str:
 
 
 def unified_status(presence: str, dnd: str, glip_availability: str) -> str:
-    """Compute the one status of a unified presence, in which DND outweighs Busy.
+    """Return the status of a unified presence, in which DND takes precedence over Busy.
 
     Args:
         presence: presenceStatus.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aiopresence.sandbox import derive
+from aiopresence.sandbox import status_rules
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from aiopresence.sandbox import derive
     ],
 )
 def test_the_call_that_matters_most_decides(calls: list[str], status: str) -> None:
-    assert derive.telephony_status(calls) == status
+    assert status_rules.telephony_status(calls) == status
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_call_that_matters_most_decides(calls: list[str], status: str) -> No
 def test_dnd_joins_its_two_halves(
     personal: str, queue_calls: bool, in_a_queue: bool, status: str
 ) -> None:
-    assert derive.dnd_status(personal, queue_calls, in_a_queue) == status
+    assert status_rules.dnd_status(personal, queue_calls, in_a_queue) == status
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_dnd_joins_its_two_halves(
     ],
 )
 def test_presence_status(user: str, dnd: str, telephony: str, meeting: str, status: str) -> None:
-    assert derive.presence_status(user, dnd, telephony, meeting) == status
+    assert status_rules.presence_status(user, dnd, telephony, meeting) == status
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_presence_status(user: str, dnd: str, telephony: str, meeting: str, stat
     ],
 )
 def test_unified_status(presence: str, dnd: str, glip: str, status: str) -> None:
-    assert derive.unified_status(presence, dnd, glip) == status
+    assert status_rules.unified_status(presence, dnd, glip) == status
