@@ -8,7 +8,7 @@ from contextlib import aclosing
 from .concurrency import aiter_any, map_ordered, run_cooperatively
 from .errors import ConnectionFailed, UsageError
 from .models import AccountPresenceInfo, GetPresenceInfo
-from .protocol import endpoints, paging
+from .protocol import endpoints, page_decoding, paging
 from .protocol.endpoints import ReadOptions
 from .protocol.paging import MAX_PER_PAGE, PageRequest
 from .protocol.rest import check_ok
@@ -53,20 +53,20 @@ class AccountReader:
         async with aclosing(self._iter_pages(first)) as pages:
             async for page in pages:
                 await asyncio.sleep(0)  # Several pages may be ready: let other tasks run.
-                for record in records.of(page):
+                for record in records.select(page):
                     yield record
-                if records.repeats:
+                if records.pages_repeat:
                     _log.warning("reading the account stopped: its pages repeat")
                     return
 
     async def _iter_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
         last = first, await self._read(first)
         yield last[1]
-        known = aiter_any(paging.known(*last))
+        known = aiter_any(paging.known_pages(*last))
         async with aclosing(map_ordered(self._read_next, known, limit=self._limit)) as pages:
             async for last in pages:
                 yield last[1]
-        while request := paging.following(*last, self._requester.server):
+        while request := paging.next_page(*last, self._requester.server):
             last = await self._read_next(request)
             yield last[1]
 
@@ -82,4 +82,4 @@ class AccountReader:
         response = await self._requester.send(request)
         check_ok(response)
         with StripTraceback():
-            return await run_cooperatively(paging.read(response.body))
+            return await run_cooperatively(page_decoding.decode_page(response.body))

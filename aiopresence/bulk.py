@@ -210,12 +210,12 @@ class BatchReader:
         except (AuthError, UsageError):
             raise
         except ApiError as error:
-            if not batch.divisible(ids, error):
-                if batch.too_large(error):
+            if not batch.is_divisible(ids, error):
+                if batch.is_too_large(error):
                     # One id alone was refused, so the size was not the reason.
                     self._batch_size = batch.MAX_IDS
                 return failed(ids, error, error.http_status)
-            by_size = batch.too_large(error) and (is_full or is_half)
+            by_size = batch.is_too_large(error) and (is_full or is_half)
         except PresenceError as error:
             return failed(ids, error, None)
         else:
@@ -232,7 +232,7 @@ class BatchReader:
         self, ids: tuple[str, ...], request: Request[T], response: Response, errors: Errors
     ) -> list[Outcome[T]]:
         """Return the outcomes of a response, and record the errors in it."""
-        outcomes = batch.read(ids, response, request.answer)
+        outcomes = batch.read(ids, response, request.model)
         partial_errors = {o.id: o.error for o in outcomes if o.error is not None}
         errors |= partial_errors
         if any(kind_of(error) is Kind.RATE_LIMITED for error in partial_errors.values()):
@@ -278,7 +278,7 @@ class BulkWriter:
         except PresenceError as error:
             outcomes = failed([id_], error, getattr(error, "http_status", None))
         else:
-            outcomes = batch.read((id_,), response, request.answer)
+            outcomes = batch.read((id_,), response, request.model)
         self._instrumentation.items_answered(1)
         return outcomes[0]
 

@@ -1,10 +1,9 @@
-"""Event filters: what to be notified of.
+"""Event filters: which notifications to subscribe to.
 
-Each function gives the filter as RingCentral writes it, for `PresenceSession.events` and
-`WebhookReceiver.subscribe`. If a plain and a detailed filter name the same target, only detailed
-events arrive.
+Each function returns a filter as RingCentral writes it, for `PresenceSession.events` and
+`WebhookReceiver.subscribe`, and raises UsageError for an invalid id. If a plain and a detailed
+filter have the same target, only detailed events are sent.
 
-Every filter raises UsageError for an id that is none.
 Source: RingCentral API reference, "Events", presence events and their permissions.
 """
 
@@ -15,12 +14,12 @@ from .ids import Id, parse_id
 def account_presence(
     *, detailed: bool = False, sip_data: bool = False, account_id: Id = "~"
 ) -> str:
-    """Presence of every extension of the account. Needs the permission ReadAccounts.
+    """Return the filter for the presence of every extension; needs ReadAccounts.
 
     Args:
-        detailed: with `active_calls`.
-        sip_data: with their `sip_data` too, and so with `active_calls`.
-        account_id: which account; "~" is the user's own.
+        detailed: whether events have `active_calls`.
+        sip_data: whether their `active_calls` have `sip_data`; implies `detailed`.
+        account_id: the account; "~" is the user's own.
     """
     return _account(account_id, "presence") + _query(detailed, sip_data)
 
@@ -28,34 +27,34 @@ def account_presence(
 def extension_presence(
     extension_id: Id = "~", *, detailed: bool = False, sip_data: bool = False, account_id: Id = "~"
 ) -> str:
-    """Presence of one extension. Needs the permission ReadPresence.
+    """Return the filter for the presence of one extension; needs ReadPresence.
 
     Args:
-        extension_id: whose; "~" is the user's own.
-        detailed: with `active_calls`.
-        sip_data: with their `sip_data` too, and so with `active_calls`.
-        account_id: of which account.
+        extension_id: the extension; "~" is the user's own.
+        detailed: whether events have `active_calls`.
+        sip_data: whether their `active_calls` have `sip_data`; implies `detailed`.
+        account_id: the account; "~" is the user's own.
     """
     return _extension(account_id, extension_id, "presence") + _query(detailed, sip_data)
 
 
 def extension_lines(extension_id: Id = "~", *, account_id: Id = "~") -> str:
-    """Which extensions a user's presence lines show. Needs the permission ReadPresence."""
+    """Return the filter for changes of a user's presence lines; needs ReadPresence."""
     return _extension(account_id, extension_id, "presence/line")
 
 
 def extension_lines_presence(
     extension_id: Id = "~", *, detailed: bool = False, sip_data: bool = False, account_id: Id = "~"
 ) -> str:
-    """Presence of those on a user's presence lines. Needs the permission ReadPresence.
+    """Return the filter for the presence of a user's presence lines; needs ReadPresence.
 
-    That RingCentral accepts `detailed` and `sip_data` here is inferred, not documented.
+    That RingCentral accepts `detailed` and `sip_data` for this filter is inferred, not documented.
 
     Args:
-        extension_id: whose lines; "~" is the user's own.
-        detailed: with `active_calls`.
-        sip_data: with their `sip_data` too, and so with `active_calls`.
-        account_id: of which account.
+        extension_id: the user; "~" is the caller.
+        detailed: whether events have `active_calls`.
+        sip_data: whether their `active_calls` have `sip_data`; implies `detailed`.
+        account_id: the account; "~" is the user's own.
     """
     target = _extension(account_id, extension_id, "presence/line/presence")
     return target + _query(detailed, sip_data)
@@ -64,26 +63,26 @@ def extension_lines_presence(
 def extension_favorites_presence(
     extension_id: Id = "~", *, detailed: bool = False, sip_data: bool = False, account_id: Id = "~"
 ) -> str:
-    """Presence of a user's favorites. Needs the permission ReadPresence.
+    """Return the filter for the presence of a user's favorites; needs ReadPresence.
 
-    That RingCentral accepts `detailed` and `sip_data` here is inferred, not documented.
+    That RingCentral accepts `detailed` and `sip_data` for this filter is inferred, not documented.
 
     Args:
-        extension_id: whose favorites; "~" is the user's own.
-        detailed: with `active_calls`.
-        sip_data: with their `sip_data` too, and so with `active_calls`.
-        account_id: of which account.
+        extension_id: the user; "~" is the caller.
+        detailed: whether events have `active_calls`.
+        sip_data: whether their `active_calls` have `sip_data`; implies `detailed`.
+        account_id: the account; "~" is the user's own.
     """
     return _extension(account_id, extension_id, "favorite/presence") + _query(detailed, sip_data)
 
 
 def extension_dnd(extension_id: Id = "~", *, account_id: Id = "~") -> str:
-    """Do-not-disturb of one extension. Needs the permission ReadAccounts."""
+    """Return the filter for do-not-disturb of one extension; needs ReadAccounts."""
     return _extension(account_id, extension_id, "presence/dnd")
 
 
 def call_queue_presence(group_id: Id, *, account_id: Id = "~") -> str:
-    """Whether the members of a call queue take its calls. Needs the permission ReadPresence."""
+    """Return the filter for which members accept a queue's calls; needs ReadPresence."""
     return _account(account_id, f"call-queues/{parse_id(group_id, 'group_id')}/presence")
 
 
@@ -98,6 +97,6 @@ def _extension(account_id: Id, extension_id: Id, tail: str) -> str:
 
 def _query(detailed: bool, sip_data: bool) -> str:
     if not (isinstance(detailed, bool) and isinstance(sip_data, bool)):
-        raise UsageError("detailed and sip_data are True or False")
+        raise UsageError("detailed and sip_data must be True or False")
     flags = ["detailedTelephonyState=true"] * (detailed or sip_data) + ["sipData=true"] * sip_data
     return f"?{'&'.join(flags)}" if flags else ""

@@ -390,11 +390,11 @@ class PresenceApi:
 
     async def _send(self, request: Request[T]) -> T:
         """Send a request and return the record in its response."""
-        return load_response(await self._requester.send(request), request.answer)
+        return load_response(await self._requester.send(request), request.model)
 
     async def _send_for(self, extension_id: Id, request: Request[T]) -> T:
         """Send a request and return the record of one extension; DecodeError if it is another's."""
         response = await self._requester.send(request)
         # Read as a batch of one id, because that checks whose record it is.
         ids = (parse_id(extension_id, "extension_id", tilde=True),)
-        return batch.read(ids, response, request.answer)[0].unwrap()
+        return batch.read(ids, response, request.model)[0].unwrap()

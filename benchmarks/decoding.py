@@ -33,7 +33,7 @@ from ringcentral.http.api_response import ApiResponse
 
 from aiopresence import AccountPresenceInfo, GetPresenceInfo, Response
 from aiopresence.ids import RecordId
-from aiopresence.protocol import batch, decoding, multipart, paging
+from aiopresence.protocol import batch, decoding, multipart, page_decoding
 
 from . import bodies
 from .report import Row, Times, finish, interleaved, ratio
@@ -86,7 +86,7 @@ def reader(answer: Response) -> Reader:
 
 def split(answer: Response, decode: Callable[[bytes], object]) -> Reader:
     """Make a reader of a batch that is known to be good."""
-    delimiter = b"\r\n--" + multipart.boundary_of(answer.headers["content-type"])
+    delimiter = b"\r\n--" + multipart.parse_boundary(answer.headers["content-type"])
 
     def read() -> list[object]:
         _summary, *parts = answer.body.split(delimiter)[:-1]
@@ -169,7 +169,7 @@ def measure() -> list[Row]:
     gc.freeze()
 
     def load(response: Response) -> Reader:
-        return lambda: [*paging.read(response.body)]
+        return lambda: [*page_decoding.decode_page(response.body)]
 
     return [
         *of_batch("30 detailed records", taken.ids, taken.detailed),

@@ -50,7 +50,7 @@ class Wire(Http):
 
     def __init__(self, content_type: str, body: bytes) -> None:
         self._headers = {"content-type": content_type}
-        self._dashes = b"--" + multipart.boundary_of(content_type)
+        self._dashes = b"--" + multipart.parse_boundary(content_type)
         _, self._summary, *self._records = body.split(self._dashes)[:-1]
         self._cut: dict[int, tuple[list[bytes], list[int]]] = {}
 

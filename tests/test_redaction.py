@@ -8,7 +8,7 @@ import pytest
 from aiopresence import DecodeError, GetPresenceInfo, PresenceError, RateLimited, Response
 from aiopresence.protocol import batch
 from aiopresence.protocol.batch_formats import MULTIPART_JSON
-from aiopresence.protocol.rest import refusal
+from aiopresence.protocol.rest import error_from_response
 from aiopresence.redaction import MAX_SECRETS, STARS, Redactor
 
 TOKEN = "U0pDMTJQMDFQQVMwMHx/abc+def=_-~"
@@ -64,7 +64,7 @@ def test_no_error_shows_a_token(spelling: str, token: str) -> None:
     spelt = SPELLINGS[spelling](token)
     said = f'{{"errorCode":"{spelt}","message":"the token {spelt} is bad"}}'
     headers = {"x-rate-limit-group": spelt, "content-type": MULTIPART_JSON}
-    whole = refusal(Response(429, headers, said.encode(), hiding(token)))
+    whole = error_from_response(Response(429, headers, said.encode(), hiding(token)))
     part = f'[{{"status":400,"body":{said}}}]'.encode()
     [outcome] = batch.read(("1",), Response(207, headers, part, hiding(token)), GetPresenceInfo)
     assert isinstance(whole, RateLimited)
@@ -78,7 +78,7 @@ def test_what_has_no_secret_in_it_is_shown() -> None:
     response = Response(
         400, {}, b'{"errorCode":"CMN-101","message":"50 %41 &amp; \\\\"}', hiding(TOKEN)
     )
-    error = refusal(response)
+    error = error_from_response(response)
     assert (error.error_code, error.message) == ("CMN-101", "50 %41 &amp; \\")
 
 
@@ -101,7 +101,8 @@ def test_only_as_much_is_looked_at_as_could_be_shown() -> None:
     far = "%" * 10_000
     assert hiding(TOKEN).text(far + percent(TOKEN)) == far + percent(TOKEN)
     assert hiding(TOKEN).text(far + TOKEN) == far + STARS
-    assert TOKEN not in shown(refusal(Response(400, {}, (far + TOKEN).encode(), hiding(TOKEN))))
+    response = Response(400, {}, (far + TOKEN).encode(), hiding(TOKEN))
+    assert TOKEN not in shown(error_from_response(response))
 
 
 @pytest.mark.parametrize("spelling", ["as it is", "slashes escaped", "percent"])

@@ -161,7 +161,7 @@ def test_every_body_field_can_be_sent(name: str) -> None:
 def test_every_answer_field_is_read(name: str) -> None:
     *_, answer = OPERATIONS[name]
     _, request, _, _ = OPERATIONS[name]
-    assert request.answer is answer
+    assert request.model is answer
     _, _, operation = operations()[name]
     assert list(mismatches(schema_of(operation["responses"]["200"]), answer, "$")) == []
 

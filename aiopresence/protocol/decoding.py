@@ -1,8 +1,12 @@
-"""The one converter between JSON and models.
+"""Convert between JSON and models.
 
-Strict where cattrs by default is not: a wrong type is never coerced (null is not "None", "false"
-is not True), it is a DecodeError that names the place on the wire and never quotes the value.
-Open where RingCentral grows: unknown fields are ignored and unknown enum values kept.
+Strict where cattrs is not by default: a wrong type is never coerced (null to "None", "false" to
+True), but raises a DecodeError with the path of the value, which it never quotes. Tolerant where
+RingCentral may add something: unknown fields are ignored, and unknown enum values kept.
+
+There are two converters. `fast` uses generated functions (decoding_codegen.py) and says only that
+something is wrong. Then `reference`, cattrs' own way with detailed validation, decodes the value
+again to find the path. It also defines what the fast one has to return.
 """
 
 import math
@@ -23,23 +27,23 @@ from ..errors import DecodeError, UsageError, one_line
 from ..ids import RecordId
 from ..models.enums import OpenStrEnum
 from . import decoding_codegen
-from .decoding_codegen import Hook
+from .decoding_codegen import DecoderGenerator, Hook
 
 T = TypeVar("T")
 
-# A page of an account has 1,000 records at most and an extension 7 calls. Ten times the larger is
-# a guess at what no honest answer exceeds, so that a hostile one cannot hold up the event loop.
+# Limits that no valid response exceeds, so that a hostile one cannot hold up the event loop. A page
+# has at most 1,000 records, and a record 7 calls; ten times as many items in a list is a guess.
 MAX_ITEMS = 10_000
-# The same for the whole of an answer: a full page with seven detailed calls each has some 50,000
-# objects and 300,000 commas.
-MAX_OBJECTS, MAX_COMMAS = 100_000, 1_000_000
+# For a whole response. A full page with seven detailed calls each has about 50,000 objects and
+# 300,000 values.
+MAX_OBJECTS, MAX_VALUES = 100_000, 1_000_000
 
 
 class _WrongType(TypeError):
-    """What our hooks raise. Its text is safe to show, unlike that of other exceptions."""
+    """A value has the wrong type. Its text quotes no value, unlike that of other exceptions."""
 
 
-def _wrong(expected: str, value: object) -> NoReturn:
+def _raise_wrong_type(expected: str, value: object) -> NoReturn:
     raise _WrongType(f"expected {expected}, not {_json_name(value)}")
 
 
@@ -49,58 +53,58 @@ def _json_name(value: object) -> str:
 
 
 def camel(name: str) -> str:
-    """Give the wire's name of a field: `start_time` is `startTime`, `from_` is `from`."""
+    """Return the JSON name of a field: `startTime` for `start_time`, `from` for `from_`."""
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _object(value: object) -> dict[str, Any]:
-    return value if type(value) is dict else _wrong("an object", value)
+def _structure_object(value: object) -> dict[str, Any]:
+    return value if type(value) is dict else _raise_wrong_type("an object", value)
 
 
-def _list(value: object) -> list[Any]:
+def _structure_list(value: object) -> list[Any]:
     if type(value) is not list:
-        _wrong("a list", value)
+        _raise_wrong_type("a list", value)
     if len(value) > MAX_ITEMS:
-        raise _WrongType(f"more than {MAX_ITEMS} items")
+        raise _WrongType(f"list exceeds the limit of {MAX_ITEMS:,} items")
     return value
 
 
-def _text(value: object, _: object) -> str:
-    return value if isinstance(value, str) else _wrong("a string", value)
+def _structure_str(value: object, _: object) -> str:
+    return value if isinstance(value, str) else _raise_wrong_type("a string", value)
 
 
-def _id(value: object, _: object) -> str:
+def _structure_id(value: object, _: object) -> str:
     if type(value) is int:
         return str(value)
-    return value if isinstance(value, str) else _wrong("an id", value)
+    return value if isinstance(value, str) else _raise_wrong_type("an id", value)
 
 
-def _integer(value: object, _: object) -> int:
-    return value if type(value) is int else _wrong("an integer", value)
+def _structure_int(value: object, _: object) -> int:
+    return value if type(value) is int else _raise_wrong_type("an integer", value)
 
 
-def _boolean(value: object, _: object) -> bool:
-    return value if isinstance(value, bool) else _wrong("true or false", value)
+def _structure_bool(value: object, _: object) -> bool:
+    return value if isinstance(value, bool) else _raise_wrong_type("true or false", value)
 
 
-def _moment(value: Any, _: object) -> datetime:
+def _structure_datetime(value: Any, _: object) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        _text(value, str)
+        _structure_str(value, str)
         raise _WrongType("expected a date and time with a UTC offset")
     return moment
 
 
-def _enum(value: object, cls: type[OpenStrEnum]) -> OpenStrEnum:
-    return cls(_text(value, str))
+def _structure_enum(value: object, cls: type[OpenStrEnum]) -> OpenStrEnum:
+    return cls(_structure_str(value, str))
 
 
-def _finite(value: float) -> float:
-    # orjson would send null in its place.
+def _unstructure_float(value: float) -> float:
+    # orjson would write null in its place.
     if not math.isfinite(value):
         raise ValueError(f"{value} is not a JSON number")
     return value
@@ -110,68 +114,67 @@ def _is_tuple(cls: object) -> bool:
     return get_origin(cls) is tuple
 
 
-def _wire_names(cls: type) -> dict[str, Any]:
+def _renames(cls: type) -> dict[str, Any]:
     return {field.name: override(rename=camel(field.name)) for field in attrs.fields(cls)}
 
 
 def _make_converter(*, detailed: bool) -> Converter:
     converter = Converter(detailed_validation=detailed)
 
-    def record_in(cls: type) -> Hook:
-        if not detailed and decoding_codegen.is_plain(cls):
-            return decoding_codegen.Writer(converter.get_structure_hook, camel, MAX_ITEMS).write(
-                cls
-            )
-        build: Any = make_dict_structure_fn(cls, converter, **_wire_names(cls))
-        return lambda value, _: build(_object(value), cls)
+    def structure_record(cls: type) -> Hook:
+        if not detailed and decoding_codegen.is_generatable(cls):
+            generator = DecoderGenerator(converter.get_structure_hook, camel, MAX_ITEMS)
+            return generator.generate(cls)
+        build: Any = make_dict_structure_fn(cls, converter, **_renames(cls))
+        return lambda value, _: build(_structure_object(value), cls)
 
-    def record_out(cls: type) -> Callable[[Any], dict[str, Any]]:
+    def unstructure_record(cls: type) -> Callable[[Any], dict[str, Any]]:
         return make_dict_unstructure_fn(
-            cls, converter, _cattrs_omit_if_default=True, **_wire_names(cls)
+            cls, converter, _cattrs_omit_if_default=True, **_renames(cls)
         )
 
-    def list_in(cls: Any) -> Hook:
+    def structure_tuple(cls: Any) -> Hook:
         as_list = GenericAlias(list, get_args(cls)[:1])
         build = converter.get_structure_hook(as_list)
-        return lambda value, _: tuple(build(_list(value), as_list))
+        return lambda value, _: tuple(build(_structure_list(value), as_list))
 
-    converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(int, _integer)
-    converter.register_structure_hook(bool, _boolean)
-    converter.register_structure_hook(datetime, _moment)
-    # By base class: cattrs asks the hook of str first, and would leave a StrEnum a plain str.
-    converter.register_structure_hook(OpenStrEnum, _enum)
-    converter.register_structure_hook_func(lambda cls: cls == RecordId, _id)
-    converter.register_structure_hook_factory(_is_tuple, list_in)
-    converter.register_structure_hook_factory(attrs.has, record_in)
-    converter.register_unstructure_hook_factory(attrs.has, record_out)
-    converter.register_unstructure_hook(float, _finite)
+    converter.register_structure_hook(str, _structure_str)
+    converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(bool, _structure_bool)
+    converter.register_structure_hook(datetime, _structure_datetime)
+    # Registered for the base class: otherwise cattrs would use the hook of str for every StrEnum.
+    converter.register_structure_hook(OpenStrEnum, _structure_enum)
+    converter.register_structure_hook_func(lambda cls: cls == RecordId, _structure_id)
+    converter.register_structure_hook_factory(_is_tuple, structure_tuple)
+    converter.register_structure_hook_factory(attrs.has, structure_record)
+    converter.register_unstructure_hook_factory(attrs.has, unstructure_record)
+    converter.register_unstructure_hook(float, _unstructure_float)
     return converter
 
 
-# The fast one says only that something is wrong. The other one is cattrs' own way, and says what:
-# it is the reference for what the fast one has to give.
 fast = _make_converter(detailed=False)
 reference = _make_converter(detailed=True)
 
 
 def parse(data: bytes) -> Any:
-    """Read JSON.
+    """Parse JSON.
+
+    Of duplicate keys the last one counts. An escaped lone surrogate becomes U+FFFD.
 
     Raises:
-        DecodeError: it is not JSON, or too much of it. NaN, Infinity, a byte order mark, any
-            encoding but UTF-8 and nesting deeper than 1,024 are not JSON either. Of duplicate
-            keys the last one counts. An escaped lone surrogate is read as U+FFFD.
+        DecodeError: it is not JSON, or exceeds `MAX_OBJECTS` or `MAX_VALUES`. NaN, Infinity, a
+            byte order mark, encodings other than UTF-8 and nesting deeper than 1,024 levels are
+            not JSON.
     """
     return parse_all([data])[0]
 
 
 def parse_all(documents: Sequence[bytes]) -> list[Any]:
-    """Read one or more documents of JSON; DecodeError as `parse`."""
-    # Counted before anything is built: the event loop stands still meanwhile. An object takes two
-    # bytes at least.
-    if max(map(len, documents)) > 2 * MAX_OBJECTS and any(map(_is_too_much, documents)):
-        raise DecodeError("more in it than any honest answer has")
+    """Parse one or more JSON documents; DecodeError as `parse`."""
+    # An object takes at least two bytes, so shorter documents need no check.
+    if max(map(len, documents)) > 2 * MAX_OBJECTS:
+        for data in documents:
+            _check_size(data)
     try:
         return [orjson.loads(data) for data in documents]
     except orjson.JSONDecodeError:
@@ -184,7 +187,41 @@ def parse_all(documents: Sequence[bytes]) -> list[Any]:
     raise DecodeError("not JSON")
 
 
-# A pair of surrogates, one alone, or any other escape.
+class JsonSize:
+    """Counts the objects and values of JSON, at least as many as there are, without parsing it.
+
+    Parsing builds everything at once while the event loop waits, so it is counted before.
+
+    Attributes:
+        objects: the number of objects and lists.
+        values: the number of commas, which separate values.
+    """
+
+    def __init__(self) -> None:
+        self.objects = self.values = 0
+
+    def add(self, data: bytes) -> None:
+        """Count one more piece of JSON."""
+        self.objects += data.count(b"{") + data.count(b"[")
+        self.values += data.count(b",")
+
+    def check(self) -> None:
+        """Raise DecodeError if there are more than the limits allow."""
+        for count, limit, what in (
+            (self.objects, MAX_OBJECTS, "objects"),
+            (self.values, MAX_VALUES, "values"),
+        ):
+            if count > limit:
+                raise DecodeError(f"response exceeds the limit of {limit:,} {what}")
+
+
+def _check_size(data: bytes) -> None:
+    size = JsonSize()
+    size.add(data)
+    size.check()
+
+
+# A pair of surrogates, a lone one (the group), or any other escape.
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
@@ -193,42 +230,33 @@ _ESCAPE = re.compile(
 
 
 def _without_lone_surrogates(data: bytes) -> bytes:
-    """Replace escapes that are no character: a text cut within an emoji has one.
+    """Replace escapes of lone surrogates, which orjson refuses.
 
-    It must not cost the other records of the body.
+    A text that was cut within an emoji has one, and it must not cost the other records.
     """
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
-
-
-def objects(data: bytes) -> int:
-    """Give how many objects and lists JSON has at most."""
-    return data.count(b"{") + data.count(b"[")
-
-
-def _is_too_much(data: bytes) -> bool:
-    return objects(data) > MAX_OBJECTS or data.count(b",") > MAX_COMMAS
+    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], data)
 
 
 def structure(value: Any, cls: type[T]) -> T:
-    """Make a model of parsed JSON.
+    """Return parsed JSON as a model.
 
     Raises:
-        DecodeError: something in it has the wrong type; `path` names the place on the wire.
+        DecodeError: a value has the wrong type; `path` is its place in the JSON.
     """
     return structure_all([value], cls)[0]
 
 
 def structure_all(values: list[Any], cls: type[T]) -> list[T]:
-    """Make models of several parsed values; DecodeError as `structure`, about the first fault."""
+    """Return parsed JSON values as models; DecodeError as `structure`, for the first wrong one."""
     hook: Hook = fast.get_structure_hook(cls)
     try:
         return [hook(value, cls) for value in values]
-    except Exception:  # noqa: S110 - Whatever it was, what follows says where.
+    except Exception:  # noqa: S110 - Whatever it is, the slow path finds out where.
         pass
-    return [_explained(value, cls, hook) for value in values]
+    return [_structure_or_explain(value, cls, hook) for value in values]
 
 
-def _explained(value: Any, cls: type[T], hook: Hook) -> T:
+def _structure_or_explain(value: Any, cls: type[T], hook: Hook) -> T:
     record: T
     with suppress(Exception):
         record = hook(value, cls)
@@ -236,25 +264,25 @@ def _explained(value: Any, cls: type[T], hook: Hook) -> T:
     try:
         return reference.structure(value, cls)
     except Exception as error:
-        fault = _first_fault(error)
-    raise DecodeError(*fault)
+        message, path = _first_error(error)
+    raise DecodeError(message, path)
 
 
 def load(data: bytes, cls: type[T]) -> T:
-    """Make a model of JSON bytes; DecodeError as `parse` and `structure`."""
+    """Return JSON as a model; DecodeError as `parse` and `structure`."""
     return structure(parse(data), cls)
 
 
 def unstructure(record: Any) -> Any:
-    """Turn a model into what JSON can hold, under the wire's names, without absent fields."""
+    """Return a model as JSON values, with JSON names and without absent fields."""
     return fast.unstructure(record)
 
 
 def dump(value: Any) -> bytes:
-    """Write JSON, from a model or from plain data.
+    """Return a model, or plain data, as JSON.
 
     Raises:
-        UsageError: something in it is neither.
+        UsageError: it has a value that JSON does not have.
     """
     try:
         return orjson.dumps(unstructure(value))
@@ -263,10 +291,10 @@ def dump(value: Any) -> bytes:
     raise UsageError(f"cannot be sent as JSON: {reason}")
 
 
-def _first_fault(error: Exception) -> tuple[str, str]:
-    """Follow the notes that cattrs left, down to the first thing that is wrong.
+def _first_error(error: Exception) -> tuple[str, str]:
+    """Return the message and the path of the first wrong value, from the notes that cattrs adds.
 
-    Only our own hooks' words are repeated: other messages may quote the value.
+    Only messages of our own hooks are used: others may quote the value.
     """
     path = "$"
     while isinstance(error, BaseValidationError):
@@ -276,4 +304,4 @@ def _first_fault(error: Exception) -> tuple[str, str]:
                 path += f".{camel(note.name)}"
             elif isinstance(note, IterableValidationNote):
                 path += f"[{note.index}]"
-    return (str(error) if isinstance(error, _WrongType) else "cannot be read"), path
+    return (str(error) if isinstance(error, _WrongType) else "cannot be decoded"), path

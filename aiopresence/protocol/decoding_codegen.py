@@ -1,33 +1,37 @@
-"""Structure hooks written for one class each, for the converter that is to be fast.
+"""Generate a decoding function for each record class.
 
-A generic hook asks for every field what its type is, whether it may be None and who converts it,
-record after record. Here that is asked once, and the answers are written down as a function, with
-the records within a record in the same function. For GetPresenceInfo it begins like this:
+Why generate code: decoding is most of the work of a bulk read. cattrs' generic hooks look up the
+type, the optionality and the converter of every field of every record. Here that is looked up once
+per class, and the result is written down as the source of one function, which also decodes nested
+records, without calls. It takes less than half of the time.
 
-    def read(value0, _=None):
+The source for GetPresenceInfo begins like this:
+
+    def decode(value0, _=None):
         if type(value0) is not dict:
             raise TypeError
-        it0 = Open()
+        record0 = Mutable()
         v = value0.get('uri')
         if type(v) is not str and v is not None:
             raise TypeError
-        it0.uri = v
+        record0.uri = v
         v = value0.get('extension')
         if v is not None:
             value1 = v
             …
-            it1.__class__ = GetPresenceExtensionInfo
-            v = it1
-        it0.extension = v
+            record1.__class__ = GetPresenceExtensionInfo
+            v = record1
+        record0.extension = v
         v = value0.get('presenceStatus')
         try:
             v = members[v]
         except KeyError:
             v = hook(v, type)
-        it0.presence_status = v
+        record0.presence_status = v
 
-Names like `Open` and `members` have a number each. Nothing is explained: when anything is wrong,
-the converter that explains reads the value again.
+Names like `Mutable` and `members` end in a number, so that each is unique. The function only raises
+TypeError, without a message: `decoding` then decodes the value again with its slow converter, which
+finds the path of the error. The tests compare both converters on random JSON.
 """
 
 from collections.abc import Callable
@@ -38,34 +42,53 @@ import attrs
 
 from ..ids import RecordId
 from ..models.enums import OpenStrEnum
-from .frozen import unfrozen
 
 Hook = Callable[..., Any]
 
-_REFUSE = "    raise TypeError"
-# How a value `v` of the simplest types is checked, and converted.
+_RAISE = "    raise TypeError"
+# How to check a value `v` of a simple type, and convert it.
 _CHECKS: dict[object, tuple[str, ...]] = {
-    str: ("if type(v) is not str and v is not None:", _REFUSE),
-    int: ("if type(v) is not int and v is not None:", _REFUSE),
-    bool: ("if v is not True and v is not False and v is not None:", _REFUSE),
+    str: ("if type(v) is not str and v is not None:", _RAISE),
+    int: ("if type(v) is not int and v is not None:", _RAISE),
+    bool: ("if v is not True and v is not False and v is not None:", _RAISE),
     RecordId: (
         "if type(v) is int:",
         "    v = str(v)",
         "elif type(v) is not str and v is not None:",
-        _REFUSE,
+        _RAISE,
     ),
     datetime: (
         "if v is not None:",
-        "    v = moment(v)",
+        "    v = datetime(v)",
         "    if v.tzinfo is None:",
-        f"    {_REFUSE}",
+        f"    {_RAISE}",
     ),
 }
 
 
-def is_plain(cls: type) -> bool:
-    """Tell whether all fields of a class are of one type, or None, and kept as they are read."""
-    # A subclass of a record cannot be filled: it is frozen by its base.
+def mutable_twin(cls: Any) -> Any:
+    """Return a class whose instances become instances of `cls` by `instance.__class__ = cls`.
+
+    The constructor of a frozen class has to set each field through `object.__setattr__`, which
+    takes longer than all the rest of decoding. An instance of the twin, with the same slots but
+    not frozen, has its fields set directly, and its class changed at the end.
+
+    Args:
+        cls: a frozen class with slots, without one for weak references.
+
+    Raises:
+        TypeError: the class has another layout.
+    """
+    kept = ("__slots__", "__orig_bases__")
+    members = {name: cls.__dict__[name] for name in kept if name in cls.__dict__}
+    twin = type(f"Mutable{cls.__name__}", cls.__bases__, members)
+    twin().__class__ = cls  # Raise here, and not for the first record.
+    return twin
+
+
+def is_generatable(cls: type) -> bool:
+    """Return whether every field of a class has one type, or None, and no converter."""
+    # Not a subclass of a record: its twin would be frozen by its base.
     return (
         attrs.has(cls)
         and cls.__bases__ == (object,)
@@ -73,89 +96,99 @@ def is_plain(cls: type) -> bool:
             field.default is None
             and field.converter is None
             and field.validator is None
-            and len(_kinds(field)) == 1
+            and len(_types(field)) == 1
             for field in attrs.fields(cls)
         )
     )
 
 
-def _kinds(field: "attrs.Attribute[Any]") -> list[Any]:
-    return [kind for kind in get_args(field.type) if kind is not type(None)]
+def _types(field: "attrs.Attribute[Any]") -> list[Any]:
+    return [type_ for type_ in get_args(field.type) if type_ is not type(None)]
 
 
-class Writer:
-    """Writes the hook of a class that `is_plain`.
+class DecoderGenerator:
+    """Generates the decoding function of a class.
 
     Args:
-        hook: gives the hook of any type.
-        camel: gives the wire's name of a field.
-        max_items: the length of the longest list that is read.
+        get_hook: returns the structure hook of any type.
+        camel: returns the JSON name of a field.
+        max_items: the length of the longest list that is accepted.
     """
 
     def __init__(
-        self, hook: Callable[[Any], Hook], camel: Callable[[str], str], max_items: int
+        self, get_hook: Callable[[Any], Hook], camel: Callable[[str], str], max_items: int
     ) -> None:
-        self._hook = hook
+        self._get_hook = get_hook
         self._camel = camel
         self._max_items = max_items
-        # What the function can see, by name.
-        self._names: dict[str, Any] = {"moment": datetime.fromisoformat}
+        # The global names of the function.
+        self._names: dict[str, Any] = {"datetime": datetime.fromisoformat}
 
-    def write(self, cls: type) -> Hook:
-        """Write it.
+    def generate(self, cls: type) -> Hook:
+        """Return the function.
+
+        Args:
+            cls: a class that `is_generatable`.
 
         Raises:
-            TypeError: the class, or that of a record within, has not the layout of our records.
+            TypeError: the class, or that of a nested record, has no `mutable_twin`.
         """
-        lines = ["def read(value0, _=None):", *_within(self._record(cls, 0)), "    return it0"]
-        # Only names and types of our own records are in it, nothing that anybody sends.
+        lines = [
+            "def decode(value0, _=None):",
+            *_indent(self._record(cls, 0)),
+            "    return record0",
+        ]
+        # The source has only names and types of our own classes, no data.
         exec("\n".join(lines), self._names)  # noqa: S102
-        read: Hook = self._names["read"]
-        return read
+        decode: Hook = self._names["decode"]
+        return decode
 
     def _record(self, cls: Any, depth: int) -> list[str]:
-        """Make a record `it…` of a `value…`, both of that depth."""
-        value, it = f"value{depth}", f"it{depth}"
-        name, open_name = self._named(cls.__name__, cls), self._named("Open", unfrozen(cls))
-        lines = [f"if type({value}) is not dict:", _REFUSE, f"{it} = {open_name}()"]
+        """Return lines that make `record…` of `value…`, both with the number of this depth."""
+        value, record = f"value{depth}", f"record{depth}"
+        name, twin = self._name(cls.__name__, cls), self._name("Mutable", mutable_twin(cls))
+        lines = [f"if type({value}) is not dict:", _RAISE, f"{record} = {twin}()"]
         for field in attrs.fields(cls):
-            [kind] = _kinds(field)
-            lines += [f"v = {value}.get({self._camel(field.name)!r})", *self._field(kind, depth)]
-            lines += [f"{it}.{field.name} = v"]
-        return [*lines, f"{it}.__class__ = {name}"]
+            [type_] = _types(field)
+            lines += [f"v = {value}.get({self._camel(field.name)!r})", *self._field(type_, depth)]
+            lines += [f"{record}.{field.name} = v"]
+        return [*lines, f"{record}.__class__ = {name}"]
 
-    def _field(self, kind: Any, depth: int) -> tuple[str, ...]:
-        """Check and convert `v`."""
-        if kind in _CHECKS:
-            return _CHECKS[kind]
-        if get_origin(kind) is tuple and is_plain(get_args(kind)[0]):
-            return "if v is not None:", *_within(self._list(get_args(kind)[0], depth))
-        if is_plain(kind):
-            record = [f"value{depth + 1} = v", *self._record(kind, depth + 1), f"v = it{depth + 1}"]
-            return "if v is not None:", *_within(record)
-        convert = f"    v = {self._named('hook', self._hook(kind))}(v, {self._named('type', kind)})"
-        if not (isinstance(kind, type) and issubclass(kind, OpenStrEnum)):
+    def _field(self, type_: Any, depth: int) -> tuple[str, ...]:
+        """Return lines that check and convert `v`."""
+        if type_ in _CHECKS:
+            return _CHECKS[type_]
+        if get_origin(type_) is tuple and is_generatable(get_args(type_)[0]):
+            return "if v is not None:", *_indent(self._list(get_args(type_)[0], depth))
+        if is_generatable(type_):
+            inner = depth + 1
+            record = [f"value{inner} = v", *self._record(type_, inner), f"v = record{inner}"]
+            return "if v is not None:", *_indent(record)
+        hook, name = self._name("hook", self._get_hook(type_)), self._name("type", type_)
+        convert = f"    v = {hook}(v, {name})"
+        if not (isinstance(type_, type) and issubclass(type_, OpenStrEnum)):
             return "if v is not None:", convert
-        members = self._named("members", {None: None, **{each.value: each for each in kind}})
+        members = self._name("members", {None: None, **{each.value: each for each in type_}})
         return "try:", f"    v = {members}[v]", "except KeyError:", convert
 
-    def _list(self, kind: Any, depth: int) -> list[str]:
-        """Make a tuple of records of `v`."""
+    def _list(self, type_: Any, depth: int) -> list[str]:
+        """Return lines that make a tuple of records of `v`."""
         return [
             f"if type(v) is not list or len(v) > {self._max_items}:",
-            _REFUSE,
+            _RAISE,
             f"items{depth} = []",
             f"for value{depth + 1} in v:",
-            *_within(self._record(kind, depth + 1)),
-            f"    items{depth}.append(it{depth + 1})",
+            *_indent(self._record(type_, depth + 1)),
+            f"    items{depth}.append(record{depth + 1})",
             f"v = tuple(items{depth})",
         ]
 
-    def _named(self, what: str, thing: Any) -> str:
-        name = f"{what}{len(self._names)}"
-        self._names[name] = thing
+    def _name(self, prefix: str, value: Any) -> str:
+        """Return a new global name for a value."""
+        name = f"{prefix}{len(self._names)}"
+        self._names[name] = value
         return name
 
 
-def _within(lines: list[str]) -> list[str]:
+def _indent(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]

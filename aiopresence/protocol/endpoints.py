@@ -1,7 +1,7 @@
-"""The nine presence calls as requests.
+"""Build the requests of the nine presence calls.
 
-Ids are checked before they come near a path, so nothing can be injected into one.
-Source: RingCentral API reference, "Presence"; its usage plan groups are those of the same pages.
+Every id is checked before it becomes part of a path, so that nothing can be injected.
+Source: RingCentral API reference, "Presence", also for the usage-plan groups.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def _path(account_id: Id, tail: str) -> str:
 
 
 def _extension_path(account_id: Id, ids: Sequence[Id], tail: str) -> str:
-    # Several ids are several answers in one request; RingCentral wants the commas unencoded.
+    # Several ids make a batch. RingCentral expects the commas as they are, not percent-encoded.
     joined = ",".join([parse_id(id_, "extension_id", tilde=True) for id_ in ids])
     return _path(account_id, f"extension/{joined}/{tail}")
 
@@ -64,10 +64,10 @@ def _numbers(**values: int | None) -> tuple[tuple[str, str], ...]:
 
 
 def _write(
-    method: str, path: str, answer: type[T], body_class: type[Any], body: object
+    method: str, path: str, model: type[T], body_class: type[Any], body: object
 ) -> Request[T]:
     data = decoding.dump(as_record(body_class, body))
-    return Request(method, path, "Medium", answer, body=data, headers={"content-type": JSON})
+    return Request(method, path, "Medium", model, body=data, headers={"content-type": JSON})
 
 
 @attrs.frozen
@@ -104,7 +104,7 @@ class ReadOptions:
 def read_user_presence_status(
     options: ReadOptions, extension_ids: Sequence[Id], *, accept: str = JSON
 ) -> Request[GetPresenceInfo]:
-    """Ask for the presence of one extension, or of several in one batch."""
+    """Build the request to read the presence of one extension, or of several in a batch."""
     return Request(
         "GET",
         _extension_path(options.account_id, extension_ids, "presence"),
@@ -118,7 +118,7 @@ def read_user_presence_status(
 def update_user_presence_status(
     account_id: Id, extension_id: Id, body: object
 ) -> Request[GetPresenceInfo]:
-    """Change the presence of one extension; a body of None changes nothing."""
+    """Build the request to update the presence of one extension; a None body changes nothing."""
     path = _extension_path(account_id, [extension_id], "presence")
     body = PresenceInfoRequest() if body is None else body
     return _write("PUT", path, GetPresenceInfo, PresenceInfoRequest, body)
@@ -127,21 +127,21 @@ def update_user_presence_status(
 def read_account_presence(
     options: ReadOptions, *, page: int | None = None, per_page: int | None = None
 ) -> Request[AccountPresenceInfo]:
-    """Ask for a page of the presence of all extensions of an account."""
+    """Build the request to read a page of the presence of an account."""
     params = options.params + _numbers(page=page, per_page=per_page)
     path = _path(options.account_id, "presence")
     return Request("GET", path, "Heavy", AccountPresenceInfo, params, max_body=MAX_PAGE)
 
 
 def read_call_queue_presence(account_id: Id, group_id: Id) -> Request[CallQueuePresence]:
-    """Ask which members take the calls of a queue."""
+    """Build the request to read which members accept the calls of a queue."""
     return Request("GET", _queue_path(account_id, group_id), "Light", CallQueuePresence)
 
 
 def update_call_queue_presence(
     account_id: Id, group_id: Id, body: object
 ) -> Request[CallQueuePresence]:
-    """Change which members take the calls of a queue."""
+    """Build the request to update which members accept the calls of a queue."""
     path = _queue_path(account_id, group_id)
     return _write("PUT", path, CallQueuePresence, CallQueueUpdatePresence, body)
 
@@ -149,7 +149,7 @@ def update_call_queue_presence(
 def read_extension_call_queue_presence(
     account_id: Id, extension_id: Id, *, editable_member_status: bool | None = None
 ) -> Request[ExtensionCallQueuePresenceList]:
-    """Ask which queues an extension takes calls of."""
+    """Build the request to read the queues whose calls an extension accepts."""
     return Request(
         "GET",
         _extension_path(account_id, [extension_id], "call-queue-presence"),
@@ -162,14 +162,14 @@ def read_extension_call_queue_presence(
 def update_extension_call_queue_presence(
     account_id: Id, extension_id: Id, body: object
 ) -> Request[ExtensionCallQueuePresenceList]:
-    """Change which queues an extension takes calls of."""
+    """Build the request to update the queues whose calls an extension accepts."""
     path = _extension_path(account_id, [extension_id], "call-queue-presence")
     body_class = ExtensionCallQueueUpdatePresenceList
     return _write("PUT", path, ExtensionCallQueuePresenceList, body_class, body)
 
 
 def read_unified_presence(account_id: Id, extension_ids: Sequence[Id]) -> Request[UnifiedPresence]:
-    """Ask for the unified presence of one extension, or of several in one batch."""
+    """Build the request to read the unified presence of one extension, or of several."""
     path = _extension_path(account_id, extension_ids, "unified-presence")
     return Request("GET", path, "Medium", UnifiedPresence)
 
@@ -177,7 +177,7 @@ def read_unified_presence(account_id: Id, extension_ids: Sequence[Id]) -> Reques
 def update_unified_presence(
     account_id: Id, extension_id: Id, body: object
 ) -> Request[UnifiedPresence]:
-    """Change the unified presence of one extension."""
+    """Build the request to update the unified presence of one extension."""
     path = _extension_path(account_id, [extension_id], "unified-presence")
     return _write("PATCH", path, UnifiedPresence, UpdateUnifiedPresence, body)
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from ..errors import ApiError
 from .event_frames import Frame
-from .rest import Response, code_of, refusal_of
+from .rest import Response, error_code, error_from_body
 
 # The gateway cannot use the recovery token.
 INVALID_RECOVERY_TOKEN = "WSG-400"  # noqa: S105 - an error code
@@ -33,11 +33,11 @@ class Action(Enum):
 
 def error_from_frame(frame: Frame) -> ApiError:
     """Return the error that a frame reports."""
-    code = code_of(frame.body)
+    code = error_code(frame.body)
     status = frame.status or 0
     if status < 400:
         status = next((s for start, s in _STATUS.items() if str(code).startswith(start)), 500)
-    return refusal_of(Response(status, {}, b""), frame.body, excerpt=str(code or ""))
+    return error_from_body(Response(status, {}, b""), frame.body, excerpt=str(code or ""))
 
 
 def action_for(error: ApiError, *, is_decisive: bool, is_recovering: bool) -> Action:

@@ -1,4 +1,7 @@
-"""OAuth: grants as token requests, answers as tokens, and which request comes when.
+"""OAuth: build token requests, parse tokens, and decide which request comes when.
+
+A grant (grants.py) says what to log in with: its form, its client and its identity. This module
+turns that into requests, so that a new grant is a class there and nothing here.
 
 Source: RingCentral guide, "Authentication"; RFC 6749, RFC 7523, RFC 7636.
 """
@@ -13,9 +16,17 @@ import attrs
 
 from ..auth_advice import find_code
 from ..errors import ApiError, AuthError, DecodeError, UsageError
-from ..grants import AccessToken, AuthorizationCodeGrant, Grant, JwtGrant, RefreshTokenGrant
+from ..grants import AccessToken, Grant, refresh_form
 from ..redaction import Secret, StripTraceback
-from .rest import JSON, LOGIN_PATH, Request, Response, error_class, error_texts, refusal
+from .rest import (
+    JSON,
+    LOGIN_PATH,
+    Request,
+    Response,
+    error_class,
+    error_from_response,
+    parse_error_body,
+)
 
 REVOKE_PATH = "/restapi/oauth/revoke"
 AUTHORIZE_PATH = "/restapi/oauth/authorize"
@@ -32,27 +43,28 @@ _ERROR_CODES = frozenset(
     }
 )
 
-# Bounds on `expires_in`, in seconds: a token is not renewed more often than once a second, and
-# none outlives a day. One that says it has no time to live is taken for one that lives a minute,
-# so that a server's slip cannot start a loop of logins.
+# Bounds on `expires_in`, in seconds: a token is renewed at most once a second, and none lives
+# longer than a day. A lifetime of zero or less counts as a minute, so that a mistake of the server
+# cannot start a loop of logins; an absent one counts as RingCentral's default, an hour.
 MIN_LIFE, ODD_LIFE, USUAL_LIFE, MAX_LIFE = 1.0, 60.0, 3600.0, 86_400.0
-# A refresh token that does not say how long it lives. Source: RingCentral's default.
+# The lifetime of a refresh token that states none. Source: RingCentral's default, a week.
 USUAL_REFRESH_LIFE = 604_800.0
+# The largest number of seconds that is calculated with.
 FOREVER = 1e11
-# A token is renewed this long before its end, so that no request travels with one that dies on
-# the way. A guess, twice the usual timeout; of a short life it is a part.
+# A token is renewed this long before it expires, so that none expires while a request is on its
+# way; a fifth of the lifetime if that is less. A guess: twice the default timeout.
 MARGIN, MARGIN_PART = 60.0, 0.2
 
 
 @attrs.frozen
 class Token:
-    """What a login gave.
+    """The tokens of one login.
 
     Attributes:
         access_token: the bearer token.
-        due_at: the monotonic second from which it should be replaced.
-        refresh_token: what replaces it, or None.
-        refresh_due_at: the monotonic second from which the refresh token is worth nothing.
+        due_at: the monotonic time in seconds from which it should be renewed.
+        refresh_token: the token that renews it, or None.
+        refresh_due_at: the monotonic time in seconds from which the refresh token is not used.
     """
 
     access_token: str = attrs.field(repr=False)
@@ -62,7 +74,7 @@ class Token:
 
 
 def challenge(code_verifier: str) -> str:
-    """Give the S256 code challenge of a code verifier (RFC 7636 §4.2)."""
+    """Return the S256 code challenge of a code verifier (RFC 7636 §4.2)."""
     digest = hashlib.sha256(code_verifier.encode()).digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")
 
@@ -75,21 +87,21 @@ def authorize_url(
     state: str | None = None,
     code_verifier: str | None = None,
 ) -> str:
-    """Give the address of RingCentral's login page, for apps whose users log in with a browser.
+    """Return the URL of RingCentral's login page, for apps whose users log in with a browser.
 
-    After the login RingCentral calls `redirect_uri` with `code` and `state`. Check the state, and
-    make an AuthorizationCodeGrant of the code.
+    After the login RingCentral redirects to `redirect_uri` with `code` and `state`. Check the
+    state, and make an AuthorizationCodeGrant of the code.
 
     Args:
         client_id: the app's client id.
-        redirect_uri: one of those that the app has registered.
+        redirect_uri: one of those that are registered for the app.
         server: the server to log in at.
-        state: an unguessable value that comes back, such as `secrets.token_urlsafe()`.
+        state: an unguessable value that is sent back, such as `secrets.token_urlsafe()`.
         code_verifier: for PKCE, which apps without a client secret must use: a secret of 43 to 128
-            characters, such as `secrets.token_urlsafe(64)`. Only its digest is in the address.
+            characters, such as `secrets.token_urlsafe(64)`. Only its digest is in the URL.
 
     Raises:
-        UsageError: the code verifier has not that length.
+        UsageError: the code verifier is too short or too long.
 
     Source: RingCentral guide, "Authorization code flow"; RFC 7636.
     """
@@ -104,78 +116,76 @@ def authorize_url(
 
 
 def renewal(grant: Grant, refresh_token: str | None) -> Generator[Request[Any], Response, Response]:
-    """Go the way to a new token: yield requests, be sent their answers, return the last answer.
+    """Yield the requests for a new token; send their responses in; return the last response.
 
     Args:
         grant: what to log in with.
-        refresh_token: what the last login gave, or None when there was none or it has expired.
+        refresh_token: the refresh token of the last login; None if there is none, or it expired.
     """
     if refresh_token is not None:
-        response = yield _token_request(grant, _refresh_form(refresh_token))
-        if response.status == 200 or not isinstance(grant, JwtGrant):
+        response = yield _form_request(LOGIN_PATH, grant, refresh_form(refresh_token))
+        if response.status == 200 or not grant.is_repeatable:
             return response
-    return (yield _token_request(grant, _form(grant)))
-
-
-def _form(grant: Grant) -> dict[str, str]:
-    if isinstance(grant, JwtGrant):
-        return {
-            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            "assertion": grant.jwt,
-        }
-    if isinstance(grant, RefreshTokenGrant):
-        return _refresh_form(grant.refresh_token)
-    form = {
-        "grant_type": "authorization_code",
-        "code": grant.code,
-        "redirect_uri": grant.redirect_uri,
-    }
-    return form if grant.code_verifier is None else {**form, "code_verifier": grant.code_verifier}
-
-
-def _refresh_form(refresh_token: str) -> dict[str, str]:
-    return {"grant_type": "refresh_token", "refresh_token": refresh_token}
-
-
-def _token_request(grant: Grant, form: dict[str, str]) -> Request[Any]:
-    return _form_request(LOGIN_PATH, grant, form)
+    return (yield _form_request(LOGIN_PATH, grant, grant.token_form()))
 
 
 def revocation(grant: Grant | AccessToken, token: str) -> Request[Any]:
-    """Give the request that ends a login: all its tokens die."""
+    """Return the request that ends a login with all its tokens."""
     return _form_request(REVOKE_PATH, grant, {"token": token})
 
 
 def _form_request(path: str, grant: Grant | AccessToken, form: dict[str, str]) -> Request[Any]:
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": JSON}
-    if isinstance(grant, AccessToken):
-        pass
-    elif grant.client_secret is None:
-        form = {**form, "client_id": grant.client_id}  # A public app has nothing to prove.
-    else:
-        pair = f"{grant.client_id}:{grant.client_secret}".encode()
+    client_id, client_secret = grant.client_id, grant.client_secret
+    if client_id is not None and client_secret is not None:
+        pair = f"{client_id}:{client_secret}".encode()
         headers["authorization"] = Secret(f"Basic {b64encode(pair).decode()}")
+    elif client_id is not None:
+        form = {**form, "client_id": client_id}  # A public app has no secret to authenticate with.
     return Request("POST", path, "Auth", object, body=urlencode(form).encode(), headers=headers)
 
 
-def token_refusal(response: Response) -> ApiError:
-    """Return the error for a response of the token endpoint that brings no token.
+def token_error(response: Response) -> ApiError:
+    """Return the error for a response of the token endpoint that has no token.
 
-    It is an AuthError only when the credentials were refused: not for a failure of the server or
-    of something in front of it. The endpoint was sent every secret there is, and may repeat them:
-    of its text only error codes are kept.
+    It is an AuthError only if the credentials were refused, not for a failure of the server or of
+    a proxy. The endpoint was sent every secret there is, and may repeat them: of its texts only
+    error codes are kept.
     """
-    texts = error_texts(response)
+    texts = _error_texts(parse_error_body(response))
     code = next(filter(None, map(find_code, texts)), None)
-    oauth = next((text for text in texts if text in _ERROR_CODES), None)
-    error = refusal(response)
-    refused = response.status in (400, 401) or (response.status == 403 and bool(code or oauth))
-    cls = AuthError if refused else error_class(response.status)
-    kept = (code or oauth, oauth if code else None, None, error.request_id, error.retry_after)
-    error = cls(response.status, *kept)
+    oauth_code = next((text for text in texts if text in _ERROR_CODES), None)
+    is_refused = response.status in (400, 401) or (
+        response.status == 403 and bool(code or oauth_code)
+    )
+    cls = AuthError if is_refused else error_class(response.status)
+    error = error_from_response(response)
+    error = cls(
+        response.status,
+        code or oauth_code,
+        oauth_code if code else None,
+        None,
+        error.request_id,
+        error.retry_after,
+    )
     if isinstance(error, AuthError):
         error.final = True
     return error
+
+
+def _error_texts(body: Any) -> list[str]:
+    """Return the fields of an error body that may hold an error code, the likeliest first."""
+    if not isinstance(body, dict):
+        return []
+    nested = body.get("errors")
+    errors = [each for each in nested if isinstance(each, dict)] if isinstance(nested, list) else []
+    texts = [
+        body.get("errorCode"),
+        *(each.get("errorCode") for each in errors),
+        body.get("error"),
+        body.get("error_description"),
+    ]
+    return [text for text in texts if isinstance(text, str)]
 
 
 def read_token(response: Response, now: float) -> Token:
@@ -183,39 +193,45 @@ def read_token(response: Response, now: float) -> Token:
 
     Args:
         response: a response with status 200.
-        now: the monotonic second when it was asked for.
+        now: the monotonic time in seconds at which it was requested.
 
     Raises:
-        DecodeError: it holds no usable access token. The message does not quote it.
+        DecodeError: it has no usable access token. The message does not quote the response.
     """
     with StripTraceback():
         return _read_token(response.json(), now)
 
 
-def _read_token(answer: Any, now: float) -> Token:
-    if not isinstance(answer, dict):
-        raise DecodeError("a token answer that is not an object")
-    access_token = _usable(answer.get("access_token"))
+def _read_token(body: Any, now: float) -> Token:
+    if not isinstance(body, dict):
+        raise DecodeError("the token response is not a JSON object")
+    access_token = _usable(body.get("access_token"))
     if access_token is None:
-        raise DecodeError("a token answer without a usable token", "$.access_token")
-    life = _seconds(answer.get("expires_in"), USUAL_LIFE)
+        raise DecodeError("the token response has no usable access token", "$.access_token")
+    life = _seconds(body.get("expires_in"), USUAL_LIFE)
     life = min(max(life, MIN_LIFE), MAX_LIFE) if life > 0 else ODD_LIFE
-    refresh_life = _seconds(answer.get("refresh_token_expires_in"), USUAL_REFRESH_LIFE)
+    refresh_life = _seconds(body.get("refresh_token_expires_in"), USUAL_REFRESH_LIFE)
     return Token(
         access_token,
         now + life - margin(life),
-        _usable(answer.get("refresh_token")),
+        _usable(body.get("refresh_token")),
         now + refresh_life - margin(refresh_life),
     )
 
 
 def margin(life: float) -> float:
-    """Return how many seconds before the end of its life a token is to be replaced."""
+    """Return the seconds before its expiry at which a token with this lifetime is renewed."""
     return min(MARGIN, max(0.0, life) * MARGIN_PART)
 
 
 def to_record(token: Token, now: float, wall: float) -> dict[str, Any]:
-    """Give what a TokenStore keeps of a token; its times are seconds since 1970."""
+    """Return the record of a token for a TokenStore; its times are seconds since 1970.
+
+    Args:
+        token: the token.
+        now: the monotonic time in seconds.
+        wall: the same moment in seconds since 1970.
+    """
     return {
         "access_token": token.access_token,
         "expires_time": wall + token.due_at - now,
@@ -225,9 +241,10 @@ def to_record(token: Token, now: float, wall: float) -> dict[str, Any]:
 
 
 def from_record(record: object, now: float, wall: float) -> Token | None:
-    """Make a token of what a TokenStore kept; None when that cannot be used.
+    """Return the token in a record of a TokenStore; None if the record cannot be used.
 
-    A wall clock that was set back meanwhile must not make a token live longer than any does.
+    A wall clock that was set back since must not make a token live longer than any does, so the
+    lifetime is limited again.
     """
     if not isinstance(record, dict):
         return None
@@ -250,22 +267,18 @@ def _usable(token: object) -> str | None:
 
 
 def _seconds(seconds: object, usual: float) -> float:
-    # Compared with itself a NaN is not equal, and longer integers fit no float.
+    # NaN is not equal to itself; very long integers do not fit into a float.
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or seconds != seconds:
         return usual
     return float(max(-FOREVER, min(seconds, FOREVER)))
 
 
 def store_key(server: str, grant: Grant) -> str:
-    """Return the name under which a TokenStore keeps the token of one login.
+    """Return the key under which a TokenStore keeps the tokens of one login.
 
-    It tells servers, apps and users apart, and is a digest. The client secret is part of it: a
-    wrong one must fail, whatever a right one has left in the store.
+    It is a digest of the server, the app and the user's credential. The client secret is part of
+    it: a session with a wrong one must fail, whatever the store has from a session with the right
+    one.
     """
-    secret = {
-        JwtGrant: lambda: grant.jwt,  # type: ignore[union-attr]
-        RefreshTokenGrant: lambda: grant.refresh_token,  # type: ignore[union-attr]
-        AuthorizationCodeGrant: lambda: grant.code,  # type: ignore[union-attr]
-    }[type(grant)]()
-    parts = (server, grant.client_id, str(grant.client_secret or ""), str(secret))
+    parts = (server, grant.client_id, grant.client_secret or "", grant.identity())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

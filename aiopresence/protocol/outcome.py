@@ -1,4 +1,4 @@
-"""What a bulk call gives back: one outcome for every id it was asked for."""
+"""The result of a bulk call: one outcome per id."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
@@ -8,21 +8,21 @@ from typing import Generic, TypeVar, overload
 import attrs
 
 from ..errors import BatchError, PresenceError
-from .frozen import unfrozen
+from .decoding_codegen import mutable_twin
 
 T = TypeVar("T")
 
 
 @attrs.frozen(weakref_slot=False)
 class Outcome(Generic[T]):
-    """One id's answer: a value or an error, never both.
+    """The result for one id: a value or an error, never both.
 
     Attributes:
-        id: the id as it was asked for, as str.
-        status: the HTTP status of this id's answer; None when none was received.
-        value: the record, or None when there is an error.
-        error: what went wrong, or None when there is a value.
-        of_request: whether the whole request failed, so that the error says nothing of this id.
+        id: the id as it was passed, as str.
+        status: the HTTP status for this id; None when no response was received.
+        value: the record; None when there is an error.
+        error: why there is no value; None when there is one.
+        of_request: whether the whole request failed, so that the error may not be about this id.
     """
 
     id: str
@@ -32,7 +32,7 @@ class Outcome(Generic[T]):
     of_request: bool = attrs.field(default=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        # A kept traceback would keep its frames alive, and the whole answer with them.
+        # A traceback would keep its frames in memory, and the whole response with them.
         if self.error is not None:
             self.error.__traceback__ = None
 
@@ -42,10 +42,10 @@ class Outcome(Generic[T]):
         return self.error is None
 
     def unwrap(self) -> T:
-        """Give the value.
+        """Return the value.
 
         Raises:
-            PresenceError: the error, when there is one instead.
+            PresenceError: the error of this outcome, if there is no value.
         """
         if self.error is not None:
             raise self.error.with_traceback(None)
@@ -53,9 +53,9 @@ class Outcome(Generic[T]):
 
 
 class BatchResult(Sequence[Outcome[T]]):
-    """The outcomes of a bulk call: one per id asked for, in that order, duplicates included.
+    """The outcomes of a bulk call: one per id that was passed, in that order, with duplicates.
 
-    A sequence of Outcome. By id there are `values` and `errors`.
+    It is a sequence of Outcome; `values` and `errors` are by id.
     """
 
     def __init__(self, outcomes: Iterable[Outcome[T]]) -> None:
@@ -81,50 +81,52 @@ class BatchResult(Sequence[Outcome[T]]):
 
     @cached_property
     def values(self) -> dict[str, T]:
-        """The records of the ids that have one, by id."""
+        """The records of the ids that succeeded, by id."""
         return {outcome.id: outcome.unwrap() for outcome in self if outcome.ok}
 
     @cached_property
     def errors(self) -> dict[str, PresenceError]:
-        """The errors of the ids that have one, by id."""
+        """The errors of the ids that failed, by id."""
         return {outcome.id: outcome.error for outcome in self if outcome.error is not None}
 
     def raise_for_errors(self) -> None:
-        """Do nothing when every id has a value.
+        """Raise the errors, if any id failed.
 
         Raises:
-            BatchError: otherwise, with one error per failed id in `.exceptions`; a note on each
+            BatchError: some ids failed; its `exceptions` are their errors, each with a note that
                 names the id.
         """
         if not self.errors:
             return
         some = ", ".join([*self.errors][:3]) + (", …" if len(self.errors) > 3 else "")
         message = f"{len(self.errors)} of {len({o.id for o in self})} ids failed: {some}"
-        raise BatchError(message, [_of(id_, error) for id_, error in self.errors.items()])
+        raise BatchError(message, [_with_note(id_, error) for id_, error in self.errors.items()])
 
 
-def _of(id_: str, error: PresenceError) -> PresenceError:
-    # A copy, because ids that failed together share one error.
-    own = copy(error)
-    own.add_note(f"extension {id_}")
-    return own
+def _with_note(id_: str, error: PresenceError) -> PresenceError:
+    # A copy, because ids of one failed request share an error.
+    noted = copy(error)
+    noted.add_note(f"extension {id_}")
+    return noted
 
 
-_Open = unfrozen(Outcome)
+_MutableOutcome = mutable_twin(Outcome)
 
 
 def succeeded(ids: Iterable[str], values: Iterable[T]) -> list[Outcome[T]]:
-    """Give each id its value, with status 200."""
+    """Return the outcomes of ids that have a value, with status 200; the fast path."""
     outcomes = []
     for id_, value in zip(ids, values, strict=True):
-        it = _Open()
-        it.id, it.status, it.value, it.error, it.of_request = id_, 200, value, None, False
-        it.__class__ = Outcome
-        outcomes.append(it)
+        # Faster than the constructor: see `mutable_twin`.
+        outcome = _MutableOutcome()
+        outcome.id, outcome.status, outcome.value = id_, 200, value
+        outcome.error, outcome.of_request = None, False
+        outcome.__class__ = Outcome
+        outcomes.append(outcome)
     return outcomes
 
 
 def failed(ids: Iterable[str], error: PresenceError, status: int | None) -> list[Outcome[T]]:
-    """Return the error of a whole request for each of its ids."""
+    """Return the outcomes of ids whose whole request failed."""
     ids = tuple(ids)
     return [Outcome(id_, status, error=error, of_request=len(ids) > 1) for id_ in ids]

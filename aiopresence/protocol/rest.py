@@ -1,9 +1,9 @@
-"""Requests and answers as values, and what an answer that is a refusal means."""
+"""Requests and responses as values, and error responses as exceptions."""
 
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
 
@@ -27,10 +27,12 @@ T_co = TypeVar("T_co", covariant=True)
 
 JSON = "application/json"
 LOGIN_PATH = "/restapi/oauth/token"
-# Error answers are excerpted in exceptions; a page of HTML helps nobody. A longer one is none.
+# The characters of a body or message that an exception has: enough for a log line.
 EXCERPT = 256
+# The bytes of an error response that are parsed. RingCentral's have a few hundred; a longer body
+# is a page of something in front of it.
 MAX_ERROR = 64 * 1024
-# Of a list of errors, so many are searched for a code and a message.
+# The entries of a list of errors that are searched for a code and a message.
 MAX_ERRORS = 10
 # A batch of 30 detailed records with seven calls each is about 200 KB, a page of 1,000 about 7 MB.
 MAX_BODY = 4 * 1024 * 1024
@@ -43,20 +45,20 @@ class Request(Generic[T_co]):
 
     Attributes:
         method: the HTTP method.
-        path: from "/restapi", safe to put on the wire as it is.
-        group: the usage-plan group it is expected to count in.
-        answer: the model of its answer.
-        params: the query, unencoded.
+        path: from "/restapi", percent-encoded: it is sent as it is.
+        group: the usage-plan group in which it is expected to count.
+        model: the class of the record in the response.
+        params: the query, not encoded.
         body: the bytes to send, or None.
-        headers: what to send beyond the usual.
-        max_body: the bytes of the largest answer that is read.
+        headers: headers beyond the usual ones.
+        max_body: the bytes of the largest response that is read.
         attempt: 1 for the first attempt, and one more for each retry.
     """
 
     method: str
     path: str
     group: str
-    answer: type[T_co]
+    model: type[T_co]
     params: tuple[tuple[str, str], ...] = ()
     body: bytes | None = attrs.field(default=None, repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
@@ -65,33 +67,34 @@ class Request(Generic[T_co]):
 
     @property
     def is_write(self) -> bool:
-        """Whether it may change something. A login does not: asked twice, it is two logins."""
+        """Whether it may change something. A login does not: a second one makes another token."""
         return self.method not in ("GET", "HEAD") and not self.is_login
 
     @property
     def is_login(self) -> bool:
-        """Whether it asks for a token of the session."""
+        """Whether it requests an access token for the session."""
         return self.path == LOGIN_PATH
 
 
 @attrs.frozen
 class Response:
-    """One answer, as it came.
+    """One response, unparsed.
 
     Attributes:
         status: the HTTP status, any integer.
-        headers: by lower-case name; those sent twice are joined by ", ".
+        headers: by lower-case name; the values of repeated headers are joined by ", ".
         body: the whole body, decompressed.
     """
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
-    # Parsers get the response as it came: a secret may be a part of good data.
+    # What redacts the session's secrets, should the server have repeated them. The body itself is
+    # parsed with them: they may be part of valid data, and a new token may be equal to the old one.
     _redactor: Redactor | None = attrs.field(default=None, repr=False, eq=False)
 
     def json(self) -> Any:
-        """Give the body as parsed JSON.
+        """Return the body as parsed JSON.
 
         Raises:
             DecodeError: it is not JSON.
@@ -99,43 +102,43 @@ class Response:
         return decoding.parse(self.body)
 
     def without_secrets(self) -> "Response":
-        """Return the response as it may be shown."""
+        """Return the response with the session's secrets redacted."""
         if self._redactor is None:
             return self
         headers, body = self._redactor.headers(self.headers), self._redactor.body(self.body)
         return Response(self.status, headers, body)
 
     def with_redacted_headers(self) -> "Response":
-        """Return the response with headers that may be shown; its body is as it came."""
+        """Return the response with redacted headers; its body is unchanged."""
         if self._redactor is None:
             return self
         headers = self._redactor.headers(self.headers)
         return Response(self.status, headers, self.body, self._redactor)
 
     def _redacted_excerpt(self, text: str | None) -> str | None:
-        """Return the beginning of a text of the response without secrets."""
+        """Return the beginning of a text from the response, without the session's secrets."""
         if text and self._redactor is not None:
             text = self._redactor.text(text)
         return text and text[:EXCERPT]
 
     @property
     def location(self) -> Secret | None:
-        """The link of a redirect, which may hold a secret; None when there is none."""
+        """The target of a redirect, which may hold a secret; None if there is none."""
         link = self.headers.get("location")
         return None if link is None else Secret(link)
 
     @property
     def request_id(self) -> str | None:
-        """RingCentral's id of the request, which its support asks for; None when not sent."""
+        """RingCentral's id of the request, which its support asks for; None if it sent none."""
         return request_id(self.headers)
 
 
-# It goes into messages, so it must look like what it is.
+# It is part of messages, so nothing else is accepted.
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Give RingCentral's id of a request, or None when the answer has none."""
+    """Return RingCentral's id of a request, or None if the response headers have none."""
     text = headers.get("rcrequestid", "")
     return text if _REQUEST_ID.fullmatch(text) else None
 
@@ -149,42 +152,32 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_class(status: int) -> type[ApiError]:
-    """Give the class of error that an HTTP status means."""
+    """Return the class of error for an HTTP status."""
     if status < 400:
         return ApiError
     return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
 
 
-# Some servers write it as a string.
+# Some servers write a status as a string.
 _STATUS = re.compile(r"[1-9][0-9]{2}", re.ASCII)
 
 
-def status_of(value: object) -> int | None:
-    """Return the HTTP status in JSON, or None when it is none."""
+def parse_status(value: object) -> int | None:
+    """Return the HTTP status in a JSON value, or None if it is not a status."""
     if isinstance(value, str) and _STATUS.fullmatch(value):
         return int(value)
     return value if type(value) is int else None
-
-
-def code_of(body: Any) -> str | None:
-    """Return the code in the body of an error, or None."""
-    return _said(body)[0]
-
-
-def refuses(body: Any) -> bool:
-    """Return whether parsed JSON is the body of an error."""
-    return type(body) is dict and bool("errorCode" in body or "error" in body or body.get("errors"))
 
 
 def load(data: bytes, cls: type[T]) -> T:
     """Parse the body of a successful response as a record.
 
     Raises:
-        DecodeError: as `convert.load`, or it is the body of an error.
+        DecodeError: as `decoding.load`, or it is the body of an error.
     """
     value = decoding.parse(data)
-    if refuses(value):
-        raise DecodeError("the status contradicts the body")
+    if is_error_body(value):
+        raise DecodeError("the status and the body contradict each other")
     return decoding.structure(value, cls)
 
 
@@ -204,79 +197,76 @@ def load_response(response: Response, cls: type[T]) -> T:
         return load(response.body, cls)
 
 
-def refusal(response: Response) -> ApiError:
-    """Turn a refusing answer into the error to raise, whatever its body is."""
-    said = None
-    if len(response.body) <= MAX_ERROR:
-        with suppress(DecodeError):
-            said = decoding.parse(response.body)
-    excerpt = response.body[:MAX_ERROR].decode("utf-8", "replace")
-    return refusal_of(response, said, excerpt=excerpt)
+def is_error_body(body: Any) -> bool:
+    """Return whether parsed JSON is the body of an error."""
+    return type(body) is dict and bool("errorCode" in body or "error" in body or body.get("errors"))
 
 
-def error_texts(response: Response) -> list[str]:
-    """Return where the body of a refused login may hold an error code, the likeliest first."""
-    said = None
-    if len(response.body) <= MAX_ERROR:
-        with suppress(DecodeError):
-            said = decoding.parse(response.body)
-    if not isinstance(said, dict):
-        return []
-    nested = said.get("errors")
-    errors = [each for each in nested if isinstance(each, dict)] if isinstance(nested, list) else []
-    texts = [
-        said.get("errorCode"),
-        *(each.get("errorCode") for each in errors),
-        said.get("error"),
-        said.get("error_description"),
-    ]
-    return [text for text in texts if isinstance(text, str)]
+class _ErrorFields(NamedTuple):
+    """What the body of an error has; None for what it has not."""
+
+    code: str | None
+    message: str | None
+    parameter: str | None
 
 
-def refusal_of(
-    response: Response, said: Any, *, status: int | None = None, excerpt: str = ""
-) -> ApiError:
-    """Turn a refusal, whose body has been parsed, into the error to raise.
-
-    Args:
-        response: the answer that it is, or is a part of.
-        said: the parsed body, whatever it is.
-        status: of a part of the answer; None for that of the answer.
-        excerpt: the beginning of the body.
-    """
-    status = response.status if status is None else status
-    code, message, parameter = _said(said)
-    code, message, parameter = (
-        code if is_code(code) else response._redacted_excerpt(code),
-        response._redacted_excerpt(message),
-        response._redacted_excerpt(parameter),
-    )
-    error = error_class(status)(
-        status,
-        code,
-        message,
-        parameter,
-        response._redacted_excerpt(response.request_id),
-        retry_after(response.headers),
-        response._redacted_excerpt(excerpt) or "",
-    )
-    if isinstance(error, RateLimited):
-        error.group = response._redacted_excerpt(group_of(response.headers))
-    return error
+def error_code(body: Any) -> str | None:
+    """Return the code in the body of an error, or None."""
+    return _error_fields(body).code
 
 
-def _said(said: Any) -> tuple[str | None, str | None, str | None]:
-    """Read an error body, of the API or of the token endpoint; None for what is not there."""
-    nested = said.get("errors") if isinstance(said, dict) else None
+def _error_fields(body: Any) -> _ErrorFields:
+    """Return the fields of an error body of the API, or of the token endpoint (RFC 6749 §5.2)."""
+    nested = body.get("errors") if isinstance(body, dict) else None
     errors = nested[:MAX_ERRORS] if isinstance(nested, list) else []
-    sources = [source for source in (said, *errors) if isinstance(source, dict)]
+    sources = [source for source in (body, *errors) if isinstance(source, dict)]
 
-    def pick(*names: str) -> str | None:
+    def first(*names: str) -> str | None:
         texts = (source.get(name) for source in sources for name in names)
         return next((text for text in texts if isinstance(text, str) and text), None)
 
-    return (
-        pick("errorCode", "error"),
-        pick("message", "error_description"),
-        pick("parameterName"),
+    return _ErrorFields(
+        first("errorCode", "error"), first("message", "error_description"), first("parameterName")
     )
+
+
+def parse_error_body(response: Response) -> Any:
+    """Return the parsed body of an error response; None if it is not JSON, or too long."""
+    if len(response.body) <= MAX_ERROR:
+        with suppress(DecodeError):
+            return decoding.parse(response.body)
+    return None
+
+
+def error_from_response(response: Response) -> ApiError:
+    """Return the error for a response whose status is not one of success."""
+    excerpt = response.body[:MAX_ERROR].decode("utf-8", "replace")
+    return error_from_body(response, parse_error_body(response), excerpt=excerpt)
+
+
+def error_from_body(
+    response: Response, body: Any, *, status: int | None = None, excerpt: str = ""
+) -> ApiError:
+    """Return the error for a response, or a part of one, whose body has been parsed.
+
+    Args:
+        response: the response.
+        body: the parsed body of it, or of the part; any JSON value.
+        status: the status of the part; None for that of the response.
+        excerpt: the beginning of the body.
+    """
+    status = response.status if status is None else status
+    fields = _error_fields(body)
+    shown = response._redacted_excerpt
+    error = error_class(status)(
+        status,
+        fields.code if is_code(fields.code) else shown(fields.code),
+        shown(fields.message),
+        shown(fields.parameter),
+        shown(response.request_id),
+        retry_after(response.headers),
+        shown(excerpt) or "",
+    )
+    if isinstance(error, RateLimited):
+        error.group = shown(group_of(response.headers))
+    return error

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ..errors import AuthError, PresenceError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
-from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
+from ..protocol.rest import LOGIN_PATH, Request, Response, error_from_response
 from ..redaction import Secret
 from . import shared_login
 from .retries import Retrier
@@ -139,7 +139,7 @@ class AuthorizedSender:
             token, response = await self._send_once(request)
             if response.status != 401 or request.path in CREDENTIAL_PATHS:
                 return response
-            error = refusal(response)
+            error = error_from_response(response)
             if not self._tokens.reject(token, error):
                 break
         if isinstance(error, AuthError):
@@ -173,7 +173,7 @@ class AuthorizedSender:
     async def _log_in_once(self, request: Request[Any]) -> Response:
         response = await self._transmit_login(request)
         if response.status not in _LOGIN_STATUSES:
-            raise oauth.token_refusal(response)
+            raise oauth.token_error(response)
         if response.status == 200:
             # A 200 without a token comes from something in front of the server, and is retried.
             oauth.read_token(response, self._sender.clock.now())

@@ -17,7 +17,7 @@ from ..errors import RateLimited, UsageError
 from ..protocol.failure_policy import Kind, kind_of
 from ..protocol.rate_limit_groups import LimitsByGroup
 from ..protocol.rate_limits import GroupLimits, GroupWindow
-from ..protocol.rest import LOGIN_PATH, Request, Response, refusal
+from ..protocol.rest import LOGIN_PATH, Request, Response, error_from_response
 from ..redaction import Secret
 from .clock import Clock
 from .instrumentation import Instrumentation
@@ -64,7 +64,8 @@ class Permit:
             self._group,
             self._slot,
             response.headers,
-            refused=response.status == 429 and kind_of(refusal(response)) is Kind.RATE_LIMITED,
+            refused=response.status == 429
+            and kind_of(error_from_response(response)) is Kind.RATE_LIMITED,
         )
         self._end()
 
@@ -357,7 +358,7 @@ def _keep(request: Request[Any]) -> int:
 
 def _call(request: Request[Any]) -> str:
     """Give what tells one call from another: its answer, and for the user's own its path."""
-    free = request.answer is object
-    name = _IDS.sub("/*", request.path) if free else request.answer.__name__
+    free = request.model is object
+    name = _IDS.sub("/*", request.path) if free else request.model.__name__
     # Secret, because the path of a redirect may hold one.
     return Secret(f"{request.method} {name}")

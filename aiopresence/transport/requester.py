@@ -20,7 +20,7 @@ from yarl import URL
 from ..errors import ApiError, DecodeError, PresenceError, UsageError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
-from ..protocol.rest import Request, Response, refusal
+from ..protocol.rest import Request, Response, error_from_response
 from ..protocol.urls import follow
 from ..redaction import Redactor
 from .authorized import CREDENTIAL_PATHS, AuthorizedSender, LoginFailed
@@ -194,5 +194,5 @@ def _successful(request: Request[Any], response: Response) -> Response:
     if 200 <= response.status < 300:
         return response
     if request.path in CREDENTIAL_PATHS:
-        raise oauth.token_refusal(response)
-    raise refusal(response)
+        raise oauth.token_error(response)
+    raise error_from_response(response)

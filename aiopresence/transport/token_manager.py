@@ -323,7 +323,7 @@ class TokenManager:
                 source = "login"  # The refresh token was refused.
             response = await self._send(sender, request)
         if response.status != 200:
-            error = oauth.token_refusal(response)
+            error = oauth.token_error(response)
             if isinstance(error, AuthError):
                 self._hold(error, REFUSAL_HOLDS)
             raise error

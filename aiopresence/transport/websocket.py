@@ -11,7 +11,7 @@ from yarl import URL
 
 from ..errors import ConnectionFailed, PresenceError, Timeout
 from ..protocol.event_frames import MAX_FRAME
-from ..protocol.rest import Response, refusal
+from ..protocol.rest import Response, error_from_response
 from .failures import Attempts, transport_error
 
 # Seconds for the parting words; the other side may not listen any more.
@@ -97,7 +97,7 @@ def _session_with(
 def _refusal(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceError:
     if error.status in _SAID or error.status >= 500:
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-        return refusal(Response(error.status, headers, b""))
+        return error_from_response(Response(error.status, headers, b""))
     refused = 400 <= error.status < 500 and error.status != 408
     kind = HandshakeRefused if refused else ConnectionFailed
     return kind(f"no WebSocket from {url.host}: it answered HTTP {error.status}")

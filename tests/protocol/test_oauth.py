@@ -231,7 +231,7 @@ BODY = b'{"error":"invalid_grant","error_description":"No"}'
 def test_only_refused_credentials_are_an_auth_error(
     status: int, body: bytes, kind: type[ApiError]
 ) -> None:
-    error = oauth.token_refusal(Response(status, {"rcrequestid": "r-1", "retry-after": "3"}, body))
+    error = oauth.token_error(Response(status, {"rcrequestid": "r-1", "retry-after": "3"}, body))
     assert type(error) is kind
     assert getattr(error, "final", False) is (kind is AuthError)
     assert (error.request_id, error.retry_after) == ("r-1", retry_after({"retry-after": "3"}))
@@ -258,7 +258,7 @@ def test_only_refused_credentials_are_an_auth_error(
 def test_a_refused_login_shows_its_code_and_nothing_else_of_the_text(
     body: Any, code: str | None, message: str | None
 ) -> None:
-    error = oauth.token_refusal(Response(400, {}, json.dumps(body).encode()))
+    error = oauth.token_error(Response(400, {}, json.dumps(body).encode()))
     assert (error.error_code, error.message) == (code, message)
     assert "canary" not in f"{error} {error!r} {vars(error)}"
     if advice := advice_for(code):
@@ -268,7 +268,7 @@ def test_a_refused_login_shows_its_code_and_nothing_else_of_the_text(
 @pytest.mark.parametrize("status", [400, 401, 403, 503])
 @pytest.mark.parametrize("code", ADVICE)
 def test_every_code_in_the_table_is_shown_with_its_advice(code: str, status: int) -> None:
-    error = oauth.token_refusal(Response(status, {}, json.dumps({"errorCode": code}).encode()))
+    error = oauth.token_error(Response(status, {}, json.dumps({"errorCode": code}).encode()))
     assert str(error) == f"HTTP {status}: {code}; {ADVICE[code]}"
 
 
@@ -300,7 +300,7 @@ def test_a_token_that_the_session_has_sent_before_is_parsed_as_it_is() -> None:
 
 def test_a_refused_login_repeats_nothing_that_the_server_said_se09() -> None:
     body = b'{"error":"canary","error_description":"bad canary","errors":[{"message":"canary"}]}'
-    error = oauth.token_refusal(Response(400, {}, body))
+    error = oauth.token_error(Response(400, {}, body))
     assert "canary" not in f"{error} {error!r} {vars(error)}"
 
 

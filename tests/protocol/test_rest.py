@@ -22,7 +22,7 @@ REQUEST = rest.Request("GET", "/restapi/v1.0/account/~/presence", "Heavy", objec
 
 def refused(status: int, body: Any = None, **headers: str) -> ApiError:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return rest.refusal(Response(status, headers, data))
+    return rest.error_from_response(Response(status, headers, data))
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ async def test_an_error_under_a_successful_status_is_no_record(
         session.read_user_presence_status,
         lambda: anext(session.iter_account_presence()),
     ):
-        with pytest.raises(DecodeError, match="contradicts"):
+        with pytest.raises(DecodeError, match="the status and the body contradict each other"):
             await call()
     assert rule.fired == 5
 

@@ -1,0 +1,139 @@
+"""A page that is decoded in slices is the one that is decoded as a whole."""
+
+import json
+from collections.abc import Mapping
+
+import orjson
+import pytest
+
+from aiopresence import AccountPresenceInfo, DecodeError
+from aiopresence.protocol import decoding, page_decoding
+
+
+def record(id_: int, *, first: str = "uri", **more: object) -> dict[str, object]:
+    return {first: "x" * 500, "extension": {"id": id_}, **more}
+
+
+def sliced(body: bytes) -> tuple[AccountPresenceInfo, int]:
+    """Decode a page; return it, and how many slices it was decoded in."""
+    turns, reading = 0, page_decoding.decode_page(body)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return end.value, turns
+        turns += 1
+
+
+def written(*records: Mapping[str, object], **more: object) -> bytes:
+    return orjson.dumps({"uri": "u", "records": records, "paging": {"page": 1}, **more})
+
+
+MANY = [record(n) for n in range(1000)]
+
+
+def test_a_large_page_is_read_in_slices() -> None:
+    body = written(*MANY)
+    read, turns = sliced(body)
+    assert read == decoding.load(body, AccountPresenceInfo)
+    assert len(body) / (page_decoding.SLICE + 600) <= turns <= len(body) / page_decoding.SLICE + 1
+
+
+def test_an_indented_one_is_read_in_slices() -> None:
+    page = {"uri": "u", "records": MANY, "paging": {"page": 1}}
+    body = json.dumps(page, indent=4, separators=(" ,", " : ")).encode()
+    read, turns = sliced(body)
+    assert read == decoding.load(body, AccountPresenceInfo)
+    assert turns > 10
+
+
+def test_a_small_one_is_read_at_once() -> None:
+    body = written(*MANY[:10])
+    assert sliced(body) == (decoding.load(body, AccountPresenceInfo), 0)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [record(n, first="uri" if n % 3 else "presenceStatus") for n in range(1000)],
+        [*MANY[:500], record(0, activeCalls=[{"uri": "y" * 99, "id": "1"}] * 900), *MANY[500:]],
+        [record(n, message='"records":[{"uri":' * 9) for n in range(1000)],
+        [record(n, message=']},{"uri":"') for n in range(1000)],
+        [*MANY, {}],
+    ],
+    ids=["uneven", "nested", "quoted", "quoted ends", "empty record"],
+)
+def test_whatever_is_in_a_page_it_is_read_as_a_whole_one_is(
+    records: list[dict[str, object]],
+) -> None:
+    body = written(*records)
+    assert sliced(body)[0] == decoding.load(body, AccountPresenceInfo)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        written(*MANY).replace(b'"records"', b'"records":[],"records"'),
+        written(*MANY).replace(b'"paging"', b'"records":[{"uri":"last"}],"paging"'),
+        written(other={"records": MANY}),
+        written({}, other={"records": MANY}),
+        written(*MANY, other=[{"records": MANY}]),
+        written(*MANY).replace(b'{"uri":"u","records":', b'{"other":{"records":')[:-1] + b"}}",
+        orjson.dumps({"records": MANY, "uri": "u"}, option=orjson.OPT_INDENT_2),
+    ],
+    ids=[
+        "empty before",
+        "twice",
+        "not there",
+        "nearly",
+        "there and elsewhere",
+        "elsewhere",
+        "indented",
+    ],
+)
+def test_wherever_records_are_in_a_page_it_is_read_as_a_whole_one_is(body: bytes) -> None:
+    assert len(body) > 2 * page_decoding.SLICE
+    assert sliced(body)[0] == decoding.load(body, AccountPresenceInfo)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        written(*MANY[:-1], record(999, dndStatus=5)),
+        written(*MANY[:-1], record(999, extension=[])),
+        written(*MANY[:-1])[:-40],
+        written(*MANY[:500]) + written(*MANY[500:]),
+        written(*MANY[:500], record(1)).replace(
+            b'"extension":{"id":1}}', b'"extension":{"id":1},}'
+        ),
+    ],
+    ids=["wrong type", "wrong record", "cut", "two pages", "a comma too many"],
+)
+def test_what_is_wrong_with_a_page_is_told_as_of_a_whole_one(body: bytes) -> None:
+    with pytest.raises(DecodeError) as whole:
+        decoding.load(body, AccountPresenceInfo)
+    with pytest.raises(DecodeError) as caught:
+        sliced(body)
+    assert str(caught.value) == str(whole.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [({"activeCalls": [{"id": "1"}] * 12}, 9000), ({"other": [0] * 2000}, 600)],
+    ids=["objects", "commas"],
+)
+def test_a_page_with_more_in_it_than_any_has_is_refused(
+    more: dict[str, object], count: int
+) -> None:
+    body = written(*({"uri": "u", **more} for _ in range(count)))
+    assert len(body) > page_decoding.CHECKED_SIZE
+    for read in (sliced, lambda body: decoding.load(body, AccountPresenceInfo)):
+        with pytest.raises(DecodeError, match="exceeds the limit of"):
+            read(body)
+
+
+def test_more_records_than_any_page_has_are_refused() -> None:
+    body = written(*({"uri": ""} for _ in range(decoding.MAX_ITEMS + 1)))
+    assert len(body) > 2 * page_decoding.SLICE
+    with pytest.raises(DecodeError, match="exceeds the limit of 10,000"):
+        sliced(body)
