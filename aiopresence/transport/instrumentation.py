@@ -167,13 +167,7 @@ class Instrumentation:
 
     def rate_limited(self, group: str | None, seconds: float, request_id: str | None) -> None:
         """Record a 429, of a response or of a part of it."""
-        _log.warning(
-            "rate limit of group %s exceeded (HTTP 429): nothing of it is sent for %.1f s"
-            " [request %s]",
-            group or "unknown",
-            seconds,
-            one_line(request_id or "unknown"),
-        )
+        _log.warning("HTTP 429: group %s is blocked for %.1f s", group or "unknown", seconds)
         if "on_rate_limited" in self._hooks:
             self._call("on_rate_limited", RateLimitHit(group, seconds, request_id))
 

@@ -224,7 +224,8 @@ def test_in_a_terminal_a_wait_is_told_and_ctrl_c_ends_it(tmp_path: Path) -> None
             terminal.until(lambda t: "s for the limit of Light" in t.text)
             assert "waiting " in terminal.text
             assert terminal.end() == 0
-            header, row, summary = terminal.text.splitlines()
+            warning, header, row, summary = terminal.text.splitlines()
+            assert "HTTP 429: group Light is blocked for" in warning
             assert header.startswith("ID           NUMBER PRESENCE")
             assert row.startswith("~            101")
             assert summary.startswith("Read 1 extension in 2 requests, ")
