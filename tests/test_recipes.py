@@ -108,7 +108,7 @@ class TestWhoCanTakeACall:
             while board.is_live:
                 await asyncio.sleep(0)
             said = await answer(board, "who?")
-            assert re.fullmatch(r"102 \(last heard of RingCentral \d+ s ago\)", said)
+            assert re.fullmatch(r"102 \(last update \d+ s ago\)", said)
 
 
 class TestPresenceService:
@@ -154,7 +154,7 @@ class TestPresenceService:
             told = await response.json()
             assert (response.status, told["live"]) == (200, True)
             assert 0 <= told["age"] < 25
-        service.oldest = 0.0
+        service.max_age = 0.0
         async with client.get("/health") as response:
             assert response.status == 503
             assert (await response.json())["age"] > 0

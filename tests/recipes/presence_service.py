@@ -1,4 +1,4 @@
-"""Serve presence over HTTP: one board answers all requests, and none waits for RingCentral."""
+"""Serve presence over HTTP. One board answers all requests; none waits for RingCentral."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,7 @@ from aiopresence import PresenceSession
 
 
 class PresenceService:
-    oldest = 60.0  # seconds; while the connection is good, the board's age stays under 25
+    max_age = 60.0  # seconds; the board's age stays under 25 while the connection works
 
     async def keep_board(self, _: web.Application) -> AsyncIterator[None]:
         async with PresenceSession.from_env() as session, session.board() as self.board:
@@ -24,12 +24,12 @@ class PresenceService:
         return web.json_response(attrs.asdict(self.board[id_]) | {"stale": stale})
 
     async def available(self, _: web.Request) -> web.Response:
-        everyone = self.board.items()
-        return web.json_response([i for i, p in everyone if p.presence_status == "Available"])
+        ids = [id_ for id_, p in self.board.items() if p.presence_status == "Available"]
+        return web.json_response(ids)
 
     async def health(self, _: web.Request) -> web.Response:
-        told = {"age": self.board.age, "live": self.board.is_live}
-        return web.json_response(told, status=503 if self.board.age > self.oldest else 200)
+        body = {"age": self.board.age, "live": self.board.is_live}
+        return web.json_response(body, status=503 if self.board.age > self.max_age else 200)
 
     def app(self) -> web.Application:
         app = web.Application()

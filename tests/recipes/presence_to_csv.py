@@ -8,14 +8,13 @@ from pathlib import Path
 
 from aiopresence import FileTokenStore, GetPresenceInfo, PresenceError, PresenceSession
 
-TOKENS = Path.home() / ".cache/presence_to_csv/tokens.json"  # All runs share one login.
+TOKENS = Path.home() / ".cache/presence_to_csv/tokens.json"  # all runs share one login
 COLUMNS = ("id", "number", "presence", "telephony", "dnd")
 
 
-def row(of: GetPresenceInfo) -> tuple[str | None, ...]:
-    statuses = of.presence_status, of.effective_telephony_status, of.effective_dnd_status
-    who = of.extension
-    return (who.id if who else None, who.extension_number if who else None, *statuses)
+def row(p: GetPresenceInfo) -> tuple[str | None, ...]:
+    id_, number = (p.extension.id, p.extension.extension_number) if p.extension else (None, None)
+    return id_, number, p.presence_status, p.effective_telephony_status, p.effective_dnd_status
 
 
 def write(path: Path, rows: list[tuple[str | None, ...]]) -> None:
@@ -23,7 +22,7 @@ def write(path: Path, rows: list[tuple[str | None, ...]]) -> None:
     try:
         with new.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
-        os.replace(new, path)  # Whoever reads it has the old file or the new one, never half.
+        os.replace(new, path)  # atomic: readers see the old file or the new one
     finally:
         new.unlink(missing_ok=True)
 

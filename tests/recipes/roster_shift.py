@@ -1,4 +1,4 @@
-"""Let those on duty take a queue's calls, and no other member. For cron, at every full hour."""
+"""Set which members of a queue take its calls, by a roster. For cron, every hour."""
 
 import asyncio
 import sys
@@ -7,7 +7,7 @@ from datetime import datetime, time
 from aiopresence import PresenceError, PresenceSession
 
 QUEUE = "400123450"  # the id of the queue's extension
-# From and until which hour of this machine's time: the numbers of those on duty, otherwise nobody.
+# Extension numbers on duty, by hours (from, until) of local time; nobody at other hours.
 ROSTER = {(8, 12): {"101", "102"}, (12, 18): {"102", "103"}}
 
 
@@ -20,8 +20,8 @@ async def shift(
 ) -> list[str]:
     records = (await session.read_call_queue_presence(queue_id)).records or ()
     members = [(r.member, r.accept_current_queue_calls) for r in records if r.member]
-    if strangers := on_duty - {member.extension_number for member, _ in members}:
-        raise LookupError(f"not in queue {queue_id}: {', '.join(sorted(strangers))}")
+    if missing := on_duty - {member.extension_number for member, _ in members}:
+        raise LookupError(f"not in queue {queue_id}: {', '.join(sorted(missing))}")
     change = [m for m, takes in members if takes is not (m.extension_number in on_duty)]
     if change and not dry_run:
         wanted = [(m.id, m.extension_number in on_duty) for m in change]

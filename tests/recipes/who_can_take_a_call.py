@@ -1,4 +1,4 @@
-"""Answer questions of a chat, "who can take a call?" and "is 101 free?", from one board."""
+"""Answer chat questions, "who can take a call?" and "is 101 free?", from one board."""
 
 import asyncio
 import re
@@ -10,15 +10,15 @@ from aiopresence import GetPresenceInfo, PresenceBoard, PresenceError, PresenceS
 FREE = "Available, NoCall, TakeAllCalls"
 
 
-def state(of: GetPresenceInfo) -> str:
-    statuses = of.presence_status, of.effective_telephony_status, of.effective_dnd_status
+def state(p: GetPresenceInfo) -> str:
+    statuses = p.presence_status, p.effective_telephony_status, p.effective_dnd_status
     return ", ".join(filter(None, statuses))
 
 
 async def answer(board: PresenceBoard, question: str) -> str:
-    await board.wait_ready()  # Only the first question may have to wait.
+    await board.wait_ready()  # only the first question may wait
     states = {p.extension.extension_number or "": state(p) for p in board.values() if p.extension}
-    as_of = "" if board.is_live else f" (last heard of RingCentral {board.age:.0f} s ago)"
+    as_of = "" if board.is_live else f" (last update {board.age:.0f} s ago)"
     if "who" in question.lower():
         free = sorted((n for n in states if states[n] == FREE), key=lambda n: (len(n), n))
         more = f" and {len(free) - 10} more" if len(free) > 10 else ""
@@ -31,13 +31,13 @@ async def answer(board: PresenceBoard, question: str) -> str:
 
 async def main() -> None:
     async with PresenceSession.from_env() as session, session.board() as board:
-        # In a bot, the handler of Slack's or Teams' messages calls answer(board, text) instead.
+        # In a bot, call answer(board, text) in the handler of Slack's or Teams' messages instead.
         while question := await asyncio.to_thread(sys.stdin.readline):
             print(await answer(board, question), flush=True)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C does not wait for another line.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the program at once
     try:
         asyncio.run(main())
     except PresenceError as error:

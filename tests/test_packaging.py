@@ -1,0 +1,45 @@
+"""The distributions contain what they should."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[str]]:
+    """Return the names of the files in the source distribution and in the wheel."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(  # noqa: S603 - our own package
+        [sys.executable, "-m", "hatchling", "build", "-d", folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    [source], [wheel] = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    with tarfile.open(source) as tar, zipfile.ZipFile(wheel) as archive:
+        return {name.partition("/")[2] for name in tar.getnames()}, set(archive.namelist())
+
+
+def test_the_source_distribution_has_guides_tests_and_contributor_kit(
+    distributions: tuple[set[str], set[str]],
+) -> None:
+    source, _ = distributions
+    guides = {f"aiopresence/docs/{path.name}" for path in (ROOT / "aiopresence/docs").iterdir()}
+    assert guides <= source
+    assert {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"} <= source
+    assert {".github/CONTRIBUTING.md", ".pre-commit-config.yaml", "tests/test_docs.py"} <= source
+
+
+def test_the_wheel_has_every_module_and_no_guides(
+    distributions: tuple[set[str], set[str]],
+) -> None:
+    _, wheel = distributions
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "aiopresence").rglob("*.py")}
+    ours = {name for name in wheel if ".dist-info/" not in name}
+    assert ours == {*modules, "aiopresence/py.typed"}
