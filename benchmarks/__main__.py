@@ -1,6 +1,6 @@
-"""All benchmarks, or some: one after the other, each in a process of its own.
+"""Run all benchmarks, or some: one after the other, each in a process of its own.
 
-The results of all of them go into results.json, and into the tables of the two README files.
+The results of a run of all are written to results.json and into the tables of README.md.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import Any
 from . import results
 from .report import Row, rows_of
 
-NEEDED = ("matplotlib", "msgspec", "requests_toolbelt", "ringcentral", "typer")
+REQUIRED = ("matplotlib", "msgspec", "requests_toolbelt", "ringcentral", "typer")
 PACKAGES = (
     *("aiopresence", "aiohttp", "attrs", "cattrs", "orjson"),
     *("ringcentral", "requests-toolbelt", "msgspec"),
@@ -34,12 +34,12 @@ def run(name: str, folder: Path) -> list[Row]:
     """Run one benchmark.
 
     Raises:
-        SystemExit: it came to no result.
+        SystemExit: it has no result.
     """
-    found = folder / f"{name}.json"
-    command = [sys.executable, "-m", f"{__package__}.{name}", f"--json={found}"]
-    found.unlink(missing_ok=True)
-    # In a session of its own, so that all it starts can be ended with it.
+    path = folder / f"{name}.json"
+    command = [sys.executable, "-m", f"{__package__}.{name}", f"--json={path}"]
+    path.unlink(missing_ok=True)
+    # In a session of its own, so that all its processes can be killed.
     process = subprocess.Popen(  # noqa: S603 - our own module
         command, stdout=subprocess.DEVNULL, cwd=results.HERE.parent, start_new_session=True
     )
@@ -48,13 +48,13 @@ def run(name: str, folder: Path) -> list[Row]:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    if not found.exists():
-        raise SystemExit(f"{name} came to no result: {' '.join(command)}")
-    return rows_of(json.loads(found.read_text()))
+    if not path.exists():
+        raise SystemExit(f"{name} has no result: {' '.join(command)}")
+    return rows_of(json.loads(path.read_text()))
 
 
-def where() -> dict[str, Any]:
-    """Tell on what all was measured."""
+def environment() -> dict[str, Any]:
+    """Return the date, the machine and the versions of a run."""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "python": platform.python_version(),
@@ -73,42 +73,66 @@ def _processor() -> str:
 
 
 def main(names: Sequence[str]) -> int:
-    """Run benchmarks, print their tables, and give the exit code: 1 when a target was missed."""
+    """Run benchmarks, print their tables, and return the exit code: 1 if a target was missed."""
     rows: list[Row] = []
     with TemporaryDirectory() as folder:
         for number, name in enumerate(names, 1):
             print(f"[{number}/{len(names)}] {name} …", end=" ", file=sys.stderr, flush=True)
-            began = time.monotonic()
-            found = run(name, Path(folder))
-            print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
-            print(f"{results.section(name, found)}\n", flush=True)
-            rows += found
-    missed = [row for row in rows if not row.is_good]
-    aimed = sum(row.target is not None for row in rows)
-    print(f"{aimed - len(missed)} of {aimed} targets met")
+            started = time.monotonic()
+            result = run(name, Path(folder))
+            print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
+            print(f"{results.section(name, result)}\n", flush=True)
+            rows += result
+    missed = [row for row in rows if not row.is_met]
+    targets = sum(row.target is not None for row in rows)
+    print(f"{targets - len(missed)} of {targets} targets met")
     for row in missed:
-        _, result, _, target, _ = row.cells()
-        print(f"missed: {row.question}: {row.what}: {result}, target {target}")
-    if [*names] == [*results.QUESTIONS]:
-        results.keep(where(), rows)
-        print(f"kept in {results.KEPT}, {results.ALL} and {results.EXTRACT}")
+        _, value, _, target, _ = row.cells()
+        print(f"missed: {row.benchmark}: {row.label}: {value}, target {target}")
+    if [*names] == [*results.BENCHMARKS]:
+        results.save(environment(), rows)
+        print(f"written to {results.RESULTS} and {results.README}")
     return 1 if missed else 0
 
 
-if __name__ == "__main__":
+def check() -> int:
+    """Print what is wrong with results.json and README.md; return the exit code."""
+    problems = results.problems()
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="*", help=f"all, or some of {', '.join(results.QUESTIONS)}")
-    asked = parser.parse_args().name
-    if unknown := sorted({*asked} - {*results.QUESTIONS}):
-        parser.error(f"no benchmark: {', '.join(unknown)}")
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
+    parser.add_argument("name", nargs="*", help=f"default: {' '.join(results.BENCHMARKS)}")
+    parser.add_argument(
+        "--check", action="store_true", help="check that README.md agrees with results.json"
+    )
+    parser.add_argument(
+        "--write-tables", action="store_true", help="write results.json into README.md"
+    )
+    arguments = parser.parse_args()
+    if unknown := sorted({*arguments.name} - {*results.BENCHMARKS}):
+        parser.error(f"no such benchmark: {', '.join(unknown)}")
+    return arguments
+
+
+if __name__ == "__main__":
+    arguments = parse()
+    if arguments.write_tables:
+        results.write_tables()
+    if arguments.check or arguments.write_tables:
+        sys.exit(check())
+    if missing := [name for name in REQUIRED if find_spec(name) is None]:
         sys.exit(f"not installed: {', '.join(missing)}; run pip install -e '.[bench]'")
     if os.getloadavg()[0] > 0.5:
         print(f"the machine is busy (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        sys.exit(main(asked or results.QUESTIONS))
+        sys.exit(main(arguments.name or results.BENCHMARKS))
     except KeyboardInterrupt:
-        print("\nstopped; nothing was kept", file=sys.stderr)
+        print("\nstopped; nothing was saved", file=sys.stderr)
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""What one does without this library: aiohttp alone."""
+"""Requests with aiohttp alone, to compare with."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ EXTENSIONS = "/restapi/v1.0/account/~/extension"
 
 
 def opened() -> aiohttp.ClientSession:
-    """Open a session as the library opens its own."""
+    """Return an aiohttp session configured like the library's."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
     )
 
 
 async def log_in(http: aiohttp.ClientSession, server: str, grant: JwtGrant) -> str:
-    """Give an Authorization header."""
+    """Log in, and return the Authorization header."""
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": grant.jwt}
     basic = aiohttp.encode_basic_auth(grant.client_id, grant.client_secret)
     login = f"{server}/restapi/oauth/token"
@@ -27,5 +27,5 @@ async def log_in(http: aiohttp.ClientSession, server: str, grant: JwtGrant) -> s
 
 
 def presence(server: str, ids: Sequence[str], query: str = "") -> URL:
-    """Give the address of the presence of some extensions."""
+    """Return the URL of the presence of some extensions."""
     return URL(f"{server}{EXTENSIONS}/{','.join(ids)}/presence{query}", encoded=True)

@@ -1,4 +1,4 @@
-"""Answers to measure with, taken from the embedded platform as it writes them."""
+"""Response bodies to measure with, as the sandbox writes them."""
 
 import asyncio
 import json
@@ -13,21 +13,21 @@ from aiopresence.sandbox import Sandbox
 
 from . import bare
 
-# Changes before anybody looks: about every second extension then has a call, some of them over.
+# Changes before anything is read: then about every second extension has a call, or had one.
 CHANGES = 400
-# The name of the server, which every record repeats, is as long as it is in production.
+# Every record repeats the server's name; it is as long as in production.
 SERVER = "https://platform.ringcentral.com"
 
 
 @attrs.frozen
 class Bodies:
-    """Answers for the same 30 extensions, and pages of 1,000.
+    """Responses for the same 30 extensions, and pages of 1,000.
 
     Attributes:
         ids: the 30.
         plain: as multipart.
         detailed: as multipart, with calls.
-        indented: the same, as RingCentral's documentation shows it.
+        indented: the same, indented as in RingCentral's documentation.
         array: as an array, with calls.
         page: a page of the account.
         detailed_page: a page of the account, with calls.
@@ -80,5 +80,5 @@ def _indented(body: bytes) -> bytes:
 
 
 def take() -> Bodies:
-    """Take the answers."""
+    """Return the responses of a new sandbox."""
     return asyncio.run(_take())

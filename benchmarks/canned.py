@@ -1,11 +1,9 @@
-"""A server that does little: real answers of the embedded platform, served from memory by aiohttp.
+"""A server that does little: responses of the sandbox, served from memory by aiohttp.
 
-It runs in a process of its own and knows four answers: a token, a presence record, a batch of them
-and a page of 1,000 of the account, each plain or detailed. Everybody has the presence that one of
-1,000 extensions of the embedded platform has, under their own id; what was made once is kept. It
-counts no requests and tells of limits that nobody reaches.
-
-Ids have ten digits.
+It runs in a process of its own and has four responses: a token, a presence record, a batch, and a
+page of 1,000 records of the account, each plain or detailed. Each id, of ten digits, has the
+presence of one of 1,000 extensions of a sandbox. Responses are cached. Requests are not counted,
+and the limits stated are too high to be reached.
 """
 
 import asyncio
@@ -22,7 +20,7 @@ from . import bodies, process
 PAGES, PER_PAGE = 10, 1000
 ACCOUNT = "/restapi/v1.0/account/~"
 
-# As long as a real one, and nothing that is in an answer: there it would be blanked out.
+# As long as a real one, and not contained in any response, where it would be redacted.
 TOKEN = "U0pDMTJQMDFQQVMwMHxBQUR" * 4
 _LOGIN = {
     "access_token": TOKEN,
@@ -36,29 +34,29 @@ _EDGE = "Boundary_of_a_canned_answer"
 
 
 def ids(count: int) -> list[str]:
-    """Give the ids of the first so many of the account."""
+    """Return the first ids of the account."""
     return [str(10**9 + n) for n in range(count)]
 
 
 @attrs.frozen
 class Answer:
-    """What is sent for one request."""
+    """One response."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def response(self) -> web.Response:
-        """Make what aiohttp sends; it sends each but once."""
+        """Return a new object for aiohttp, which sends each only once."""
         return web.Response(status=self.status, headers=self.headers, body=self.body)
 
 
 class Answers:
-    """The answers by their path and query."""
+    """The responses by path and query."""
 
     def __init__(self) -> None:
         taken = bodies.take()
-        # A record is its text between the places where its id stands.
+        # A record is the list of texts between the occurrences of its id.
         self._records = {
             False: [_split(record) for record in json.loads(taken.page.body)["records"]],
             True: [_split(record) for record in json.loads(taken.detailed_page.body)["records"]],
@@ -66,7 +64,7 @@ class Answers:
         self._made: dict[str, Answer] = {}
 
     async def get(self, request: web.Request) -> web.Response:
-        """Answer a GET."""
+        """Respond to a GET."""
         target = request.path_qs
         if target not in self._made:
             self._made[target] = self._make(target)
@@ -155,7 +153,7 @@ async def serve(answers: Answers) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    await process.tell_and_stay({"server": f"http://127.0.0.1:{runner.addresses[0][1]}"})
+    await process.announce_and_wait({"server": f"http://127.0.0.1:{runner.addresses[0][1]}"})
     await runner.cleanup()
 
 

@@ -1,14 +1,13 @@
-"""How many requests does it take to know the presence of an account, at most a minute old?
+"""How many requests keep the presence of an account at most a minute old?
 
 For an hour, and accounts of 100, 1,000 and 10,000 extensions:
 
 - one call for each extension every minute, batches of 30, and pages of 1,000: by arithmetic;
-- aiopresence's poll every minute, and its board: as counted at the embedded platform, logins and
-  all, in an hour of virtual time, while every extension changes some times. What a board is told
-  meanwhile costs no request.
+- aiopresence's poll every minute, and its board: counted at the sandbox, logins included, in an
+  hour of virtual time in which every extension changes a few times. Events cost no request.
 
-The platform's limits are RingCentral's defaults. What a way needs beyond them it cannot get: then
-it cannot keep the account so fresh.
+The limits are RingCentral's defaults. A method that needs more requests than they allow cannot
+keep the account that current.
 
 Run: python -m benchmarks.cost. It also draws benchmarks/cost.svg.
 """
@@ -33,30 +32,30 @@ from .report import Row, finish
 
 SIZES = (100, 1_000, 10_000)
 HOUR, MINUTE = 3600.0, 60.0
-# Changes of each extension in an hour: two calls, more or less.
+# Changes of each extension in an hour: about two calls.
 CHANGES = 6
-# So often some extensions change.
+# Seconds between changes.
 BEAT = 6.0
 SINGLY, BATCHES, PAGES = "one call per extension", "batches of 30", "pages of 1,000"
 POLL, BOARDS = "aiopresence's poll", "aiopresence's board"
-# How many extensions a request brings, and the group in which it counts.
+# Extensions per request, and the usage-plan group of the request.
 BY_ARITHMETIC = {SINGLY: (1, "Light"), BATCHES: (MAX_IDS, "Light"), PAGES: (PAGE_SIZE, "Heavy")}
 
 Counts = Mapping[str, Mapping[int, int]]
 
 
 def a_minute(way: str, size: int) -> int:
-    """Give how many requests a way takes for everything once."""
+    """Return the number of requests to read everything once."""
     return -(-size // BY_ARITHMETIC[way][0])
 
 
 def is_allowed(way: str, size: int) -> bool:
-    """Tell whether the default limits allow that every minute."""
+    """Return whether the default limits allow that every minute."""
     return way not in BY_ARITHMETIC or a_minute(way, size) <= DEFAULTS[BY_ARITHMETIC[way][1]].limit
 
 
 async def live(sandbox: Sandbox, size: int) -> None:
-    """Make the account live, some changes at a time."""
+    """Change the account, a few extensions at a time."""
     life = sandbox.simulate()
     while True:
         await asyncio.sleep(BEAT)
@@ -65,7 +64,7 @@ async def live(sandbox: Sandbox, size: int) -> None:
 
 
 async def polled(size: int) -> int:
-    """Count the requests of a poll, by pages or batches as it likes."""
+    """Return the number of requests of a poll, which chooses pages or batches."""
     async with virtual.sandbox(size) as sandbox, virtual.session(sandbox) as session:
         living = asyncio.create_task(live(sandbox, size))
         with suppress(TimeoutError):
@@ -80,7 +79,7 @@ async def polled(size: int) -> int:
 
 
 async def followed(size: int) -> int:
-    """Count the requests of a board, the read that comes every hour included."""
+    """Return the number of requests of a board, its hourly refresh included."""
     async with (
         virtual.sandbox(size) as sandbox,
         virtual.session(sandbox) as session,
@@ -96,7 +95,7 @@ async def followed(size: int) -> int:
 
 
 def count() -> Counts:
-    """Count the requests of every way in an hour, by the size of the account."""
+    """Return the requests of every method in an hour, by the size of the account."""
     rounds = int(HOUR / MINUTE)
     counts = {way: {n: rounds * a_minute(way, n) for n in SIZES} for way in BY_ARITHMETIC}
     counts[POLL] = {size: virtual.run(polled(size)) for size in SIZES}
@@ -105,7 +104,7 @@ def count() -> Counts:
 
 
 def draw(counts: Counts) -> None:
-    """Draw it, to be read on light and on dark."""
+    """Write cost.svg, readable on light and on dark backgrounds."""
     grey = "#808080"
     settings: Any = {
         "svg.hashsalt": "cost",
@@ -134,7 +133,7 @@ def draw(counts: Counts) -> None:
 
 
 def measure() -> list[Row]:
-    """Count all, and draw it."""
+    """Count all, and write cost.svg."""
     counts = count()
     draw(counts)
     return [
@@ -144,7 +143,6 @@ def measure() -> list[Row]:
             number,
             "requests",
             min(counts[each][size] for each in BY_ARITHMETIC) if way == BOARDS else None,
-            told=way in (POLL, PAGES),
         )
         for size in SIZES
         for way, number in ((way, requests[size]) for way, requests in counts.items())

@@ -1,7 +1,7 @@
-"""The embedded platform in a process of its own, with limits that nobody reaches.
+"""A sandbox in a process of its own, with limits that are never reached.
 
-Run: python -m benchmarks.embedded 1000, which tells where it is as JSON, and ends when its input
-does.
+Run: python -m benchmarks.embedded 1000. It prints its address as JSON, and ends when its standard
+input does.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from . import process
 
 
 async def serve(extensions: int) -> None:
-    """Serve so many extensions until the input ends; about every second has a call, or had one."""
+    """Serve until standard input ends. About every second extension has a call, or had one."""
     limits = dict.fromkeys(("Auth", "Light", "Heavy"), process.LIMIT)
     async with Sandbox(extensions, limits=limits, window=process.WINDOW) as sandbox:
         life = sandbox.simulate(1.0)
         for _ in range(extensions // 2):
             life.step()
         grant, ids = attrs.astuple(sandbox.grant), sandbox.extension_ids
-        await process.tell_and_stay({"server": sandbox.url, "grant": grant, "ids": ids})
+        await process.announce_and_wait({"server": sandbox.url, "grant": grant, "ids": ids})
 
 
 if __name__ == "__main__":

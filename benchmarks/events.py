@@ -1,12 +1,11 @@
-"""How many events a second can a board be kept true by, and how large is it for a large account?
+"""How many events a second can a board process, and how much memory does it need?
 
-- From the text of a notification over the typed event to the board, on one core, without the
-  network: see `live` for all of it. The texts are what the embedded platform has sent of a
-  simulated account, as many as make the session's tables full before anything is timed. By then
-  most extensions have seven calls, which is as many as RingCentral lists.
-- The memory of a board of 100,000 extensions, in a process of its own: what it has grown by since
-  the first page was read, and what it had grown by at most meanwhile. With calls, one for every
-  second extension.
+- From the text of a notification to the change of the board, on one core, without the network
+  (which `live` includes). The texts are what the sandbox has sent for a simulated account. The
+  session's tables are full before anything is measured; by then most extensions have seven calls,
+  the most that RingCentral lists.
+- The memory of a board of 100,000 extensions, in a process of its own: its growth since the first
+  page was read, and the peak meanwhile. Every second extension has a call.
 
 Run: python -m benchmarks.events
 """
@@ -29,12 +28,12 @@ from aiopresence.protocol.presence_state import PresenceState
 from aiopresence.sandbox import Sandbox
 
 from . import process
-from .report import Row, finish, spread
+from .report import Row, finish, median
 
 EXTENSIONS = 500
-# Changes before anybody looks: extensions then have as many calls as they ever will.
+# Changes before anything is read: extensions then have as many calls as they ever will.
 BEFORE = 20 * EXTENSIONS
-# Events before anything is timed.
+# Events before anything is measured.
 WARM = MAX_SEEN + 2_000
 ROUNDS, PIECE = 20, 500
 RATE = 20_000.0
@@ -49,11 +48,11 @@ DETAILED = {"plain": False, "detailed": True}
 
 @attrs.frozen
 class Story:
-    """What a session is told.
+    """What an event session receives.
 
     Attributes:
-        records: how things are at first, by id.
-        frames: what then comes over the socket: a greeting, the subscription, notifications.
+        records: the presence at first, by id.
+        frames: what then arrives: ConnectionDetails, the subscription, notifications.
     """
 
     records: Mapping[str, GetPresenceInfo]
@@ -84,11 +83,11 @@ async def _collect(*, detailed: bool) -> Story:
 
 
 class Follower:
-    """An event session and a presence state, without anything between.
+    """An event session and a presence state, connected directly.
 
     Args:
-        story: what they are told.
-        detailed: whether that has calls.
+        story: what they receive.
+        detailed: whether it has calls.
     """
 
     def __init__(self, story: Story, *, detailed: bool) -> None:
@@ -107,7 +106,7 @@ class Follower:
         self._state.end_read(reading, complete=True)
 
     def take(self, count: int) -> float:
-        """Take some events in, and give how many a second of processor time."""
+        """Process some events; return how many a second of CPU time."""
         frames = [next(self._frames) for _ in range(count)]
         changes = 0
         started = time.process_time()
@@ -135,7 +134,7 @@ def of_events() -> list[Row]:
         for name, follower in followers.items():
             rates[name].append(follower.take(PIECE))
     return [
-        spread(
+        median(
             *("events", f"{name} events of {sizes[name]:,.0f} characters, text to board", rate),
             unit="events/s",
             target=RATE,
@@ -156,16 +155,16 @@ async def _of_memory() -> list[Row]:
             now, most = await asyncio.to_thread(
                 process.run, __spec__.name, "grow", name, given=given
             )
-            what = f"a board of {LARGE:,} extensions, {name}"
+            label = f"a board of {LARGE:,} extensions, {name}"
             rows += [
-                Row("events", what, now, "MB", MEMORY),
-                Row("events", f"{what}: at most, while it was read", most, "MB", MEMORY),
+                Row("events", label, now, "MB", MEMORY),
+                Row("events", f"{label}: peak while it was read", most, "MB", MEMORY),
             ]
         return rows
 
 
 async def grow(server: str, grant: JwtGrant, *, detailed: bool) -> tuple[float, float]:
-    """Give by how much this process grows with a board, in the end and at most."""
+    """Return the MB by which this process grows with a board: at the end, and at the peak."""
     async with PresenceSession(grant, server=server) as session:
         await session.read_account_presence(detailed_telephony_state=detailed)
         gc.collect()
@@ -184,7 +183,7 @@ def measure() -> list[Row]:
 
 
 def main() -> int:
-    """Measure all; or, when told to, the memory of one board."""
+    """Measure all; or, with the argument "grow", the memory of one board."""
     if sys.argv[1:2] != ["grow"]:
         return finish(measure())
     given = json.load(sys.stdin)

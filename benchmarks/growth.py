@@ -1,11 +1,11 @@
-"""Does reading stay as cheap for a million ids as for a thousand, in time and in memory?
+"""Do time and memory per id stay constant from a thousand ids to a million?
 
 `iter_user_presence_statuses` reads ids from a generator, through the whole library but for the
-wire: every request is answered at once, with what the embedded platform wrote for thirty others.
+network: every request is answered at once, with records that the sandbox wrote for other ids.
 
-- Processor time per id. A thousand ids are read again and again between pieces of one read of a
-  million, so that whatever else the machine does falls on both.
-- Memory: the most that a process of its own takes, over what it took after 300 ids.
+- CPU time per id. A thousand ids are read again and again between pieces of one read of a million,
+  so that other load on the machine affects both.
+- Memory: the peak of a process of its own, less its memory after 300 ids.
 
 Run: python -m benchmarks.growth
 """
@@ -30,7 +30,7 @@ from .report import Row, Times, finish, ratio
 SMALLEST, LARGEST = 10**3, 10**6
 SIZES = (SMALLEST, 10**4, 10**5, LARGEST)
 ROUNDS = 100
-# How many ids of the largest read fall into one round, and how many of each other one.
+# The ids of one round: of the largest read, and of each other one.
 PIECE, OTHER_PIECE = LARGEST // ROUNDS, 2_000
 WARM = 300
 TARGET, MEMORY = 1.1, 30.0
@@ -44,7 +44,7 @@ class Wire(Http):
     """Answers every batch at once.
 
     Args:
-        content_type: of an answer that the platform has written.
+        content_type: of a response of the sandbox.
         body: its body.
     """
 
@@ -61,7 +61,7 @@ class Wire(Http):
         """Do nothing."""
 
     async def send(self, request: Request[Any], *_: object) -> Response:
-        """Answer."""
+        """Return the response."""
         ids = request.path.split("/")[-2].encode().split(b",")
         texts, places = self._cut.get(len(ids)) or self._cut.setdefault(
             len(ids), self._cut_to(len(ids))
@@ -72,7 +72,7 @@ class Wire(Http):
         return Response(207, self._headers, b"".join(body))
 
     def _cut_to(self, count: int) -> tuple[list[bytes], list[int]]:
-        """Give the texts between the ids of the first records, and which id goes where."""
+        """Return the texts between the ids of the first records, and the positions of the ids."""
         head, lines = self._summary.split(b"\r\n\r\n")
         lines = json.dumps({"response": json.loads(lines)["response"][:count]}).encode()
         summary = b"%b\r\n\r\n%b\r\n" % (head, lines)
@@ -83,7 +83,7 @@ class Wire(Http):
 
 
 class Session(PresenceSession):
-    """A session on such a wire, whose limits hold nothing back."""
+    """A session on such a network, with limits that are never reached."""
 
     def __init__(self, wire: Wire) -> None:
         super().__init__("token", limits={"Light": GroupLimits(10_000, window=0.01)})
@@ -91,12 +91,12 @@ class Session(PresenceSession):
 
 
 def ids(count: int) -> Iterator[str]:
-    """Make as many ids."""
+    """Yield so many ids."""
     return (str(number) for number in range(10**11, 10**11 + count))
 
 
 async def again_and_again(session: PresenceSession, count: int) -> Outcomes:
-    """Read as many ids, again and again."""
+    """Read so many ids, again and again."""
     while True:
         async with aclosing(session.iter_user_presence_statuses(ids(count))) as outcomes:
             async for outcome in outcomes:
@@ -104,18 +104,18 @@ async def again_and_again(session: PresenceSession, count: int) -> Outcomes:
 
 
 async def take(outcomes: Outcomes, count: int) -> float:
-    """Take some outcomes, and give the processor time of each."""
+    """Receive some outcomes, and return the CPU time of each in seconds."""
     started = time.process_time()
     for _ in range(count):
         if (await anext(outcomes)).value is None:
-            raise SystemExit("an id was not answered as it should be")
-    for _ in range(100):  # What is read ahead is no other read's time.
+            raise SystemExit("an id has no value")
+    for _ in range(100):  # reading ahead is not to count for the other reads
         await asyncio.sleep(0)
     return (time.process_time() - started) / count
 
 
 async def compared(wire: Wire) -> Times:
-    """Give the seconds per id for each size, by round."""
+    """Return the seconds per id for each size, by round."""
     times: dict[str, list[float]] = {str(size): [] for size in SIZES}
     async with Session(wire) as session:
         reads = {size: again_and_again(session, size) for size in SIZES}
@@ -131,7 +131,7 @@ async def compared(wire: Wire) -> Times:
 
 
 async def grown(wire: Wire, count: int) -> float:
-    """Give by how much this process grows while it reads as many ids."""
+    """Return the MB by which this process grows while it reads so many ids."""
     async with Session(wire) as session:
         reading = again_and_again(session, WARM)
         await take(reading, WARM)
@@ -161,13 +161,13 @@ def _grown(size: int, given: object) -> Row:
     return Row("growth", f"memory for {size:,} ids", memory, "MB", target=MEMORY)
 
 
-def _dearer(what: str, times: Times, size: int) -> Row:
-    what = f"time per id, {what} over {SMALLEST:,}"
-    return ratio("growth", what, times, str(size), str(SMALLEST), target=TARGET)
+def _dearer(label: str, times: Times, size: int) -> Row:
+    label = f"time per id, {label} over {SMALLEST:,}"
+    return ratio("growth", label, times, str(size), str(SMALLEST), target=TARGET)
 
 
 def main() -> int:
-    """Measure all; or, when a number of ids is given, the memory that they take."""
+    """Measure all; or, with a number of ids as argument, the memory for them."""
     if not (sys.argv[1:] and sys.argv[1].isdigit()):
         return finish(measure())
     given = json.load(sys.stdin)

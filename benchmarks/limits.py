@@ -1,15 +1,15 @@
-"""How fast can 9,000 extensions be read under the rate limits, and at the price of how many 429s?
+"""How long does it take to read 9,000 extensions under rate limits, and with how many 429s?
 
-The embedded platform with its minute scaled to one second: 50 requests of group Light per second,
-and every request during the penalty of a 429 restarts that penalty, as RingCentral's do. Ways to
-send the 300 batches that 9,000 extensions take:
+A sandbox whose minute is scaled to one second: 50 requests of group Light per second, and every
+request during the penalty of a 429 restarts that penalty, as at RingCentral. Ways to send the 300
+batches of 9,000 extensions:
 
 - aiopresence;
-- all at once, each one sleeping as long as Retry-After says when refused;
-- eight at a time, each one sleeping window x 2^n when refused for the n-th time;
-- eight at a time, each one sleeping as long as Retry-After says;
-- eight at a time behind a limiter that was told the limit, and has it to itself. It does as well:
-  what it cannot do is learn limits, and share them.
+- all at once, sleeping for Retry-After after a 429;
+- eight at a time, sleeping for window x 2^n after the n-th 429;
+- eight at a time, sleeping for Retry-After;
+- eight at a time behind a limiter that knows the limit and does not share it with others. It does
+  as well, but cannot learn or share limits.
 
 And in virtual time, with RingCentral's minute: 1,000 requests that take 200 ms each.
 
@@ -37,7 +37,7 @@ EXTENSIONS = 9_000
 BATCH = 30
 LIMIT = 50
 WINDOW = 1.0
-# A policy that has not finished by then is stopped.
+# Seconds after which a policy is stopped.
 PATIENCE = 30 * WINDOW
 
 LATENCY, MINUTE, MANY = 0.2, 60.0, 1_000
@@ -47,27 +47,27 @@ REQUESTS = EXTENSIONS // BATCH
 
 
 def optimum(requests: int, window: float) -> float:
-    """Give the seconds it takes at best: a burst at once, and each further one a window later."""
+    """Return the shortest possible time in seconds: one burst at once, one each window later."""
     return (ceil(requests / LIMIT) - 1) * window
 
 
 async def with_aiopresence(sandbox: Sandbox) -> int:
-    """Read as a user of this library would."""
+    """Read with this library."""
     async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
         return len((await session.read_user_presence_statuses(sandbox.extension_ids)).values)
 
 
 class Limiter:
-    """Lets so many through in any window."""
+    """Allows LIMIT requests in any window."""
 
     def __init__(self) -> None:
         self._ends: deque[float] = deque(maxlen=LIMIT)
 
     async def __aenter__(self) -> None:
-        """Wait until a request of a window ago is over; those who wait are counted, too."""
+        """Wait until one window after the request LIMIT requests ago."""
         now = time.perf_counter()
         full = len(self._ends) == LIMIT
-        # Twenty milliseconds more, because it is the arrival that counts.
+        # Twenty milliseconds more, because the server counts arrivals.
         at = max(now, self._ends[0] + WINDOW + 0.02) if full else now
         self._ends.append(at)
         await asyncio.sleep(at - now)
@@ -82,7 +82,7 @@ async def by_hand(
     wait: Callable[[int, float], float],
     limiter: AbstractAsyncContextManager[None] | None = None,
 ) -> int:
-    """Read with aiohttp alone; `wait` tells how long after the n-th refusal."""
+    """Read with aiohttp alone; `wait` returns the seconds to sleep after the n-th 429."""
     limiter = limiter or nullcontext()
     async with aiohttp.ClientSession() as http:
         headers = {"Authorization": await bare.log_in(http, sandbox.url, sandbox.grant)}
@@ -116,12 +116,12 @@ async def by_hand(
 
 
 async def all_at_once(sandbox: Sandbox) -> int:
-    """Gather everything, and believe Retry-After."""
+    """Send everything at once, and follow Retry-After."""
     return await by_hand(sandbox, REQUESTS, lambda _, asked: asked)
 
 
 async def backing_off(sandbox: Sandbox) -> int:
-    """Eight workers, each backing off exponentially with some jitter."""
+    """Send from eight workers, with exponential backoff and jitter."""
     jitter = random.Random(0)  # noqa: S311 - spreads repetitions, protects nothing
     return await by_hand(
         sandbox, 8, lambda n, _: WINDOW * 2 ** min(n, 6) * jitter.uniform(0.5, 1.0)
@@ -129,42 +129,41 @@ async def backing_off(sandbox: Sandbox) -> int:
 
 
 async def patient(sandbox: Sandbox) -> int:
-    """Eight workers that believe Retry-After."""
+    """Send from eight workers that follow Retry-After."""
     return await by_hand(sandbox, 8, lambda _, asked: asked)
 
 
 async def limited(sandbox: Sandbox) -> int:
-    """Eight workers behind a limiter that knows the limit."""
+    """Send from eight workers behind a limiter that knows the limit."""
     return await by_hand(sandbox, 8, lambda _, asked: asked, Limiter())
 
 
 WAYS = {
     OURS: with_aiopresence,
-    "gather and Retry-After": all_at_once,
-    "8 workers, window x 2^n back-off": backing_off,
-    "8 workers and Retry-After": patient,
-    "8 workers and a limiter that knows the limit": limited,
+    "all at once, with Retry-After": all_at_once,
+    "8 workers, window x 2^n backoff": backing_off,
+    "8 workers, with Retry-After": patient,
+    "8 workers, with a limiter that knows the limit": limited,
 }
 
 
 async def of_way(name: str, way: Callable[[Sandbox], Awaitable[int]]) -> list[Row]:
-    """Try one way on a platform of its own."""
+    """Measure one way on a sandbox of its own."""
     async with Sandbox(EXTENSIONS, window=WINDOW) as sandbox:
         started = time.perf_counter()
         answered = await way(sandbox)
         seconds = time.perf_counter() - started
         refused = sandbox.counters.rate_limited
-    # The others are there to compare with.
+    # The others are there for comparison.
     longest, most = (1.10, 0.0) if name == OURS else (None, None)
     took = Row(
         *("limits", f"{name}: time over the optimum", seconds / optimum(REQUESTS, WINDOW)),
         target=longest,
-        told=True,
     )
     if answered < EXTENSIONS:
-        what = f"{name}: ids answered when stopped after {PATIENCE / WINDOW:.0f} windows"
-        took = Row("limits", what, answered, f"of {EXTENSIONS:,}", told=True)
-    return [took, Row("limits", f"{name}: refusals", refused, "429s", most, told=True)]
+        label = f"{name}: ids read when stopped after {PATIENCE / WINDOW:.0f} windows"
+        took = Row("limits", label, answered, f"of {EXTENSIONS:,}")
+    return [took, Row("limits", f"{name}: 429s", refused, "429s", most)]
 
 
 async def of_minutes() -> list[Row]:
@@ -177,16 +176,16 @@ async def of_minutes() -> list[Row]:
         started = loop.time()
         result = await session.read_user_presence_statuses(sandbox.extension_ids)
         took, best = loop.time() - started, optimum(MANY, MINUTE)
-        what = f"{OURS}: {MANY:,} requests of {LATENCY * 1000:.0f} ms by the minute"
+        label = f"{OURS}: {MANY:,} requests of {LATENCY * 1000:.0f} ms in virtual time"
         return [
-            Row("limits", f"{what}: time over the optimum", took / best, target=1.05),
-            Row("limits", f"{what}: refusals", sandbox.counters.rate_limited, "429s", 0.0),
-            Row("limits", f"{what}: ids without a value", len(result.errors), "ids", 0.0),
+            Row("limits", f"{label}: time over the optimum", took / best, target=1.05),
+            Row("limits", f"{label}: 429s", sandbox.counters.rate_limited, "429s", 0.0),
+            Row("limits", f"{label}: ids without a value", len(result.errors), "ids", 0.0),
         ]
 
 
 def measure() -> list[Row]:
-    """Try each way, and many requests in virtual time."""
+    """Measure each way, and many requests in virtual time."""
     return [
         *(row for name, way in WAYS.items() for row in asyncio.run(of_way(name, way))),
         *virtual.run(of_minutes()),

@@ -1,9 +1,8 @@
 """Does a board keep up with a busy account: 5,000 extensions, 2,000 changes a second, 30 seconds?
 
-The embedded platform runs in a process of its own and makes its account live. Here a board follows
-it. Both read the same clock, so the time from a change there to its coming out of `changes()` here
-is measured from the notification's own timestamp. At the end the board is compared with a fresh
-read of the whole account.
+A sandbox in a process of its own changes its account, and a board in this process follows it. Both
+read the same clock, so the latency of a change is the time from the timestamp of its notification
+to its arrival from `changes()`. At the end the board is compared with a fresh read of the account.
 
 Run: python -m benchmarks.live
 """
@@ -26,14 +25,14 @@ from .report import Row, finish
 EXTENSIONS = 5_000
 RATE = 2_000.0
 SECONDS = 30.0
-# Memory is compared from here on: by then everything has been read and every table is full.
+# Memory is compared from this second on: then everything was read, and every table is full.
 WARM = 10.0
-# Changes before anybody looks, so that extensions have as many calls as they ever will.
+# Changes before the board starts, so that extensions have as many calls as they ever will.
 BEFORE = 100_000
 
 
 async def serve() -> None:
-    """Be the platform: say where, and make the account live when told to."""
+    """Run the sandbox: print its address, and start the changes when a line is read."""
     lines = await process.lines()
     async with Sandbox(EXTENSIONS) as sandbox:
         life = sandbox.simulate(RATE)
@@ -41,7 +40,7 @@ async def serve() -> None:
             life.step()
         print(sandbox.url, flush=True)
         if not await lines.readline():
-            return  # Whoever started it has gone.
+            return  # the parent process has ended
         async with life:
             await asyncio.sleep(SECONDS)
         print(life.changes - BEFORE, flush=True)
@@ -49,14 +48,14 @@ async def serve() -> None:
 
 
 async def follow(board: PresenceBoard, latencies: "array[float]") -> None:
-    """Note how long each change took to come out."""
+    """Record the latency of each change."""
     async for change in board.changes():
         late = time.time() - change.time.timestamp()
         latencies.append(late)
 
 
 async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader) -> list[Row]:
-    """Follow the platform, and tell how well that went."""
+    """Follow the sandbox, and return the results."""
     latencies = array("d")
     grant = Sandbox(EXTENSIONS).grant  # The same seed makes the same credentials.
     async with (
@@ -70,7 +69,7 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
         await asyncio.sleep(WARM)
         warm = process.peak()
         changes = int(await hear.readline())
-        await asyncio.sleep(1.0)  # The last ones are on their way.
+        await asyncio.sleep(1.0)  # the last ones are in flight
         used, took = time.process_time() - used, time.perf_counter() - began
         grown = process.peak() - warm
         fresh = {
@@ -78,7 +77,7 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
             async for record in session.iter_account_presence(detailed_telephony_state=True)
             if record.extension
         }
-        # How many calls there are in all is in no page.
+        # No page has the total number of calls.
         known = {id_: attrs.evolve(each, total_active_calls=None) for id_, each in board.items()}
         wrong = sum(known.get(id_) != fresh.get(id_) for id_ in {*known, *fresh})
         if len(fresh) != EXTENSIONS:
@@ -92,30 +91,30 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
     return [
         Row("live", "events", stats.events, "events"),
         Row("live", "changes without an event", abs(changes - stats.events), "changes", 0.0),
-        Row("live", "changes given one by one, the others as part of a later one", each, "%"),
+        Row("live", "changes delivered one by one, the others merged into a later one", each, "%"),
         Row("live", "gaps reported", stats.resyncs, "gaps", 0.0),
         Row("live", "records that differ at the end", wrong, "records", 0.0),
-        Row("live", "latency, median", middle, "ms", 20.0, spread=(low, high)),
-        Row("live", "latency, 99 %", latest, "ms", told=True),
-        Row("live", f"memory, growth of the most after {WARM:.0f} s", grown, "MB"),
-        Row("live", "processor time of the client", 100 * used / took, "%", told=True),
+        Row("live", "latency, median", middle, "ms", 20.0, quartiles=(low, high)),
+        Row("live", "latency, 99 %", latest, "ms"),
+        Row("live", f"growth of peak memory after {WARM:.0f} s", grown, "MB"),
+        Row("live", "CPU time of the client", 100 * used / took, "%"),
     ]
 
 
 async def both() -> list[Row]:
-    """Run the platform, and follow it."""
-    platform = await asyncio.create_subprocess_exec(
+    """Run the sandbox, and follow it."""
+    process_ = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __spec__.name, "serve"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1],
     )
-    say, hear = platform.stdin, platform.stdout
+    say, hear = process_.stdin, process_.stdout
     if say is None or hear is None:
-        raise SystemExit("there is no way to talk to the platform")
+        raise SystemExit("no pipe to the sandbox")
     url = (await hear.readline()).decode().strip()
     rows = await watch(url, say, hear)
-    await platform.wait()
+    await process_.wait()
     return rows
 
 
@@ -125,7 +124,7 @@ def measure() -> list[Row]:
 
 
 def main() -> int:
-    """Measure all; or, when told to, be the platform."""
+    """Measure all; or, with the argument "serve", run the sandbox."""
     if sys.argv[1:] != ["serve"]:
         return finish(measure())
     asyncio.run(serve())

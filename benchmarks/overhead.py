@@ -1,11 +1,11 @@
-"""What does a request cost beyond aiohttp when no limit holds it back, and what does waiting cost?
+"""How much CPU time does a request take beyond aiohttp's, and how much a waiting task?
 
-- Requests one after the other, bare and with a session, to a server that answers at once (see
-  `canned`): the difference, in this process's processor time, because that is what is added and
-  what other processes do not change; the wall clock's is there to compare with.
-- Tasks that wait in one rate limiter, 50 requests a minute of a clock that costs no time: what
-  each of them takes from then on, when 10,000 wait and when 1,000 do. Waking all of them for each
-  one that may go would cost ten times as much, and run ten times as many callbacks.
+- Requests one after the other, with aiohttp alone and with a session, to a server that responds
+  at once (see `canned`): the difference in CPU time of this process, which other processes do not
+  change. The difference by the wall clock is there for comparison.
+- Tasks that wait in one rate limiter, with 50 requests a minute of a virtual clock: the CPU time of
+  each, when 10,000 wait and when 1,000 do. If each free slot woke all of them, each would take
+  ten times as long, with ten times as many callbacks.
 
 Run: python -m benchmarks.overhead
 """
@@ -24,13 +24,13 @@ from aiopresence.transport.instrumentation import Instrumentation
 from aiopresence.transport.rate_limiter import RateLimiter
 
 from . import bare, canned, process
-from .report import Row, finish, spread
+from .report import Row, finish, median
 
 ID = canned.ids(1)[0]
 PATH = f"{bare.EXTENSIONS}/{ID}/presence"
 REQUESTS, ROUNDS = 200, 100
 BARE, REQUEST, READ = "bare aiohttp", "session.request", "read_user_presence_status"
-# As the server tells them. So many are not sent in a second.
+# As the server states them; never reached.
 LIMITS = {"Light": GroupLimits(process.LIMIT, process.WINDOW)}
 FEW, MANY, HERDS = 1_000, 10_000, 5
 
@@ -38,7 +38,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 async def of_requests(server: str) -> list[Row]:
-    """Measure what one request costs beyond the bare one."""
+    """Measure the time of a request beyond the bare one."""
     async with (
         PresenceSession(JwtGrant("id", "secret", "jwt"), server=server, limits=LIMITS) as session,
         bare.opened() as http,
@@ -63,19 +63,19 @@ async def of_requests(server: str) -> list[Row]:
         waits = session.stats.waits
         rounds = [{name: await _timed(way) for name, way in ways.items()} for _ in range(ROUNDS)]
         if session.stats.waits != waits:
-            raise RuntimeError("limits held requests back")
+            raise RuntimeError("requests waited for the rate limits")
     rows = []
     for name, target in ((REQUEST, 80.0), (READ, None)):
         for n, clock in enumerate(("", ", by the wall clock")):
             more = [times[name][n] - times[BARE][n] for times in rounds]
             limit = None if n else target
-            what = f"{name}: time beyond {BARE}'s{clock}"
-            rows.append(_row(what, more, "µs", limit, told=not n))
-    return [_row(f"a request of {BARE}", [t[BARE][0] for t in rounds], "µs", told=True), *rows]
+            label = f"{name}: time beyond {BARE}'s{clock}"
+            rows.append(_row(label, more, "µs", limit))
+    return [_row(f"a request with {BARE}", [t[BARE][0] for t in rounds], "µs"), *rows]
 
 
 async def _timed(way: Call) -> tuple[float, float]:
-    """Give the microseconds of a request: of the processor, and by the wall clock."""
+    """Return the microseconds of a request: CPU time, and by the wall clock."""
     used, began = time.process_time(), time.perf_counter()
     for _ in range(REQUESTS):
         await way()
@@ -84,18 +84,18 @@ async def _timed(way: Call) -> tuple[float, float]:
 
 
 class Unhurried(Clock):
-    """A clock that stands still until it is started, and then goes as far as anybody waits."""
+    """A clock that stands still until it is started, and then advances by each wait."""
 
     def __init__(self) -> None:
         self._now = 0.0
         self.started = asyncio.Event()
 
     def now(self) -> float:
-        """Give the time, which begins at zero."""
+        """Return the time in seconds, from zero."""
         return self._now
 
     async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
-        """Wait for an event, or be there at once."""
+        """Wait for an event, or advance the clock."""
         if seconds == inf:
             await event.wait()
         else:
@@ -109,13 +109,13 @@ class CountingLoop(asyncio.SelectorEventLoop):
     callbacks = 0
 
     def call_soon(self, *args: Any, **options: Any) -> asyncio.Handle:  # type: ignore[override]
-        """Count one more."""
+        """Count the callback."""
         self.callbacks += 1
         return super().call_soon(*args, **options)
 
 
 async def herd(size: int) -> float:
-    """Let tasks wait, and then all through; give the microseconds of the processor each takes."""
+    """Start waiting tasks, then let all of them pass; return the microseconds of CPU for each."""
     clock = Unhurried()
     limiter = RateLimiter({}, 8, clock, None, Instrumentation(None, clock))
     request = Request("GET", PATH, "Light", GetPresenceInfo)
@@ -132,7 +132,7 @@ async def herd(size: int) -> float:
     for _ in range(3):
         await asyncio.sleep(0)
     if limiter.forecast(request) <= 0 or any(task.done() for task in tasks):
-        raise RuntimeError("not all of them wait")
+        raise RuntimeError("not all tasks wait")
     loop = asyncio.get_running_loop()
     if isinstance(loop, CountingLoop):
         loop.callbacks = 0
@@ -143,7 +143,7 @@ async def herd(size: int) -> float:
 
 
 def of_herds() -> list[Row]:
-    """Measure what one of many tasks costs."""
+    """Measure the cost of one of many waiting tasks."""
     with asyncio.Runner() as runner:
         runner.run(herd(FEW))
         costs = [{n: runner.run(herd(n)) for n in (FEW, MANY)} for _ in range(HERDS)]
@@ -162,16 +162,14 @@ def of_herds() -> list[Row]:
     ]
 
 
-def _row(
-    what: str, values: list[float], unit: str, target: float | None = None, *, told: bool = False
-) -> Row:
-    return spread("overhead", what, values, unit=unit, target=target, told=told)
+def _row(label: str, values: list[float], unit: str, target: float | None = None) -> Row:
+    return median("overhead", label, values, unit=unit, target=target)
 
 
 def measure() -> list[Row]:
     """Measure all."""
-    with process.running(canned.__name__) as told:
-        return [*asyncio.run(of_requests(told["server"])), *of_herds()]
+    with process.running(canned.__name__) as server:
+        return [*asyncio.run(of_requests(server["server"])), *of_herds()]
 
 
 if __name__ == "__main__":

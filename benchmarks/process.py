@@ -1,7 +1,6 @@
-"""Modules in a process of their own, and how much memory a process takes.
+"""Run modules in processes of their own, and measure the memory of a process.
 
-Memory is what Linux tells, in MB. The largest size is not getrusage's, which a process inherits
-from whatever started it.
+Memory is in MB, from Linux. The peak is not getrusage's, which a process inherits from its parent.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# The limits of the servers: as many as the library believes in, in a second. Nobody reaches them.
+# The limits of the servers: the largest that the library accepts, per second. Never reached.
 LIMIT, WINDOW = 10_000, 1.0
 
 _KB = 1024
@@ -21,12 +20,12 @@ _HERE = Path(__file__).parents[1]
 
 
 def resident() -> float:
-    """Give what this process takes now."""
+    """Return the memory of this process now."""
     return _status("VmRSS")
 
 
 def peak() -> float:
-    """Give the most that this process has taken."""
+    """Return the peak memory of this process."""
     return _status("VmHWM")
 
 
@@ -36,7 +35,13 @@ def _status(name: str) -> float:
 
 
 def run(module: str, *arguments: str, given: object = None) -> Any:
-    """Run a module in a process of its own; give it JSON, and take the JSON that it prints."""
+    """Run a module in a process of its own; return the JSON that it prints.
+
+    Args:
+        module: its full name.
+        arguments: of its command line.
+        given: what it reads as JSON from standard input.
+    """
     done = subprocess.run(  # noqa: S603 - our own module
         _command(module, arguments),
         input=json.dumps(given).encode(),
@@ -49,23 +54,23 @@ def run(module: str, *arguments: str, given: object = None) -> Any:
 
 @contextmanager
 def running(module: str, *arguments: str) -> Iterator[Any]:
-    """Have a module run meanwhile, and give the JSON that it has told."""
+    """Run a module in the background; yield the first line that it prints, parsed as JSON."""
     with subprocess.Popen(  # noqa: S603 - our own module
         _command(module, arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_HERE
     ) as process:
         if process.stdout is None:
-            raise RuntimeError("it has an output")
+            raise RuntimeError("no pipe to the process")
         yield json.loads(process.stdout.readline())
 
 
-async def tell_and_stay(told: object) -> None:
-    """Tell whoever started this process something, and wait until the input ends."""
-    print(json.dumps(told), flush=True)
+async def announce_and_wait(document: object) -> None:
+    """Print a line of JSON for the parent process, and wait until standard input ends."""
+    print(json.dumps(document), flush=True)
     await (await lines()).read()
 
 
 async def lines() -> asyncio.StreamReader:
-    """Give the input of this process."""
+    """Return the standard input of this process."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin

@@ -1,8 +1,8 @@
-"""What a benchmark found: rows with a target each, and how things are measured against each other.
+"""The rows of a benchmark's result, each with a target, and how contestants are compared.
 
 Times are compared within one run only. The contestants take turns, round after round, so that
-whatever else the machine does falls on all of them, and what counts is the median of the rounds'
-ratios; the spread is between their quartiles.
+other load on the machine affects all of them. The result is the median of the rounds' ratios; the
+spread is between their quartiles.
 """
 
 import json
@@ -20,44 +20,43 @@ Times = Mapping[str, Sequence[float]]
 
 @attrs.frozen
 class Row:
-    """One answer.
+    """One result.
 
     Attributes:
-        question: the benchmark it belongs to.
-        what: what was measured.
+        benchmark: the benchmark it belongs to.
+        label: what was measured.
         value: the result.
         unit: of the result and the target: "x" for a ratio.
-        target: what it should be; None when it is there to compare with.
+        target: what the result should be; None for a row that is there for comparison only.
         at_least: whether the target is a lower bound; otherwise it is an upper one.
-        spread: the quartiles of the rounds; None where there is one value only.
-        told: whether the project's README tells it, though it has no target.
+        quartiles: of the rounds; None where there is one value only.
     """
 
-    question: str
-    what: str
+    benchmark: str
+    label: str
     value: float
     unit: str = "x"
     target: float | None = None
     at_least: bool = False
-    spread: tuple[float, float] | None = None
-    told: bool = False
+    quartiles: tuple[float, float] | None = None
 
     @property
-    def is_good(self) -> bool:
-        """Whether the target is met."""
+    def is_met(self) -> bool:
+        """Whether the target is met, or there is none."""
         if self.target is None:
             return True
         return self.value >= self.target if self.at_least else self.value <= self.target
 
     def cells(self) -> tuple[str, ...]:
-        """Give what a table shows of it: what, result, spread, target, verdict."""
+        """Return the row of a table: label, result, quartiles, target, verdict."""
         sign = "≥" if self.at_least else "≤"
+        spread = self.quartiles
         return (
-            self.what,
+            self.label,
             f"{_short(self.value)} {self.unit}",
-            f"{_short(self.spread[0])} … {_short(self.spread[1])}" if self.spread else "",
+            f"{_short(spread[0])} … {_short(spread[1])}" if spread else "",
             "" if self.target is None else f"{sign} {_short(self.target)} {self.unit}",
-            "" if self.target is None else "met" if self.is_good else "**missed**",
+            "" if self.target is None else "met" if self.is_met else "**missed**",
         )
 
 
@@ -66,11 +65,9 @@ def _short(number: float) -> str:
     return f"{number:,.{digits}f}"
 
 
-def table(rows: Sequence[Row], *, short: bool = False) -> str:
-    """Give a table, in Markdown that also reads well in a terminal; a short one has no spread."""
+def table(rows: Sequence[Row]) -> str:
+    """Return a table in Markdown that is also readable in a terminal."""
     lines = [("", "result", "quartiles", "target", ""), *(row.cells() for row in rows)]
-    if short:
-        lines = [line[:2] + line[3:] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [
         "| " + " | ".join(cell.ljust(n) for cell, n in zip(line, widths, strict=True)) + " |"
@@ -83,12 +80,12 @@ def table(rows: Sequence[Row], *, short: bool = False) -> str:
 def interleaved(
     contestants: Mapping[str, Callable[[], object]], *, rounds: int = 15, seconds: float = 0.1
 ) -> Times:
-    """Time each contestant once a round, in seconds per call.
+    """Measure each contestant once a round; return the seconds per call.
 
     Args:
-        contestants: by name. Each is called once before anything is timed.
-        rounds: how often each is timed.
-        seconds: how long one timing should take, about.
+        contestants: by name. Each is called once before anything is measured.
+        rounds: how often each is measured.
+        seconds: how long one measurement should take, about.
     """
     calls: dict[str, int] = {}
     for name, call in contestants.items():
@@ -109,46 +106,46 @@ def _timed(call: Callable[[], object], count: int) -> float:
 
 
 def ratio(
-    question: str,
-    what: str,
+    benchmark: str,
+    label: str,
     times: Times,
     over: str,
     under: str,
     *,
     target: float | None = None,
     at_least: bool = False,
-    told: bool = False,
 ) -> Row:
-    """Give how many times as long `over` takes as `under`, round by round."""
+    """Return how many times as long `over` takes as `under`, round by round."""
     ratios = [a / b for a, b in zip(times[over], times[under], strict=True)]
-    return spread(question, what, ratios, target=target, at_least=at_least, told=told)
+    return median(benchmark, label, ratios, target=target, at_least=at_least)
 
 
-def spread(
-    question: str,
-    what: str,
+def median(
+    benchmark: str,
+    label: str,
     values: Sequence[float],
     *,
     unit: str = "x",
     target: float | None = None,
     at_least: bool = False,
-    told: bool = False,
 ) -> Row:
-    """Give the median of some values, and their quartiles."""
+    """Return the median of some values, with their quartiles."""
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Row(question, what, middle, unit, target, at_least, (low, high), told)
+    return Row(benchmark, label, middle, unit, target, at_least, (low, high))
 
 
-def rows_of(found: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Give the rows that JSON has kept."""
-    return [Row(**{**row, "spread": row["spread"] and tuple(row["spread"])}) for row in found]
+def rows_of(document: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the rows of a JSON document."""
+    return [
+        Row(**{**row, "quartiles": row["quartiles"] and (*row["quartiles"],)}) for row in document
+    ]
 
 
 def finish(rows: Sequence[Row]) -> int:
-    """Print a table, write the rows to the file of `--json=…`, and give the exit code."""
+    """Print a table, write the rows to the file of `--json=…`, and return the exit code."""
     print(table(rows))
     for argument in sys.argv[1:]:
         if argument.startswith("--json="):
             path = Path(argument.removeprefix("--json="))
             path.write_text(json.dumps([attrs.asdict(row) for row in rows]))
-    return 0 if all(row.is_good for row in rows) else 1
+    return 0 if all(row.is_met for row in rows) else 1

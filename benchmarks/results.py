@@ -1,4 +1,4 @@
-"""The results of the last run of all benchmarks: results.json, and where they are quoted."""
+"""The results of the last run of all benchmarks: results.json, and the tables in README.md."""
 
 import ast
 import json
@@ -11,73 +11,69 @@ import attrs
 
 from .report import Row, rows_of, table
 
-# In the order in which they are run and told.
-QUESTIONS = (
+# In the order in which they are run and reported.
+BENCHMARKS = (
     *("decoding", "throughput", "limits", "growth", "overhead"),
     *("events", "live", "startup", "cost"),
 )
 HERE = Path(__file__).parent
-KEPT = HERE / "results.json"
-# What quotes them, between two marks: all of them, and an extract.
-ALL, EXTRACT = HERE / "README.md", HERE.parent / "README.md"
-_QUOTED = re.compile(r"(?<=<!-- results -->\n\n).*?(?=\n\n<!-- end of results -->)", re.DOTALL)
+RESULTS, README = HERE / "results.json", HERE / "README.md"
+# Where README has the tables.
+_TABLES = re.compile(r"(?<=<!-- results -->\n\n).*?(?=\n\n<!-- end of results -->)", re.DOTALL)
 
 
 def question(name: str) -> str:
-    """Give what a benchmark asks: the first paragraph of its docstring."""
+    """Return the question a benchmark answers: the first paragraph of its docstring."""
     tree = ast.parse((HERE / f"{name}.py").read_text())
     paragraph = (ast.get_docstring(tree) or "").partition("\n\n")[0]
     return " ".join(paragraph.split())
 
 
 def section(name: str, rows: Sequence[Row]) -> str:
-    """Give the table of one benchmark, under its question."""
+    """Return the table of one benchmark, under its question."""
     return f"### {name.capitalize()}\n\n{question(name)}\n\n{table(rows)}"
 
 
-def everything(where: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """Give all tables."""
-    of = {name: [row for row in rows if row.question == name] for name in QUESTIONS}
-    return "\n\n".join([_described(where), *(section(name, of[name]) for name in QUESTIONS)])
+def tables(environment: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """Return all tables, under one line about where they were measured."""
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    where = "{date}, Python {python}, {machine}".format_map(environment)
+    of = {name: [row for row in rows if row.benchmark == name] for name in BENCHMARKS}
+    sections = (section(name, of[name]) for name in BENCHMARKS)
+    return "\n\n".join([f"`python -m benchmarks`, {where}; {packages}.", *sections])
 
 
-def extract(where: Mapping[str, Any], rows: Sequence[Row]) -> str:
-    """Give one table of what has a target, and of what else is to be told."""
-    some = [
-        attrs.evolve(row, what=f"{row.question}: {row.what}")
-        for row in rows
-        if row.target is not None or row.told
+def save(environment: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Write results.json, and its tables into README.md."""
+    results = {"environment": environment, "rows": [attrs.asdict(row) for row in rows]}
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    write_tables()
+
+
+def load() -> tuple[Mapping[str, Any], list[Row]]:
+    """Return the environment and the rows of results.json."""
+    results = json.loads(RESULTS.read_text())
+    return results["environment"], rows_of(results["rows"])
+
+
+def write_tables() -> None:
+    """Write the tables of results.json into README.md."""
+    text = tables(*load())
+    README.write_text(_TABLES.sub(lambda _: text, README.read_text()))
+
+
+def problems() -> list[str]:
+    """Return what is wrong with results.json and README.md; empty if nothing is."""
+    environment, rows = load()
+    found = []
+    if [*dict.fromkeys(row.benchmark for row in rows)] != [*BENCHMARKS]:
+        found.append(f"{RESULTS.name} does not have the results of every benchmark")
+    quoted = _TABLES.search(README.read_text())
+    if quoted is None or quoted[0] != tables(environment, rows):
+        found.append(f"{README.name} differs from {RESULTS.name}: run with --write-tables")
+    found += [
+        f"the docstring of {name}.py does not begin with a question"
+        for name in BENCHMARKS
+        if not question(name).endswith("?")
     ]
-    return f"{_described(where)}\n\n{table(some, short=True)}"
-
-
-def _described(where: Mapping[str, Any]) -> str:
-    packages = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
-    return (
-        f"`python -m benchmarks`, {where['date']}, Python {where['python']}, {where['machine']};"
-        f" {packages}."
-    )
-
-
-def keep(where: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    """Keep the results, and quote them."""
-    kept = {"where": where, "rows": [attrs.asdict(row) for row in rows]}
-    KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-    _quote(ALL, everything(where, rows))
-    _quote(EXTRACT, extract(where, rows))
-
-
-def _quote(file: Path, text: str) -> None:
-    file.write_text(_QUOTED.sub(lambda _: text, file.read_text()))
-
-
-def kept() -> tuple[Mapping[str, Any], list[Row]]:
-    """Give the results that were kept."""
-    found = json.loads(KEPT.read_text())
-    return found["where"], rows_of(found["rows"])
-
-
-def quoted(file: Path) -> str:
-    """Give what a file quotes."""
-    found = _QUOTED.search(file.read_text())
-    return found[0] if found else ""
+    return found

@@ -1,8 +1,7 @@
-"""How long does it take to begin, against what it cannot do without?
+"""How long do import and --help take, compared with importing aiohttp alone?
 
-Importing the library and asking the command for its help, each against `import aiohttp`, in
-processes of their own that take turns. All is compiled before, as it is once it is installed. And
-whether a session brings in parts that it does not need.
+Each is measured in processes of their own that take turns, with bytecode already compiled, as
+after an installation. Also counted: modules that a session imports and does not need.
 
 Run: python -m benchmarks.startup
 """
@@ -23,14 +22,14 @@ THINGS = {
     "from aiopresence import PresenceSession": ("-c", "from aiopresence import PresenceSession"),
     "aiopresence --help": ("-c", "from aiopresence.cli import main; main()", "--help"),
 }
-# The name alone brings in nothing; what comes with a session is there to compare with.
+# The package alone imports nothing; a session is there for comparison.
 TARGETS: dict[str, float | None] = {
     "import aiopresence": 1.25,
     "from aiopresence import PresenceSession": None,
     "aiopresence --help": 1.0,
 }
-# What only some need.
-PARTS = ("aiopresence.sandbox", "aiopresence.webhooks", "aiopresence.cli", "redis")
+# Parts that only some programs need.
+PARTS = ("aiopresence.sandbox", "aiopresence.webhooks", "aiopresence.cli")
 _COUNT = f"""
 import sys
 from aiopresence import PresenceSession
@@ -39,7 +38,7 @@ print(sum(name == part or name.startswith(part + ".") for name in sys.modules fo
 
 
 def python(arguments: tuple[str, ...], compiled: str) -> str:
-    """Run Python once, and give what it prints; `compiled` is where to keep bytecode."""
+    """Run Python, with bytecode in the folder `compiled`; return what it prints."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run(  # noqa: S603 - our own commands
         [sys.executable, *arguments],
@@ -51,7 +50,7 @@ def python(arguments: tuple[str, ...], compiled: str) -> str:
 
 
 def taken(compiled: str) -> Times:
-    """Give the seconds that each takes, by round."""
+    """Return the seconds of each, by round."""
     contestants = {name: partial(python, command, compiled) for name, command in THINGS.items()}
     return interleaved(contestants, rounds=RUNS, seconds=0.0)
 
@@ -63,14 +62,12 @@ def measure() -> list[Row]:
         parts = float(python(("-c", _COUNT), compiled))
     return [
         *(
-            ratio(
-                "startup", f"{name} over {AIOHTTP}", times, name, AIOHTTP, target=target, told=True
-            )
+            ratio("startup", f"{name} over {AIOHTTP}", times, name, AIOHTTP, target=target)
             for name, target in TARGETS.items()
         ),
         Row(
             "startup",
-            "modules of sandbox, webhooks, cli and redis that a session brings in",
+            "modules of sandbox, webhooks and cli that a session imports",
             parts,
             "modules",
             target=0.0,

@@ -1,14 +1,13 @@
-"""How fast can very many extensions be read where no limit holds anything back?
+"""How fast are 30,000 extensions read when there are no rate limits?
 
-- 30,000 ids in 1,000 batches, against bare aiohttp that asks for the same at the same concurrency
-  and throws every body away. First with the embedded platform in a process of its own, which has
-  to find the presence of everybody; then with one that has every answer ready (see `canned`): there
-  is nothing left then but what the client itself takes.
-- The longest turn of the event loop meanwhile, and while ten pages of 1,000 are read: for so long
-  nothing else in the program can run. What counts is this thread's processor time, on which other
-  processes have less influence; the wall clock is there to compare with. Python's garbage collector
-  is on, and told by itself: how long it takes depends on how much the program keeps, and a turn it
-  falls into is as much longer.
+- 30,000 ids in 1,000 batches, compared with bare aiohttp, which sends the same requests at the same
+  concurrency and discards every body. First with a sandbox in a process of its own, which computes
+  every presence; then with a server that has every response ready (see `canned`), so that only the
+  client takes time.
+- The longest time for which the event loop is blocked meanwhile, and while ten pages of 1,000 are
+  read: for so long nothing else in the program can run. It is this thread's CPU time, which other
+  processes affect less; the wall clock is there for comparison. The garbage collector is on, and
+  reported separately: how long it takes depends on how much the program keeps.
 
 Run: python -m benchmarks.throughput
 """
@@ -25,15 +24,15 @@ import aiohttp
 from aiopresence import GroupLimits, JwtGrant, PresenceSession
 
 from . import bare, canned, embedded, process
-from .report import Row, finish, interleaved, ratio, spread
+from .report import Row, finish, interleaved, median, ratio
 
 EXTENSIONS = 30_000
 BATCH, CONCURRENCY = 30, 8
-# Medians of so many; of the longest turns, of as many runs.
+# Rounds whose median is reported; runs in which blocks are measured.
 ROUNDS, RUNS = 9, 7
-# As the servers tell them. So many are not sent in a second.
-# Seconds that the limits may hold requests back in all.
+# Seconds that requests may wait for the limits in all.
 MOST_WAITED = 0.5
+# As the servers state them; never reached.
 LIMITS = dict.fromkeys(("Light", "Heavy"), GroupLimits(process.LIMIT, process.WINDOW))
 GRANT = JwtGrant("id", "secret", "jwt")
 BARE, ITER, READ = "bare aiohttp", "iter_…", "read_…"
@@ -41,7 +40,7 @@ KINDS = {"records": None, "detailed records": True}
 
 
 class Reading:
-    """What is measured: the ways to read, on one event loop.
+    """The ways to read that are measured, on one event loop.
 
     Args:
         server: its address.
@@ -66,7 +65,7 @@ class Reading:
         self._ids = ids
 
     async def bare(self, detailed: bool | None) -> None:
-        """Read what the ids are asked for with aiohttp alone, and throw it away."""
+        """Send the same requests with aiohttp alone, and discard the bodies."""
         query = "?detailedTelephonyState=true" if detailed else ""
         batches = (self._ids[n : n + BATCH] for n in range(0, len(self._ids), BATCH))
         urls = (bare.presence(self._server, batch, query) for batch in batches)
@@ -79,25 +78,25 @@ class Reading:
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
     async def iterate(self, detailed: bool | None) -> None:
-        """Have one outcome after the other, and keep none."""
+        """Receive one outcome after the other, and keep none."""
         async for _ in self._session.iter_user_presence_statuses(
             self._ids, detailed_telephony_state=detailed
         ):
             pass
 
     async def read(self, detailed: bool | None) -> object:
-        """Have all outcomes."""
+        """Return all outcomes."""
         return await self._session.read_user_presence_statuses(
             self._ids, detailed_telephony_state=detailed
         )
 
     async def account(self, detailed: bool | None) -> None:
-        """Have one record after the other of a whole account."""
+        """Receive one record of the account after the other."""
         async for _ in self._session.iter_account_presence(detailed_telephony_state=detailed):
             pass
 
     async def check(self) -> None:
-        """See to it that what is measured works. Afterwards every batch was made once.
+        """Check that what is measured works; afterwards every response is cached.
 
         Raises:
             RuntimeError: it does not.
@@ -108,17 +107,16 @@ class Reading:
             read = await self._session.read_user_presence_statuses(self._ids, **flag)
             in_order = [o.id for o in came] == [o.id for o in read] == [*self._ids]
             if not (in_order and all(o.ok for o in (*came, *read))):
-                raise RuntimeError("what came is not what was asked for")
+                raise RuntimeError("the outcomes do not match the ids")
 
 
 class Watch:
-    """Looks at the clocks once in every turn of the event loop, and remembers the longest turn.
+    """Reads the clocks once per iteration of the event loop, and keeps the longest times.
 
     Attributes:
-        used: the processor time of the turn that took most of it, in seconds, but for the garbage
-            collector's.
-        collected: the garbage collector's, of the turn in which that was longest.
-        wall: how long the turn took that took longest, with everything.
+        used: the longest CPU time of an iteration in seconds, without garbage collection.
+        collected: the longest garbage collection in an iteration.
+        wall: the longest iteration by the wall clock.
     """
 
     def __init__(self) -> None:
@@ -174,8 +172,8 @@ def of_ids(
             {name: _call(runner, way, detailed) for name, way in ways.items()}, rounds=ROUNDS
         )
         for name in (ITER, READ):
-            what = f"{server}: {EXTENSIONS:,} {kind}, {name}: time over {BARE}'s"
-            rows.append(ratio("throughput", what, times, name, BARE, target=target, told=True))
+            label = f"{server}: {EXTENSIONS:,} {kind}, {name}: time over {BARE}'s"
+            rows.append(ratio("throughput", label, times, name, BARE, target=target))
     return rows
 
 
@@ -188,8 +186,8 @@ def _call(
     return lambda: runner.run(call())
 
 
-async def of_turns(reading: Reading) -> list[Row]:
-    """Measure the longest turns of the event loop."""
+async def of_blocks(reading: Reading) -> list[Row]:
+    """Measure for how long the event loop is blocked."""
     rows = []
     for kind, detailed in KINDS.items():
         for name, way in (
@@ -200,7 +198,7 @@ async def of_turns(reading: Reading) -> list[Row]:
             watches = [await _watched(way, detailed) for _ in range(RUNS)]
             rows += [
                 _milliseconds(
-                    f"longest turn without garbage collection, {name}",
+                    f"longest block of the event loop without garbage collection, {name}",
                     [watch.used for watch in watches],
                     target=5.0,
                 ),
@@ -208,9 +206,8 @@ async def of_turns(reading: Reading) -> list[Row]:
                     f"longest garbage collection, {name}", [watch.collected for watch in watches]
                 ),
                 _milliseconds(
-                    f"longest turn by the wall clock, all in, {name}",
+                    f"longest block of the event loop by the wall clock, {name}",
                     [watch.wall for watch in watches],
-                    told=True,
                 ),
             ]
     return rows
@@ -218,22 +215,20 @@ async def of_turns(reading: Reading) -> list[Row]:
 
 async def _watched(way: Callable[[bool | None], Awaitable[object]], detailed: bool | None) -> Watch:
     with Watch() as watch:
-        _kept = await way(detailed)  # How long it takes to drop it is not of the library.
+        _kept = await way(detailed)  # not deleted while it is measured
     return watch
 
 
-def _milliseconds(
-    what: str, seconds: list[float], *, target: float | None = None, told: bool = False
-) -> Row:
+def _milliseconds(label: str, seconds: list[float], *, target: float | None = None) -> Row:
     values = [1000 * each for each in seconds]
-    return spread("throughput", what, values, unit="ms", target=target, told=told)
+    return median("throughput", label, values, unit="ms", target=target)
 
 
 @contextmanager
 def reading(
     runner: asyncio.Runner, server: str, grant: JwtGrant, ids: Sequence[str]
 ) -> Iterator[Reading]:
-    """Log in, and see to it that no limit held anything back after the first answers.
+    """Log in, and check that no request waited for the limits after the first responses.
 
     Raises:
         RuntimeError: one did.
@@ -262,9 +257,9 @@ async def _opened(
         await reading.check()
         waited = session.stats.seconds_waited
         yield reading
-        # The bare client uses the same quota, so after a pause one request goes first.
+        # The bare client uses the same quota, so after a pause a single request goes first.
         if session.stats.seconds_waited - waited > MOST_WAITED:
-            raise RuntimeError("limits held requests back")
+            raise RuntimeError("requests waited for the rate limits")
 
 
 def measure() -> list[Row]:
@@ -272,16 +267,16 @@ def measure() -> list[Row]:
     rows = []
     with asyncio.Runner() as runner:
         with (
-            process.running(embedded.__name__, str(EXTENSIONS)) as told,
-            reading(runner, told["server"], JwtGrant(*told["grant"]), told["ids"]) as way,
+            process.running(embedded.__name__, str(EXTENSIONS)) as server,
+            reading(runner, server["server"], JwtGrant(*server["grant"]), server["ids"]) as way,
         ):
-            rows += of_ids(runner, way, "embedded platform", 2.0)
+            rows += of_ids(runner, way, "sandbox", 2.0)
         with (
-            process.running(canned.__name__) as told,
-            reading(runner, told["server"], GRANT, canned.ids(EXTENSIONS)) as way,
+            process.running(canned.__name__) as server,
+            reading(runner, server["server"], GRANT, canned.ids(EXTENSIONS)) as way,
         ):
-            rows += of_ids(runner, way, "answers from memory", None)
-            rows += runner.run(of_turns(way))
+            rows += of_ids(runner, way, "canned responses", None)
+            rows += runner.run(of_blocks(way))
     return rows
 
 

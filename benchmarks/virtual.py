@@ -1,6 +1,6 @@
-"""A loop on which time passes only when there is nothing else to do: hours go by in a moment.
+"""An event loop with virtual time, which passes only when there is nothing else to do.
 
-Timers of the library, of the embedded platform and of aiohttp all follow the loop's time.
+Timers of the library, of the sandbox and of aiohttp all use the loop's time.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from aiopresence.transport.clock import Clock
 
 T = TypeVar("T")
 
-# What was sent over loopback is there at once, but for the rare time that the system takes a turn.
+# Seconds to wait for data on loopback, which the system rarely delivers late.
 _LOOPBACK = 0.0001
 
 
 class _Selector(selectors.SelectSelector):
-    # Not epoll, which counts in milliseconds.
+    # Not epoll, whose resolution is a millisecond.
     passed = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -33,14 +33,14 @@ class _Selector(selectors.SelectSelector):
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """The loop."""
+    """An event loop with virtual time."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
         super().__init__(self._virtual)
 
     def time(self) -> float:
-        """Give the seconds that have passed."""
+        """Return the virtual time in seconds."""
         return 1000.0 + self._virtual.passed
 
 
@@ -53,22 +53,22 @@ class _Clock(Clock):
 
 
 class Session(PresenceSession):
-    """A session that lives in the loop's time."""
+    """A session that uses the loop's time."""
 
     _clock = _Clock()
 
 
 def sandbox(extensions: int, **options: Any) -> Sandbox:
-    """Make a platform that lives in the loop's time."""
+    """Return a sandbox that uses the loop's time."""
     return Sandbox(extensions, clock=asyncio.get_running_loop().time, **options)
 
 
 def session(platform: Sandbox) -> Session:
-    """Make a session with it."""
+    """Return a session with a sandbox."""
     return Session(platform.grant, server=platform.url)
 
 
 def run(story: Coroutine[Any, Any, T]) -> T:
-    """Run something in virtual time."""
+    """Run a coroutine in virtual time."""
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(story)

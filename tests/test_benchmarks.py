@@ -1,38 +1,62 @@
-"""What README says of speed is what was measured."""
+"""The benchmarks' README has the results of their last run."""
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
-import attrs
 import pytest
 
-from benchmarks import results
-from benchmarks.report import Row, table
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def test_the_readme_files_quote_the_last_run() -> None:
-    where, rows = results.kept()
-    assert results.quoted(results.ALL) == results.everything(where, rows)
-    assert results.quoted(results.EXTRACT) == results.extract(where, rows)
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "benchmarks", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
 
 
-def test_the_last_run_was_of_every_benchmark() -> None:
-    _, rows = results.kept()
-    assert [*dict.fromkeys(row.question for row in rows)] == [*results.QUESTIONS]
-    for name in results.QUESTIONS:
-        assert results.question(name).endswith("?"), name
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy to change."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.svg")
+    return shutil.copytree(BENCHMARKS, tmp_path / "benchmarks", ignore=ignore)
 
 
-def test_results_are_kept_and_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    where, rows = results.kept()
-    rows[0] = attrs.evolve(rows[0], value=123.0, spread=(122.0, 124.0))
-    for name in ("KEPT", "ALL", "EXTRACT"):
-        monkeypatch.setattr(results, name, tmp_path / name)
-        (tmp_path / name).write_text("before\n\n<!-- results -->\n\n\n\n<!-- end of results -->")
-    results.keep(where, rows)
-    assert results.kept() == (where, rows)
-    for file in (results.ALL, results.EXTRACT):
-        assert file.read_text().startswith("before\n\n<!-- results -->\n\n`python -m benchmarks`")
-        assert "123 x" in results.quoted(file)
+def change_first_row(copy: Path, **values: Any) -> None:
+    path = copy / "results.json"
+    results = json.loads(path.read_text())
+    results["rows"][0] |= values
+    path.write_text(json.dumps(results))
+
+
+def test_readme_has_the_results_of_every_benchmark() -> None:
+    done = run(BENCHMARKS.parent, "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_readme_with_other_results_is_found_and_corrected(copy: Path) -> None:
+    change_first_row(copy, value=123.0, quartiles=[122.0, 124.0])
+    done = run(copy.parent, "--check")
+    assert done.returncode == 1
+    assert "README.md differs from results.json" in done.stdout
+    assert run(copy.parent, "--write-tables").returncode == 0
+    assert "| 123 x " in (copy / "README.md").read_text()
+
+
+def test_a_benchmark_without_results_is_found(copy: Path) -> None:
+    path = copy / "results.json"
+    results = json.loads(path.read_text())
+    results["rows"] = [row for row in results["rows"] if row["benchmark"] != "live"]
+    path.write_text(json.dumps(results))
+    done = run(copy.parent, "--write-tables")
+    assert done.returncode == 1
+    assert "results.json does not have the results of every benchmark" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -45,12 +69,17 @@ def test_results_are_kept_and_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (99.0, None, False, ""),
     ],
 )
-def test_a_missed_target_is_told(
-    value: float, target: float | None, at_least: bool, verdict: str
+def test_a_missed_target_is_marked(
+    copy: Path, value: float, target: float | None, at_least: bool, verdict: str
 ) -> None:
-    row = Row("question", "what", value, "x", target, at_least, (1.0, 3.0))
-    assert row.cells()[-1] == verdict
-    assert row.is_good == (verdict != "**missed**")
-    header, _, line = table([row]).splitlines()
-    assert len(header) == len(line)
-    assert len(table([row], short=True).splitlines()[2].split("|")) == len(line.split("|")) - 1
+    label = "the row of this test"
+    change_first_row(copy, value=value, target=target, at_least=at_least, label=label)
+    run(copy.parent, "--write-tables")
+    [line] = [line for line in (copy / "README.md").read_text().splitlines() if label in line]
+    assert line.split("|")[-2].strip() == verdict
+
+
+def test_an_unknown_name_is_refused() -> None:
+    done = run(BENCHMARKS.parent, "decodng")
+    assert done.returncode == 2
+    assert "no such benchmark: decodng" in done.stderr

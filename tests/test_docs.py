@@ -354,11 +354,11 @@ class TestReadme:
 
     def test_it_quotes_the_benchmarks_as_they_are(self) -> None:
         rows = json.loads((ROOT / "benchmarks/results.json").read_text())["rows"]
-        values = {(row["question"], row["what"]): row["value"] for row in rows}
+        values = {(row["benchmark"], row["label"]): row["value"] for row in rows}
         for key, words in FIGURES.items():
             assert words.format(values[key]) in README, key
         assert "without a single 429" in README
-        assert values["limits", "aiopresence: refusals"] == 0
+        assert values["limits", "aiopresence: 429s"] == 0
 
     def test_the_example_does_what_is_said_of_it(self, capsys: pytest.CaptureFixture[str]) -> None:
         [example] = [each for each in PROGRAMS if each.document.name == "README.md"]
