@@ -38,7 +38,7 @@ from .protocol.urls import check_server
 from .transport.clock import Clock
 from .transport.event_connection import EventConnection
 from .transport.hooks import SessionHooks
-from .transport.http import Http
+from .transport.http import HttpClient
 from .transport.instrumentation import Instrumentation, Stats
 from .transport.rate_limiter import RateLimiter
 from .transport.requester import Requester
@@ -105,7 +105,7 @@ class PresenceSession(PresenceApi):
             raise UsageError("token_store must be a TokenStore, such as FileTokenStore(path)")
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         self._instrumentation = Instrumentation(hooks, self._clock)
-        pool = Http(check_server(server), http, seconds("timeout", timeout))
+        pool = HttpClient(check_server(server), http, seconds("timeout", timeout))
         self._limiter = RateLimiter(
             parse_presets(limits), concurrency, self._clock, longest, self._instrumentation
         )

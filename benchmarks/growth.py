@@ -22,7 +22,7 @@ from typing import Any
 from aiopresence import GetPresenceInfo, GroupLimits, Outcome, PresenceSession, Response
 from aiopresence.protocol import multipart
 from aiopresence.protocol.rest import Request
-from aiopresence.transport.http import Http
+from aiopresence.transport.http import HttpClient
 
 from . import bodies, process
 from .report import Row, Times, finish, ratio
@@ -40,7 +40,7 @@ Outcomes = AsyncGenerator[Outcome[GetPresenceInfo], None]
 _ID = re.compile(rb'(?<=/extension/)\d+|(?<="id":)\d+')
 
 
-class Wire(Http):
+class Wire(HttpClient):
     """Answers every batch at once.
 
     Args:

@@ -1,8 +1,8 @@
 """A connection pool that never reuses a connection on which unrequested data arrived.
 
 aiohttp takes whatever has arrived on an idle connection for the response to the next request. A
-record that names its extension would not be mistaken for another one's, but unified presence and
-call queues name nothing.
+record that names its extension would not be mistaken for another one's, but the records of unified
+presence and of call queues name none.
 """
 
 import asyncio
@@ -12,9 +12,11 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from .aiohttp_internals import idle_connections
+
 
 class _Connection(ResponseHandler):
-    """A connection that is closed by the first byte that no request has asked for."""
+    """A connection that closes itself at the first byte that belongs to no request."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -27,11 +29,11 @@ class _Connection(ResponseHandler):
         super().set_response_params(**params)
 
     def end_use(self) -> None:
-        """End a request: aiohttp releases the connection."""
+        """End a request: its connection goes back to the pool."""
         self._is_in_use = False
 
     def is_idle(self) -> bool:
-        """Return whether no request uses it."""
+        """Return whether no request uses the connection."""
         return not self._is_in_use
 
     def data_received(self, data: bytes) -> None:
@@ -46,10 +48,9 @@ class _Connection(ResponseHandler):
 
 
 class Connector(aiohttp.TCPConnector):
-    """A pool of such connections, as many as needed."""
+    """A pool of such connections, without a limit: the session limits its requests itself."""
 
     def __init__(self) -> None:
-        # How many requests there are at once is the session's business.
         super().__init__(limit=0)
         self._factory: Any = partial(_Connection, asyncio.get_running_loop())
 
@@ -59,9 +60,9 @@ class Connector(aiohttp.TCPConnector):
 
 
 async def discard_spoiled(client: aiohttp.ClientSession, request: aiohttp.ClientRequest) -> None:
-    """Close the idle connections on which data has arrived that a request would reuse.
+    """Close the idle connections a request might reuse on which data has arrived.
 
-    A connector that the user gave is aiohttp's own, which notices such data but does not act.
+    The connector of a user's session is aiohttp's own, which notices such data but does not act.
 
     Raises:
         ClientConnectionError: the client was closed.
@@ -71,8 +72,6 @@ async def discard_spoiled(client: aiohttp.ClientSession, request: aiohttp.Client
     await asyncio.sleep(0)
     if client.closed:
         raise aiohttp.ClientConnectionError("the pool was closed meanwhile")
-    # It has no public name. A test fails when aiohttp changes it.
-    idle = getattr(client.connector, "_conns", {})
-    for connection, _ in idle.get(request.connection_key, ()):
+    for connection in idle_connections(client, request):
         if connection.should_close:
             connection.close()

@@ -1,6 +1,6 @@
-"""One request onto the wire and its whole answer back, with aiohttp.
+"""Send one request and read its complete response, with aiohttp.
 
-aiohttp's own errors are never raised, nor chained: some of them print the Authorization header.
+aiohttp's own errors are never raised, nor chained: some of them hold the Authorization header.
 """
 
 import asyncio
@@ -24,59 +24,60 @@ from ..errors import (
 from ..protocol.rest import JSON, MAX_ERROR, Request, Response
 from ..protocol.urls import origin
 from . import websocket
+from .aiohttp_errors import Attempts, transport_error
+from .aiohttp_internals import middlewares, was_begun
 from .connections import Connector, discard_spoiled
-from .failures import Attempts, transport_error
 from .instrumentation import Exchange
 
-# How long all of it may take is ours to watch.
-# Seconds that the body of an error may take at most: the status alone says what is needed.
+# The longest time in seconds to read the body of an error: its status alone is sufficient.
 _ERROR_BODY_WAIT = 5.0
+# The timeout of a request is its own, and includes the body.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
 
-class _SentAgain(aiohttp.ClientError):
-    """aiohttp was about to send a request a second time by itself."""
+class _ResendRefused(aiohttp.ClientError):
+    """aiohttp was about to send a request a second time, which would not be safe."""
 
 
-class Http:
-    """The way to one server.
+class HttpClient:
+    """Sends requests to one server over one connection pool.
 
     Args:
-        server: as `check_server` gave it.
-        client: the user's aiohttp session, or None to open one of our own.
-        timeout: seconds that one request may take, the whole body included.
+        server: the address of the server, as `check_server` returned it.
+        client: the user's aiohttp session; None to open one.
+        timeout: seconds that one request may take, its response body included.
     """
 
     def __init__(self, server: str, client: aiohttp.ClientSession | None, timeout: float) -> None:
         self.server = server
         self._host = server.partition("://")[2]
         self._target = origin(server)[1:]
-        # The open WebSockets, and where to.
+        # The WebSockets over this pool, with host and port.
         self._sockets: WeakKeyDictionary[
             aiohttp.ClientWebSocketResponse, tuple[str, int | None]
         ] = WeakKeyDictionary()
         self._client = client
-        self._is_ours = client is None
+        self._owns_client = client is None
         self._timeout = timeout
 
     async def open(self) -> None:
-        """Open a connection pool, unless the user gave one."""
-        if self._is_ours:
+        """Open a connection pool, unless the user gave a session with one."""
+        if self._owns_client:
             self._client = aiohttp.ClientSession(
                 connector=Connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
 
     def check_open(self) -> None:
-        """Raise UsageError unless something can be sent."""
+        """Raise UsageError unless requests can be sent."""
         if self._client is None:
             raise UsageError("the session is not open: use it inside `async with session:`")
         if self._client.closed:
-            raise UsageError("the aiohttp session that was given as http= is closed")
+            raise UsageError("the aiohttp session given as http= is closed")
 
     async def close(self) -> None:
-        """Close what `open` opened; requests under way fail with ConnectionFailed."""
-        if self._is_ours and self._client is not None:
+        """Close the pool that `open` opened. Requests in flight fail with ConnectionFailed."""
+        if self._owns_client and self._client is not None:
             client, self._client = self._client, None
             await client.close()
 
@@ -84,33 +85,34 @@ class Http:
         self,
         request: Request[Any],
         authorization: str | None,
-        again: Callable[[], bool],
+        may_resend: Callable[[], bool],
         exchange: Exchange,
     ) -> Response:
-        """Send a request and read the whole answer, whatever its status.
+        """Send a request and return its complete response, whatever its status.
 
         Args:
-            request: what to send.
-            authorization: the Authorization header, or None for the request's own.
-            again: asked before aiohttp sends a read a second time by itself; False forbids it.
+            request: the request.
+            authorization: the Authorization header; None for the request's own.
+            may_resend: called before aiohttp sends a read a second time on a new connection,
+                because a kept-alive one was dead; returns whether that is allowed.
             exchange: is notified each time the request is put on the wire.
 
         Raises:
-            ConnectionFailed: no connection, or it broke. A write may have had its effect, unless
-                `sent` is False.
-            Timeout: no whole answer in time. A write may have had its effect.
-            DecodeError: the answer is larger than its bound.
-            UsageError: the aiohttp session cannot be used.
+            ConnectionFailed: there is no connection, or it was lost. A write may have been applied
+                unless `sent` is False.
+            Timeout: there is no complete response in time. A write may have been applied.
+            DecodeError: the response body is too long.
+            UsageError: the session is closed, or aiohttp refuses to send the request.
         """
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(request, authorization, again, exchange)
+                return await self._exchange(request, authorization, may_resend, exchange)
         except TimeoutError:
             pass
-        raise Timeout(f"no whole answer from {self._host} within {self._timeout:g} s")
+        raise Timeout(f"no complete response from {self._host} within {self._timeout:g} s")
 
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
-        """Open a WebSocket; see `handshake.connect`. UsageError when the session is not open."""
+        """Open a WebSocket; see `websocket.connect`. UsageError: the session is closed."""
         self.check_open()
         self._check_free(str(url.host), url.port)
         socket = await websocket.connect(self._client, url, self._timeout)  # type: ignore[arg-type]
@@ -118,7 +120,7 @@ class Http:
         return socket
 
     def _check_free(self, host: str, port: int | None) -> None:
-        """Raise ConnectionFailed when our own WebSockets take all connections there may be."""
+        """Raise ConnectionFailed when WebSockets of this session use the whole connection limit."""
         connector = self._client.connector  # type: ignore[union-attr] # it is open
         if connector is None or not (connector.limit or connector.limit_per_host):
             return
@@ -126,8 +128,8 @@ class Http:
         is_full = 0 < connector.limit <= len(targets)
         if is_full or 0 < connector.limit_per_host <= targets.count((host, port)):
             raise ConnectionFailed(
-                f"no connection left for {self._host}: event sessions use all {len(targets)} that"
-                " the aiohttp session given as http= allows; raise its connector's limit",
+                f"no free connection to {self._host}: event sessions use all {len(targets)}"
+                " connections of the aiohttp session given as http=; raise its connector's limit",
                 sent=False,
             )
 
@@ -135,7 +137,7 @@ class Http:
         self,
         request: Request[Any],
         authorization: str | None,
-        again: Callable[[], bool],
+        may_resend: Callable[[], bool],
         exchange: Exchange,
     ) -> Response:
         self.check_open()
@@ -151,47 +153,45 @@ class Http:
                 allow_redirects=False,
                 raise_for_status=False,
                 timeout=_NO_TIMEOUT,
-                middlewares=self._middlewares(request, again, attempts, exchange),
-            ) as answer:
-                body = await self._body(answer, request.max_body)
-                response = Response(answer.status, _joined(answer), body)
+                middlewares=self._middlewares(request, may_resend, attempts, exchange),
+            ) as response:
+                body = await self._read_body(response, request.max_body)
+                return Response(response.status, _joined_headers(response), body)
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
             failure = transport_error(error, self._host, attempts, write=request.is_write)
         except ValueError as error:
-            # Before anything was sent it is about the request, afterwards about the answer.
+            # Before anything was sent it is about the request, afterwards about the response.
             failure = (
                 transport_error(error, self._host, attempts, write=request.is_write)
                 if attempts.count
-                else UsageError(f"aiohttp cannot send this: {one_line(str(error))}")
+                else UsageError(f"aiohttp cannot send this request: {one_line(str(error))}")
             )
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Nobody cancelled us: it was the connection pool, closing.
-            failure = ConnectionFailed(f"the connection to {self._host} was closed")
-        else:
-            return response
+            # This task was not cancelled: the connection pool is closing.
+            failure = ConnectionFailed(f"connection to {self._host} closed by this session")
         # Not inside the except: even as a silent __context__, aiohttp's error holds the headers.
         raise failure
 
     def _url(self, request: Request[Any]) -> URL:
         query = f"?{urlencode(request.params)}" if request.params else ""
-        # Encoded already: yarl would resolve dots and rewrite escapes.
+        # Already encoded: yarl would resolve dots and rewrite escapes.
         return URL(f"{self.server}{request.path}{query}", encoded=True)
 
     def _middlewares(
         self,
         request: Request[Any],
-        again: Callable[[], bool],
+        may_resend: Callable[[], bool],
         attempts: Attempts,
         exchange: Exchange,
     ) -> tuple[aiohttp.ClientMiddlewareType, ...]:
-        """Report each attempt on the wire, and veto a second one that must not be.
+        """Return the user's middlewares, and one that observes what aiohttp does.
 
-        aiohttp re-sends an idempotent request, PUT included, by itself when a kept-alive
-        connection turns out to be dead. The server may have applied the first one, and a repeated
-        read needs a slot of its own.
+        aiohttp sends an idempotent request, PUT included, a second time when a kept-alive
+        connection turns out to be dead. That is refused for writes, because the server may have
+        applied the first one, and for reads without a slot of their own in the rate limit.
         """
         client: aiohttp.ClientSession = self._client  # type: ignore[assignment] # it is open
 
@@ -199,29 +199,26 @@ class Http:
             sent: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
             attempts.count += 1
-            if attempts.count > 1 and (request.method != "GET" or not again()):
-                raise _SentAgain
+            if attempts.count > 1 and (request.method != "GET" or not may_resend()):
+                raise _ResendRefused
             attempts.proxy = sent.proxy
             await discard_spoiled(client, sent)
             exchange.sent()
             try:
                 return await handler(sent)
             finally:
-                # aiohttp makes the response object when it begins to write the request.
-                attempts.sent |= getattr(sent, "response", sent) is not None
+                attempts.sent |= was_begun(sent)
 
-        # Middlewares given with a request replace the session's, for which aiohttp has no public
-        # name; the user's own must go on working.
-        return (*getattr(self._client, "_middlewares", ()), attempt)
+        return (*middlewares(client), attempt)
 
-    async def _body(self, answer: aiohttp.ClientResponse, most: int) -> bytes:
-        """Read the body of a response; of an error no more than is shown, whatever it is."""
-        if answer.status < 300:
-            return await _body(answer, most)
+    async def _read_body(self, response: aiohttp.ClientResponse, longest: int) -> bytes:
+        """Return the body of a response; of an error only as much as is used, and never raise."""
+        if response.status < 300:
+            return await _read_body(response, longest)
         body = bytearray()
         with suppress(aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError):
             async with asyncio.timeout(min(_ERROR_BODY_WAIT, self._timeout / 2)):
-                async for chunk in answer.content.iter_any():
+                async for chunk in response.content.iter_any():
                     body += chunk
                     if len(body) > MAX_ERROR:
                         break
@@ -230,7 +227,7 @@ class Http:
 
 @cache
 def _user_agent() -> str:
-    # Looked up once, because it reads files; and brought in here, because that takes long.
+    # Cached, because it reads files; imported here, because the import is slow.
     from importlib.metadata import version
 
     return f"aiopresence/{version('aiopresence')}"
@@ -244,20 +241,21 @@ def _headers(request: Request[Any], authorization: str | None) -> dict[str, str]
     return headers
 
 
-def _joined(answer: aiohttp.ClientResponse) -> dict[str, str]:
+def _joined_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Return the headers by lower-case name; values of the same name are joined with commas."""
     joined: dict[str, str] = {}
-    for name, value in answer.headers.items():
+    for name, value in response.headers.items():
         key = name.lower()
         joined[key] = f"{joined[key]}, {value}" if key in joined else value
     return joined
 
 
-async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    """Read the whole body, decompressed; stop at the bound, before it fills the memory."""
+async def _read_body(response: aiohttp.ClientResponse, longest: int) -> bytes:
+    """Return the whole body, decompressed; raise DecodeError as soon as it is too long."""
     chunks, size = [], 0
-    async for chunk in answer.content.iter_any():
+    async for chunk in response.content.iter_any():
         chunks.append(chunk)
         size += len(chunk)
-        if size > most:
-            raise DecodeError(f"an answer of more than {most} bytes")
+        if size > longest:
+            raise DecodeError(f"response body exceeds {longest} bytes")
     return b"".join(chunks)

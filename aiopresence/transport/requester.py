@@ -25,7 +25,7 @@ from ..protocol.urls import follow
 from ..redaction import Redactor
 from .authorized import CREDENTIAL_PATHS, AuthorizedSender, LoginFailed
 from .clock import Clock
-from .http import Http
+from .http import HttpClient
 from .instrumentation import Instrumentation
 from .rate_limiter import RateLimiter
 from .retries import Retrier
@@ -53,7 +53,7 @@ class Requester:
         self,
         grant: AccessToken | Grant,
         store: TokenStore | None,
-        http: Http,
+        http: HttpClient,
         limiter: RateLimiter,
         attempts: int,
         clock: Clock,

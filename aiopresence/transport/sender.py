@@ -8,7 +8,7 @@ from ..protocol.rate_limit_headers import read_date
 from ..protocol.rest import Request, Response
 from ..redaction import Redactor
 from .clock import Clock
-from .http import Http
+from .http import HttpClient
 from .instrumentation import Instrumentation
 from .rate_limiter import Permit, RateLimiter
 
@@ -30,7 +30,7 @@ class Sender:
 
     def __init__(
         self,
-        http: Http,
+        http: HttpClient,
         limiter: RateLimiter,
         clock: Clock,
         instrumentation: Instrumentation,

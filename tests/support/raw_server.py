@@ -21,12 +21,14 @@ class RawServer:
         handle: is given the server and the writer of a connection, after each request.
         url: the server's address.
         requests: the request lines, in order.
+        heads: the same with their headers, in lower case.
         writers: a writer for each connection, in order.
     """
 
     handle: Callable[["RawServer", asyncio.StreamWriter], Awaitable[None]]
     url: str = ""
     requests: list[str] = attrs.field(factory=list)
+    heads: list[str] = attrs.field(factory=list)
     writers: list[asyncio.StreamWriter] = attrs.field(factory=list)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,6 +38,7 @@ class RawServer:
                 for line in head.lower().split(b"\r\n"):
                     if line.startswith(b"content-length:"):
                         await reader.readexactly(int(line.split(b":")[1]))
+                self.heads.append(head.lower().decode())
                 self.requests.append(head.split(b"\r\n")[0].decode())
                 await self.handle(self, writer)
         except (OSError, asyncio.IncompleteReadError):

@@ -44,7 +44,7 @@ async def test_a_connection_that_breaks_tr04(
     sandbox: Sandbox, session: PresenceSession, fault: Any
 ) -> None:
     rule = sandbox.faults.add(fault, path=PRESENCE, times=None)
-    with pytest.raises(ConnectionFailed, match=r"the connection to 127\.0\.0\.1:\d+ broke"):
+    with pytest.raises(ConnectionFailed, match=r"connection to 127\.0\.0\.1:\d+ lost"):
         await session.read_user_presence_status()
     assert rule.fired >= 1
 
@@ -111,7 +111,7 @@ async def test_plain_http_where_tls_is_expected_tr03(sandbox: Sandbox) -> None:
 async def test_the_timeout_covers_the_wait(sandbox: Sandbox, fault: Any) -> None:
     async with Session(sandbox.grant, server=sandbox.url, timeout=0.05, attempts=1) as session:
         rule = sandbox.faults.add(fault, path=PRESENCE)
-        with pytest.raises(Timeout, match=r"no whole answer from .* within 0\.05 s"):
+        with pytest.raises(Timeout, match=r"no complete response from .* within 0\.05 s"):
             await session.read_user_presence_status()
         assert rule.fired == 1
 
@@ -177,7 +177,7 @@ async def test_an_answer_larger_than_the_bound_is_refused(
 ) -> None:
     large = Answer(200, b" " * (MAX_BODY + 1), {"Content-Type": "application/json"})
     rule = sandbox.faults.add(large, path=PRESENCE)
-    with pytest.raises(DecodeError, match="more than 4194304 bytes"):
+    with pytest.raises(DecodeError, match="exceeds 4194304 bytes"):
         await session.read_user_presence_status()
     assert rule.fired == 1
 
@@ -186,7 +186,7 @@ async def test_a_bomb_is_refused_before_it_unfolds_tr10(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     rule = sandbox.faults.add(Gzip(200_000_000), path=PRESENCE)
-    with pytest.raises(DecodeError, match="more than 4194304 bytes"):
+    with pytest.raises(DecodeError, match="exceeds 4194304 bytes"):
         await session.read_user_presence_status()
     assert rule.fired == 1
 

@@ -1,4 +1,4 @@
-"""What is raised when a connection fails, and what is said of it."""
+"""The errors and messages of failed connections."""
 
 import asyncio
 from typing import Any
@@ -48,8 +48,8 @@ async def test_a_login_is_no_write(sandbox: Sandbox) -> None:
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "with HTTP 403"),
         (b"HTTP/1.1 407 Canary\r\nContent-Length: 0\r\n\r\n", "with HTTP 407.*password"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n", "HTTP 302"),
-        (b"", "gave no connection"),
-        (b"garbage\r\n\r\n", "gave no connection"),
+        (b"", "did not connect"),
+        (b"garbage\r\n\r\n", "did not connect"),
     ],
 )
 async def test_a_proxy_that_refuses_to_connect_is_named_and_nothing_was_sent(
