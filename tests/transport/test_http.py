@@ -124,7 +124,7 @@ async def test_the_timeout_covers_the_body_tr11(sandbox: Sandbox) -> None:
             exchange.write(stalled)
             await exchange.pause(None)
 
-    async with Session(sandbox.grant, server=sandbox.url, timeout=0.05, attempts=1) as session:
+    async with Session(sandbox.grant, server=sandbox.url, timeout=0.3, attempts=1) as session:
         rule = sandbox.faults.add(Stall(), path=PRESENCE)
         with pytest.raises(Timeout):
             await session.read_user_presence_status()
