@@ -1,5 +1,4 @@
 import asyncio
-import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import aclosing
@@ -22,7 +21,7 @@ from aiopresence import (
 )
 from aiopresence.bulk import iter_batches
 from aiopresence.sandbox import Answer, Change, Hang, Received, Reset, Sandbox
-from tests.support.sessions import PLENTY, Session
+from tests.support.sessions import Session
 
 UNKNOWN = "999999999999"
 
@@ -47,7 +46,7 @@ async def test_a_thousand_extensions_take_34_requests() -> None:
         assert session.stats.items == 1000
 
 
-async def test_every_value_is_its_own_extensions(
+async def test_each_value_is_the_record_of_its_id(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     result = await session.read_user_presence_statuses(sandbox.extension_ids)
@@ -127,7 +126,7 @@ async def test_wrong_ids_are_refused_before_anything_is_sent(
     assert sandbox.requests == []
 
 
-async def test_an_async_iterable_goes_to_iter(session: PresenceSession) -> None:
+async def test_only_iter_calls_accept_async_iterables(session: PresenceSession) -> None:
     async def ids() -> AsyncIterator[str]:
         yield "1"
 
@@ -136,7 +135,7 @@ async def test_an_async_iterable_goes_to_iter(session: PresenceSession) -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"sip_data": "yes"}, {"account_id": "x"}])
-def test_wrong_arguments_of_a_stream_are_refused_at_once(arguments: dict[str, Any]) -> None:
+def test_wrong_arguments_of_an_iteration_are_refused_at_once(arguments: dict[str, Any]) -> None:
     session = PresenceSession("token")
     with pytest.raises(UsageError):
         session.iter_user_presence_statuses(["1"], **arguments)
@@ -148,10 +147,10 @@ def test_wrong_arguments_of_a_stream_are_refused_at_once(arguments: dict[str, An
         session.iter_account_presence(per_page=0)
 
 
-# Whole requests refused.
+# Requests that the server refuses.
 
 
-async def test_one_bad_id_never_costs_the_others_their_answers(
+async def test_a_batch_refused_for_one_id_is_split_until_the_others_have_values(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     bad = sandbox.extension_ids[17]
@@ -164,7 +163,7 @@ async def test_one_bad_id_never_costs_the_others_their_answers(
     assert len(batches(sandbox)) == 2 + 2 * 5
 
 
-async def test_a_refusal_as_a_duplicate_is_split(
+async def test_a_batch_refused_as_a_duplicate_is_split(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     two = set(sandbox.extension_ids[:2])
@@ -175,7 +174,7 @@ async def test_a_refusal_as_a_duplicate_is_split(
 
 
 @pytest.mark.parametrize("code", ["InvalidMultipartRequest", "CMN-106"])
-async def test_a_smaller_limit_is_learned_and_remembered_hs03(
+async def test_a_smaller_batch_size_is_learned_and_kept_hs03(
     sandbox: Sandbox, session: PresenceSession, code: str
 ) -> None:
     rule = refuse(Answer.error(400, code, "Too many"), sandbox, lambda r: len(r.ids) > 10)
@@ -189,7 +188,7 @@ async def test_a_smaller_limit_is_learned_and_remembered_hs03(
     assert len(batches(sandbox)) - before == 13
 
 
-async def test_a_refusal_for_size_that_is_about_one_id_teaches_nothing(
+async def test_a_size_error_caused_by_one_id_does_not_change_the_batch_size(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     bad = sandbox.extension_ids[17]
@@ -202,7 +201,7 @@ async def test_a_refusal_for_size_that_is_about_one_id_teaches_nothing(
     assert len(batches(sandbox)) - before == 2
 
 
-async def test_a_refusal_for_size_of_a_small_batch_teaches_nothing(
+async def test_a_size_error_of_a_small_batch_does_not_change_the_batch_size(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     rule = sandbox.faults.add(Answer.error(400, "CMN-106", "Too many"), path=",")
@@ -224,7 +223,7 @@ async def test_a_refusal_for_size_of_a_small_batch_teaches_nothing(
         Answer(418),
     ],
 )
-async def test_any_other_refusal_is_the_answer_for_all_at_the_price_of_one_request(
+async def test_any_other_error_is_the_outcome_of_all_ids_of_its_batch_after_one_request(
     sandbox: Sandbox, session: PresenceSession, error: Answer
 ) -> None:
     first, second = sandbox.extension_ids[:30], sandbox.extension_ids[30:60]
@@ -236,7 +235,7 @@ async def test_any_other_refusal_is_the_answer_for_all_at_the_price_of_one_reque
     assert len(batches(sandbox)) == 2
 
 
-async def test_a_broken_connection_costs_only_its_batch(
+async def test_a_broken_connection_fails_only_its_batch(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     first = sandbox.extension_ids[:30]
@@ -248,7 +247,7 @@ async def test_a_broken_connection_costs_only_its_batch(
     assert {o.status for o in result[:30]} == {None}
 
 
-async def test_a_refused_token_is_raised(sandbox: Sandbox, session: PresenceSession) -> None:
+async def test_a_rejected_token_is_raised(sandbox: Sandbox, session: PresenceSession) -> None:
     await session.read_user_presence_status()
     refuse(Answer.error(401, "OAU-213", "No"), sandbox, lambda r: bool(r.ids))
     with pytest.raises(AuthError, match="OAU-213"):
@@ -258,7 +257,7 @@ async def test_a_refused_token_is_raised(sandbox: Sandbox, session: PresenceSess
         await session.update_user_presence_statuses({"~": {"message": "x"}})
 
 
-async def test_a_permission_missing_for_one_id_concerns_only_it(
+async def test_a_permission_missing_for_one_id_fails_only_that_id(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     hidden = sandbox.extension_ids[1]
@@ -275,10 +274,10 @@ async def test_a_permission_missing_for_one_id_concerns_only_it(
     assert isinstance(result[1].error, PermissionDenied)
 
 
-# Streams.
+# Iteration.
 
 
-async def test_a_stream_gives_outcomes_in_the_order_of_the_ids(
+async def test_iterating_yields_outcomes_in_the_order_of_the_ids(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     async def ids() -> AsyncIterator[str | int]:
@@ -298,7 +297,7 @@ async def test_a_stream_gives_outcomes_in_the_order_of_the_ids(
     assert all(o.ok for o in unified)
 
 
-async def test_a_wrong_id_in_a_stream_loses_nothing_before_it(
+async def test_iterating_yields_the_outcomes_before_a_wrong_id(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     ids = [*sandbox.extension_ids[:35], "x", *sandbox.extension_ids[35:]]
@@ -314,7 +313,7 @@ async def test_a_wrong_id_in_a_stream_loses_nothing_before_it(
     assert all(o.ok for o in got)
 
 
-async def test_a_stream_reads_ahead_only_so_far_bp04(sandbox: Sandbox) -> None:
+async def test_iterating_takes_a_bounded_number_of_ids_ahead_bp04(sandbox: Sandbox) -> None:
     taken = 0
 
     def endless() -> Iterator[str]:
@@ -332,7 +331,7 @@ async def test_a_stream_reads_ahead_only_so_far_bp04(sandbox: Sandbox) -> None:
     assert taken <= 300 + 30 * 6
 
 
-async def test_breaking_out_of_a_stream_leaves_nothing_behind_ct11(
+async def test_the_session_is_usable_after_a_break_out_of_an_iteration_ct11(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     rule = sandbox.faults.add(Hang(), times=None, when=lambda r: sandbox.extension_ids[95] in r.ids)
@@ -348,7 +347,7 @@ async def test_breaking_out_of_a_stream_leaves_nothing_behind_ct11(
 
 
 def in_flight(session: Session) -> int:
-    # A login goes on without the one who asked for it: others will want the token.
+    # A login continues when its caller is cancelled: other calls need the token.
     groups = session._limiter._limits._groups.items()
     return sum(group.in_flight for name, group in groups if name != "Auth")
 
@@ -391,10 +390,12 @@ async def test_cancelling_at_any_step_leaves_the_session_usable_ct01(
         assert await CALLS[name](session, sandbox)
 
 
-# Many writes.
+# Writes.
 
 
-async def test_many_writes(sandbox: Sandbox, session: PresenceSession) -> None:
+async def test_writes_have_one_outcome_for_each_id(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
     users = sandbox.user_ids[:12]
     change = PresenceInfoRequest(dnd_status="DoNotAcceptAnyCalls")
     bodies: dict[str | int, Any] = {int(users[0]): {"message": "hi"}, UNKNOWN: change}
@@ -435,198 +436,7 @@ async def test_wrong_writes_are_refused_before_anything_is_sent(
     assert sandbox.requests == []
 
 
-# Accounts.
-
-
-async def ids_of_account(session: PresenceSession, **arguments: Any) -> list[str | None]:
-    pages = session.iter_account_presence(**arguments)
-    return [r.extension.id if r.extension else None async for r in pages]
-
-
-@pytest.mark.parametrize("totals", [True, False])
-@pytest.mark.parametrize("per_page", [7, 100, 1000])
-async def test_a_whole_account(totals: bool, per_page: int) -> None:
-    async with (
-        Sandbox(paging_totals=totals, page_limit=50, limits=PLENTY) as sandbox,
-        Session(sandbox.grant, server=sandbox.url) as session,
-    ):
-        assert await ids_of_account(session, per_page=per_page) == list(sandbox.extension_ids)
-        pages = [r for r in sandbox.requests if r.group == "Heavy"]
-        assert len(pages) == {7: 15, 100: 2, 1000: 2}[per_page]
-
-
-async def test_pages_are_read_at_once_when_their_number_is_known(sandbox: Sandbox) -> None:
-    async with Session(sandbox.grant, server=sandbox.url) as session:
-        rule = sandbox.faults.add(Hang(), path="page=2")
-        records = session.iter_account_presence(per_page=20)
-        for _ in range(20):
-            await anext(records)
-        reading = asyncio.ensure_future(anext(records))
-        for _ in range(100_000):
-            if sum(r.group == "Heavy" for r in sandbox.requests) == 5:
-                break
-            await asyncio.sleep(0)
-        assert rule.fired == 1
-        assert sum(r.group == "Heavy" for r in sandbox.requests) == 5
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-        await records.aclose()
-
-
-def edit(**changes: Any) -> Change:
-    def change(body: bytes) -> bytes:
-        return json.dumps({**json.loads(body), **changes}).encode()
-
-    return Change(change)
-
-
-async def test_an_empty_page_amid_known_ones_loses_nothing(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    rule = sandbox.faults.add(edit(records=[]), path="page=2")
-    ids = await ids_of_account(session, per_page=30)
-    assert rule.fired == 1
-    assert ids == [*sandbox.extension_ids[:30], *sandbox.extension_ids[60:]]
-
-
-async def test_records_without_an_id_are_all_given(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    rule = sandbox.faults.add(
-        edit(records=[{"presenceStatus": "Busy"}] * 20), path="perPage=20", times=None
-    )
-    assert await ids_of_account(session, per_page=20) == [None] * 100
-    assert rule.fired == 5
-
-
-async def test_a_next_page_that_is_not_further_on_ends_the_listing(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    link = f"{sandbox.url}/restapi/v1.0/account/~/presence?perPage=30&page=1"
-    again = edit(navigation={"nextPage": {"uri": link}}, paging={})
-    rule = sandbox.faults.add(again, path="/presence", times=None)
-    assert await ids_of_account(session, per_page=30) == list(sandbox.extension_ids[:30])
-    assert rule.fired == 1
-
-
-def repeated(sandbox: Sandbox, period: int, **page: Any) -> Change:
-    """Replace every page by one of the first few, over and over, with nothing to end it."""
-    count = itertools.count()
-
-    def change(body: bytes) -> bytes:
-        number = next(count)
-        start = number % period * 10 if period else 0
-        records = [sandbox.presence(id_) for id_ in sandbox.extension_ids[start : start + 10]]
-        link = f"/restapi/v1.0/account/1/presence?page={number + 2}"
-        texts = {"link": link, "total": number + 10**6}
-        filled = json.loads(json.dumps(page).replace('"total"', str(texts["total"])) % texts)
-        return json.dumps({"records": records if period else [], **filled}).encode()
-
-    return Change(change)
-
-
-ENDLESS: dict[str, dict[str, Any]] = {
-    "totals": {"paging": {"totalPages": "total"}},
-    "links": {"navigation": {"nextPage": {"uri": "%(link)s"}}},
-    "full pages": {"paging": {"perPage": -1}},
-    "totals and links": {
-        "paging": {"totalPages": "total"},
-        "navigation": {"nextPage": {"uri": "%(link)s"}},
-    },
-}
-
-
-@pytest.mark.parametrize("period", [0, 1, 3])
-@pytest.mark.parametrize("name", ENDLESS)
-async def test_a_listing_whose_pages_repeat_ends(
-    sandbox: Sandbox, session: PresenceSession, name: str, period: int
-) -> None:
-    rule = sandbox.faults.add(
-        repeated(sandbox, period, **ENDLESS[name]), path="/presence", times=None
-    )
-    expected = list(sandbox.extension_ids[: 10 * period])
-    assert await ids_of_account(session) == expected
-    assert 1 < rule.fired <= 30
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "/restapi/v1.0/account/~/extension/1/presence?page=2",
-        "/restapi/v1.0/account/~/presence/x?page=2",
-        "/restapi/oauth/revoke?page=2",
-        "/restapi/v1.0/account/~/presence?page=2&sipData=false",
-        "/restapi/v1.0/account/~/presence",
-        "/restapi/v1.0/account/~/presence?page=-2",
-        "/restapi/v1.0/account/~/presence?page=\uff12",
-        "/restapi/v1.0/account/~/presence?page=2\udc80",
-        "\ud800",
-        "https://[",
-        "//x:99999999/",
-    ],
-)
-async def test_a_next_page_of_another_call_is_not_followed(
-    sandbox: Sandbox, session: PresenceSession, link: str
-) -> None:
-    page = edit(navigation={"nextPage": {"uri": link}}, paging={})
-    rule = sandbox.faults.add(page, path="/presence")
-    with pytest.raises(DecodeError) as caught:
-        await ids_of_account(session, sip_data=True)
-    assert rule.fired == 1
-    assert len([r for r in sandbox.requests if r.group == "Heavy"]) == 1
-    assert "$" in caught.value.path
-
-
-async def test_of_a_link_to_the_next_page_only_its_number_is_used(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    link = "/restapi/v1.0/account/77/presence?perPage=1000&page=2&status=x&access_token=y#z"
-    page = edit(navigation={"nextPage": {"uri": link}}, paging={})
-    rule = sandbox.faults.add(page, path="/presence")
-    assert await ids_of_account(session, per_page=50) == list(sandbox.extension_ids)
-    assert rule.fired == 1
-    [*_, last] = [r for r in sandbox.requests if r.group == "Heavy"]
-    assert (last.path, last.query) == ("/restapi/v1.0/account/~/presence", "perPage=50&page=2")
-
-
-async def test_an_extension_that_moves_between_pages_is_given_once(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    first = sandbox.presence(sandbox.extension_ids[0])
-    rule = sandbox.faults.add(
-        edit(records=[first, sandbox.presence(sandbox.extension_ids[99])]), path="page=2"
-    )
-    ids = await ids_of_account(session, per_page=50)
-    assert ids == [*sandbox.extension_ids[:50], sandbox.extension_ids[99]]
-    assert rule.fired == 1
-
-
-async def test_a_next_page_elsewhere_is_not_followed_s4(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    async with Sandbox() as other:
-        link = f"{other.url}/restapi/v1.0/account/~/presence?page=2"
-        rule = sandbox.faults.add(
-            edit(navigation={"nextPage": {"uri": link}}, paging={}), path="/presence"
-        )
-        records = session.iter_account_presence(per_page=30)
-        for _ in range(30):
-            await anext(records)
-        with pytest.raises(DecodeError) as caught:
-            await anext(records)
-        assert caught.value.path == "$.navigation.nextPage.uri"
-        assert rule.fired == 1
-        assert other.requests == []
-
-
-async def test_a_page_that_fails_is_raised(sandbox: Sandbox, session: PresenceSession) -> None:
-    rule = sandbox.faults.add(Answer(503), path="page=3")
-    with pytest.raises(ServerError):
-        await ids_of_account(session, per_page=20)
-    assert rule.fired == 1
-
-
-async def test_batches_of_ids_keep_what_came_before_a_wrong_id() -> None:
+async def test_the_ids_before_a_wrong_one_are_a_batch() -> None:
     found = iter_batches(["1", 2, "3", "x", "5"], lambda: 2)
     assert await anext(found) == ("1", "2")
     assert await anext(found) == ("3",)
@@ -634,7 +444,7 @@ async def test_batches_of_ids_keep_what_came_before_a_wrong_id() -> None:
         await anext(found)
 
 
-async def test_batches_of_ids_follow_the_size_as_it_changes() -> None:
+async def test_batches_have_the_size_that_applies_when_they_are_filled() -> None:
     sizes = iter([3, 3, 3, 2, 2, 2, 2])
     got = [chunk async for chunk in iter_batches(range(6), lambda: next(sizes))]
     assert got == [("0", "1", "2"), ("3", "4"), ("5",)]

@@ -1,6 +1,7 @@
 import ast
 import enum
 import inspect
+import pydoc
 import subprocess
 import sys
 from importlib.metadata import version
@@ -10,6 +11,7 @@ import pytest
 
 import aiopresence
 from aiopresence import PresenceSession
+from aiopresence.presence_api import PresenceApi
 
 
 @pytest.mark.parametrize("name", aiopresence.__all__)
@@ -34,6 +36,18 @@ def test_every_public_method_says_what_it_raises() -> None:
         if not method.startswith("_"):
             doc = inspect.getdoc(function) or ""
             assert "Raises:" in doc or "errors as" in doc, method
+
+
+def test_help_of_the_session_shows_every_call_with_its_documentation() -> None:
+    text = pydoc.plain(pydoc.render_doc(PresenceSession))
+    names = [name for name in dir(PresenceSession) if not name.startswith("_")]
+    for name in names:
+        first, *_ = (inspect.getdoc(getattr(PresenceSession, name)) or "").splitlines()
+        assert name in text
+        assert first in text
+    assert {name for name in names if name.startswith(("read_", "update_", "iter_"))} == {
+        name for name in vars(PresenceApi) if not name.startswith("_")
+    }
 
 
 def test_all_is_sorted_and_importable() -> None:

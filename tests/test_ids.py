@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,14 +11,14 @@ from aiopresence.ids import check_id_iterable, parse_id, parse_id_set
 @pytest.mark.parametrize(
     ("value", "text"), [(7, "7"), (0, "0"), ("101", "101"), ("9" * 19, "9" * 19)]
 )
-def test_ids(value: str | int, text: str) -> None:
+def test_an_id_is_returned_as_str(value: str | int, text: str) -> None:
     assert parse_id(value, "extension_id") == text
 
 
 @given(
     st.text() | st.none() | st.integers(max_value=-1) | st.floats() | st.booleans() | st.binary()
 )
-def test_an_id_is_digits_or_refused(value: object) -> None:
+def test_anything_but_digits_is_refused(value: object) -> None:
     try:
         text = parse_id(value, "extension_id")
     except UsageError as error:
@@ -48,12 +49,12 @@ def test_an_id_is_digits_or_refused(value: object) -> None:
         10**19,
     ],
 )
-def test_what_could_lead_elsewhere_is_no_id(value: object) -> None:
+def test_text_that_could_change_a_path_is_refused(value: object) -> None:
     with pytest.raises(UsageError):
         parse_id(value, "extension_id")
 
 
-def test_the_callers_own_id_only_where_it_makes_sense() -> None:
+def test_the_callers_own_id_is_accepted_only_where_allowed() -> None:
     assert parse_id("~", "extension_id", tilde=True) == "~"
     with pytest.raises(UsageError, match="digits or '~'"):
         parse_id("me", "extension_id", tilde=True)
@@ -68,35 +69,47 @@ class Anything:
         return True
 
 
-def test_what_only_says_that_it_is_equal_is_no_id() -> None:
+def test_an_object_that_equals_everything_is_refused() -> None:
     with pytest.raises(UsageError):
         parse_id(Anything(), "extension_id", tilde=True)
 
 
-def test_an_id_of_a_class_with_other_ideas_is_what_was_checked() -> None:
-    class Traveller(str):
+def test_the_id_of_a_str_subclass_is_the_text_that_was_checked() -> None:
+    class Changing(str):
         __slots__ = ()
 
         def __str__(self) -> str:
             return "1/../../oauth/revoke"
 
-    text = parse_id(Traveller("101"), "extension_id")
+    text = parse_id(Changing("101"), "extension_id")
     assert f"{text}" == "101"
     assert type(text) is str
 
 
 @pytest.mark.parametrize("ids", ["101", b"101", 101, None, 1.5])
-def test_what_is_no_iterable_of_ids(ids: object) -> None:
+def test_a_single_id_is_not_an_iterable_of_ids(ids: object) -> None:
     with pytest.raises(UsageError, match="iterable of ids"):
         check_id_iterable(ids)
 
 
-def test_board_ids_are_numbers_or_their_text_each_once() -> None:
+def test_the_ids_of_a_board_are_a_set_of_str() -> None:
     assert parse_id_set([1, "2", 2, "1"]) == {"1", "2"}
     assert parse_id_set(id_ for id_ in (3,)) == {"3"}
 
 
+async def async_ids() -> AsyncIterator[str]:
+    yield "1"
+
+
+def test_an_async_iterable_is_accepted_only_where_allowed() -> None:
+    check_id_iterable(async_ids(), allow_async=True)
+    with pytest.raises(UsageError, match="iter_"):
+        check_id_iterable(async_ids())
+    with pytest.raises(UsageError, match="iter_"):
+        parse_id_set(async_ids())  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("ids", [[], (), "12", b"12", 12, ["~"], [None], [True], [1.0], ["01"]])
-def test_what_are_no_ids_of_a_board_is_refused(ids: Any) -> None:
+def test_wrong_ids_of_a_board_are_refused(ids: Any) -> None:
     with pytest.raises(UsageError):
         parse_id_set(ids)

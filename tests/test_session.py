@@ -8,29 +8,19 @@ import pytest
 from aiopresence import (
     AccessToken,
     AuthError,
-    CallQueueUpdatePresence,
     ConnectionFailed,
-    DecodeError,
-    DndStatus,
-    ExtensionCallQueueUpdatePresenceList,
     GroupLimits,
-    InvalidRequest,
     JwtGrant,
     MemoryTokenStore,
     NotFound,
-    PermissionDenied,
     PresenceInfoRequest,
     PresenceSession,
-    PresenceStatus,
     RateLimited,
     ServerError,
-    TelephonyAvailability,
-    UnifiedStatus,
-    UpdateUnifiedPresence,
+    SessionLost,
     UsageError,
-    Visibility,
 )
-from aiopresence.sandbox import Answer, Change, Hang, Sandbox
+from aiopresence.sandbox import Answer, Hang, Sandbox
 from tests.support.sessions import Session
 from tests.support.waiting import fired
 
@@ -39,94 +29,7 @@ def token_requests(sandbox: Sandbox) -> int:
     return sum(r.path == "/restapi/oauth/token" for r in sandbox.requests)
 
 
-async def test_reading_ones_own_presence(sandbox: Sandbox, session: PresenceSession) -> None:
-    record = await session.read_user_presence_status()
-    assert record.extension is not None
-    assert record.extension.id == sandbox.extension_ids[0]
-    assert record.active_calls is None
-
-
-async def test_reading_with_calls_and_sip(sandbox: Sandbox, session: PresenceSession) -> None:
-    user = sandbox.user_ids[5]
-    sandbox.ring(user)
-    detailed = await session.read_user_presence_status(user, detailed_telephony_state=True)
-    assert detailed.active_calls
-    assert {call.sip_data for call in detailed.active_calls} == {None}
-    assert all(call.start_time and call.start_time.utcoffset() is not None
-               for call in detailed.active_calls)  # fmt: skip
-    with_sip = await session.read_user_presence_status(user, sip_data=True)
-    assert with_sip.active_calls
-    assert all(call.sip_data for call in with_sip.active_calls)
-
-
-async def test_a_write_changes_what_is_read(sandbox: Sandbox, session: PresenceSession) -> None:
-    user = sandbox.user_ids[3]
-    change = PresenceInfoRequest(dnd_status=DndStatus.DO_NOT_ACCEPT_ANY_CALLS, message="Zürich")
-    written = await session.update_user_presence_status(change, extension_id=user)
-    assert written.presence_status is PresenceStatus.BUSY
-    assert written == await session.read_user_presence_status(int(user))
-    mine = await session.update_user_presence_status({"user_status": "Offline"})
-    assert mine.presence_status is PresenceStatus.OFFLINE
-    assert await session.update_user_presence_status() == mine
-
-
-async def test_a_page_of_the_account(sandbox: Sandbox, session: PresenceSession) -> None:
-    page = await session.read_account_presence(page=2, per_page=30)
-    assert page.paging is not None
-    assert (page.paging.page, page.paging.total_pages) == (2, 4)
-    assert page.records is not None
-    assert [r.extension and r.extension.id for r in page.records] == [*sandbox.extension_ids[30:60]]
-
-
-async def test_call_queues_from_both_sides(sandbox: Sandbox, session: PresenceSession) -> None:
-    queue = sandbox.queue_ids[0]
-    before = await session.read_call_queue_presence(queue)
-    assert before.records
-    member = before.records[0].member
-    assert member is not None
-    assert member.id is not None
-    takes = not before.records[0].accept_current_queue_calls
-    after = await session.update_call_queue_presence(
-        CallQueueUpdatePresence(
-            records=[{"member": {"id": member.id}, "accept_current_queue_calls": takes}]
-        ),
-        group_id=queue,
-    )
-    assert after.records
-    assert after.records[0].accept_current_queue_calls is takes
-    agent = await session.read_extension_call_queue_presence(member.id)
-    assert {r.call_queue.id: r.accept_calls for r in agent.records or () if r.call_queue}[
-        queue
-    ] is takes
-    agent = await session.update_extension_call_queue_presence(
-        ExtensionCallQueueUpdatePresenceList(
-            records=[{"call_queue": {"id": queue}, "accept_calls": not takes}]
-        ),
-        extension_id=member.id,
-    )
-    assert await session.read_call_queue_presence(queue) == before
-    editable = await session.read_extension_call_queue_presence(editable_member_status=True)
-    assert editable.records is not None
-
-
-async def test_unified_presence(sandbox: Sandbox, session: PresenceSession) -> None:
-    mine = await session.update_unified_presence(
-        UpdateUnifiedPresence(
-            glip={"visibility": "Invisible"}, telephony={"availability": "DoNotAcceptAnyCalls"}
-        )
-    )
-    assert mine.status is UnifiedStatus.DND
-    assert mine.glip is not None
-    assert mine.glip.visibility is Visibility.INVISIBLE
-    assert mine.telephony is not None
-    assert mine.telephony.availability is TelephonyAvailability.DO_NOT_ACCEPT_ANY_CALLS
-    assert await session.read_unified_presence() == mine
-    other = await session.read_unified_presence(sandbox.user_ids[1])
-    assert other.glip is not None
-    assert other.glip.visibility is None
-
-
-async def test_everything_else(sandbox: Sandbox, session: PresenceSession) -> None:
+async def test_request_reaches_any_endpoint(sandbox: Sandbox, session: PresenceSession) -> None:
     path = "/restapi/v1.0/account/~/presence"
     params = {"perPage": 1, "sipData": True, "page": None, "detailedTelephonyState": "true"}
     response = await session.request("get", path, params=params)
@@ -157,7 +60,7 @@ async def test_everything_else(sandbox: Sandbox, session: PresenceSession) -> No
         ("PUT", "/restapi/x", None, {"a": object()}),
     ],
 )
-async def test_a_wrong_request_is_refused(
+async def test_request_refuses_wrong_arguments(
     sandbox: Sandbox, session: PresenceSession, method: Any, path: str, params: Any, json: Any
 ) -> None:
     with pytest.raises(UsageError):
@@ -165,9 +68,7 @@ async def test_a_wrong_request_is_refused(
     assert sandbox.requests == []
 
 
-async def test_paths_arrive_as_they_were_written(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
+async def test_paths_are_sent_as_they_are(sandbox: Sandbox, session: PresenceSession) -> None:
     with pytest.raises(NotFound):
         await session.request("GET", "/restapi/v1.0/a%2Fb/~,%20/c..d", params={"q": "a b&=é,~"})
     assert sandbox.requests[-1].path == "/restapi/v1.0/a%2Fb/~,%20/c..d"
@@ -176,39 +77,6 @@ async def test_paths_arrive_as_they_were_written(
     assert "," in sandbox.requests[-1].path
     await session.read_user_presence_status("~")
     assert sandbox.requests[-1].path == "/restapi/v1.0/account/~/extension/~/presence"
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (400, "CMN-101", InvalidRequest),
-        (403, "CMN-404", PermissionDenied),
-        (404, "CMN-102", NotFound),
-        (429, "CMN-301", RateLimited),
-        (503, "CMN-203", ServerError),
-    ],
-)
-async def test_refusals(
-    sandbox: Sandbox, session: PresenceSession, status: int, code: str, kind: type[Exception]
-) -> None:
-    rule = sandbox.faults.add(Answer.error(status, code, "No"), path="/presence")
-    with pytest.raises(kind, match=f"HTTP {status}: {code} No"):
-        await session.read_account_presence()
-    assert rule.fired == 1
-    assert (await session.read_account_presence()).records
-
-
-async def test_a_record_of_the_wrong_type_is_located(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    rule = sandbox.faults.add(
-        Change(lambda body: body.replace(b'"allowSeeMyPresence":true', b'"allowSeeMyPresence":1')),
-        path="/presence",
-    )
-    with pytest.raises(DecodeError) as caught:
-        await session.read_user_presence_status()
-    assert caught.value.path == "$.allowSeeMyPresence"
-    assert rule.fired == 1
 
 
 async def test_one_login_serves_all_tasks(sandbox: Sandbox, session: PresenceSession) -> None:
@@ -230,7 +98,7 @@ async def test_wrong_credentials(sandbox: Sandbox) -> None:
             await session.read_user_presence_statuses(sandbox.extension_ids)
 
 
-async def test_a_failed_login_is_tried_again_by_the_next_call(
+async def test_the_next_call_retries_a_failed_login(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     rule = sandbox.faults.add(Answer(503), path="/oauth/token")
@@ -241,7 +109,9 @@ async def test_a_failed_login_is_tried_again_by_the_next_call(
     assert token_requests(sandbox) == 2
 
 
-async def test_an_access_token_as_it_is(sandbox: Sandbox, session: PresenceSession) -> None:
+async def test_an_access_token_is_used_without_a_login(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
     await session.read_user_presence_status()
     token = sandbox.requests[-1].token
     assert token is not None
@@ -278,7 +148,7 @@ async def test_a_session_is_open_only_inside_async_with(sandbox: Sandbox) -> Non
     await session.close()
 
 
-async def test_limits_are_learned(sandbox: Sandbox, session: PresenceSession) -> None:
+async def test_limits_follow_response_headers(sandbox: Sandbox, session: PresenceSession) -> None:
     assert session.limits == {}
     await session.read_user_presence_status()
     await session.read_account_presence()
@@ -293,7 +163,7 @@ async def test_limits_are_learned(sandbox: Sandbox, session: PresenceSession) ->
     assert session.stats.rate_limited == 1
 
 
-async def test_invented_groups_do_not_fill_the_memory_bp07(
+async def test_the_number_of_groups_is_bounded_bp07(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     for number in range(100):
@@ -445,7 +315,7 @@ async def test_a_session_that_is_closed_refuses_at_once(sandbox: Sandbox, name: 
             await session.read_user_presence_status()
 
 
-def test_a_session_is_opened_on_one_event_loop_after_the_other() -> None:
+def test_a_session_can_be_opened_on_one_event_loop_after_another() -> None:
     session = PresenceSession("token")
 
     async def use() -> None:
@@ -476,7 +346,7 @@ async def test_a_bulk_call_whose_session_is_closed_has_an_outcome_for_each_id(
         assert {type(o.error) for o in rest} == {ConnectionFailed}
 
 
-async def test_a_listing_whose_session_is_closed_ends_in_a_lost_connection(
+async def test_reading_an_account_fails_with_a_connection_error_when_the_session_is_closed(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     records = session.iter_account_presence(per_page=20)
@@ -487,6 +357,26 @@ async def test_a_listing_whose_session_is_closed_ends_in_a_lost_connection(
 
 
 @pytest.mark.parametrize("store", [".cache/tokens.json", 5, MemoryTokenStore, object()], ids=repr)
-def test_a_token_store_that_is_none_is_refused_at_once(store: Any) -> None:
+def test_an_object_that_is_not_a_token_store_is_refused_at_once(store: Any) -> None:
     with pytest.raises(UsageError, match="token_store must be a TokenStore"):
         PresenceSession("token", token_store=store)
+
+
+async def test_closing_is_completed_when_it_is_cancelled(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    events = session.events()
+    first = asyncio.create_task(anext(events))
+    while session.stats.connections < 1:
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(session.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(UsageError, match="the session is not open"):
+        await session.read_user_presence_status()
+    with pytest.raises(SessionLost):
+        await first
+    async with session:
+        assert (await session.read_user_presence_status()).extension is not None
