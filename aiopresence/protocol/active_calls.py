@@ -1,17 +1,17 @@
-"""Active calls of an extension: what an event or a read says of them, and what it leaves open.
+"""Merge the active calls of an extension, and find out when they have to be read again.
 
-Events are partial and lists are short, so three questions come up with every event:
+Events are partial, and list at most seven calls, so an event may leave open which calls there are:
 
-- A call that is known and not listed any more may have ended, or belong to another leg whose events
-  list that leg only (seen in a trace). Unless the phone has no call at all, it is kept, and the
+- A known call that is not listed any more may have ended, or belong to another leg, whose events
+  list only that leg (seen in a trace). Unless the phone is idle, the call is kept, and the
   extension has to be read again.
-- An event without a list says that no calls are left if the phone is idle. Otherwise it says
-  nothing that can be relied on: RingCentral's own client takes it for "none", while the
-  documentation calls events partial.
-- `totalActiveCalls` may be more than are listed: then live calls are hidden. Whether it counts
-  listed calls that have ended is not documented, so it is compared with the live ones.
+- An event without a list means that there are no calls if the phone is idle. Otherwise it leaves
+  the calls open: RingCentral's own client takes it for no calls, while the documentation calls
+  events partial.
+- If `totalActiveCalls` is larger than the number of listed calls, some are hidden. Whether it
+  counts listed calls that have ended is not documented, so it is compared with the live ones.
 
-A read has no `totalActiveCalls`. That it is absent there is no change.
+A read has no `totalActiveCalls`, so its absence there is not a change.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from ..models import ActiveCallInfo, GetPresenceInfo, PresenceEventBody, Telepho
 
 Calls = tuple[ActiveCallInfo, ...]
 
-# RingCentral lists so many calls at most. Source: API reference, "activeCalls".
+# The most calls that RingCentral lists. Source: API reference, "activeCalls".
 MAX_LISTED = 7
 _NO_CALL = TelephonyStatus.NO_CALL
 
@@ -30,11 +30,12 @@ _NO_CALL = TelephonyStatus.NO_CALL
 def after_event(known: Calls | None, body: PresenceEventBody) -> tuple[Calls | None, bool]:
     """Return the calls after an event, and whether they have to be read again.
 
-    The calls are None when the event does not say which there are.
-
     Args:
-        known: the calls before it; None when nothing is known.
+        known: the calls before it; None if they are not known.
         body: the event.
+
+    Returns:
+        The calls, None if the event leaves them open; and whether that is uncertain.
     """
     statuses = (body.telephony_status, body.aggregated_telephony_status)
     is_busy = any(status not in (None, _NO_CALL) for status in statuses)
@@ -50,10 +51,9 @@ def after_event(known: Calls | None, body: PresenceEventBody) -> tuple[Calls | N
     missing = tuple(call for call in live if _key(call) not in keys)
     calls = listed if is_idle else (*listed, *missing)
     shown = _live(calls)
-    # Of an idle phone, calls that have ended may be counted.
+    # For an idle phone, calls that have ended may be counted.
     counted = len(calls) if is_idle else len(shown)
-    # Statuses, list and number say different things: an idle phone with a live call, or a busy one
-    # without.
+    # Status and list contradict each other: an idle phone with a live call, or a busy one without.
     contradicts = (is_idle and (shown or is_busy)) or (is_busy and not shown)
     return calls, bool(missing or contradicts) or (total or 0) > counted
 
@@ -61,12 +61,12 @@ def after_event(known: Calls | None, body: PresenceEventBody) -> tuple[Calls | N
 def total_after_event(
     known: GetPresenceInfo | None, calls: Calls | None, total: int | None
 ) -> int | None:
-    """Return the number of calls after an event; None when none was ever named.
+    """Return the total number of calls after an event; None if no event had one.
 
     Args:
-        known: the record before the event; None when there is none.
+        known: the record before the event; None if there is none.
         calls: the calls after the event.
-        total: the number in the event; None when it has none.
+        total: the number in the event; None if it has none.
     """
     before = None if known is None else known.total_active_calls
     if total is not None or known is None or before is None:
@@ -75,9 +75,10 @@ def total_after_event(
 
 
 def after_read(old: GetPresenceInfo, new: GetPresenceInfo) -> GetPresenceInfo:
-    """Return a record that was read, with what of the calls has not changed as it was before.
+    """Return a record that was read, with its calls as before if they are the same.
 
-    The order of calls, an absent list instead of an empty one and an absent total are no changes.
+    Another order of calls, an absent list instead of an empty one, and an absent total are not
+    changes.
     """
     calls = new.active_calls
     same = _same(old.active_calls or (), calls or ())

@@ -1,4 +1,8 @@
-"""All usage-plan groups of a quota: which call counts in which, and what is known of each."""
+"""Track all usage-plan groups of a login: which call counts in which, and the state of each.
+
+The expected group of a call is documented. Where a response states another one, the call counts in
+that from then on.
+"""
 
 from collections.abc import Mapping
 from math import inf
@@ -10,15 +14,15 @@ from ..models.validation import seconds
 from .rate_limit_headers import Headers, group_name, group_of, has_limits, retry_after
 from .rate_limits import DEFAULTS, MAX_WINDOW, UNKNOWN_GROUP_LIMITS, GroupLimits, GroupWindow, Slot
 
-# What a server invents must not fill the memory.
+# Names that a server makes up must not fill the memory.
 MAX_GROUPS, MAX_CALLS = 64, 256
 
 
 class LimitsByGroup(dict[str, GroupLimits]):
-    """What is known of groups, by names whose case does not matter."""
+    """The limits of groups by name; the case of a name does not matter."""
 
     def __missing__(self, name: str) -> GroupLimits:
-        """Return the group that is spelt otherwise, or raise KeyError."""
+        """Return the group whose name differs in case only, or raise KeyError."""
         known = group_name(name)
         if known == name or known not in self:
             raise KeyError(name)
@@ -29,12 +33,12 @@ class LimitsByGroup(dict[str, GroupLimits]):
         return isinstance(name, str) and super().__contains__(group_name(name))
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return what is known of a group, or the default."""
+        """Return the limits of a group, or the default."""
         return super().get(group_name(name), default)
 
 
 class RateLimits:
-    """All groups of a quota, and which call counts in which."""
+    """All groups of one login, and which call counts in which."""
 
     def __init__(self) -> None:
         self._presets = dict(DEFAULTS)
@@ -49,13 +53,13 @@ class RateLimits:
             self._groups[name].use_preset(presets[name])
 
     def group(self, call: str, expected: str) -> GroupWindow:
-        """Give the group a call counts in: what its last answer said, or what is expected."""
-        return self._named(self._learned.get(call, expected))
+        """Return the group of a call: the one its last response stated, or the expected one."""
+        return self._get(self._learned.get(call, expected))
 
     def delay(self, group: GroupWindow, now: float, keep: int = 0) -> float:
-        """Give the seconds until a request of a group may be sent, as `GroupWindow.delay`.
+        """Return the seconds until a request of a group may be sent; see `GroupWindow.delay`.
 
-        One whose group is not known yet may turn out to be of any, so it waits for all.
+        A request whose group is unknown may count in any of them, so it waits for all.
         """
         if group is not self._groups.get(""):
             return group.delay(now, keep)
@@ -71,18 +75,24 @@ class RateLimits:
         *,
         refused: bool = False,
     ) -> None:
-        """Count a request of a group as answered, or refused with a 429, and learn from it.
+        """Count a request as completed, or rejected with a 429, and learn from its response.
 
-        The group it was counted in may be another than the expected one.
+        Args:
+            now: the monotonic time in seconds.
+            call: the name of the call.
+            group: the group whose slot the request took.
+            slot: that slot.
+            headers: those of the response; they may state another group.
+            refused: whether it was rejected by the rate limit.
         """
         name = group_of(headers)
-        actual = group if name is None else self._named(name)
+        actual = group if name is None else self._get(name)
         if actual is not group:
             self._learned[call] = name or ""
             if len(self._learned) > MAX_CALLS:
                 del self._learned[next(iter(self._learned))]
             group.release()
-            # It passed no gate of that group, so it is not the probe that ends a penalty.
+            # It did not wait for that group, so it is not the probe that ends a penalty.
             slot = actual.take(now)._replace(penalties=-1)
         if not refused:
             actual.complete(now, slot, headers)
@@ -92,18 +102,18 @@ class RateLimits:
             self._penalise_all(now, headers, but=actual)
 
     def apply_429(self, now: float, group: GroupWindow, headers: Headers) -> None:
-        """Shut a group after a 429 in a part of an answer, or all when that names no group."""
+        """Block a group after a 429 in a part of a response; all groups if that states none."""
         group.start_penalty(now, retry_after(headers))
         if not has_limits(headers):
             self._penalise_all(now, headers, but=group)
 
     def _penalise_all(self, now: float, headers: Headers, *, but: GroupWindow) -> None:
-        """Shut all groups: a 429 without limits comes from another one, of the account or of all.
+        """Block all groups: a 429 without limits comes from a limit above them, as of the account.
 
         Args:
-            now: this moment.
-            headers: those of the answer.
-            but: the one that is shut already.
+            now: the monotonic time in seconds.
+            headers: those of the response.
+            but: the group that is blocked already.
         """
         for each in self._groups.values():
             if each is not but:
@@ -111,10 +121,10 @@ class RateLimits:
             self._all_blocked_until = max(self._all_blocked_until, each.blocked_until)
 
     def snapshot(self, now: float) -> dict[str, GroupLimits]:
-        """Return what is known of each group that is in use, by name."""
+        """Return the state of each group that is in use, by name."""
         return {name: group.snapshot(now) for name, group in self._groups.items() if name}
 
-    def _named(self, name: str) -> GroupWindow:
+    def _get(self, name: str) -> GroupWindow:
         if name not in self._groups and len(self._groups) >= MAX_GROUPS:
             name = ""
         if name not in self._groups:

@@ -1,4 +1,4 @@
-"""Read what a response says about rate limits: headers in, values out.
+"""Parse the rate limit headers of a response.
 
 Source: RingCentral guide, "API rate limits"; RFC 9110 §10.2.3.
 """
@@ -16,7 +16,7 @@ Headers = Mapping[str, str]
 # RingCentral's documentation has both spellings.
 _PREFIXES = ("x-rate-limit-", "x-ratelimit-")
 _NAMES = [prefix + name for prefix in _PREFIXES for name in ("limit", "window", "remaining")]
-# RingCentral's window is a minute. A longer one than this is a mistake, as one in milliseconds is.
+# RingCentral's window is a minute. A value above an hour is a mistake, such as milliseconds.
 MAX_STATED_WINDOW = 3600.0
 MAX_LIMIT = 10_000
 
@@ -37,7 +37,7 @@ class StatedLimits:
 
 
 def read_limits(headers: Headers) -> StatedLimits:
-    """Return the limits in the headers of a response, which may be missing or wrong."""
+    """Return the limits in headers, which may be missing or invalid."""
     return _read(*map(headers.get, _NAMES))
 
 
@@ -48,12 +48,12 @@ def has_limits(headers: Headers) -> bool:
 
 @lru_cache(maxsize=256)
 def group_name(text: str) -> str:
-    """Return the one spelling of a group's name: RingCentral's headers vary in case."""
+    """Return the normalized name of a group; its case varies in RingCentral's headers."""
     return text.strip()[:64].capitalize()
 
 
 def group_of(headers: Headers) -> str | None:
-    """Return the group a response was counted in, or None when it does not say."""
+    """Return the group that a response states, or None."""
     one, other = _PREFIXES
     return (
         group_name(headers.get(f"{one}group", ""))
@@ -63,20 +63,22 @@ def group_of(headers: Headers) -> str | None:
 
 
 def retry_after(headers: Headers) -> float | None:
-    """Return the seconds a response asks to wait, the longest if it says so twice; None if never.
+    """Return the seconds in Retry-After; None if it is absent or invalid.
 
-    A date is taken relative to the response's own Date: our wall clock may be wrong.
+    Of several numbers the largest counts. A date is compared with the Date of the response, because
+    the local clock may be wrong.
     """
     text = headers.get("retry-after", "")
-    waits = [float(t) for t in re.split(r"\s*,\s*", text.strip()) if re.fullmatch("[0-9]{1,9}", t)]
-    if waits:
-        return max(waits)
+    texts = re.split(r"\s*,\s*", text.strip())
+    seconds = [float(each) for each in texts if re.fullmatch("[0-9]{1,9}", each)]
+    if seconds:
+        return max(seconds)
     until, now = read_date(text), read_date(headers.get("date", ""))
     return None if until is None or now is None else max(0.0, (until - now).total_seconds())
 
 
 def read_date(text: str) -> datetime | None:
-    """Return the time in a header; None if it is not one, or without a time zone."""
+    """Return the time in a header; None if it is not a date, or has no time zone."""
     try:
         date = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
@@ -84,7 +86,7 @@ def read_date(text: str) -> datetime | None:
     return date if date.tzinfo else None
 
 
-# Nearly every response says the same.
+# Nearly all responses have the same headers.
 @lru_cache(maxsize=1024)
 def _read(*texts: str | None) -> StatedLimits:
     numbers = [_number(text or "") for text in texts]
