@@ -20,7 +20,7 @@ _GATEWAY_CODES = "WSG-"
 _STATUS = {"CMN-1": 400, "CMN-2": 500, "CMN-3": 429, "CMN-4": 403, "OAU-": 401, "SUB-": 400}
 
 
-class Action(Enum):
+class ErrorAction(Enum):
     """What to do about an error."""
 
     RAISE = "raise"
@@ -40,7 +40,7 @@ def error_from_frame(frame: Frame) -> ApiError:
     return error_from_body(Response(status, {}, b""), frame.body, excerpt=str(code or ""))
 
 
-def action_for(error: ApiError, *, is_decisive: bool, is_recovering: bool) -> Action:
+def action_for(error: ApiError, *, is_decisive: bool, is_recovering: bool) -> ErrorAction:
     """Return what to do about an error.
 
     Args:
@@ -49,8 +49,8 @@ def action_for(error: ApiError, *, is_decisive: bool, is_recovering: bool) -> Ac
         is_recovering: it may be about the recovery token, which is not sent a second time.
     """
     if is_decisive and error.http_status not in TRANSIENT and not is_recovering:
-        return Action.RAISE
+        return ErrorAction.RAISE
     is_about_connection = (error.error_code or "").startswith(_GATEWAY_CODES)
     if is_decisive or is_about_connection or error.http_status == UNAUTHORIZED:
-        return Action.RECONNECT
-    return Action.REPORT
+        return ErrorAction.RECONNECT
+    return ErrorAction.REPORT

@@ -34,7 +34,7 @@ from .event_errors import (
     INVALID_RECOVERY_TOKEN,
     TOO_MANY,
     UNAUTHORIZED,
-    Action,
+    ErrorAction,
     action_for,
     error_from_frame,
 )
@@ -348,11 +348,11 @@ class EventSession:
             self._recovery.forget_token()
         is_decisive = is_ours or self.state is State.AWAITING_DETAILS
         action = action_for(error, is_decisive=is_decisive, is_recovering=self._is_recovery_pending)
-        if action is Action.REPORT:
+        if action is ErrorAction.REPORT:
             self.diagnostics.add(reason)
             return
         self.close(reason)
-        if action is Action.RAISE:
+        if action is ErrorAction.RAISE:
             self.are_filters_refused = is_ours
             raise error
         if error.http_status == UNAUTHORIZED:

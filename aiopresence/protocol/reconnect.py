@@ -50,4 +50,4 @@ class ReconnectPolicy:
         """Return why there is this delay, for a log."""
         if self._minimum and delay <= self._minimum:
             return self._reason
-        return f"backoff after {self._failures} failures in a row"
+        return f"backoff, failures in a row: {self._failures}"

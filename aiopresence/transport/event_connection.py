@@ -1,8 +1,13 @@
-"""Drives the event session over WebSocket connections, with aiohttp.
+"""Run an event session over WebSocket connections, for as long as it takes.
 
-Every wait of more than a second before a connection is logged with its reason, at WARNING if it is
-longer than somebody who watches a board would put up with. So each request for a WebSocket token is
-made once: its failures go through the same back-off as all others.
+Theory: `protocol.event_session` decides what to send and what frames mean, `protocol.reconnect` how
+long to wait between connections, `protocol.websocket_token` when a new token is needed, and
+`protocol.retry.RestartPolicy` which errors end it all. What is left here is I/O, in this order:
+wait, connect, pump, and after an error recover, which is to note it and begin again.
+
+While there is a connection, one task receives and another one sends. The sender sleeps until the
+next deadline of the session, or until the receiver wakes it because there is something to send. So
+pings are answered even while nobody consumes the events.
 """
 
 import asyncio
@@ -25,44 +30,43 @@ from ..errors import (
     RateLimited,
 )
 from ..models import PresenceEvent, Resync
-from ..protocol import websocket_token
 from ..protocol.event_outputs import Gap, SessionOutput, Subscribed
 from ..protocol.event_session import EventSession
 from ..protocol.event_timers import PONG_TIMEOUT
-from ..protocol.retry import RestartPolicy, is_permanent
+from ..protocol.retry import RestartPolicy
 from ..protocol.websocket_token import WsToken
 from .clock import Clock, chance
 from .instrumentation import Instrumentation
 from .requester import Requester
 from .websocket import HandshakeRefused
+from .websocket_tokens import RATE_LIMITED, WebSocketTokens
 
 _log = logging.getLogger("aiopresence")
 
-_FRAMES = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
-_SIGNS = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
-# Seconds of waiting that are logged, and that are logged as a warning. Guesses.
-LOGGED, NOTICEABLE = 1.0, 3.0
-_LIMITED = "rate limit of group Auth"
-# Codes with which a connection ends because of what the gateway sent.
-_BROKEN = frozenset({1002, 1003, 1007, 1009})
-# Frames taken in before others get a turn: they may arrive faster than the loop turns.
-_AT_ONCE = 50
+_DATA = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
+_KEEPALIVE = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
+# Close codes that mean that a received frame was invalid: protocol error, data that cannot be
+# accepted, text that is not UTF-8, message too big (RFC 6455, section 7.4.1).
+_INVALID_FRAME = frozenset({1002, 1003, 1007, 1009})
+# Frames received before other tasks run: they may arrive faster than the event loop turns.
+_FRAMES_PER_TURN = 50
 
 StreamItem = PresenceEvent | Resync | Subscribed
+Emit = Callable[[StreamItem], None]
 
 
 class EventConnection:
-    """One event session.
+    """The connections of one event session, one after the other.
 
     Args:
         filters: the event filters of its subscription.
-        requester: what gets tokens and connections.
-        clock: where time comes from.
+        requester: requests tokens and opens connections.
+        clock: the source of time.
         instrumentation: reports connections, events and resyncs.
 
     Attributes:
-        gateway: the session's state.
-        restart_policy: decides when it ends.
+        session: the state of the session.
+        restart_policy: decides which errors end it.
     """
 
     def __init__(
@@ -73,217 +77,202 @@ class EventConnection:
         instrumentation: Instrumentation,
     ) -> None:
         self.session = EventSession(filters, lambda: str(uuid.uuid4()))
+        self.restart_policy = RestartPolicy()
         self._requester = requester
         self._clock = clock
         self._instrumentation = instrumentation
+        self._tokens = WebSocketTokens(requester, clock, instrumentation)
+        # Set when the sender has something to do.
         self._wake = asyncio.Event()
-        self.restart_policy = RestartPolicy()
-        self._token: WsToken | None = None
-        # Whether the access token behind the last WebSocket token may have been ended.
-        self._must_log_in = False
 
-    async def run(self, tell: Callable[[StreamItem], None]) -> None:
+    async def run(self, emit: Emit) -> None:
         """Follow events, over as many connections as it takes; it never returns.
 
         Args:
-            tell: called with everything that happens, in order.
+            emit: called with each event, resync and subscription, in order.
 
         Raises:
-            PresenceError: it cannot go on.
+            PresenceError: it cannot continue, see `restart_policy`.
         """
-        never = asyncio.Event()
         while True:
-            delay = self.session.reconnect.delay(chance())
-            _log_wait(delay, self.session.reconnect.reason(delay))
-            await self._wait(never, delay)
+            await self._wait()
             try:
-                await self._connection(tell)
+                websocket = await self._connect()
+                await self._follow(websocket, emit)
             except PresenceError as error:
-                filters = self.session.are_filters_refused
-                least = self.restart_policy.delay(error, self._clock.now(), about_filters=filters)
-                if least is None:
+                if not self._recover(error):
                     raise
-                self.session.connection_failed(least, _reason(error, least))
-                _log.warning("no connection for events, trying again: %s", error)
 
-    async def _wait(self, never: asyncio.Event, seconds: float) -> None:
-        began = self._clock.now()
+    async def _wait(self) -> None:
+        """Wait until the next connection may be made."""
+        seconds = self.session.reconnect.delay(chance())
+        self._instrumentation.reconnect_delayed(seconds, self.session.reconnect.reason(seconds))
+        started_at = self._clock.now()
         try:
-            await self._clock.wait(never, seconds)
+            await self._clock.wait(asyncio.Event(), seconds)
         finally:
             if seconds > 0:
-                self._instrumentation.wait_ended("reconnect", self._clock.now() - began)
+                self._instrumentation.wait_ended("reconnect", self._clock.now() - started_at)
 
-    async def _connection(self, tell: Callable[[StreamItem], None]) -> None:
-        session, clock = self.session, self._clock
-        socket, is_reused = await self._open()
-        opened_at = clock.now()
-        session.connection_made(opened_at, chance())
-        broken = True  # Whatever ends this with an error is not asked for again.
-        reason = "the event session ended"
-        try:
-            self._instrumentation.connection_opened()
-            broken = await self._talk(socket, tell)
-            reason = "it was lost"
-        finally:
-            reason = session.close_reason or reason
-            session.connection_lost(clock.now(), broken=broken)
-            if session.is_unauthorized:
-                self._forget_token(is_reused=is_reused)
-            self._instrumentation.connection_closed(reason, clock.now() - opened_at)
-            await socket.close()
-        self._report()
+    def _recover(self, error: PresenceError) -> bool:
+        """Prepare for the next connection after an error; return False if that is the end."""
+        about_filters = self.session.are_filters_refused
+        delay = self.restart_policy.delay(error, self._clock.now(), about_filters=about_filters)
+        if delay is None:
+            return False
+        self.session.connection_failed(delay, _reason(error, delay))
+        _log.warning("no connection for events, trying again: %s", error)
+        return True
 
-    async def _open(self) -> tuple[aiohttp.ClientWebSocketResponse, bool]:
-        """Open a connection; return it, and whether its WebSocket token had been used before."""
+    # Connecting.
+
+    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        """Open a connection; with a second token if a reused one is refused."""
         while True:
-            token, is_reused = await self._next_token()
+            token = await self._tokens.next_token()
             try:
-                return await self._dial(token), is_reused
+                return await self._handshake(token)
             except PresenceError as error:
-                # Error trackers show the variables of a traceback's frames: the address is one.
+                # Tracebacks may be shown with local variables, and the address is one.
                 failure = error.with_traceback(None)
-            if isinstance(failure, AuthError):
-                self._forget_token(is_reused=is_reused)
-                failure = ConnectionFailed("the WebSocket token was refused")
-            elif isinstance(failure, (PermissionDenied, HandshakeRefused)):
-                self._token = None
-                self.session.recovery_refused()
-            if not is_reused or self._token is not None:
+            failure = self._token_failure(failure)
+            if not self._tokens.policy.is_reused or self._tokens.policy.token is not None:
                 raise failure
-            _log.info("the WebSocket token was refused when used again; taking a new one")
+            _log.info("the WebSocket token was refused when reused; requesting a new one")
 
-    def _forget_token(self, *, is_reused: bool) -> None:
-        """Record that the WebSocket token was refused as unauthorized."""
-        self._token = None
-        # Not our credentials, if the token was new: the login behind it may have ended.
-        self._must_log_in = not is_reused
-
-    async def _next_token(self) -> tuple[WsToken, bool]:
-        """Return the token for the next connection, and whether it was used before."""
-        kept, now, forecast = self._token, self._clock.now(), self._requester.forecast
-        if kept is None or now >= kept.expires_at:
-            return await self._new_token(), False
-        # The last slot is left for when the token has expired: it may be the only one for a minute.
-        is_last = now < kept.reuse_until and forecast(websocket_token.WSTOKEN, behind=1) > LOGGED
-        if is_last or forecast(websocket_token.WSTOKEN) > LOGGED:
-            _log.info("using the WebSocket token again: %s", _LIMITED)
-            return kept, True
-        try:
-            return await self._new_token(), False
-        except PresenceError as error:
-            if is_permanent(error):
-                raise
-            _log.warning("using the WebSocket token again, as there is no new one: %s", error)
-        return kept, True
-
-    async def _new_token(self) -> WsToken:
-        if self._must_log_in:
-            await self._requester.renew_token()
-            self._must_log_in = False
-        _log_wait(self._requester.forecast(websocket_token.WSTOKEN), _LIMITED)
-        response = await self._requester.send(websocket_token.WSTOKEN, once=True)
-        self._token = websocket_token.read(response, self._requester.server, self._clock.now())
-        return self._token
-
-    async def _dial(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
+    async def _handshake(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
         query = urlencode(self.session.connection_query(self._clock.now(), token.ws_access_token))
-        # The address holds secrets; it is never put into a message.
+        # The address has secrets: it must not get into any message.
         return await self._requester.connect_websocket(URL(f"{token.uri}?{query}", encoded=True))
 
-    async def _talk(
-        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[StreamItem], None]
-    ) -> bool:
-        """Talk until the connection ends; tell whether it broke on what the gateway sent."""
-        session, clock = self.session, self._clock
-        reader = asyncio.create_task(self._read(socket, tell))
-        reader.add_done_callback(lambda _: self._wake.set())
-        try:
-            while not reader.done() and session.close_reason is None:
-                self._wake.clear()
-                await self._send(socket)
-                self._report()
-                await clock.wait(self._wake, max(0.0, session.next_deadline - clock.now()))
-                self._tell(session.tick(clock.now()), tell)
-            return reader.done() and await reader
-        finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+    def _token_failure(self, failure: PresenceError) -> PresenceError:
+        """Record what a failed handshake means for the tokens in the address; return the error."""
+        if isinstance(failure, AuthError):
+            self._tokens.policy.refused()
+            return ConnectionFailed("the WebSocket token was refused (HTTP 401)")
+        if isinstance(failure, (PermissionDenied, HandshakeRefused)):
+            self._tokens.policy.discard()
+            self.session.recovery_refused()
+        return failure
 
-    async def _send(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    # With a connection.
+
+    async def _follow(self, websocket: aiohttp.ClientWebSocketResponse, emit: Emit) -> None:
+        """Emit what a connection brings until it ends, and close it."""
+        session, opened_at = self.session, self._clock.now()
+        session.connection_made(opened_at, chance())
+        # Whatever ends the connection with an error must not be replayed.
+        broken, reason = True, "the event session ended"
+        try:
+            self._instrumentation.connection_opened()
+            broken = await self._pump(websocket, emit)
+            reason = "connection lost"
+        finally:
+            reason = session.close_reason or reason
+            session.connection_lost(self._clock.now(), broken=broken)
+            if session.is_unauthorized:
+                self._tokens.policy.refused()
+            else:
+                self._tokens.policy.accepted()
+            self._instrumentation.connection_closed(reason, self._clock.now() - opened_at)
+            await websocket.close()
+        self._log_diagnostics()
+
+    async def _pump(self, websocket: aiohttp.ClientWebSocketResponse, emit: Emit) -> bool:
+        """Send and receive until the connection ends; return whether an invalid frame ended it."""
+        session, clock = self.session, self._clock
+        receiver = asyncio.create_task(self._receive_all(websocket, emit))
+        receiver.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not receiver.done() and session.close_reason is None:
+                self._wake.clear()
+                await self._send_all(websocket)
+                self._log_diagnostics()
+                await clock.wait(self._wake, max(0.0, session.next_deadline - clock.now()))
+                self._emit(session.tick(clock.now()), emit)
+            return receiver.done() and await receiver
+        finally:
+            receiver.cancel()
+            await asyncio.gather(receiver, return_exceptions=True)
+
+    async def _send_all(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         session = self.session
         try:
             async with asyncio.timeout(PONG_TIMEOUT):
                 while session.outgoing:
-                    await socket.send_str(session.outgoing.pop(0))
+                    await websocket.send_str(session.outgoing.pop(0))
                 if session.wants_ping:
                     session.wants_ping = False
-                    await socket.ping()
+                    await websocket.ping()
         except (aiohttp.ClientError, OSError):  # A TimeoutError is an OSError.
             session.close("cannot send")
 
-    async def _read(
-        self, socket: aiohttp.ClientWebSocketResponse, tell: Callable[[StreamItem], None]
-    ) -> bool:
-        """Take frames in until there are no more; tell whether that was because of one."""
-        session, clock = self.session, self._clock
-        taken = 0
+    async def _receive_all(self, websocket: aiohttp.ClientWebSocketResponse, emit: Emit) -> bool:
+        """Receive until the connection ends; return whether an invalid frame ended it."""
+        session, received = self.session, 0
         while True:
-            message = await socket.receive()
-            if message.type in _FRAMES:
-                self._tell(self._receive(message), tell)
+            message = await websocket.receive()
+            if message.type in _DATA:
+                self._emit(self._receive(message), emit)
                 if session.is_live:
                     self.restart_policy.record_success()
-            elif message.type in _SIGNS:
-                session.keepalive_received(clock.now())
-                if message.type is aiohttp.WSMsgType.PING:
-                    with suppress(aiohttp.ClientError, OSError):  # What is left is still read.
-                        await socket.pong(message.data)
+            elif message.type in _KEEPALIVE:
+                await self._receive_keepalive(websocket, message)
             else:
-                return socket.close_code in _BROKEN
+                return websocket.close_code in _INVALID_FRAME
             if session.outgoing or session.close_reason or session.diagnostics:
                 self._wake.set()
-            taken += 1
-            if taken % _AT_ONCE == 0:
+            received += 1
+            if received % _FRAMES_PER_TURN == 0:
                 await asyncio.sleep(0)
 
+    async def _receive_keepalive(
+        self, websocket: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage
+    ) -> None:
+        self.session.keepalive_received(self._clock.now())
+        if message.type is aiohttp.WSMsgType.PING:
+            # If it cannot be sent, what was received before the end is still processed.
+            with suppress(aiohttp.ClientError, OSError):
+                await websocket.pong(message.data)
+
     def _receive(self, message: aiohttp.WSMessage) -> list[SessionOutput]:
-        # One that is binary is no frame, but may have been meant to be one.
+        # Binary data is not a frame of the gateway, but may have been meant to be one.
         text = message.data if message.type is aiohttp.WSMsgType.TEXT else ""
         try:
             return self.session.receive(self._clock.now(), text)
         except PresenceError as error:
             refusal = error.with_traceback(None)
-        # Raised anew: what a frame held may be secret, and tracebacks are shown with locals.
+        # Raised without the frames below, whose local variables may have secrets.
         del message, text
         raise refusal
 
-    def _tell(self, happenings: list[SessionOutput], tell: Callable[[StreamItem], None]) -> None:
-        for happening in happenings:
-            if isinstance(happening, Gap):
-                ago = timedelta(seconds=self._clock.now() - happening.since_at)
-                since = datetime.fromtimestamp(self._clock.wall(), UTC) - ago
-                resync = Resync(happening.reason, since)
+    def _emit(self, outputs: list[SessionOutput], emit: Emit) -> None:
+        """Emit what the session has found; the one place where events and resyncs are counted."""
+        for output in outputs:
+            if isinstance(output, PresenceEvent):
+                self._instrumentation.event_received(output)
+                emit(output)
+            elif isinstance(output, Gap):
+                resync = self._resync(output)
                 self._instrumentation.resynced(resync)
-                tell(resync)
+                emit(resync)
             else:
-                if isinstance(happening, PresenceEvent):
-                    self._instrumentation.event_received(happening)
-                tell(happening)
+                emit(output)
 
-    def _report(self) -> None:
+    def _resync(self, gap: Gap) -> Resync:
+        seconds = timedelta(seconds=self._clock.now() - gap.since_at)
+        return Resync(gap.reason, datetime.fromtimestamp(self._clock.wall(), UTC) - seconds)
+
+    def _log_diagnostics(self) -> None:
         for message in self.session.diagnostics.take():
             _log.warning("events: %s", message)
 
 
-def _reason(error: PresenceError, least: float) -> str:
+def _reason(error: PresenceError, delay: float) -> str:
+    """Return the reason of the delay after an error, for the log."""
     if isinstance(error, RateLimited) and not error.sent:
-        return _LIMITED
-    asked = error.retry_after if isinstance(error, ApiError) else None
-    return "Retry-After of the server" if asked and asked >= least else "check of a refusal"
-
-
-def _log_wait(seconds: float, reason: str) -> None:
-    if seconds > LOGGED:
-        level = logging.WARNING if seconds > NOTICEABLE else logging.INFO
-        _log.log(level, "reconnecting in %.0f s: %s", seconds, reason)
+        return RATE_LIMITED
+    retry_after = error.retry_after if isinstance(error, ApiError) else None
+    if retry_after and retry_after >= delay:
+        return "the server's Retry-After"
+    return "second check of a refusal"

@@ -34,8 +34,9 @@ from .hooks import (
 
 _log = logging.getLogger("aiopresence")
 
-# Seconds of a wait that is logged.
-LOGGED_WAIT = 1.0
+# Seconds of a wait that is logged, and of one before a reconnect that is logged as a warning: the
+# events are late meanwhile. Guesses.
+LOGGED_WAIT, WARNED_RECONNECT = 1.0, 3.0
 # So many ids of a list are logged.
 _IDS_SHOWN = 2
 _HOOKS = [name for name in vars(SessionHooks) if name.startswith("on_")]
@@ -176,6 +177,12 @@ class Instrumentation:
         _log.info("%s; the access token is due for renewal in %.0f s", _TOKENS[source], due_in)
         if "on_token" in self._hooks:
             self._call("on_token", TokenObtained(source, due_in))
+
+    def reconnect_delayed(self, seconds: float, reason: str) -> None:
+        """Log why the next connection for events has to wait, unless it is for a moment."""
+        if seconds > LOGGED_WAIT:
+            level = logging.WARNING if seconds > WARNED_RECONNECT else logging.INFO
+            _log.log(level, "reconnecting in %.0f s: %s", seconds, reason)
 
     def connection_opened(self) -> None:
         """Record a new connection for events."""

@@ -1,6 +1,6 @@
 """Open a WebSocket with aiohttp.
 
-The address of a gateway holds secrets, and aiohttp's errors show it: none of them is raised, nor
+The address of a gateway has secrets, and aiohttp's errors show it: none of them is raised, nor
 chained.
 """
 
@@ -47,8 +47,21 @@ async def connect(
         Timeout: the handshake took too long.
     """
     attempts = Attempts()
+    async with _session_with(client, _single_attempt(attempts)) as session:
+        try:
+            async with asyncio.timeout(timeout):
+                return await session.ws_connect(
+                    url, autoping=False, max_msg_size=MAX_FRAME, timeout=_CLOSE_TIMEOUT
+                )
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError.
+            failure = _failure(error, url, timeout, attempts)
+    raise failure
 
-    async def once(
+
+def _single_attempt(attempts: Attempts) -> aiohttp.ClientMiddlewareType:
+    """Return a middleware that records the attempt, and refuses a second one."""
+
+    async def attempt(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         attempts.count += 1
@@ -57,25 +70,7 @@ async def connect(
         attempts.proxy = request.proxy
         return await handler(request)
 
-    failure: PresenceError
-    async with _session_with(client, once) as session:
-        try:
-            async with asyncio.timeout(timeout):
-                return await session.ws_connect(
-                    url, autoping=False, max_msg_size=MAX_FRAME, timeout=_CLOSE_TIMEOUT
-                )
-        except TimeoutError:
-            failure = Timeout(f"no WebSocket handshake with {url.host} within {timeout:g} s")
-        except aiohttp.WSServerHandshakeError as error:
-            failure = _refusal(url, error)
-        except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
-            failure = transport_error(error, str(url.host), attempts, write=False)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = type(getattr(error, "os_error", error)).__name__
-            is_untrusted = isinstance(error, aiohttp.ClientSSLError)
-            message = f"WebSocket handshake with {url.host} failed: {reason}"
-            failure = ConnectionFailed(message, final=is_untrusted)
-    raise failure
+    return attempt
 
 
 def _session_with(
@@ -98,11 +93,25 @@ def _session_with(
     )
 
 
-def _refusal(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceError:
-    """Return the error for a handshake that was answered with another status than 101."""
+def _failure(error: Exception, url: URL, timeout: float, attempts: Attempts) -> PresenceError:
+    """Return our error for one of aiohttp's."""
+    if isinstance(error, TimeoutError):
+        return Timeout(f"no WebSocket handshake with {url.host} within {timeout:g} s")
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return _status_error(url, error)
+    if isinstance(error, (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError)):
+        return transport_error(error, str(url.host), attempts, write=False)
+    reason = type(getattr(error, "os_error", error)).__name__
+    is_untrusted = isinstance(error, aiohttp.ClientSSLError)
+    message = f"WebSocket handshake with {url.host} failed: {reason}"
+    return ConnectionFailed(message, final=is_untrusted)
+
+
+def _status_error(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceError:
+    """Return the error for a handshake whose response has another status than 101."""
     if error.status in _API_STATUSES or error.status >= 500:
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         return error_from_response(Response(error.status, headers, b""))
-    refused = 400 <= error.status < 500 and error.status != 408
-    kind = HandshakeRefused if refused else ConnectionFailed
+    is_refused = 400 <= error.status < 500 and error.status != 408
+    kind = HandshakeRefused if is_refused else ConnectionFailed
     return kind(f"WebSocket handshake with {url.host} failed: HTTP {error.status}")

@@ -552,7 +552,7 @@ def test_every_wait_has_a_reason() -> None:
         driver.session.connection_failed()
     assert (
         driver.session.reconnect.reason(driver.session.reconnect.delay(1.0))
-        == "backoff after 5 failures in a row"
+        == "backoff, failures in a row: 5"
     )
     driver = SessionDriver().go_live()
     driver.receive(error("CMN-301", 429))

@@ -135,14 +135,46 @@ def leftovers() -> set[str]:
 # The handshake.
 
 
-async def test_a_refused_handshake_gets_another_login(sandbox: Sandbox) -> None:
-    rule = sandbox.faults.add(Answer.error(401, "OAU-213", "No"), path=HANDSHAKE)
+@pytest.mark.parametrize(("refusals", "logins"), [(1, 1), (2, 2), (3, 2), (4, 3)])
+async def test_new_tokens_that_are_refused_twice_in_a_row_get_another_login(
+    sandbox: Sandbox, refusals: int, logins: int
+) -> None:
+    fault = Answer.error(401, "OAU-213", "No")
+    rule = sandbox.faults.add(fault, path=HANDSHAKE, times=refusals)
     async with following(sandbox) as follower:
         await follower.works()
-        assert rule.fired == 1
+        assert rule.fired == refusals
+        assert sandbox.counters.token_requests == logins
+        assert handshakes(sandbox) == [401] * refusals + [101]
+        # Each attempt had a new WebSocket token.
+        assert len(ws_tokens(sandbox)) == refusals + 1
+
+
+async def test_refusals_after_a_connection_that_worked_are_counted_afresh(sandbox: Sandbox) -> None:
+    fault = Answer.error(401, "OAU-213", "No")
+    async with following(sandbox) as follower:
+        for _ in range(3):
+            await follower.works()
+            rule = sandbox.faults.add(fault, path=HANDSHAKE)
+            sandbox.gateway.cut()
+            await when(lambda rule=rule: rule.fired)  # type: ignore[misc]
+        await follower.works()
+        assert handshakes(sandbox) == [101, 401, 101, 401, 101, 401, 101]
+        assert sandbox.counters.token_requests == 1
+
+
+async def test_a_new_token_that_is_refused_in_a_frame_is_replaced_like_one_in_the_handshake(
+    sandbox: Sandbox,
+) -> None:
+    def refuse(_: str) -> str:
+        return json.dumps([{"type": "Error"}, {"errorCode": "OAU-128"}])
+
+    rule = sandbox.gateway.replace(refuse, times=2)
+    async with following(sandbox) as follower:
+        await when(lambda: rule.fired == 2)
+        await follower.works()
+        assert len(ws_tokens(sandbox)) == 3
         assert sandbox.counters.token_requests == 2
-        assert handshakes(sandbox) == [401, 101]
-        assert len({each.query for each in sandbox.requests if each.path == "/ws"}) == 2
 
 
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
@@ -617,7 +649,7 @@ async def test_without_a_new_token_the_old_one_is_used_again(
         assert handshakes(sandbox) == [101, 101]
         assert len(ws_tokens(sandbox)) == 1
         assert follower.reasons == []
-        assert "using the WebSocket token again" in caplog.text
+        assert "reusing the WebSocket token" in caplog.text
 
 
 async def test_a_token_that_has_expired_is_not_used_again(sandbox: Sandbox) -> None:
@@ -739,8 +771,8 @@ async def test_every_wait_of_more_than_a_second_is_logged_with_its_reason(
         waits = [wait for wait in follower.session.clock.waits if wait > 1.0]
     logged = [r for r in caplog.records if r.getMessage().startswith("reconnecting in")]
     reasons = [each.getMessage().partition(": ")[2] for each in logged]
-    assert reasons[0] == "Retry-After of the server"
-    assert {*reasons[1:]} <= {f"backoff after {number} failures in a row" for number in range(2, 9)}
+    assert reasons[0] == "the server's Retry-After"
+    assert {*reasons[1:]} <= {f"backoff, failures in a row: {number}" for number in range(2, 9)}
     assert len(waits) >= len(logged) >= 2
     assert all((r.levelno == logging.WARNING) == (r.args[0] > 3.0) for r in logged)  # type: ignore[index, operator]
 
