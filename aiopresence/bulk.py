@@ -47,7 +47,7 @@ T = TypeVar("T")
 BatchRequest = Callable[[tuple[str, ...]], Request[T]]
 Change = PresenceInfoRequest | Fields
 # Three types, because a Mapping is invariant in its key.
-Changes = Mapping[str, Change] | Mapping[int, Change] | Mapping[str | int, Change]
+Changes = Mapping[str, Change] | Mapping[int, Change] | Mapping[Id, Change]
 Errors = dict[str, PresenceError]
 Outcomes = dict[str, Outcome[T]]
 

@@ -14,10 +14,10 @@ async def map_ordered(
 ) -> AsyncGenerator[R, None]:
     """Call `function` on items concurrently and yield the results in the order of the items.
 
-    An item is taken when fewer than `limit` items are being worked on or have a result that was
-    not yielded yet, so memory is bounded however slow the consumer is. An error of `function` is
-    raised in place of its result, an error of `items` after the results before it. However the
-    iteration ends, `items` is closed and no task is left behind.
+    At most `limit` items are being worked on or have a result that was not yielded yet, and one
+    more was taken from `items`, so memory is bounded however slow the consumer is. An error of
+    `function` is raised in place of its result, an error of `items` after the results before it.
+    However the iteration ends, `items` is closed and no task is left behind.
     """
     tasks_in_order: asyncio.Queue[asyncio.Task[R] | None] = asyncio.Queue()
     slots = asyncio.Semaphore(limit)

@@ -93,9 +93,7 @@ class PresenceSession(PresenceApi):
         token_store: TokenStore | None = None,
         hooks: SessionHooks | None = None,
     ) -> None:
-        grant = AccessToken(auth) if isinstance(auth, str) else auth
-        if not isinstance(grant, (AccessToken, *get_args(Grant))):
-            raise UsageError("auth must be a JwtGrant or another grant, or an access token as str")
+        grant = _as_grant(auth)
         if not isinstance(http, (aiohttp.ClientSession, NoneType)):
             raise UsageError("http must be an aiohttp.ClientSession or None")
         for name, value in (("concurrency", concurrency), ("attempts", attempts)):
@@ -360,6 +358,14 @@ class PresenceSession(PresenceApi):
             self._clock,
             lambda: self._requester.server_time,
         )
+
+
+def _as_grant(auth: AccessToken | Grant | str) -> AccessToken | Grant:
+    """Return the grant to log in with; UsageError if `auth` is something else."""
+    grant = AccessToken(auth) if isinstance(auth, str) else auth
+    if not isinstance(grant, (AccessToken, *get_args(Grant))):
+        raise UsageError("auth must be a JwtGrant or another grant, or an access token as str")
+    return grant
 
 
 def _first_set(*names: str) -> str | None:

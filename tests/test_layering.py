@@ -38,7 +38,7 @@ LAYERS = {
     "session": READERS | {"presence_api", "live"},
     "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "auth_advice", "escaping", "filters", "sandbox"},
+    "cli": {"", "auth_advice", "escaping", "filters", "ids", "sandbox"},
     "__init__": CORE | {"transport", "session", "live"},
 }
 # The fixtures hand tests a session next to the sandbox. They use both; nothing of the sandbox

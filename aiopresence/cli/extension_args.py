@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 import attrs
 import typer
 
+from ..ids import is_id
 from .files import is_regular, read_chunks
 from .session import INTERRUPTED
 
 if TYPE_CHECKING:
     from .. import PresenceSession
 
-# As the library has it: RingCentral's ids are 64-bit integers, without leading zeros.
-_ID = re.compile("0|[1-9][0-9]{0,18}", re.ASCII)
 _LONGEST = 19
 _BETWEEN = re.compile(r"[\s,]+")
 # Ids that are handed on at once, and how often that is before they are used. Guesses.
@@ -34,7 +33,7 @@ def check(ids: Iterable[str], *, tilde: bool = True) -> None:
         BadParameter: one is none; the message names it.
     """
     for id_ in ids:
-        if not (_ID.fullmatch(id_) or (tilde and id_ == "~")):
+        if not (is_id(id_) or (tilde and id_ == "~")):
             own = ", or ~ for your own" if tilde else ""
             raise typer.BadParameter(
                 f"{id_[:40]!r} is no extension id, which is digits{own}; for an extension number"

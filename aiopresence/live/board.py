@@ -8,7 +8,7 @@ from typing import Self
 from weakref import WeakSet
 
 from ..errors import PresenceError, SessionLost, UsageError
-from ..ids import parse_id
+from ..ids import Id, parse_id
 from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange
 from ..protocol.event_timers import MAX_SILENCE
 from ..transport.event_connection import EventConnection
@@ -85,7 +85,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def __getitem__(self, extension_id: str | int) -> GetPresenceInfo:
+    def __getitem__(self, extension_id: Id) -> GetPresenceInfo:
         self._check()
         return self._state.records[str(extension_id)]
 
@@ -127,7 +127,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         """
         return self._clock.now() - self._feed.connection.session.last_received_at
 
-    def is_stale(self, extension_id: str | int) -> bool:
+    def is_stale(self, extension_id: Id) -> bool:
         """Return whether the state of an extension may have changed since the board's.
 
         True while there is no connection, from a gap in the events until the extension has been
@@ -170,7 +170,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         return queue
 
     async def wait_for(
-        self, extension_id: str | int, predicate: Callable[[GetPresenceInfo], bool]
+        self, extension_id: Id, predicate: Callable[[GetPresenceInfo], bool]
     ) -> GetPresenceInfo:
         """Wait until the presence of an extension satisfies a predicate, and return it.
 

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import attrs
 
 from ..errors import UsageError, shown
-from ..ids import parse_id
+from ..ids import Id, parse_id
 
 T = TypeVar("T")
 # A record as a plain mapping of its field names to values.
 Fields = Mapping[str, Any]
 
 
-def member_id(value: str | int) -> str:
+def member_id(value: Id) -> str:
     """Check an id in a request body and return it as str; UsageError if it is not an id."""
     return parse_id(value, "id")
 
