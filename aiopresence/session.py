@@ -21,7 +21,7 @@ from .grants import AccessToken, Grant, JwtGrant
 from .ids import Id, parse_id_set
 from .live import PresenceBoard
 from .live.board_filters import board_filters
-from .live.events import events
+from .live.events import iter_events
 from .live.polling import poll
 from .live.snapshot import SnapshotReader
 from .models import PresenceChange, PresenceEvent, Resync
@@ -269,7 +269,7 @@ class PresenceSession(PresenceApi):
         if event_filters is None:
             event_filters = [account_presence(detailed=detailed, account_id=self.account_id)]
         connection = self._event_connection(check_filters(event_filters))
-        return events(connection, self._live_tasks, self._requester.check_open)
+        return iter_events(connection, self._live_tasks, self._requester.check_open)
 
     def board(
         self,

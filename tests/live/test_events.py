@@ -1,4 +1,4 @@
-"""Events as a stream: the buffer by itself, then on real sockets in virtual time."""
+"""Iterating over events: the buffer by itself, then real WebSockets in virtual time."""
 
 import asyncio
 import json
@@ -27,8 +27,8 @@ from aiopresence import (
     UsageError,
     filters,
 )
-from aiopresence.live import events as stream
-from aiopresence.live.events import Buffer
+from aiopresence.live import events as events_module
+from aiopresence.live.events import BUFFER_SIZE, EventBuffer
 from aiopresence.sandbox import Answer, GatewayPlan, Sandbox
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
@@ -49,12 +49,12 @@ def full(missed: int, since: datetime | None) -> Resync:
     return Resync(ResyncReason.OVERFLOW, since, missed)
 
 
-async def take(buffer: Buffer, count: int) -> list[Given]:
+async def take(buffer: EventBuffer, count: int) -> list[Given]:
     return [await buffer.get() for _ in range(count)]
 
 
-async def drain(buffer: Buffer) -> list[Given]:
-    buffer.fail(EOFError())
+async def drain(buffer: EventBuffer) -> list[Given]:
+    buffer.close(EOFError())
     taken = []
     try:
         while True:
@@ -63,13 +63,13 @@ async def drain(buffer: Buffer) -> list[Given]:
         return taken
 
 
-def fill(buffer: Buffer, *numbers: int) -> None:
+def fill(buffer: EventBuffer, *numbers: int) -> None:
     for number in numbers:
         buffer.put(note(number))
 
 
 async def test_what_fits_is_given_in_order() -> None:
-    buffer, resync = Buffer(room=5), Resync(ResyncReason.CONNECTION_LOST, NOW)
+    buffer, resync = EventBuffer(size=5), Resync(ResyncReason.CONNECTION_LOST, NOW)
     fill(buffer, 0, 1)
     buffer.put(resync)
     fill(buffer, 2, 3)
@@ -77,14 +77,13 @@ async def test_what_fits_is_given_in_order() -> None:
 
 
 async def test_what_does_not_fit_is_one_resync_that_counts_it() -> None:
-    """BP-03."""
-    buffer = Buffer(room=4)
+    buffer = EventBuffer(size=4)
     fill(buffer, *range(11))
     assert await drain(buffer) == [*map(note, range(4)), full(7, at(3))]
 
 
 async def test_it_goes_on_when_half_was_taken() -> None:
-    buffer = Buffer(room=4)
+    buffer = EventBuffer(size=4)
     fill(buffer, *range(6))
     assert await take(buffer, 1) == [note(0)]
     fill(buffer, 6)  # Three and the Resync wait.
@@ -96,7 +95,7 @@ async def test_it_goes_on_when_half_was_taken() -> None:
 
 
 async def test_every_overflow_has_a_resync_where_it_was() -> None:
-    buffer = Buffer(room=4)
+    buffer = EventBuffer(size=4)
     fill(buffer, *range(6))
     await take(buffer, 3)
     fill(buffer, *range(6, 12))  # One, the Resync, and two of these wait.
@@ -106,15 +105,15 @@ async def test_every_overflow_has_a_resync_where_it_was() -> None:
     ]
 
 
-@pytest.mark.parametrize("room", [1, 2, 3, 10])
-async def test_nothing_is_lost_without_being_counted_and_it_never_grows(room: int) -> None:
-    buffer, told, given = Buffer(room), 0, list[Given]()
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+async def test_nothing_is_lost_without_being_counted_and_it_never_grows(size: int) -> None:
+    buffer, told, given = EventBuffer(size), 0, list[Given]()
     for turn in range(200):
         for _ in range(turn * 7 % 11):
             fill(buffer, told)
             told += 1
-        assert len(buffer._waiting) <= room + 1
-        given += await take(buffer, min(turn % 5, len(buffer._waiting)))
+        assert len(buffer._items) <= size + 1
+        given += await take(buffer, min(turn % 5, len(buffer._items)))
     given += await drain(buffer)
     expected = 0
     for one in given:
@@ -130,7 +129,7 @@ async def test_nothing_is_lost_without_being_counted_and_it_never_grows(room: in
 
 
 async def test_a_resync_that_comes_while_it_is_full_is_covered_and_not_counted() -> None:
-    buffer = Buffer(room=2)
+    buffer = EventBuffer(size=2)
     fill(buffer, 0, 1, 2)
     for _ in range(100):
         buffer.put(Resync(ResyncReason.CONNECTION_LOST, at(5)))
@@ -139,7 +138,7 @@ async def test_a_resync_that_comes_while_it_is_full_is_covered_and_not_counted()
 
 
 async def test_after_a_resync_an_overflow_is_since_then() -> None:
-    buffer, resync = Buffer(room=2), Resync(ResyncReason.UNREADABLE, at(1))
+    buffer, resync = EventBuffer(size=2), Resync(ResyncReason.UNREADABLE, at(1))
     fill(buffer, 0)
     buffer.put(resync)
     fill(buffer, 2)
@@ -147,9 +146,9 @@ async def test_after_a_resync_an_overflow_is_since_then() -> None:
 
 
 async def test_an_error_comes_after_what_came_before_it_and_stays() -> None:
-    buffer = Buffer(room=2)
+    buffer = EventBuffer(size=2)
     fill(buffer, 0, 1, 2)
-    buffer.fail(SessionLost("the end"))
+    buffer.close(SessionLost("the end"))
     assert await take(buffer, 3) == [note(0), note(1), full(1, at(1))]
     for _ in range(2):
         with pytest.raises(SessionLost):
@@ -157,20 +156,20 @@ async def test_an_error_comes_after_what_came_before_it_and_stays() -> None:
 
 
 async def test_who_waits_is_woken_by_what_comes_and_by_the_error() -> None:
-    buffer = Buffer()
+    buffer = EventBuffer()
     waiting = asyncio.create_task(buffer.get())
     await asyncio.sleep(0)
     fill(buffer, 0)
     assert await waiting == note(0)
     waiting = asyncio.create_task(buffer.get())
     await asyncio.sleep(0)
-    buffer.fail(SessionLost("the end"))
+    buffer.close(SessionLost("the end"))
     with pytest.raises(SessionLost):
         await waiting
 
 
 async def test_who_is_cancelled_loses_nothing() -> None:
-    buffer = Buffer()
+    buffer = EventBuffer()
     waiting = asyncio.create_task(buffer.get())
     await asyncio.sleep(0)
     fill(buffer, 0)
@@ -482,8 +481,8 @@ async def test_a_certificate_that_is_not_trusted_is_raised() -> None:
 
 @virtual
 async def test_a_consumer_that_stalls_misses_only_what_is_counted() -> None:
-    """BP-01, BP-02, BP-03, with a small room and twenty times what fits."""
-    room, pongs = 50, 0
+    """A small buffer, and twenty times the events that fit. Pings are answered meanwhile."""
+    size, pongs = 50, 0
     pong = aiohttp.ClientWebSocketResponse.pong
 
     async def count(self: aiohttp.ClientWebSocketResponse, message: bytes = b"") -> None:
@@ -493,7 +492,7 @@ async def test_a_consumer_that_stalls_misses_only_what_is_counted() -> None:
 
     async with virtual_sandbox(40) as sandbox, virtual_session(sandbox) as session:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stream, "Buffer", lambda: Buffer(room))
+            patch.setattr(events_module, "EventBuffer", lambda: EventBuffer(size))
             events = session.events(detailed=True)
             first = await following(sandbox, events)
         async with aclosing(events):
@@ -516,15 +515,15 @@ async def test_a_consumer_that_stalls_misses_only_what_is_counted() -> None:
             assert sandbox.gateway.pings > pings + 3
             given += await soon(events)
         told = sandbox.feed.told - told_before
-        assert told >= 20 * room
+        assert told >= 20 * size
         missed = [each.missed or 0 for each in given if isinstance(each, Resync)]
         assert missed == [told - len(given) + 1]
-        assert len(given) == room + 2
+        assert len(given) == size + 2
         assert isinstance(given[-1], Resync)
         assert given[-1].reason is ResyncReason.OVERFLOW
         assert session.stats.connections == 1
 
 
 def test_the_room_is_ten_thousand() -> None:
-    assert stream.ROOM == 10_000
-    assert GatewayPlan().recovery_buffer_size < stream.ROOM
+    assert BUFFER_SIZE == 10_000
+    assert GatewayPlan().recovery_buffer_size < BUFFER_SIZE
