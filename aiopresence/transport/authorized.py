@@ -18,10 +18,10 @@ from ..protocol import oauth
 from ..protocol.rest import LOGIN_PATH, Request, Response, error_from_response
 from ..redaction import Secret
 from . import shared_login
+from .login import LoginSender
 from .retries import Retrier
 from .sender import Sender
-from .shared_login import SharedLogin
-from .token_manager import LoginSender, TokenManager
+from .shared_login import SharedLogin, Tokens
 from .token_store import TokenStore
 
 T = TypeVar("T")
@@ -67,14 +67,14 @@ class AuthorizedSender:
         self._limiter = sender.limiter
         self._retrier = retrier
         self._login: SharedLogin | None = None
-        self._tokens: TokenManager
+        self._tokens: Tokens
         self._login_sender: LoginSender
 
     def open(self) -> None:
         """Share the tokens and the limits of the login with its other sessions."""
         server, clock = self._sender.http.server, self._sender.clock
-        self._login = shared_login.enter(server, self._grant, clock)
-        self._tokens = self._login.enter_tokens(server, self._grant, self._store, clock)
+        self._login = shared_login.acquire(server, self._grant, clock)
+        self._tokens = self._login.acquire_tokens(server, self._grant, self._store, clock)
         self._limiter.open(self._login.limits)
         self._login_sender = LoginSender(
             self._log_in,
@@ -93,8 +93,8 @@ class AuthorizedSender:
         """End the use of the shared login. Calling it again does nothing."""
         login, self._login = self._login, None
         if login is not None:
-            login.leave_tokens(self._tokens)
-            shared_login.leave(login, self._sender.clock)
+            login.release_tokens(self._tokens)
+            shared_login.release(login, self._sender.clock)
 
     async def send(self, request: Request[Any]) -> Response:
         """Send a request and return its response, whatever its status but a 401.

@@ -1,4 +1,4 @@
-"""What the sessions of one login on one event loop share.
+"""What the sessions of one login on one event loop share: its rate limits and its tokens.
 
 RingCentral counts requests per user and app, so sessions with the same server and login share one
 rate limiter: each on its own would exceed the limits together. They share the token, too, because
@@ -15,14 +15,17 @@ import attrs
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from .clock import Clock
+from .fixed_token import FixedToken
 from .shared_limits import SharedLimits
 from .token_manager import TokenManager
 from .token_store import MemoryTokenStore, TokenStore
 
-# The state is kept for sessions that are opened one after the other: seconds since the last one
-# closed, and for how many logins. Guesses: longer than any usual penalty.
+# How long the state of a login is kept after its last session, in seconds, and for how many logins:
+# sessions may be opened one after the other. Guesses: longer than any usual penalty.
 KEPT_FOR = 3600.0
 MAX_KEPT = 64
+
+Tokens = TokenManager | FixedToken
 
 
 @attrs.define(eq=False)
@@ -38,62 +41,70 @@ class SharedLogin:
     limits: SharedLimits = attrs.field(factory=SharedLimits)
     sessions: int = 0
     left_at: float = 0.0
-    # Who shares a login need not share a token store: by its id; 0 is that of those without.
-    _tokens: dict[int, TokenManager] = attrs.field(factory=dict, repr=False)
-    _users: Counter[TokenManager] = attrs.field(factory=Counter, repr=False)
+    # By the id of the token store, because sessions of one login may have different ones; 0 is for
+    # sessions without.
+    _tokens: dict[int, Tokens] = attrs.field(factory=dict, repr=False)
+    _users: Counter[Tokens] = attrs.field(factory=Counter, repr=False)
 
-    def enter_tokens(
+    def acquire_tokens(
         self, server: str, grant: AccessToken | Grant, store: TokenStore | None, clock: Clock
-    ) -> TokenManager:
-        """Return the tokens of the login in a store. To be ended with `leave_tokens`."""
+    ) -> Tokens:
+        """Return the tokens of the login in a store, for one session; see `release_tokens`."""
         name = 0 if store is None else id(store)
-        if name not in self._tokens:
-            key = "" if isinstance(grant, AccessToken) else oauth.store_key(server, grant)
-            kept_in = MemoryTokenStore() if store is None else store
-            self._tokens[name] = TokenManager(grant, key, kept_in, clock)
-        self._users[self._tokens[name]] += 1
-        return self._tokens[name]
+        tokens = self._tokens.get(name)
+        if tokens is None:
+            tokens = self._tokens[name] = _new_tokens(server, grant, store, clock)
+        self._users[tokens] += 1
+        return tokens
 
-    def leave_tokens(self, tokens: TokenManager) -> None:
+    def release_tokens(self, tokens: Tokens) -> None:
         """End the use of tokens by one session. Those in memory are kept for the next one."""
         self._users[tokens] -= 1
         if self._users[tokens]:
             return
         del self._users[tokens]
-        kept = self._tokens.get(0)
-        if tokens is kept and tokens.is_renewable:
-            tokens.try_again()
+        if isinstance(tokens, TokenManager) and tokens is self._tokens.get(0):
+            tokens.forget_refusal()
         else:
             self._tokens = {n: each for n, each in self._tokens.items() if each is not tokens}
 
 
-# A clock of its own has a time of its own, so its state is of no use to others.
+def _new_tokens(
+    server: str, grant: AccessToken | Grant, store: TokenStore | None, clock: Clock
+) -> Tokens:
+    if isinstance(grant, AccessToken):
+        return FixedToken(grant.access_token)
+    key = oauth.store_key(server, grant)
+    return TokenManager(grant, key, MemoryTokenStore() if store is None else store, clock)
+
+
+# By server, login and clock: times of another clock cannot be compared.
 _Key = tuple[str, Clock]
 _logins: dict[asyncio.AbstractEventLoop, dict[_Key, SharedLogin]] = {}
 
 
-def enter(server: str, grant: AccessToken | Grant, clock: Clock) -> SharedLogin:
-    """Return the state of a login on the running event loop. To be ended with `leave`."""
+def acquire(server: str, grant: AccessToken | Grant, clock: Clock) -> SharedLogin:
+    """Return the state of a login on the running event loop, for one session; see `release`."""
     for loop in [*_logins]:
         if loop.is_closed():
             _logins.pop(loop, None)
     logins = _logins.setdefault(asyncio.get_running_loop(), {})
-    _forget(logins)
+    _discard_unused(logins)
     key = (_identity(server, grant), clock)
-    # Taken out and put in again: the last one entered is the last one forgotten.
+    # Removed and inserted again: the order is that of the last use.
     login = logins[key] = logins.pop(key) if key in logins else SharedLogin()
     login.sessions += 1
     return login
 
 
-def leave(login: SharedLogin, clock: Clock) -> None:
+def release(login: SharedLogin, clock: Clock) -> None:
     """End the use of a login by one session."""
     login.sessions -= 1
     login.left_at = clock.now()
 
 
-def _forget(logins: dict[_Key, SharedLogin]) -> None:
-    """Forget what no session uses: what is old, and the oldest if there is too much."""
+def _discard_unused(logins: dict[_Key, SharedLogin]) -> None:
+    """Discard logins that no session uses: those of long ago, and the oldest of too many."""
     unused = [key for key, login in logins.items() if not login.sessions]
     excess = len(unused) - MAX_KEPT
     for number, key in enumerate(unused):

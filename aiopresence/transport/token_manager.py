@@ -1,77 +1,49 @@
 """The access token of a login, renewed once for all tasks and sessions that use it.
 
-A token that the server has rejected is never sent again, whoever gets it from where. The store is
-asked for a newer one first, then the token endpoint. What the endpoint says, or the loss of it, is
-the error of the calls that needed the token, and the next call tries again. There are three
-reasons to wait before that:
+Theory. Many calls of several sessions need the token at the same time; the server ends the oldest
+of more than five logins of one user and app, and allows few logins a minute. So:
 
-- the endpoint asked for it with `Retry-After`: calls wait, as long as their `max_wait` allows;
-- tokens are rejected soon after they were issued: calls wait, longer each time, because another
-  process that ends our logins, as we end its, would otherwise go on with us for ever;
-- the credentials were refused: calls fail at once, because trying again will not help.
+- *Who renews.* The first call that finds no usable token starts a task, which logs in through that
+  call's session; all others wait for the same task. It holds the store's lock, so other processes
+  wait, too, and looks for a newer token in the store before it logs in.
+- *Failure.* The error of the task is raised from every call that waited for it, and the next call
+  tries again. When the login was not tried because its session is closed, or may not wait as long
+  as the rate limit demands, the other sessions go on with a task of their own.
+- *Cancellation.* A cancelled call leaves the task to the others. Closing a session cancels the task
+  that logs in through it, and calls of other sessions start another one.
+- *Rejected tokens.* A token that the server has rejected is never sent again, whoever gets it from
+  where: the task of another process may save it, and the endpoint may issue it twice.
+- *Hold.* The next login waits (`LoginHold`) when the endpoint sent Retry-After; when tokens are
+  rejected soon after their issue, because another process that ends our logins, as we end its,
+  would otherwise continue for ever; and when the credentials were refused. In the last case calls
+  fail at once instead of waiting.
 """
 
 import asyncio
-import copy
 import logging
-from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Any
 
 import attrs
 
-from ..errors import ApiError, AuthError, PresenceError, RateLimited, UsageError
-from ..grants import AccessToken, Grant
+from ..errors import ApiError, AuthError, PresenceError
+from ..grants import Grant
 from ..protocol import oauth
-from ..protocol.rest import Request, Response
-from ..protocol.retry import Backoff
+from ..protocol.failure_policy import Kind, kind_of
+from ..protocol.login_hold import LoginHold, RejectedTokens
 from .clock import Clock, chance
 from .hooks import TokenSource
-from .instrumentation import Instrumentation
+from .login import LoginSender, log_in
 from .token_store import TokenStore
 
 _log = logging.getLogger("aiopresence")
 
-# Refused credentials are not tried again sooner: they will not have changed, and five logins a
-# minute are all there are. A token rejected within this time of its issue was rejected early, too.
-# A guess.
-REFUSAL_HOLDS = 30.0
-# Before a login whose predecessor's token was rejected early.
-EARLY_REJECTION_BACKOFF = Backoff(first=1.0, longest=60.0, jitter=0.5)
-# No call waits longer than this for a login: it fails, and can be made again.
-LONGEST_HOLD = 600.0
-# So many rejected tokens are remembered: more than can be alive at a time.
-REMEMBERED = 64
-
-
-@attrs.frozen(eq=False)
-class LoginSender:
-    """What a session logs in through.
-
-    Attributes:
-        send: sends a token request; returns a response with status 200, 400, 401 or 403, and
-            raises everything else.
-        attempts: how many tokens to try at most.
-        max_wait: the seconds a call may wait for a login at most; None for no bound.
-        closed: set once the session is closed.
-        instrumentation: reports the session's waits, and the logins made through it.
-    """
-
-    send: Callable[[Request[Any]], Awaitable[Response]]
-    attempts: int
-    max_wait: float | None
-    closed: asyncio.Event
-    instrumentation: Instrumentation
-
-    def check_open(self) -> None:
-        """Raise UsageError when the session is closed."""
-        if self.closed.is_set():
-            raise UsageError("the session was closed while it logged in")
+# The longest wait of a call for a login in seconds, whatever its `max_wait`.
+MAX_LOGIN_WAIT = 600.0
 
 
 @attrs.frozen(eq=False)
 class _Renewal:
-    """A login that is under way, and the session it goes through."""
+    """A renewal in progress, and what its login is sent with."""
 
     task: "asyncio.Task[oauth.Token]"
     sender: LoginSender
@@ -81,35 +53,27 @@ class TokenManager:
     """The tokens of one login, for all sessions that share it.
 
     Args:
-        grant: what to log in with.
+        grant: the credentials.
         key: the name of this login in the store.
         store: where tokens are kept.
-        clock: where time comes from.
+        clock: the source of time.
     """
 
-    def __init__(
-        self, grant: AccessToken | Grant, key: str, store: TokenStore, clock: Clock
-    ) -> None:
+    is_renewable = True
+
+    def __init__(self, grant: Grant, key: str, store: TokenStore, clock: Clock) -> None:
         self._grant = grant
         self._key = key
         self._store = store
         self._clock = clock
         self._token: oauth.Token | None = None
         self._issued_at = -inf
-        self._rejected: dict[str, None] = {}
-        self._early_rejections = 0
+        self._rejected = RejectedTokens()
+        self._hold = LoginHold()
         self._renewal: _Renewal | None = None
-        # Until then there is no login, because of this error.
-        self._login_at = -inf
-        self._held: ApiError | None = None
-
-    @property
-    def is_renewable(self) -> bool:
-        """Whether there can be another token than the present one."""
-        return not isinstance(self._grant, AccessToken)
 
     async def get(self, sender: LoginSender) -> str:
-        """Return a token that is good for at least the next request.
+        """Return a token that is valid for at least the next request.
 
         Raises:
             AuthError: the credentials are refused, now or within the last 30 seconds; or
@@ -117,18 +81,14 @@ class TokenManager:
             PresenceError: the token endpoint cannot be reached or fails, or the store cannot be
                 used. The next call tries again.
         """
-        if isinstance(self._grant, AccessToken):
-            if self._held is not None:
-                raise self._held_error()
-            return self._grant.access_token
         for _ in range(max(2, sender.attempts)):
             token = self._token
-            if token is None or not self._is_good(token):
+            if token is None or not self._is_valid(token):
                 await self._wait_to_log_in(sender)
                 token = await self._renewed(sender)
             if token.access_token not in self._rejected:
                 return token.access_token
-        raise self._held_error()
+        raise self._hold.error(self._clock.now())
 
     def is_latest(self, access_token: str, *, due: bool) -> bool:
         """Return whether a token is the newest one and not rejected.
@@ -137,106 +97,75 @@ class TokenManager:
             access_token: the token.
             due: whether it may be due for renewal.
         """
-        if isinstance(self._grant, AccessToken):
-            return self._held is None
         token = self._token
         if token is None or token.access_token != access_token:
             return False
-        return self._is_good(token) or (due and access_token not in self._rejected)
+        return self._is_valid(token) or (due and access_token not in self._rejected)
 
     def reject(self, access_token: str, error: ApiError) -> bool:
-        """Record that the server rejected a token; return whether there can be another.
+        """Record that the server rejected a token; return True: there can be another one.
 
         Args:
             access_token: the token.
             error: the error of the request that was sent with it.
         """
-        if isinstance(self._grant, AccessToken):
-            self._held = _auth_error(error, final=True)
-            return False
         if access_token not in self._rejected:
             is_early = self._token is not None and self.is_latest(access_token, due=False)
-            self._remember(access_token)
+            self._rejected.add(access_token)
             if is_early:
-                self._rejected_early(error)
+                self._hold_after_early_rejection(error)
         return True
 
     async def forget(self) -> str | None:
-        """Drop the token, here and in the store, and return it to be revoked; None if none."""
-        if isinstance(self._grant, AccessToken):
-            revoked = AuthError(401, message="the access token was revoked")
-            self._held = _auth_error(revoked, final=True)
-            return self._grant.access_token
+        """Forget the token, here and in the store, and return it to be revoked; None if none."""
         async with self._store.lock(self._key):
             token = await self._load() or self._token
             self._token = None
             await self._store.save(self._key, None)
         if token is None:
             return None
-        self._remember(token.access_token)
+        self._rejected.add(token.access_token)
         return token.access_token
 
-    def try_again(self) -> None:
+    def forget_refusal(self) -> None:
         """Forget that the credentials were refused: a new session is to try them again."""
-        if isinstance(self._held, AuthError) and self._held.final:
-            self._held, self._login_at = None, -inf
+        self._hold.forget_refusal()
 
     async def close(self, sender: LoginSender) -> None:
-        """End a login that goes through a session; others that wait for it do their own."""
+        """End a login through a session; calls of other sessions that wait for it log in again."""
         if self._renewal is not None and self._renewal.sender is sender:
             task = self._renewal.task
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _is_good(self, token: oauth.Token) -> bool:
+    def _is_valid(self, token: oauth.Token) -> bool:
+        """Return whether a token is neither due for renewal nor rejected."""
         return self._clock.now() < token.due_at and token.access_token not in self._rejected
 
-    def _remember(self, access_token: str) -> None:
-        self._rejected[access_token] = None
-        while len(self._rejected) > REMEMBERED:
-            del self._rejected[next(iter(self._rejected))]
-
-    def _rejected_early(self, error: ApiError) -> None:
-        """Record that a token was rejected before it expired, and delay the next login."""
+    def _hold_after_early_rejection(self, error: ApiError) -> None:
         now = self._clock.now()
-        is_soon = now < self._issued_at + REFUSAL_HOLDS
-        self._early_rejections = self._early_rejections + 1 if is_soon else 1
-        wait = EARLY_REJECTION_BACKOFF.delay(self._early_rejections - 1, chance())
-        self._hold(_auth_error(error, final=False), wait)
+        seconds = self._hold.add_early_rejection(error, now, self._issued_at, chance())
         _log.warning(
             "an access token was rejected before it expired; logging in again in %.1f s (more than"
             " five logins of one user and app end the oldest: a shared token_store avoids them)",
-            wait,
+            seconds,
         )
 
-    def _hold(self, error: ApiError, seconds: float) -> None:
-        until = self._clock.now() + seconds
-        if until >= self._login_at:
-            self._held, self._login_at = error, until
-
-    def _held_error(self) -> ApiError:
-        """Return the error that holds logins back, for one call to raise."""
-        assert self._held is not None  # noqa: S101 - whoever asks has seen that there is one
-        error = copy.copy(self._held)
-        left = self._login_at - self._clock.now()
-        error.retry_after = left if left > 0 else None
-        return error
-
     async def _wait_to_log_in(self, sender: LoginSender) -> None:
-        """Wait until a login may be tried, unless the store has a newer token.
+        """Wait until a login may be tried, or the store has a newer token.
 
         Raises:
-            PresenceError: the credentials were refused, or the wait would be too long. It is what
-                the last login failed with.
+            PresenceError: the credentials were refused, or the wait would be too long. It is the
+                error of the last login.
         """
-        longest = min(LONGEST_HOLD, inf if sender.max_wait is None else sender.max_wait)
-        while (left := self._login_at - self._clock.now()) > 0:
+        longest = min(MAX_LOGIN_WAIT, inf if sender.max_wait is None else sender.max_wait)
+        while (remaining := self._hold.remaining(self._clock.now())) > 0:
             stored = await self._load()
-            if stored is not None and self._is_good(stored):
+            if stored is not None and self._is_valid(stored):
                 return
-            if left > longest or (isinstance(self._held, AuthError) and self._held.final):
-                raise self._held_error()
-            await self._wait(sender, left)
+            if remaining > longest or self._hold.is_final:
+                raise self._hold.error(self._clock.now())
+            await self._wait(sender, remaining)
             sender.check_open()
 
     async def _wait(self, sender: LoginSender, seconds: float) -> None:
@@ -248,9 +177,9 @@ class TokenManager:
             sender.instrumentation.wait_ended("login", self._clock.now() - began)
 
     async def _renewed(self, sender: LoginSender) -> oauth.Token:
-        """Log in once for all who ask meanwhile; who is cancelled does not cancel the others."""
+        """Wait for the renewal in progress, or start one; see the theory above."""
         while True:
-            renewal = self._renewal or self._start(sender)
+            renewal = self._renewal or self._start_renewal(sender)
             try:
                 return await asyncio.shield(renewal.task)
             except asyncio.CancelledError:
@@ -258,40 +187,45 @@ class TokenManager:
                 if task is None or task.cancelling():
                     raise
             except PresenceError as error:
-                # It concerns the other session only: it was closed, or has a shorter max_wait.
-                not_sent = isinstance(error, RateLimited) and not error.sent
-                if renewal.sender is sender or not (renewal.sender.closed.is_set() or not_sent):
+                is_own = renewal.sender is sender
+                was_tried = not renewal.sender.closed.is_set() and (
+                    kind_of(error) is not Kind.HELD_BACK
+                )
+                if is_own or was_tried:
                     raise
-            # The session that logged in gave up. The others go on through their own.
+            # The session of the renewal is closed, or may not wait as long as this one.
             sender.check_open()
 
-    def _start(self, sender: LoginSender) -> _Renewal:
+    def _start_renewal(self, sender: LoginSender) -> _Renewal:
         renewal = _Renewal(asyncio.create_task(self._renew(sender)), sender)
-        if not renewal.task.done():  # As it may be at once, with eager tasks.
+        if not renewal.task.done():  # With eager tasks it may be done already.
             self._renewal = renewal
-        renewal.task.add_done_callback(self._ended)
+        renewal.task.add_done_callback(self._renewal_ended)
         return renewal
 
-    def _ended(self, task: "asyncio.Task[oauth.Token]") -> None:
+    def _renewal_ended(self, task: "asyncio.Task[oauth.Token]") -> None:
         self._renewal = None
         if not task.cancelled():
-            task.exception()  # Retrieved, even if all who waited for it are gone.
+            task.exception()  # Marked as retrieved, even if every call that waited is cancelled.
 
     async def _renew(self, sender: LoginSender) -> oauth.Token:
+        """Return a valid token of the store, or log in and save the new one."""
         async with self._store.lock(self._key):
             old, stored = self._token, await self._load()
-            if stored is not None and self._is_good(stored):
+            if stored is not None and self._is_valid(stored):
                 self._adopt(stored)  # Another process has renewed it.
                 self._report(sender, "store", stored)
                 return stored
             if old is None or old.access_token not in self._rejected:
-                self._early_rejections = 0
-            token, source = await self._log_in(sender, stored or old)
+                self._hold.forget_early_rejections()
+            token, source = await log_in(
+                self._grant, stored or old, sender, self._hold, self._clock
+            )
             self._adopt(token)
             if token.access_token in self._rejected:
                 error = AuthError(401, message="a rejected access token was issued again")
-                self._rejected_early(error)
-                # Its refresh token is good for the next login; nothing is sent with itself.
+                self._hold_after_early_rejection(error)
+                # Its refresh token is good for the next login; itself it is not sent.
                 self._token = token = attrs.evolve(token, due_at=self._clock.now())
             await self._save(token)
             if token.access_token not in self._rejected:
@@ -304,64 +238,15 @@ class TokenManager:
     def _report(self, sender: LoginSender, source: TokenSource, token: oauth.Token) -> None:
         sender.instrumentation.token_obtained(source, token.due_at - self._clock.now())
 
-    async def _log_in(
-        self, sender: LoginSender, old: oauth.Token | None
-    ) -> tuple[oauth.Token, TokenSource]:
-        """Return a new token, and what it was obtained with."""
-        now = self._clock.now()
-        refresh_token = old.refresh_token if old and now < old.refresh_due_at else None
-        flow = oauth.renewal(self._grant, refresh_token)  # type: ignore[arg-type] # get() has seen to it
-        response: Response | None = None
-        source: TokenSource = "login" if refresh_token is None else "refresh"
-        while True:
-            try:
-                request = flow.send(response)  # type: ignore[arg-type] # None starts it
-            except StopIteration as done:
-                response = done.value
-                break
-            if response is not None:
-                source = "login"  # The refresh token was refused.
-            response = await self._send(sender, request)
-        if response.status != 200:
-            error = oauth.token_error(response)
-            if isinstance(error, AuthError):
-                self._hold(error, REFUSAL_HOLDS)
-            raise error
-        token = oauth.read_token(response, self._clock.now())
-        if token.refresh_token is None and refresh_token is not None and old is not None:
-            # It was not replaced, so it goes on (RFC 6749 §6).
-            token = attrs.evolve(
-                token, refresh_token=refresh_token, refresh_due_at=old.refresh_due_at
-            )
-        return token, source
-
-    async def _send(self, sender: LoginSender, request: Request[Any]) -> Response:
-        try:
-            return await sender.send(request)
-        except ApiError as error:
-            # What the server asked for holds for the next calls, too. A 429 is the rate limiter's.
-            if error.retry_after and error.http_status != 429:
-                self._hold(error, error.retry_after)
-            raise
-
     async def _save(self, token: oauth.Token) -> None:
         record = oauth.to_record(token, self._clock.now(), self._clock.wall())
         try:
             await self._store.save(self._key, record)
         except Exception as error:
-            # The token is good; only the next process will have to log in again.
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            _log.warning("the token could not be saved: %s", why)
+            # The token is valid; only the next process will have to log in again.
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            _log.warning("the token could not be saved: %s", reason)
 
     async def _load(self) -> oauth.Token | None:
         record = await self._store.load(self._key)
         return oauth.from_record(record, self._clock.now(), self._clock.wall())
-
-
-def _auth_error(error: ApiError, *, final: bool) -> AuthError:
-    """Return an error as an AuthError, without the frames it was raised in."""
-    found = AuthError(
-        401, error.error_code, error.message, error.parameter_name, error.request_id, None
-    )
-    found.final = final
-    return found

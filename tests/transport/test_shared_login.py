@@ -56,16 +56,16 @@ async def test_what_makes_a_login_another_one() -> None:
     async with Sandbox(1) as sandbox:
         grant = sandbox.grant
         other_secret = attrs.evolve(grant, client_secret="other")
-        one = shared_login.enter("https://a", grant, clock)
-        assert shared_login.enter("https://a", attrs.evolve(grant), clock) is one
+        one = shared_login.acquire("https://a", grant, clock)
+        assert shared_login.acquire("https://a", attrs.evolve(grant), clock) is one
         others = [("https://b", grant, clock), ("https://a", other_secret, clock)]
         others.append(("https://a", grant, Clock()))
-        assert all(shared_login.enter(*other) is not one for other in others)
+        assert all(shared_login.acquire(*other) is not one for other in others)
 
 
 def test_event_loops_share_nothing() -> None:
     async def enter() -> shared_login.SharedLogin:
-        return shared_login.enter("https://a", Sandbox(1, seed=1).grant, clock)
+        return shared_login.acquire("https://a", Sandbox(1, seed=1).grant, clock)
 
     clock = Clock()
     assert asyncio.run(enter()) is not asyncio.run(enter())
@@ -80,14 +80,14 @@ async def test_what_no_session_uses_is_forgotten() -> None:
     clock, later = Later(), 0.0
     grant = Sandbox(1).grant
     for number in range(1000):
-        shared_login.leave(shared_login.enter(f"https://{number}", grant, clock), clock)
+        shared_login.release(shared_login.acquire(f"https://{number}", grant, clock), clock)
     logins = shared_login._logins[asyncio.get_running_loop()]
     assert len(logins) <= shared_login.MAX_KEPT + 1
-    used = shared_login.enter("https://a", grant, clock)
+    used = shared_login.acquire("https://a", grant, clock)
     later = shared_login.KEPT_FOR + 1.0
-    shared_login.enter("https://b", grant, clock)
+    shared_login.acquire("https://b", grant, clock)
     assert len(logins) == 2
-    assert shared_login.enter("https://a", grant, clock) is used
+    assert shared_login.acquire("https://a", grant, clock) is used
 
 
 @virtual
