@@ -5,7 +5,7 @@ Start with `PresenceSession`; try it with `aiopresence.sandbox.Sandbox`, which n
 The package has layers. A module imports from its own layer and from those above it in this list,
 never from one below, and never in a cycle; tests/test_layering.py checks it.
 
-- Values: `errors`, `redaction`, `ids`, `grants`, `models`, `filters`.
+- Values: `errors`, `enums`, `redaction`, `ids`, `grants`, `models`, `filters`.
 - `protocol`: requests, parsing, rate limits, retries, event sessions and presence state, as pure
   functions and state machines. Time and randomness are arguments: neither `protocol` nor the
   values import asyncio, aiohttp or time.
@@ -24,6 +24,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import filters as filters
+    from .enums import (
+        CallDirection as CallDirection,
+        CallerIdVisibility as CallerIdVisibility,
+        CallInfoType as CallInfoType,
+        DndStatus as DndStatus,
+        GlipAvailability as GlipAvailability,
+        GlipStatus as GlipStatus,
+        MeetingStatus as MeetingStatus,
+        OpenStrEnum as OpenStrEnum,
+        PresenceStatus as PresenceStatus,
+        TelephonyAvailability as TelephonyAvailability,
+        TelephonyStatus as TelephonyStatus,
+        TerminationType as TerminationType,
+        UnifiedMeetingStatus as UnifiedMeetingStatus,
+        UnifiedStatus as UnifiedStatus,
+        UserStatus as UserStatus,
+        Visibility as Visibility,
+    )
     from .errors import (
         ApiError as ApiError,
         AuthError as AuthError,
@@ -55,10 +73,7 @@ if TYPE_CHECKING:
         ActiveCallInfo as ActiveCallInfo,
         AdditionalCQInfo as AdditionalCQInfo,
         AppearanceInfo as AppearanceInfo,
-        CallDirection as CallDirection,
-        CallerIdVisibility as CallerIdVisibility,
         CallInfoCQ as CallInfoCQ,
-        CallInfoType as CallInfoType,
         CallQueueId as CallQueueId,
         CallQueueMember as CallQueueMember,
         CallQueueMemberEventBody as CallQueueMemberEventBody,
@@ -70,21 +85,16 @@ if TYPE_CHECKING:
         ChangeSource as ChangeSource,
         DetailedCallInfo as DetailedCallInfo,
         DisabledFilterInfo as DisabledFilterInfo,
-        DndStatus as DndStatus,
         ExtensionCallQueuePresence as ExtensionCallQueuePresence,
         ExtensionCallQueuePresenceList as ExtensionCallQueuePresenceList,
         ExtensionCallQueueUpdatePresence as ExtensionCallQueueUpdatePresence,
         ExtensionCallQueueUpdatePresenceList as ExtensionCallQueueUpdatePresenceList,
         GetPresenceExtensionInfo as GetPresenceExtensionInfo,
         GetPresenceInfo as GetPresenceInfo,
-        GlipAvailability as GlipAvailability,
-        GlipStatus as GlipStatus,
         LineAppearanceInfo as LineAppearanceInfo,
         LineStatus as LineStatus,
-        MeetingStatus as MeetingStatus,
         NotificationBlacklistedData as NotificationBlacklistedData,
         NotificationDeliveryMode as NotificationDeliveryMode,
-        OpenStrEnum as OpenStrEnum,
         PresenceCallQueueInfo as PresenceCallQueueInfo,
         PresenceChange as PresenceChange,
         PresenceEvent as PresenceEvent,
@@ -96,27 +106,19 @@ if TYPE_CHECKING:
         PresenceNavigationInfo as PresenceNavigationInfo,
         PresenceNavigationInfoURI as PresenceNavigationInfoURI,
         PresencePagingInfo as PresencePagingInfo,
-        PresenceStatus as PresenceStatus,
         PrimaryCQInfo as PrimaryCQInfo,
         Resync as Resync,
         ResyncReason as ResyncReason,
         SiteBasicInfo as SiteBasicInfo,
         SubscriptionInfo as SubscriptionInfo,
         SubscriptionStatus as SubscriptionStatus,
-        TelephonyAvailability as TelephonyAvailability,
-        TelephonyStatus as TelephonyStatus,
-        TerminationType as TerminationType,
-        UnifiedMeetingStatus as UnifiedMeetingStatus,
         UnifiedPresence as UnifiedPresence,
         UnifiedPresenceGlip as UnifiedPresenceGlip,
         UnifiedPresenceMeeting as UnifiedPresenceMeeting,
         UnifiedPresenceTelephony as UnifiedPresenceTelephony,
-        UnifiedStatus as UnifiedStatus,
         UpdateUnifiedPresence as UpdateUnifiedPresence,
         UpdateUnifiedPresenceGlip as UpdateUnifiedPresenceGlip,
         UpdateUnifiedPresenceTelephony as UpdateUnifiedPresenceTelephony,
-        UserStatus as UserStatus,
-        Visibility as Visibility,
     )
     from .protocol.oauth import (
         authorize_url as authorize_url,
@@ -160,6 +162,11 @@ __version__: str
 # above instead; a test compares the two.
 _EXPORTS = {
     "filters": "filters",
+    "enums": """
+        CallDirection CallerIdVisibility CallInfoType DndStatus GlipAvailability GlipStatus
+        MeetingStatus OpenStrEnum PresenceStatus TelephonyAvailability TelephonyStatus
+        TerminationType UnifiedMeetingStatus UnifiedStatus UserStatus Visibility
+    """,
     "errors": """
         ApiError AuthError BatchError ConnectionFailed DecodeError InvalidRequest NotFound
         PermissionDenied PresenceError RateLimited ServerError SessionLost Timeout
@@ -168,22 +175,20 @@ _EXPORTS = {
     "grants": "AccessToken AuthorizationCodeGrant JwtGrant RefreshTokenGrant",
     "live": "PresenceBoard",
     "models": """
-        AccountPresenceInfo ActiveCallInfo AdditionalCQInfo AppearanceInfo CallDirection
-        CallerIdVisibility CallInfoCQ CallInfoType CallQueueId CallQueueMember
-        CallQueueMemberEventBody CallQueueMemberId CallQueueMemberPresence CallQueuePresence
-        CallQueueUpdateMemberPresence CallQueueUpdatePresence ChangeSource DetailedCallInfo
-        DisabledFilterInfo DndStatus ExtensionCallQueuePresence ExtensionCallQueuePresenceList
+        AccountPresenceInfo ActiveCallInfo AdditionalCQInfo AppearanceInfo CallInfoCQ
+        CallQueueId CallQueueMember CallQueueMemberEventBody CallQueueMemberId
+        CallQueueMemberPresence CallQueuePresence CallQueueUpdateMemberPresence
+        CallQueueUpdatePresence ChangeSource DetailedCallInfo DisabledFilterInfo
+        ExtensionCallQueuePresence ExtensionCallQueuePresenceList
         ExtensionCallQueueUpdatePresence ExtensionCallQueueUpdatePresenceList
-        GetPresenceExtensionInfo GetPresenceInfo GlipAvailability GlipStatus LineAppearanceInfo
-        LineStatus MeetingStatus NotificationBlacklistedData NotificationDeliveryMode
-        OpenStrEnum PresenceCallQueueInfo PresenceChange PresenceEvent PresenceEventBody
-        PresenceInfoRequest PresenceInfoResponse PresenceLineEventBody PresenceLineExtension
-        PresenceNavigationInfo PresenceNavigationInfoURI PresencePagingInfo PresenceStatus
-        PrimaryCQInfo Resync ResyncReason SiteBasicInfo SubscriptionInfo SubscriptionStatus
-        TelephonyAvailability TelephonyStatus TerminationType UnifiedMeetingStatus
+        GetPresenceExtensionInfo GetPresenceInfo LineAppearanceInfo LineStatus
+        NotificationBlacklistedData NotificationDeliveryMode PresenceCallQueueInfo
+        PresenceChange PresenceEvent PresenceEventBody PresenceInfoRequest
+        PresenceInfoResponse PresenceLineEventBody PresenceLineExtension
+        PresenceNavigationInfo PresenceNavigationInfoURI PresencePagingInfo PrimaryCQInfo
+        Resync ResyncReason SiteBasicInfo SubscriptionInfo SubscriptionStatus
         UnifiedPresence UnifiedPresenceGlip UnifiedPresenceMeeting UnifiedPresenceTelephony
-        UnifiedStatus UpdateUnifiedPresence UpdateUnifiedPresenceGlip
-        UpdateUnifiedPresenceTelephony UserStatus Visibility
+        UpdateUnifiedPresence UpdateUnifiedPresenceGlip UpdateUnifiedPresenceTelephony
     """,
     "protocol.oauth": "authorize_url",
     "protocol.outcome": "BatchResult Outcome",

@@ -16,7 +16,17 @@ MODULES = {
 }
 
 # For each layer, a sub-package or a top-level module, the layers it may import besides itself.
-VALUES = {"auth_advice", "errors", "escaping", "filters", "grants", "ids", "models", "redaction"}
+VALUES = {
+    "auth_advice",
+    "enums",
+    "errors",
+    "escaping",
+    "filters",
+    "grants",
+    "ids",
+    "models",
+    "redaction",
+}
 CORE = VALUES | {"protocol"}
 READERS = CORE | {"concurrency", "transport"}
 LAYERS = {
@@ -24,8 +34,9 @@ LAYERS = {
     "escaping": set[str](),
     "redaction": set[str](),
     "errors": {"auth_advice", "escaping"},
+    "enums": {"errors"},
     "ids": {"errors"},
-    "models": {"errors", "ids", "redaction"},
+    "models": {"enums", "errors", "ids", "redaction"},
     "filters": {"errors", "ids"},
     "grants": {"errors", "redaction"},
     "protocol": VALUES,

@@ -24,7 +24,7 @@ from aiopresence import (
     UnifiedPresence,
     UpdateUnifiedPresence,
 )
-from aiopresence.models.enums import OpenStrEnum
+from aiopresence.enums import OpenStrEnum
 from aiopresence.protocol import endpoints
 from aiopresence.protocol.decoding import camel
 from aiopresence.protocol.endpoints import ReadOptions

@@ -1,10 +1,10 @@
-"""What RingCentral says: frozen records and open enums, in RingCentral's own names.
+"""The records of RingCentral's API and events, under RingCentral's own names.
 
-Records have no slot for weak references, because those that are read could not be filled before
-they are frozen then: see `protocol/frozen.py`.
+Records are frozen. Those that are decoded have no slot for weak references: see `mutable_twin` in
+protocol/decoding_codegen.py.
 """
 
-from .enums import (
+from ..enums import (
     CallDirection,
     CallerIdVisibility,
     CallInfoType,

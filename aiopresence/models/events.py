@@ -14,8 +14,7 @@ from typing import Any
 
 import attrs
 
-from ..ids import RecordId
-from .enums import (
+from ..enums import (
     DndStatus,
     MeetingStatus,
     OpenStrEnum,
@@ -23,6 +22,7 @@ from .enums import (
     TelephonyStatus,
     UserStatus,
 )
+from ..ids import RecordId
 from .presence import ActiveCallInfo, GetPresenceInfo
 from .queues import CallQueuePresence
 

@@ -1,6 +1,6 @@
 """Presence of extensions: one, several, or a whole account.
 
-Every field may be absent from an answer: None means that RingCentral said nothing.
+Any field may be absent from a response, and is None then.
 Source of names and meanings: RingCentral API reference, "Presence".
 """
 
@@ -9,8 +9,7 @@ from datetime import datetime
 import attrs
 from attrs.converters import optional
 
-from ..ids import RecordId
-from .enums import (
+from ..enums import (
     CallDirection,
     CallerIdVisibility,
     CallInfoType,
@@ -21,16 +20,17 @@ from .enums import (
     TerminationType,
     UserStatus,
 )
+from ..ids import RecordId
 from .validation import encodable, flag, status_message
 
 
 @attrs.frozen(weakref_slot=False)
 class GetPresenceExtensionInfo:
-    """The extension that a presence record is about.
+    """The extension of a presence record.
 
     Attributes:
         id: the internal id, which is not the number people dial.
-        uri: the extension's own address in the API.
+        uri: the URL of the extension in the API.
         extension_number: the number people dial, usually 3 or 4 digits.
     """
 
@@ -41,14 +41,14 @@ class GetPresenceExtensionInfo:
 
 @attrs.frozen(weakref_slot=False)
 class DetailedCallInfo:
-    """The SIP dialogue of a call (sent with `sip_data=True` only), as RFC 3261 names its parts.
+    """The SIP dialog of a call (RFC 3261); only with `sip_data=True`.
 
     Attributes:
         call_id: the Call-ID header.
         to_tag: the tag of the To header.
         from_tag: the tag of the From header.
-        remote_uri: the address of the other side.
-        local_uri: the address of this side.
+        remote_uri: the SIP URI of the other side.
+        local_uri: the SIP URI of this side.
         rc_session_id: RingCentral's id of the session.
     """
 
@@ -62,10 +62,10 @@ class DetailedCallInfo:
 
 @attrs.frozen(weakref_slot=False)
 class PrimaryCQInfo:
-    """The first line that a phone shows for a call of a call queue.
+    """The first line that a phone displays for a call of a call queue.
 
     Attributes:
-        type: what kind of text it is.
+        type: the kind of text.
         value: the text.
     """
 
@@ -75,10 +75,10 @@ class PrimaryCQInfo:
 
 @attrs.frozen(weakref_slot=False)
 class AdditionalCQInfo:
-    """The second line that a phone shows for a call of a call queue.
+    """The second line that a phone displays for a call of a call queue.
 
     Attributes:
-        type: what kind of text it is.
+        type: the kind of text.
         value: the text.
     """
 
@@ -88,7 +88,7 @@ class AdditionalCQInfo:
 
 @attrs.frozen(weakref_slot=False)
 class CallInfoCQ:
-    """What a phone shows for a call of a call queue.
+    """The text that a phone displays for a call of a call queue.
 
     Attributes:
         primary: the first line.
@@ -101,10 +101,10 @@ class CallInfoCQ:
 
 @attrs.frozen(weakref_slot=False)
 class AppearanceInfo:
-    """Which appearance of a shared line a call is on.
+    """The appearance of a shared line that a call is on.
 
     Attributes:
-        phone_number: the shared line's number.
+        phone_number: the number of the shared line.
         appearance_number: 1 to 8.
     """
 
@@ -114,26 +114,26 @@ class AppearanceInfo:
 
 @attrs.frozen(weakref_slot=False)
 class ActiveCallInfo:
-    """One of the latest calls of an extension (sent with `detailed_telephony_state=True` only).
+    """One of the latest calls of an extension; only with `detailed_telephony_state=True`.
 
     Attributes:
         id: the id of the call.
-        direction: who called whom, as this extension sees it.
+        direction: whether it came in or went out, as this extension sees it.
         queue_call: whether the call came through a call queue.
-        from_: number of the caller (`from` on the wire, which Python reserves).
-        from_name: name of the caller.
-        to: number of the callee.
-        to_name: name of the callee.
-        start_time: when the call began, with its UTC offset.
-        telephony_status: what the call does now. A call may be listed after its end, as NoCall.
-        sip_data: the SIP dialogue, with `sip_data=True`.
-        session_id: the id of the call session, as the call log has it.
+        from_: the number of the caller; `from` in JSON, which is a keyword in Python.
+        from_name: the name of the caller.
+        to: the number of the callee.
+        to_name: the name of the callee.
+        start_time: when the call began, with a UTC offset.
+        telephony_status: the state of the call. A call may be listed after its end, as NoCall.
+        sip_data: the SIP dialog; only with `sip_data=True`.
+        session_id: the id of the call session in the call log.
         telephony_session_id: the id of the session in the call control API.
-        on_behalf_of: the extension id of the person for whom the call is made.
+        on_behalf_of: the extension id of the person the call is made for.
         party_id: the id of this party within the telephony session.
-        termination_type: how the call ended; None while it goes on.
-        call_info: what a phone shows, for calls of a call queue.
-        appearance_info: which appearance of a shared line.
+        termination_type: how the call ended; None while it lasts.
+        call_info: the text that a phone displays; only for calls of a call queue.
+        appearance_info: the appearance of a shared line that the call is on.
     """
 
     id: RecordId | None = None
@@ -161,29 +161,29 @@ class GetPresenceInfo:
 
     Only User extensions have a status of their own: for call queues, IVR menus, voicemail, fax,
     paging, shared lines, application and park location extensions `presence_status` is Offline,
-    and `telephony_status`, `message`, `user_status` and `dnd_status` are None. One's own presence
-    is told truly even while it is hidden from others.
+    and `telephony_status`, `message`, `user_status` and `dnd_status` are None. A user who hides
+    their presence from others still sees their own.
 
     Attributes:
-        uri: the record's own address in the API.
-        extension: whose presence this is.
-        presence_status: what others see.
-        telephony_status: what the phone does.
-        user_status: what the user has set.
-        meeting_status: whether in a meeting.
-        dnd_status: which calls are taken.
-        dnd_status_personal: which calls are taken apart from those of call queues.
-        message: the user's own words, at most 75 characters.
-        allow_see_my_presence: whether others may see this presence.
-        caller_id_visibility: who sees the caller id.
+        uri: the URL of the record in the API.
+        extension: the extension.
+        presence_status: the presence that others see.
+        telephony_status: the state of the phone.
+        user_status: the status that the user has set.
+        meeting_status: whether the user is in a meeting.
+        dnd_status: which calls the user accepts.
+        dnd_status_personal: which calls the user accepts, call queues aside.
+        message: the status message, at most 75 characters.
+        allow_see_my_presence: whether others can see this presence.
+        caller_id_visibility: who can see the user's caller id.
         ring_on_monitored_call: whether to ring when a monitored extension rings.
         pick_up_calls_on_hold: whether calls held on a monitored line may be picked up.
-        accept_call_queue_calls: whether calls of call queues are taken.
-        active_calls: the 7 latest calls at most, some maybe over already; None unless
+        accept_call_queue_calls: whether the user accepts calls of call queues.
+        active_calls: at most the 7 latest calls, some of which may have ended; None unless
             `detailed_telephony_state=True`.
-        cx_telephony_status: what the user does in RingCentral's contact centre.
-        aggregated_telephony_status: phone and contact centre together.
-        total_active_calls: how many calls there are, also beyond `active_calls` (events only).
+        cx_telephony_status: the state of the user in RingCentral's contact center.
+        aggregated_telephony_status: the aggregate of phone and contact center.
+        total_active_calls: the number of calls, also those not in `active_calls`; only in events.
     """
 
     uri: str | None = None
@@ -207,43 +207,42 @@ class GetPresenceInfo:
 
     @property
     def effective_telephony_status(self) -> TelephonyStatus | None:
-        """Return the telephony status that counts: the aggregated one where there is one."""
+        """Return the aggregated telephony status, or `telephony_status` if there is none."""
         if self.aggregated_telephony_status is not None:
             return self.aggregated_telephony_status
         return self.telephony_status
 
     @property
     def effective_dnd_status(self) -> DndStatus | None:
-        """Return the do-not-disturb status that counts.
+        """Return `dnd_status`, or the personal one if that is Unknown or None.
 
-        It is the personal one where `dnd_status` is Unknown or None, as for extensions whose
-        queues cannot be determined.
+        RingCentral sends Unknown for extensions whose call queues it cannot determine.
         """
         if self.dnd_status in (None, DndStatus.UNKNOWN) and self.dnd_status_personal is not None:
             return self.dnd_status_personal
         return self.dnd_status
 
 
-# RingCentral has two names for one record. One class, so that what an update returned equals
-# what the next read returns.
+# RingCentral has two names for one record. Here it is one class, so that the record that an update
+# returned can equal the one that the next read returns.
 PresenceInfoResponse = GetPresenceInfo
 
 
 @attrs.frozen(weakref_slot=False)
 class PresenceInfoRequest:
-    """What to change in a user's presence; None leaves a field as it is.
+    """Changes to a user's presence; a field that is None is not changed.
 
     Attributes:
         user_status: a UserStatus or its text.
-        dnd_status: a DndStatus or its text. DoNotAcceptDepartmentCalls is refused for someone
-            who is in no call queue, TakeDepartmentCallsOnly for everybody.
+        dnd_status: a DndStatus or its text. RingCentral refuses DoNotAcceptDepartmentCalls for a
+            user who is in no call queue, and TakeDepartmentCallsOnly for every user.
         dnd_status_personal: TakeAllCalls or DoNotAcceptAnyCalls.
-        message: the user's own words, at most 75 characters; "" clears it.
-        allow_see_my_presence: whether others may see this presence.
+        message: the status message, at most 75 characters; "" removes it.
+        allow_see_my_presence: whether others can see this presence.
         ring_on_monitored_call: whether to ring when a monitored extension rings.
         pick_up_calls_on_hold: whether calls held on a monitored line may be picked up.
         caller_id_visibility: a CallerIdVisibility or its text.
-        accept_call_queue_calls: whether calls of call queues are taken.
+        accept_call_queue_calls: whether the user accepts calls of call queues.
 
     Raises:
         UsageError: a field has the wrong type or a lone surrogate, or the message is too long.
@@ -270,15 +269,15 @@ class PresenceInfoRequest:
 
 @attrs.frozen(weakref_slot=False)
 class PresencePagingInfo:
-    """Where a page of the account's presence stands; RingCentral may leave out any of it.
+    """The position of a page in the presence of an account; any field may be absent.
 
     Attributes:
         page: the number of this page, from 1.
-        per_page: records on a full page: what was asked for, or less (1,000 at most).
-        page_start: index of the first record, from 0.
-        page_end: index of the last record.
-        total_pages: how many pages there are.
-        total_elements: how many records there are.
+        per_page: the records of a full page: as requested, or less (1,000 at most).
+        page_start: the index of the first record, from 0.
+        page_end: the index of the last record.
+        total_pages: the number of pages.
+        total_elements: the number of records.
     """
 
     page: int | None = None
@@ -291,10 +290,10 @@ class PresencePagingInfo:
 
 @attrs.frozen(weakref_slot=False)
 class PresenceNavigationInfoURI:
-    """The address of a page.
+    """The URL of a page.
 
     Attributes:
-        uri: absolute, on the server that was asked.
+        uri: an absolute URL on the same server.
     """
 
     uri: str | None = None
@@ -302,7 +301,7 @@ class PresenceNavigationInfoURI:
 
 @attrs.frozen(weakref_slot=False)
 class PresenceNavigationInfo:
-    """The addresses of other pages; None where there is no such page.
+    """The URLs of other pages; None if there is no such page.
 
     Attributes:
         first_page: the first page.
@@ -322,10 +321,10 @@ class AccountPresenceInfo:
     """One page of the presence of all extensions of an account.
 
     Attributes:
-        uri: the page's own address in the API.
+        uri: the URL of the page in the API.
         records: the presence of each extension.
-        paging: where this page stands.
-        navigation: the addresses of other pages.
+        paging: the position of this page.
+        navigation: the URLs of other pages.
     """
 
     uri: str | None = None

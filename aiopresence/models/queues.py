@@ -18,7 +18,7 @@ class SiteBasicInfo:
 
     Attributes:
         id: the internal id of the site.
-        name: its name.
+        name: the name of the site.
     """
 
     id: RecordId | None = None
@@ -33,8 +33,8 @@ class CallQueueMember:
         id: the internal id of the member's extension.
         name: the member's name.
         extension_number: the number people dial.
-        extension_sub_type: RingCentral's finer type of the extension.
-        site: the site it belongs to.
+        extension_sub_type: the subtype of the extension.
+        site: the site of the extension.
     """
 
     id: RecordId | None = None
@@ -46,12 +46,12 @@ class CallQueueMember:
 
 @attrs.frozen(weakref_slot=False)
 class CallQueueMemberPresence:
-    """Whether a member takes a queue's calls.
+    """Whether a member accepts the calls of a queue.
 
     Attributes:
-        member: who.
-        accept_queue_calls: whether calls of any queue are taken.
-        accept_current_queue_calls: whether calls of this queue are taken.
+        member: the member.
+        accept_queue_calls: whether the member accepts calls of call queues at all.
+        accept_current_queue_calls: whether the member accepts calls of this queue.
     """
 
     member: CallQueueMember | None = None
@@ -61,10 +61,10 @@ class CallQueueMemberPresence:
 
 @attrs.frozen(weakref_slot=False)
 class CallQueuePresence:
-    """The members of a call queue and whether they take its calls.
+    """The members of a call queue, and whether they accept its calls.
 
     Attributes:
-        records: one for each member.
+        records: one per member.
     """
 
     records: tuple[CallQueueMemberPresence, ...] | None = None
@@ -72,7 +72,7 @@ class CallQueuePresence:
 
 @attrs.frozen(weakref_slot=False)
 class CallQueueMemberId:
-    """The member a change is for.
+    """The member whose setting is changed.
 
     Attributes:
         id: the internal id of the member's extension, as str or int.
@@ -90,14 +90,14 @@ def _member(value: CallQueueMemberId | Mapping[str, Any]) -> CallQueueMemberId:
 
 @attrs.frozen(weakref_slot=False)
 class CallQueueUpdateMemberPresence:
-    """Whether a member is to take the queue's calls.
+    """Whether a member shall accept the calls of the queue.
 
     Attributes:
-        member: who; also a plain `{"id": "…"}`.
-        accept_current_queue_calls: True to take them, False not to.
+        member: the member; also as a mapping, `{"id": "…"}`.
+        accept_current_queue_calls: whether to accept them.
 
     Raises:
-        UsageError: a field has the wrong type, or a mapping an unknown key.
+        UsageError: a field has the wrong type, or a mapping has an unknown key.
     """
 
     member: CallQueueMemberId = attrs.field(converter=_member)
@@ -112,13 +112,13 @@ def _members(
 
 @attrs.frozen(weakref_slot=False)
 class CallQueueUpdatePresence:
-    """Which members of a call queue are to take its calls; others stay as they are.
+    """Changes to which members of a call queue accept its calls; other members are not changed.
 
     Attributes:
-        records: one for each member to change, also as plain mappings.
+        records: one per member to change; also as mappings.
 
     Raises:
-        UsageError: a field has the wrong type, or a mapping an unknown key.
+        UsageError: a field has the wrong type, or a mapping has an unknown key.
     """
 
     records: tuple[CallQueueUpdateMemberPresence, ...] = attrs.field(converter=_members)
@@ -130,9 +130,9 @@ class PresenceCallQueueInfo:
 
     Attributes:
         id: the internal id of the queue's extension.
-        name: its name.
+        name: the name of the queue.
         extension_number: the number people dial.
-        editable_member_status: whether the member may change it by themselves.
+        editable_member_status: whether members can change their own setting.
     """
 
     id: RecordId | None = None
@@ -143,11 +143,11 @@ class PresenceCallQueueInfo:
 
 @attrs.frozen(weakref_slot=False)
 class ExtensionCallQueuePresence:
-    """Whether an extension takes the calls of one of its queues.
+    """Whether an extension accepts the calls of one of its queues.
 
     Attributes:
-        call_queue: which queue.
-        accept_calls: whether its calls are taken.
+        call_queue: the queue.
+        accept_calls: whether the extension accepts its calls.
     """
 
     call_queue: PresenceCallQueueInfo | None = None
@@ -156,10 +156,10 @@ class ExtensionCallQueuePresence:
 
 @attrs.frozen(weakref_slot=False)
 class ExtensionCallQueuePresenceList:
-    """The call queues of an extension and whether it takes their calls.
+    """The call queues of an extension, and whether it accepts their calls.
 
     Attributes:
-        records: one for each queue.
+        records: one per queue.
     """
 
     records: tuple[ExtensionCallQueuePresence, ...] | None = None
@@ -167,7 +167,7 @@ class ExtensionCallQueuePresenceList:
 
 @attrs.frozen(weakref_slot=False)
 class CallQueueId:
-    """The call queue a change is for.
+    """The call queue whose setting is changed.
 
     Attributes:
         id: the internal id of the queue's extension, as str or int.
@@ -185,14 +185,14 @@ def _call_queue(value: CallQueueId | Mapping[str, Any]) -> CallQueueId:
 
 @attrs.frozen(weakref_slot=False)
 class ExtensionCallQueueUpdatePresence:
-    """Whether an extension is to take the calls of one of its queues.
+    """Whether an extension shall accept the calls of one of its queues.
 
     Attributes:
-        call_queue: which queue; also a plain `{"id": "…"}`.
-        accept_calls: True to take them, False not to.
+        call_queue: the queue; also as a mapping, `{"id": "…"}`.
+        accept_calls: whether to accept its calls.
 
     Raises:
-        UsageError: a field has the wrong type, or a mapping an unknown key.
+        UsageError: a field has the wrong type, or a mapping has an unknown key.
     """
 
     call_queue: CallQueueId = attrs.field(converter=_call_queue)
@@ -207,13 +207,13 @@ def _queues(
 
 @attrs.frozen(weakref_slot=False)
 class ExtensionCallQueueUpdatePresenceList:
-    """Which call queues an extension is to take calls of; others stay as they are.
+    """Changes to which queues' calls an extension accepts; other queues are not changed.
 
     Attributes:
-        records: one for each queue to change, also as plain mappings.
+        records: one per queue to change; also as mappings.
 
     Raises:
-        UsageError: a field has the wrong type, or a mapping an unknown key.
+        UsageError: a field has the wrong type, or a mapping has an unknown key.
     """
 
     records: tuple[ExtensionCallQueueUpdatePresence, ...] = attrs.field(converter=_queues)

@@ -8,9 +8,9 @@ from datetime import datetime
 import attrs
 from attrs.converters import optional
 
+from ..enums import OpenStrEnum
 from ..ids import RecordId
 from ..redaction import Secret
-from .enums import OpenStrEnum
 
 
 class SubscriptionStatus(OpenStrEnum):

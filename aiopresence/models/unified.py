@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from attrs.converters import optional
 
-from .enums import (
+from ..enums import (
     GlipAvailability,
     GlipStatus,
     TelephonyAvailability,
@@ -26,9 +26,9 @@ class UnifiedPresenceGlip:
     """Presence in Glip, RingCentral's messaging.
 
     Attributes:
-        status: whether connected.
-        visibility: whether others see it; told for oneself only.
-        availability: whether notifications are received.
+        status: whether the user is connected.
+        visibility: whether others can see it; only in one's own presence.
+        availability: whether the user receives notifications.
     """
 
     status: GlipStatus | None = None
@@ -41,9 +41,9 @@ class UnifiedPresenceTelephony:
     """Presence on the phone.
 
     Attributes:
-        status: what the phone does.
-        visibility: whether others see it; told for oneself only.
-        availability: which calls are taken.
+        status: the state of the phone.
+        visibility: whether others can see it; only in one's own presence.
+        availability: which calls the user accepts.
     """
 
     status: TelephonyStatus | None = None
@@ -56,7 +56,7 @@ class UnifiedPresenceMeeting:
     """Presence in meetings.
 
     Attributes:
-        status: whether in a meeting.
+        status: whether the user is in a meeting.
     """
 
     status: UnifiedMeetingStatus | None = None
@@ -81,7 +81,7 @@ class UnifiedPresence:
 
 @attrs.frozen(weakref_slot=False)
 class UpdateUnifiedPresenceGlip:
-    """What to change in Glip; None leaves a field as it is.
+    """Changes to presence in Glip; a field that is None is not changed.
 
     Attributes:
         visibility: a Visibility or its text.
@@ -101,7 +101,7 @@ class UpdateUnifiedPresenceGlip:
 
 @attrs.frozen(weakref_slot=False)
 class UpdateUnifiedPresenceTelephony:
-    """What to change on the phone; None leaves a field as it is.
+    """Changes to presence on the phone; a field that is None is not changed.
 
     Attributes:
         availability: a TelephonyAvailability or its text.
@@ -129,14 +129,14 @@ def _telephony(
 
 @attrs.frozen(weakref_slot=False)
 class UpdateUnifiedPresence:
-    """What to change in a user's unified presence; None leaves a part as it is.
+    """Changes to a user's unified presence; a part that is None is not changed.
 
     Attributes:
-        glip: messaging; also a plain mapping.
-        telephony: the phone; also a plain mapping.
+        glip: messaging; also as a mapping.
+        telephony: the phone; also as a mapping.
 
     Raises:
-        UsageError: a field has the wrong type, or a mapping an unknown key.
+        UsageError: a field has the wrong type, or a mapping has an unknown key.
     """
 
     glip: UpdateUnifiedPresenceGlip | None = attrs.field(default=None, converter=optional(_glip))

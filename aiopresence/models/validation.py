@@ -1,6 +1,6 @@
-"""Checks of the fields of request bodies, and of durations.
+"""Check the fields of request bodies, and durations.
 
-All of them raise UsageError at once, so that nothing wrong ever reaches a URL or the wire.
+Every check raises UsageError, before anything is sent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,10 +24,10 @@ def member_id(value: Id) -> str:
 
 
 def as_record(cls: type[T], value: object) -> T:
-    """Take a record as it is, or make it of a plain mapping.
+    """Return a record, or the record for a mapping of its field names to values.
 
     Raises:
-        UsageError: it is neither, or the mapping lacks a field or has a key that is none.
+        UsageError: the value is neither, or the mapping lacks a field or has an unknown key.
     """
     if isinstance(value, cls):
         return value
@@ -46,20 +46,20 @@ def as_record(cls: type[T], value: object) -> T:
 
 
 def as_records(cls: type[T], values: object) -> tuple[T, ...]:
-    """Take records, or plain mappings, from any iterable; UsageError as `as_record`."""
+    """Return the records for an iterable of records or mappings; UsageError as `as_record`."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise UsageError(f"expected a list of {cls.__name__}, not {type(values).__name__}")
     return tuple(as_record(cls, value) for value in values)
 
 
 def flag(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Validate a field that is True, False, or None for absent."""
+    """Validate a field that is True, False or None."""
     if value is not None and type(value) is not bool:
         raise UsageError(f"{attribute.name} must be True or False, not {type(value).__name__}")
 
 
 def encodable(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Validate a str that can be sent as UTF-8, which a lone surrogate cannot; None for absent."""
+    """Validate a field that is None or a str without lone surrogates, which UTF-8 cannot encode."""
     if value is None:
         return
     if not isinstance(value, str):
@@ -71,29 +71,34 @@ def encodable(_instance: object, attribute: "attrs.Attribute[Any]", value: objec
 
 
 def status_message(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Validate a custom status message: at most 75 characters, or None for absent."""
+    """Validate a status message: None or a str of at most 75 characters."""
     encodable(instance, attribute, value)
     if not isinstance(value, str):
         return
     if len(value) > 75:
-        raise UsageError(f"{attribute.name} takes 75 characters at most, not {len(value)}")
+        raise UsageError(f"{attribute.name} must have at most 75 characters, not {len(value)}")
 
 
-# The longest time to wait: more than anybody means, and far from what no clock can take.
+# The longest duration: more than anyone needs, and far below the limits of clocks and timers.
 YEAR = 366 * 86_400.0
 
 
 def seconds(
     name: str, duration: float | timedelta, *, zero: bool = False, most: float = YEAR
 ) -> float:
-    """Check a duration, in seconds or as a timedelta, and give it in seconds.
+    """Return a duration in seconds.
+
+    Args:
+        name: the argument's name, for the message.
+        duration: seconds, or a timedelta.
+        zero: whether 0 is allowed.
+        most: the longest duration in seconds.
 
     Raises:
-        UsageError: it is none, negative, or longer than `most` seconds; or zero, unless `zero`
-            allows it.
+        UsageError: it is not a duration, or out of range.
     """
-    given = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    good = isinstance(given, (int, float)) and not isinstance(given, bool)
-    if not (good and given <= most and (given > 0 or (zero and given == 0))):
+    value = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (is_number and value <= most and (value > 0 or (zero and value == 0))):
         raise UsageError(f"{name} must be a positive number of seconds, or a timedelta")
-    return float(given)
+    return float(value)

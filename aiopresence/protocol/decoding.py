@@ -23,9 +23,9 @@ from cattrs import BaseValidationError, Converter
 from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from ..enums import OpenStrEnum
 from ..errors import DecodeError, UsageError, one_line
 from ..ids import RecordId
-from ..models.enums import OpenStrEnum
 from . import decoding_codegen
 from .decoding_codegen import DecoderGenerator, Hook
 

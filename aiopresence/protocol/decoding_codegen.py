@@ -40,8 +40,8 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
+from ..enums import OpenStrEnum
 from ..ids import RecordId
-from ..models.enums import OpenStrEnum
 
 Hook = Callable[..., Any]
 

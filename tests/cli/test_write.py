@@ -155,7 +155,7 @@ async def test_nothing_to_change_is_refused_before_anything_is_sent(cli: Cli) ->
     done = await cli("set", "--message", "x" * 76)
     assert (done.code, done.err) == (
         2,
-        "aiopresence: message takes 75 characters at most, not 76\n",
+        "aiopresence: message must have at most 75 characters, not 76\n",
     )
     assert [each.path for each in cli.sandbox.requests] == []
 

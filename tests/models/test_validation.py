@@ -25,8 +25,8 @@ def test_plain_mappings_become_records() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ((PresenceInfoRequest, "user_status", 5), "takes a str, one of: Offline"),
-        ((PresenceInfoRequest, "message", "x" * 76), "75 characters at most, not 76"),
+        ((PresenceInfoRequest, "user_status", 5), "must be a str, such as Offline"),
+        ((PresenceInfoRequest, "message", "x" * 76), "at most 75 characters, not 76"),
         ((PresenceInfoRequest, "message", 5), "message must be a str"),
         ((PresenceInfoRequest, "allow_see_my_presence", "no"), "must be True or False"),
         ((PresenceInfoRequest, "accept_call_queue_calls", 1), "must be True or False"),

@@ -37,8 +37,8 @@ from aiopresence import (
     UserStatus,
     models,
 )
+from aiopresence.enums import OpenStrEnum
 from aiopresence.ids import RecordId
-from aiopresence.models.enums import OpenStrEnum
 from aiopresence.protocol import decoding, decoding_codegen
 from aiopresence.protocol.decoding_codegen import DecoderGenerator
 

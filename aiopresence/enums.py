@@ -1,23 +1,27 @@
-"""RingCentral's enumerations, open: a value that is new to this library is kept, never refused."""
+"""RingCentral's enumerations, open: a value that is unknown to this library is kept.
+
+They need no other package, so that the command line can use them before it imports anything large.
+Source: RingCentral API reference, "Presence".
+"""
 
 from enum import EnumType, StrEnum
 from typing import Any, Self
 
-from ..errors import UsageError
+from .errors import UsageError
 
 
 class _OpenEnumType(EnumType):
-    # Python 3.11 raises TypeError for a text and 3.12 counts pseudo-members in.
+    # Python 3.11 raises TypeError for a str, and 3.12 includes pseudo-members.
     def __contains__(cls, value: object) -> bool:
-        """Return True for a member or the text of one."""
+        """Return whether a value is a member, or the text of one."""
         return isinstance(value, str) and value in cls.__members__.values()
 
 
 class OpenStrEnum(StrEnum, metaclass=_OpenEnumType):
-    """A StrEnum that takes any text.
+    """A StrEnum that accepts any text.
 
-    A text that is no member becomes a pseudo-member, which keeps the text, equals it and hashes
-    like it, and is not listed among the members. RingCentral adds values without notice.
+    RingCentral adds values without notice. An unknown text becomes a pseudo-member: it equals the
+    text and has its hash, but is not listed among the members.
 
     Raises:
         UsageError: the value is not a str.
@@ -26,30 +30,30 @@ class OpenStrEnum(StrEnum, metaclass=_OpenEnumType):
     @classmethod
     def _missing_(cls, value: object) -> Self:
         if not isinstance(value, str):
-            raise UsageError(f"{cls.__name__} takes a str, one of: {', '.join(cls)}")
-        text = str.__str__(value)  # also of a pseudo-member of another enumeration
+            raise UsageError(f"{cls.__name__} must be a str, such as {', '.join(cls)}")
+        text = str.__str__(value)  # The value may be a member of another enumeration.
         unknown = str.__new__(cls, text)
         unknown._value_ = text
-        # The name goes into reprs, so into logs: on one line. In quotes, it is no member's.
+        # The name is part of the repr: quoted, it is on one line and differs from any member's.
         unknown._name_ = repr(text)
         return unknown
 
-    # Python 3.11.2 copies and pickles by the name, which a pseudo-member does not have.
+    # Python 3.11.2 copies and pickles members by name, which fails for pseudo-members.
     def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[str]]:
-        """Return how to get the value back from its text."""
+        """Return how to make the value from its text."""
         return type(self), (self.value,)
 
     def __copy__(self) -> Self:
-        """Return the value itself, which cannot change."""
+        """Return the value itself, which is immutable."""
         return self
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
-        """Return the value itself, which cannot change."""
+        """Return the value itself, which is immutable."""
         return self
 
 
 class PresenceStatus(OpenStrEnum):
-    """What others see: RingCentral's aggregate of user, telephony, meeting and DnD status."""
+    """The presence that others see: an aggregate of user, telephony, meeting and DND status."""
 
     OFFLINE = "Offline"
     BUSY = "Busy"
@@ -57,7 +61,7 @@ class PresenceStatus(OpenStrEnum):
 
 
 class UserStatus(OpenStrEnum):
-    """What the user has set."""
+    """The status that the user has set."""
 
     OFFLINE = "Offline"
     BUSY = "Busy"
@@ -65,7 +69,7 @@ class UserStatus(OpenStrEnum):
 
 
 class TelephonyStatus(OpenStrEnum):
-    """What the user's phone does, or one call of it."""
+    """The state of the user's phone, or of one call."""
 
     NO_CALL = "NoCall"
     CALL_CONNECTED = "CallConnected"
@@ -75,9 +79,9 @@ class TelephonyStatus(OpenStrEnum):
 
 
 class DndStatus(OpenStrEnum):
-    """Do-not-disturb: which calls the user takes.
+    """Do-not-disturb: which calls the user accepts.
 
-    `DO_NOT_ACCEPT_DEPARTMENT_CALLS` can be set for members of a call queue only, and
+    `DO_NOT_ACCEPT_DEPARTMENT_CALLS` can be set only for members of a call queue, and
     `TAKE_DEPARTMENT_CALLS_ONLY` cannot be set at all.
     """
 
@@ -96,7 +100,7 @@ class MeetingStatus(OpenStrEnum):
 
 
 class CallerIdVisibility(OpenStrEnum):
-    """Who sees the caller id of the user's calls."""
+    """Who can see the caller id of the user's calls."""
 
     ALL = "All"
     NONE = "None"
@@ -104,21 +108,21 @@ class CallerIdVisibility(OpenStrEnum):
 
 
 class CallDirection(OpenStrEnum):
-    """Who called whom, as the extension sees it."""
+    """Whether a call came in or went out, as the extension sees it."""
 
     INBOUND = "Inbound"
     OUTBOUND = "Outbound"
 
 
 class TerminationType(OpenStrEnum):
-    """Whether a call leg has ended for good or goes on elsewhere."""
+    """Whether a call has ended, or continues elsewhere, such as after a transfer."""
 
     FINAL = "final"
     INTERMEDIATE = "intermediate"
 
 
 class CallInfoType(OpenStrEnum):
-    """What a line of a call queue call's display shows."""
+    """The kind of text that a phone displays for a call of a call queue."""
 
     PHONE_NUMBER_LABEL = "PhoneNumberLabel"
     PHONE_NUMBER = "PhoneNumber"
@@ -130,7 +134,7 @@ class CallInfoType(OpenStrEnum):
 
 
 class UnifiedStatus(OpenStrEnum):
-    """The aggregate over Glip, telephony and meetings."""
+    """The aggregate of Glip, telephony and meeting status, in unified presence."""
 
     AVAILABLE = "Available"
     OFFLINE = "Offline"
@@ -146,7 +150,7 @@ class GlipStatus(OpenStrEnum):
 
 
 class Visibility(OpenStrEnum):
-    """Whether others may see this part of the user's presence."""
+    """Whether others can see this part of the user's presence."""
 
     VISIBLE = "Visible"
     INVISIBLE = "Invisible"
@@ -160,7 +164,7 @@ class GlipAvailability(OpenStrEnum):
 
 
 class TelephonyAvailability(OpenStrEnum):
-    """Do-not-disturb of the phone, in the words of unified presence."""
+    """Do-not-disturb of the phone, in unified presence."""
 
     TAKE_ALL_CALLS = "TakeAllCalls"
     DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
@@ -168,7 +172,7 @@ class TelephonyAvailability(OpenStrEnum):
 
 
 class UnifiedMeetingStatus(OpenStrEnum):
-    """Whether the user is in a meeting, in the words of unified presence."""
+    """Whether the user is in a meeting, in unified presence."""
 
     NO_MEETING = "NoMeeting"
     IN_MEETING = "InMeeting"

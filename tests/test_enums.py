@@ -126,5 +126,5 @@ def test_a_repr_has_one_line() -> None:
 
 @pytest.mark.parametrize("value", [None, 5, True, b"Busy", ["Busy"]])
 def test_only_text_is_a_value(value: Any) -> None:
-    with pytest.raises(UsageError, match="one of: Offline, Busy, Available"):
+    with pytest.raises(UsageError, match="must be a str, such as Offline, Busy, Available"):
         UserStatus(value)
