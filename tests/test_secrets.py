@@ -1,5 +1,6 @@
 """No secret in any output: every error that the sandbox can make, with everything captured."""
 
+import asyncio
 import base64
 import copy
 import io
@@ -10,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import attrs
 import pytest
@@ -23,9 +24,33 @@ from aiopresence import (
     JwtGrant,
     PresenceError,
     RefreshTokenGrant,
+    SessionHooks,
 )
 from aiopresence.sandbox import Answer, Change, Hang, Raw, Redirect, Reset, Sandbox, Truncate
 from tests.support.sessions import PLENTY, Session
+from tests.support.virtual import run, virtual_sandbox, virtual_session
+
+
+class Recorder(SessionHooks):
+    """Keeps what each hook is called with, as an error tracker or a debugger would show it."""
+
+    def __init__(self, shown: list[str]) -> None:
+        for name in (name for name in vars(SessionHooks) if name.startswith("on_")):
+            setattr(self, name, lambda argument: shown.extend(_of_hook(argument)))
+
+
+def _of_hook(argument: Any) -> Iterator[str]:
+    yield f"{argument!r} {attrs.astuple(argument)!r} {getattr(argument, 'path', '')}"
+    error = getattr(argument, "error", None)
+    if error is not None:
+        yield from everything_about(error)
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Log everything: no test of this module may find a secret in it."""
+    caplog.set_level(logging.DEBUG)
+    return caplog
 
 
 def disguises(secret: str) -> set[str]:
@@ -113,11 +138,10 @@ def secrets_of(sandbox: Sandbox, directory: Path) -> set[str]:
 @pytest.mark.parametrize("path", ["/presence", "/oauth/token"])
 async def test_no_secret_in_any_output_se01(
     path: str,
-    caplog: pytest.LogCaptureFixture,
+    log: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     shown: list[str] = []
     async with Sandbox(limits=PLENTY) as sandbox:
         echoes = [
@@ -127,7 +151,11 @@ async def test_no_secret_in_any_output_se01(
             store = FileTokenStore(tmp_path / f"{number}.json")
             shown.append(repr([store, sandbox.grant]))
             async with Session(
-                sandbox.grant, server=sandbox.url, timeout=0.05, token_store=store
+                sandbox.grant,
+                server=sandbox.url,
+                timeout=0.05,
+                token_store=store,
+                hooks=Recorder(shown),
             ) as session:
                 if path == "/presence":
                     await session.read_user_presence_status()
@@ -137,7 +165,7 @@ async def test_no_secret_in_any_output_se01(
                 sandbox.faults.clear()
         secrets = secrets_of(sandbox, tmp_path)
     printed = capsys.readouterr()
-    text = "\n".join([*shown, caplog.text, printed.out, printed.err])
+    text = "\n".join([*shown, log.text, printed.out, printed.err])
     assert len(secrets) >= 3
     assert len(text) > 10_000
     for secret in secrets:
@@ -171,12 +199,14 @@ async def everything_raised_by(session: Session) -> str:
     ],
 )
 async def test_a_secret_in_the_location_of_a_redirect_is_not_shown_se08(
-    sandbox: Sandbox, location: str
+    sandbox: Sandbox, location: str, log: pytest.LogCaptureFixture
 ) -> None:
     canary = "Canary7SecretOfTheServer"
     line = location.format(canary, canary).encode("utf-8", "surrogateescape")
     data = b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % line
-    async with Session(sandbox.grant, server=sandbox.url, max_wait=0) as session:
+    shown: list[str] = []
+    hooks = Recorder(shown)
+    async with Session(sandbox.grant, server=sandbox.url, max_wait=0, hooks=hooks) as session:
         await session.read_user_presence_status()
         rule = sandbox.faults.add(Raw(data), path="/presence", times=4)
         end = sandbox.faults.add(Answer(403), path="/restapi/", times=None)
@@ -184,6 +214,10 @@ async def test_a_secret_in_the_location_of_a_redirect_is_not_shown_se08(
         assert rule.fired >= 1
         assert end.fired + rule.fired >= 2
         assert canary not in text
+        assert canary not in log.text
+        assert canary not in "\n".join(shown)
+        assert "HTTP 302" in log.text
+        assert len(shown) >= 4
 
 
 def test_the_search_finds_what_is_there() -> None:
@@ -251,16 +285,17 @@ BROKEN = [
 
 @pytest.mark.parametrize("broken", BROKEN)
 async def test_no_traceback_shows_a_token_in_a_response_that_cannot_be_decoded(
-    sandbox: Sandbox, broken: Any
+    sandbox: Sandbox, broken: Any, log: pytest.LogCaptureFixture
 ) -> None:
-    async with Session(sandbox.grant, server=sandbox.url) as session:
+    shown: list[str] = []
+    async with Session(sandbox.grant, server=sandbox.url, hooks=Recorder(shown)) as session:
         await session.read_user_presence_status()
 
         def echo(_: bytes) -> bytes:
             return bytes(broken(str(sandbox.requests[-1].token).encode()))
 
         rule = sandbox.faults.add(Change(echo, status=200), path="presence", times=None)
-        shown = await shown_by(session, sandbox.extension_ids[:3])
+        shown += await shown_by(session, sandbox.extension_ids[:3])
         for call in (session.read_account_presence(), session.read_unified_presence()):
             try:
                 await call
@@ -268,10 +303,12 @@ async def test_no_traceback_shows_a_token_in_a_response_that_cannot_be_decoded(
                 shown += everything_about(error)
         assert rule.fired >= 5
         token = str(sandbox.requests[-1].token)
-    assert token not in "\n".join(shown)
+    assert token not in "\n".join([*shown, log.text])
 
 
-async def test_an_answer_that_is_dumped_has_no_token(sandbox: Sandbox) -> None:
+async def test_an_answer_that_is_dumped_has_no_token(
+    sandbox: Sandbox, log: pytest.LogCaptureFixture
+) -> None:
     async with Session(sandbox.grant, server=sandbox.url) as session:
         await session.read_user_presence_status()
         sandbox.faults.add(Change(lambda _: echo_everything(sandbox), status=200), times=1)
@@ -280,3 +317,38 @@ async def test_an_answer_that_is_dumped_has_no_token(sandbox: Sandbox) -> None:
             session._requester._authorized._login_sender
         )
     assert token not in json.dumps(attrs.asdict(response), default=repr)
+    assert token not in log.text
+
+
+def test_no_secret_of_an_event_session_is_logged_or_passed_to_hooks(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    shown: list[str] = []
+
+    async def story() -> set[str]:
+        async with (
+            virtual_sandbox() as sandbox,
+            virtual_session(sandbox, hooks=Recorder(shown)) as session,
+            session.board(sandbox.extension_ids[:3]) as board,
+        ):
+            await board.wait_ready()
+            sandbox.set_presence(sandbox.user_ids[0], user_status="Busy")
+            await asyncio.sleep(10.0)
+            sandbox.expire_tokens()
+            sandbox.gateway.fail_recovery(None)
+            for _ in range(3):
+                sandbox.gateway.cut()
+                await asyncio.sleep(30.0)
+            connections = [parse_qs(r.query) for r in sandbox.requests if r.path == "/ws"]
+            return {str(r.token) for r in sandbox.requests if r.token} | {
+                value for query in connections for values in query.values() for value in values
+            }
+
+    secrets = {secret for secret in run(story) if len(secret) > 8}
+    assert len(secrets) >= 3
+    text = "\n".join([*shown, log.text])
+    assert "ConnectionChanged" in text
+    assert "connected for events" in text
+    for secret in secrets:
+        for disguise in disguises(secret):
+            assert disguise not in text

@@ -139,7 +139,7 @@ class Instrumentation:
     def wait_begins(self, reason: WaitReason, seconds: float, group: str | None = None) -> None:
         """Log a wait that will take some seconds, if they are many."""
         if seconds > LOGGED_WAIT and _log.isEnabledFor(logging.INFO):
-            _log.info("waiting %.1f s: %s", seconds, _WAITS[reason].format(group or "unknown"))
+            _log.info("waiting %.1f s: %s", seconds, _WAITS[reason].format(_shown(group)))
 
     def wait_ended(self, reason: WaitReason, seconds: float, group: str | None = None) -> None:
         """Record a wait, completed or not."""
@@ -168,7 +168,7 @@ class Instrumentation:
 
     def rate_limited(self, group: str | None, seconds: float, request_id: str | None) -> None:
         """Record a 429, of a response or of a part of it."""
-        _log.warning("HTTP 429: group %s is blocked for %.1f s", group or "unknown", seconds)
+        _log.warning("HTTP 429: group %s is blocked for %.1f s", _shown(group), seconds)
         if "on_rate_limited" in self._hooks:
             self._call("on_rate_limited", RateLimitHit(group, seconds, request_id))
 
@@ -279,6 +279,10 @@ def _overridden(hooks: object) -> dict[str, Callable[[Any], object]]:
     return {n: m for n, m in methods.items() if getattr(m, "__func__", None) is not empty[n]}
 
 
+def _shown(group: str | None) -> str:
+    return "unknown" if group is None else one_line(group)
+
+
 def _path(request: Request[Any]) -> str:
     """Return the path of a request unless it may hold a secret, as that of a redirect may."""
     return "(redirect)" if isinstance(request.path, Secret) else request.path
@@ -304,6 +308,6 @@ def _request_line(
     if response is None:
         why = str(error) if isinstance(error, PresenceError) else type(error).__name__
         return "%s %s%s: no response after %.3f s: %s", request.method, path, again, seconds, why
-    id_ = one_line(response.request_id or "unknown")
+    id_ = response.request_id or "unknown"
     line = "%s %s%s: HTTP %d in %.3f s [request %s]"
     return line, request.method, path, again, response.status, seconds, id_
