@@ -1,4 +1,4 @@
-"""The `aiopresence` command. It needs the extra `cli`."""
+"""The `aiopresence` command. It requires the extra `cli`."""
 
 import sys
 
@@ -6,20 +6,20 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command, or say in one line what to install for it."""
+    """Run the command; exit with a message if its dependencies are not installed."""
     try:
         from .app import app
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
-        sys.exit("The aiopresence command needs: python -m pip install 'aiopresence[cli]'")
-    from .console import note, prepare, settle
+        sys.exit("The aiopresence command requires: python -m pip install 'aiopresence[cli]'")
+    from .console import flush_streams, prepare_streams, print_notice
 
-    prepare()
+    prepare_streams()
     try:
         app()
-    except OSError as error:  # The help could not be written.
-        note(f"aiopresence: {error}")
+    except OSError as error:  # The help text could not be written.
+        print_notice(f"aiopresence: {error}")
         sys.exit(1)
     finally:
-        settle()
+        flush_streams()

@@ -1,11 +1,12 @@
-"""The `aiopresence` command: which commands there are, with an example for each.
+"""The `aiopresence` command: its subcommands, with an example for each.
 
-The commands import the library when they run, so that `--help` does not wait for it.
+To add a command, write its module in commands/ and add a line to `COMMANDS`. Commands import the
+library when they run, so that `--help` does not have to.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,12 +14,12 @@ from typer.exceptions import TyperException
 
 from ..escaping import escaped
 from .commands import doctor, events, limits, login, queues, read, sandbox, watch, write
-from .console import show
+from .options import VersionOption
 
 
 @contextmanager
 def _escaped_errors() -> Iterator[None]:
-    """Escape what a usage error repeats of the command line, or of a server."""
+    """Escape control characters in usage errors: they quote arguments and texts from the server."""
     try:
         yield
     except TyperException as error:
@@ -27,7 +28,7 @@ def _escaped_errors() -> Iterator[None]:
 
 
 class Commands(TyperGroup):
-    """The commands, whose usage errors have no control characters."""
+    """The command group; its usage errors contain no control characters."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the options before the command."""
@@ -35,7 +36,7 @@ class Commands(TyperGroup):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        """Parse the options of the command, and run it."""
+        """Parse the options of the command and run it."""
         with _escaped_errors():
             return super().invoke(ctx)
 
@@ -43,16 +44,16 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     name="aiopresence",
-    help="RingCentral presence on the command line.",
-    epilog="Without an account: aiopresence read --sandbox 1000",
+    help="Read, change and watch RingCentral presence.",
+    epilog="Try it without an account: aiopresence read --sandbox 1000",
     no_args_is_help=True,
-    # Plain: the boxes of Rich cut long option names, and errors are to be one line.
+    # Plain text: Rich's boxes cut long option names, and errors should take one line.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# With an example of each, which a test runs.
+# Each command with an example, which a test runs.
 COMMANDS = (
     (read.read, "aiopresence read --sandbox 1000"),
     (watch.watch, "aiopresence watch --sandbox 200 --rate 20"),
@@ -72,37 +73,23 @@ COMMANDS = (
     (doctor.doctor, "aiopresence doctor --sandbox 40"),
     (sandbox.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )
-CODES = (
-    "Exit codes: 0 all went well, 1 something failed, 2 it was called or set up wrongly,"
-    " 130 Ctrl-C."
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        show(f"aiopresence {version('aiopresence')}")
-        raise typer.Exit
+EXIT_CODES = "Exit codes: 0 success, 1 something failed, 2 usage or settings error, 130 Ctrl-C."
 
 
 @app.callback()
-def main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
-    ] = False,
-) -> None:
-    """RingCentral presence on the command line."""
+def main(version: VersionOption = False) -> None:
+    """Read, change and watch RingCentral presence."""
+    # Options for all commands go here: defined in options.py, applied before the command runs.
 
 
-def paragraphs(text: str | None) -> str:
-    """Take the line breaks out of the paragraphs of a docstring."""
+def join_lines(text: str | None) -> str:
+    """Return a docstring with each paragraph on one line."""
     return "\n\n".join(" ".join(each.split()) for each in (text or "").split("\n\n"))
 
 
 for function, example in COMMANDS:
     app.command(
         name=function.__name__.strip("_").replace("_", "-"),
-        help=paragraphs(function.__doc__),
-        epilog=f"{CODES}\n\nExample: {example}",
+        help=join_lines(function.__doc__),
+        epilog=f"{EXIT_CODES}\n\nExample: {example}",
     )(function)

@@ -1,4 +1,4 @@
-"""The login with a browser: RingCentral's page sends its code to a listener on this machine.
+"""Log in with a browser: RingCentral's login page redirects it to a listener on this machine.
 
 Source: RFC 8252 §7.3, "Loopback Interface Redirection"; RFC 7636.
 """
@@ -12,36 +12,36 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from .. import AuthorizationCodeGrant, UsageError, authorize_url
-from .console import note, show
+from .console import print_line, print_notice
 
 if TYPE_CHECKING:
     from .settings import Settings
 
-# Seconds in which somebody has to log in. A guess: a password, and a second factor to look for.
-PATIENCE = 300.0
+# Seconds to wait for the user. A guess: time for a password and a second factor.
+TIMEOUT = 300.0
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>aiopresence</title>
 <p>{}</p></html>"""
-DONE = "Thank you. You can close this window and go back to the terminal."
-# Nothing of the address, which has the code in it, goes anywhere.
+DONE = "Login complete. You can close this window and return to the terminal."
+# The address contains the code: it must not be cached, or sent on as a referrer.
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Connection": "close"}
 
 
 class Callback:
-    """Waits for what the login page sends.
+    """Handles the redirect from the login page.
 
     Args:
-        state: what it has to bring back, so that nobody else can send a code.
+        state: the state that the redirect must repeat, so that nobody else can send a code.
     """
 
     def __init__(self, state: str) -> None:
         self._state = state
         self._code: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def answer(self, request: web.Request) -> web.Response:
-        """Take the code, or why there is none; anything without the state is not for us."""
+    async def handle(self, request: web.Request) -> web.Response:
+        """Store the code or the error; refuse requests without the state."""
         query = request.query
         if not secrets.compare_digest(query.get("state", "").encode(), self._state.encode()):
-            return _page("This is not the login that was begun here.", 400)
+            return _page("This request does not belong to the login in progress.", 400)
         if not self._code.done():
             if code := query.get("code"):
                 self._code.set_result(code)
@@ -50,34 +50,36 @@ class Callback:
         return _page(DONE, 200)
 
     async def code(self) -> str:
-        """Wait for the code.
+        """Wait for the code and return it.
 
         Raises:
-            UsageError: RingCentral refused, or nobody logged in.
+            UsageError: RingCentral refused the login, or the user did not log in in time.
         """
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 return await self._code
         except TimeoutError:
             raise UsageError(
-                f"nobody logged in within {PATIENCE / 60:.0f} minutes; try again"
+                f"no login within {TIMEOUT / 60:.0f} minutes; run `aiopresence login` again"
             ) from None
 
 
-async def log_in(settings: "Settings", port: int, *, browser: bool) -> AuthorizationCodeGrant:
-    """Let somebody log in with a browser.
+async def log_in(settings: "Settings", port: int, *, open_browser: bool) -> AuthorizationCodeGrant:
+    """Wait for the user to log in with a browser, and return the code as a grant.
 
     Args:
         settings: the app and the server.
-        port: where to listen.
-        browser: whether to open one, or only to say where to go.
+        port: the port to listen on.
+        open_browser: whether to open a browser; the address is printed in any case.
 
     Raises:
-        UsageError: the app is not set, or nobody could log in.
-        OSError: the port is taken.
+        UsageError: the client id is not set, or the login failed.
+        OSError: the port is in use.
     """
     if settings.client_id is None:
-        raise UsageError("not set: RC_APP_CLIENT_ID, the app to log in with; and see login --help")
+        raise UsageError(
+            "not set: RC_APP_CLIENT_ID, the client id of the app; see aiopresence login --help"
+        )
     redirect_uri = f"http://localhost:{port}/callback"
     verifier, state = secrets.token_urlsafe(64), secrets.token_urlsafe(24)
     url = authorize_url(
@@ -89,12 +91,12 @@ async def log_in(settings: "Settings", port: int, *, browser: bool) -> Authoriza
     )
     callback = Callback(state)
     app = web.Application()
-    app.router.add_get("/callback", callback.answer, allow_head=False)
+    app.router.add_get("/callback", callback.handle, allow_head=False)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        _show(url, browser=browser)
+        _show_address(url, open_browser=open_browser)
         code = await callback.code()
     finally:
         await runner.cleanup()
@@ -103,14 +105,14 @@ async def log_in(settings: "Settings", port: int, *, browser: bool) -> Authoriza
     )
 
 
-def _show(url: str, *, browser: bool) -> None:
-    if browser:
-        note("Log in with the browser. If none opens, go to this address:")
-        # A browser in the terminal keeps its thread, for which the end must not wait.
+def _show_address(url: str, *, open_browser: bool) -> None:
+    if open_browser:
+        print_notice("Log in with the browser. If none opens, open this address:")
+        # A text browser blocks its thread, and the process must not wait for it at exit.
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     else:
-        note("Go to this address with a browser on this machine, and log in:")
-    show(url)
+        print_notice("Open this address with a browser on this machine and log in:")
+    print_line(url)
 
 
 def _page(text: str, status: int) -> web.Response:
@@ -119,4 +121,6 @@ def _page(text: str, status: int) -> web.Response:
 
 
 def _refused(error: str) -> UsageError:
-    return UsageError(f"RingCentral's login page refused: {error[:60]}; see login --help")
+    return UsageError(
+        f"RingCentral's login page refused the login: {error[:60]}; see aiopresence login --help"
+    )

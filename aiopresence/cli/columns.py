@@ -1,10 +1,23 @@
-"""How wide the columns of a table are, and how much of a text fits into one."""
+"""Column widths of tables, and fitting text into them."""
 
 from collections.abc import Mapping, Sequence
 
 import attrs
 
 GAP = " "
+# Colors of statuses in tables and on the watch screen.
+STATUS_STYLES = {
+    "Available": "green",
+    "Busy": "yellow",
+    "Offline": "dim",
+    "Ringing": "bold yellow",
+    "CallConnected": "yellow",
+    "OnHold": "magenta",
+    "DoNotAcceptAnyCalls": "red",
+    "DND": "red",
+    "✓": "green",
+    "✗": "bold red",
+}
 
 
 @attrs.frozen
@@ -12,11 +25,11 @@ class Column:
     """One column of a table.
 
     Attributes:
-        width: how wide it is where there is room, such as in a pipe.
-        least: how narrow it may become, texts being cut then; None for not narrower.
-        drop: on a terminal that is too narrow, the columns with the highest number are left out
-            first; 0 is never left out.
-        heading: what stands above it; None for its name. CSV has the name always.
+        width: the width in a pipe, and on a terminal that is wide enough.
+        least: the minimum width; longer text is cut. None: the column does not shrink.
+        drop: on a terminal that is too narrow, columns with the highest number are omitted first;
+            0 is never omitted.
+        heading: the heading in tables; None for the column's name. CSV always uses the name.
     """
 
     width: int
@@ -26,26 +39,26 @@ class Column:
 
     @property
     def narrow(self) -> int:
-        """The least width."""
+        """The minimum width."""
         return self.width if self.least is None else self.least
 
 
-def full(columns: Mapping[str, Column]) -> dict[str, int]:
-    """Give each column the width that it would like to have."""
+def full_widths(columns: Mapping[str, Column]) -> dict[str, int]:
+    """Return the full width of each column."""
     return {name: column.width for name, column in columns.items()}
 
 
-def fit(columns: Mapping[str, Column], room: int) -> dict[str, int]:
-    """Choose columns and widths for a terminal that is so many cells wide."""
-    kept = dict(columns)
-    while _total(kept) > room and any(column.drop for column in kept.values()):
-        del kept[max(kept, key=lambda name: kept[name].drop)]
-    left = room - _total(kept)
+def fit_columns(columns: Mapping[str, Column], available: int) -> dict[str, int]:
+    """Choose columns and their widths for a terminal that is `available` cells wide."""
+    chosen = dict(columns)
+    while _total(chosen) > available and any(column.drop for column in chosen.values()):
+        del chosen[max(chosen, key=lambda name: chosen[name].drop)]
+    spare = available - _total(chosen)
     widths = {}
-    for name, column in kept.items():
-        more = max(0, min(column.width - column.narrow, left))
-        widths[name] = column.narrow + more
-        left -= more
+    for name, column in chosen.items():
+        extra = max(0, min(column.width - column.narrow, spare))
+        widths[name] = column.narrow + extra
+        spare -= extra
     return widths
 
 
@@ -54,24 +67,24 @@ def _total(columns: Mapping[str, Column]) -> int:
 
 
 def pad(text: str, width: int) -> str:
-    """Fill a text up with spaces. Letters of East Asia and emoji are two cells wide."""
-    return text + " " * (width - cells(text))
+    """Pad text with spaces to a width in cells; East Asian letters and emoji take two cells."""
+    return text + " " * (width - cell_width(text))
 
 
 def cut(text: str, width: int) -> str:
-    """Shorten a text that is too wide, and show that it was."""
-    if cells(text) <= width:
+    """Cut text to a width in cells; the last cell of cut text is an ellipsis."""
+    if cell_width(text) <= width:
         return text
-    kept = ""
+    start = ""
     for character in text:
-        if cells(kept + character) >= width:
+        if cell_width(start + character) >= width:
             break
-        kept += character
-    return kept + "…"
+        start += character
+    return start + "…"
 
 
-def cells(text: str) -> int:
-    """Give the width of a text on a terminal."""
+def cell_width(text: str) -> int:
+    """Return the width of text on a terminal, in cells."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -79,6 +92,6 @@ def cells(text: str) -> int:
     return cell_len(text)
 
 
-def joined(texts: Sequence[str]) -> str:
-    """Put the cells of a row together."""
+def join_cells(texts: Sequence[str]) -> str:
+    """Join the cells of a row, without trailing spaces."""
     return GAP.join(texts).rstrip()

@@ -1,4 +1,4 @@
-"""Extension numbers and names, read once a run and only when somebody says one or asks for one."""
+"""The directory of extension numbers and names; read only when needed, once per session."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import attrs
-import typer
+
+from .usage import InvalidArgument
 
 if TYPE_CHECKING:
     from .. import PresenceSession
@@ -16,75 +17,77 @@ _NUMBER = re.compile("[0-9]{1,20}", re.ASCII)
 
 @attrs.frozen
 class Entry:
-    """One extension: its id, its number or "", its name or ""."""
+    """One extension: its id, and its number and name, each empty if unknown."""
 
     id: str
     number: str
     name: str
 
 
-_known: "WeakKeyDictionary[PresenceSession, list[Entry]]" = WeakKeyDictionary()
+_directories: "WeakKeyDictionary[PresenceSession, list[Entry]]" = WeakKeyDictionary()
 
 
 def check_numbers(numbers: Iterable[str]) -> None:
-    """Refuse what is no extension number before anything is sent.
+    """Check that everything is an extension number, before any request is sent.
 
     Raises:
-        BadParameter: one is not digits; the message names it.
+        InvalidArgument: one is not; the message quotes it.
     """
     for number in numbers:
         if not _NUMBER.fullmatch(number):
-            raise typer.BadParameter(
-                f"{number[:40]!r} is no extension number, which is digits, such as 101"
+            raise InvalidArgument(
+                f"invalid extension number {number[:40]!r}: numbers are digits, such as 101"
             )
 
 
-async def ids_of(session: "PresenceSession", numbers: list[str]) -> list[str]:
-    """Return the ids of some extension numbers, in that order.
+async def find_ids(session: "PresenceSession", numbers: list[str]) -> list[str]:
+    """Return the ids of extension numbers, in the same order.
 
     Raises:
-        BadParameter: there is no such extension, or more than one.
-        PresenceError: the directory cannot be read. It needs the permission ReadAccounts.
+        InvalidArgument: no extension has a number, or several have it.
+        PresenceError: the directory cannot be read. It requires the permission ReadAccounts.
     """
     if not numbers:
         return []
     check_numbers(numbers)
-    found: dict[str, set[str]] = {}
-    for entry in await read(session):
+    ids_by_number: dict[str, set[str]] = {}
+    for entry in await read_directory(session):
         if entry.number:
-            found.setdefault(entry.number, set()).add(entry.id)
+            ids_by_number.setdefault(entry.number, set()).add(entry.id)
     for number in numbers:
-        if number not in found:
-            raise typer.BadParameter(f"there is no extension with the number {number!r}")
-        if len(found[number]) > 1:
-            ids = ", ".join(sorted(found[number]))
-            raise typer.BadParameter(f"several extensions have the number {number!r}: {ids}")
-    return [next(iter(found[number])) for number in numbers]
+        if number not in ids_by_number:
+            raise InvalidArgument(f"no extension has the number {number}")
+        if len(ids_by_number[number]) > 1:
+            ids = ", ".join(sorted(ids_by_number[number]))
+            raise InvalidArgument(f"several extensions have the number {number}: {ids}")
+    return [next(iter(ids_by_number[number])) for number in numbers]
 
 
-async def names_of(session: "PresenceSession") -> dict[str, str]:
+async def read_names(session: "PresenceSession") -> dict[str, str]:
     """Return the names of all extensions, by id.
 
     Raises:
-        PresenceError: the directory cannot be read. It needs the permission ReadAccounts.
+        PresenceError: the directory cannot be read. It requires the permission ReadAccounts.
     """
-    return {entry.id: entry.name for entry in await read(session)}
+    return {entry.id: entry.name for entry in await read_directory(session)}
 
 
-async def read(session: "PresenceSession") -> list[Entry]:
-    """Read the account's extensions, once for each session.
+async def read_directory(session: "PresenceSession") -> list[Entry]:
+    """Return the account's extensions.
 
     Source: RingCentral API reference, "List Extensions"; group Medium, permission ReadAccounts.
+
+    Raises:
+        PresenceError: the directory cannot be read.
     """
-    if session not in _known:
-        records = await _read(session)
-        entries = (_entry(record) for record in records)
-        _known[session] = [entry for entry in entries if entry is not None]
-    return _known[session]
+    if session not in _directories:
+        entries = (_entry(record) for record in await _read_records(session))
+        _directories[session] = [entry for entry in entries if entry is not None]
+    return _directories[session]
 
 
 def _entry(record: dict[str, Any]) -> Entry | None:
-    """Return what is known of an extension; None where the record has no id to know it by."""
+    """Return the entry of a record; None if it has no id."""
     id_ = _digits(record.get("id"))
     name = record.get("name")
     number = _digits(record.get("extensionNumber"))
@@ -92,12 +95,12 @@ def _entry(record: dict[str, Any]) -> Entry | None:
 
 
 def _digits(value: object) -> str:
-    """Return an id or a number as text; an empty one for what is neither, such as null."""
+    """Return an id or a number as text; empty for anything else, such as null."""
     text = str(value) if type(value) in (int, str) else ""
     return text if _NUMBER.fullmatch(text) else ""
 
 
-async def _read(session: "PresenceSession") -> list[dict[str, Any]]:
+async def _read_records(session: "PresenceSession") -> list[dict[str, Any]]:
     records: dict[str, dict[str, Any]] = {}
     page = 1
     while True:
@@ -106,18 +109,18 @@ async def _read(session: "PresenceSession") -> list[dict[str, Any]]:
             "/restapi/v1.0/account/~/extension",
             params={"page": page, "perPage": 1000},
         )
-        answer = response.json()
-        got, more = _page(answer if isinstance(answer, dict) else {})
-        # A server that ignores page numbers would go on for ever.
-        new = {str(each.get("id")): each for each in got if str(each.get("id")) not in records}
+        body = response.json()
+        on_page, has_next = _parse_page(body if isinstance(body, dict) else {})
+        # A server that ignores page numbers would send the first page for ever.
+        new = {str(each.get("id")): each for each in on_page if str(each.get("id")) not in records}
         records |= new
-        if not (new and more):
+        if not (new and has_next):
             return [*records.values()]
         page += 1
 
 
-def _page(answer: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
-    """Give the records of a page, and whether there is another one."""
-    records, navigation = answer.get("records"), answer.get("navigation")
-    got = [each for each in records if isinstance(each, dict)] if isinstance(records, list) else []
-    return got, isinstance(navigation, dict) and "nextPage" in navigation
+def _parse_page(body: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """Return the records of a page, and whether there is a next page."""
+    records, navigation = body.get("records"), body.get("navigation")
+    found = [e for e in records if isinstance(e, dict)] if isinstance(records, list) else []
+    return found, isinstance(navigation, dict) and "nextPage" in navigation

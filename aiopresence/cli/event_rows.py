@@ -1,31 +1,31 @@
-"""How a change and an event are written, and how the filters of events are called."""
+"""How presence changes and events are presented, and the short names of event filters."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import typer
 
-from .output import camel, plain, text_of
+from .columns import Column
+from .conversion import camel, plain, text_of
+from .output import Layout, one_row
+from .usage import InvalidArgument
 
 if TYPE_CHECKING:
     from .. import PresenceChange, PresenceEvent, Resync
 
-# Who it is stands in a column of its own, and these are for machines.
-_UNSAID = ("uri", "extension_id", "owner_id", "sequence")
-# What is told of an extension that was read for the first time.
-_FIRST = ("presence_status", "telephony_status", "user_status", "dnd_status", "message")
-CHANGE = {"time": 8, "source": 7, "id": 12, "extensionNumber": 15, "change": 0}
-EVENT = {"time": 8, "event": 24, "id": 12, "body": 0}
+# Fields of an event's body that are not shown: the id has its own column, the others are internal.
+_OMITTED = ("uri", "extension_id", "owner_id", "sequence")
+# The fields that are shown when an extension is read for the first time.
+_INITIAL = ("presence_status", "telephony_status", "user_status", "dnd_status", "message")
 
 
 def event_filter(name: str, detailed: bool) -> str:
-    """Give RingCentral's filter for a short name; its own it gives back.
+    """Return RingCentral's event filter for a short name; a path is returned as it is.
 
     Raises:
-        BadParameter: it is neither.
-        UsageError: the id is none.
+        InvalidArgument: it is neither.
+        UsageError: the id is invalid.
     """
     from .. import filters
 
@@ -40,13 +40,14 @@ def event_filter(name: str, detailed: bool) -> str:
         return filters.extension_dnd(id_)
     if kind == "queue" and id_:
         return filters.call_queue_presence(id_)
-    raise typer.BadParameter(
-        f"{name!r} is no filter: account, extension:ID, dnd:ID, queue:ID, or a path from /restapi/"
+    raise InvalidArgument(
+        f"unknown filter {name!r}: use account, extension:ID, dnd:ID, queue:ID, or a path that"
+        " starts with /restapi/"
     )
 
 
-def change_document(change: "PresenceChange") -> dict[str, Any]:
-    """Give the JSON of a change; what was not known is null."""
+def _change_document(change: "PresenceChange") -> dict[str, Any]:
+    """Return the JSON of a change; unknown presence is null."""
     return {
         "id": change.id,
         "old": plain(change.old),
@@ -56,19 +57,18 @@ def change_document(change: "PresenceChange") -> dict[str, Any]:
     }
 
 
-def change_row(change: "PresenceChange") -> list[Any]:
-    """Give the cells of a change."""
+def _change_cells(change: "PresenceChange") -> list[Any]:
     known = change.new or change.old
     number = known and known.extension and known.extension.extension_number
-    return [clock(change.time), change.source, change.id, number, _difference(change)]
+    return [clock_time(change.time), change.source, change.id, number, _difference(change)]
 
 
 def _difference(change: "PresenceChange") -> str:
-    """Tell what has changed, by RingCentral's names."""
+    """Return the fields that changed, with both values."""
     if change.new is None:
-        return "gone"
+        return "removed"
     if change.old is None:
-        return _fields(change.new, _FIRST)
+        return _fields(change.new, _INITIAL)
     old, new = change.old, change.new
     names = [f.name for f in attrs.fields(type(new))]
     different = [name for name in names if getattr(old, name) != getattr(new, name)]
@@ -79,9 +79,11 @@ def _difference(change: "PresenceChange") -> str:
 
 
 def _fields(record: Any, names: Sequence[str]) -> str:
-    """Tell those of the fields of a record that RingCentral said something in."""
-    said = [(name, getattr(record, name)) for name in names]
-    return ", ".join(f"{camel(name)} {_short(value)}" for name, value in said if value is not None)
+    """Return those of the named fields that are set, with their values."""
+    values = [(name, getattr(record, name)) for name in names]
+    return ", ".join(
+        f"{camel(name)} {_short(value)}" for name, value in values if value is not None
+    )
 
 
 def _short(value: Any) -> str:
@@ -90,13 +92,12 @@ def _short(value: Any) -> str:
     return "-" if value is None else text_of(value)
 
 
-def clock(time: datetime | None) -> str:
-    """Write a moment as the clock on the wall tells it."""
+def clock_time(time: datetime | None) -> str:
+    """Return a time as hours, minutes and seconds of the local time zone."""
     return "-" if time is None else f"{time.astimezone():%H:%M:%S}"
 
 
-def event_document(event: "PresenceEvent | Resync") -> dict[str, Any]:
-    """Give the JSON of an event."""
+def _event_document(event: "PresenceEvent | Resync") -> dict[str, Any]:
     from .. import Resync
 
     if isinstance(event, Resync):
@@ -105,19 +106,38 @@ def event_document(event: "PresenceEvent | Resync") -> dict[str, Any]:
     return document
 
 
-def event_row(event: "PresenceEvent | Resync") -> list[Any]:
-    """Give the cells of an event."""
+def _event_cells(event: "PresenceEvent | Resync") -> list[Any]:
     from .. import Resync
 
     if isinstance(event, Resync):
-        since = f" since {clock(event.since)}" if event.since else ""
+        since = f" since {clock_time(event.since)}" if event.since else ""
         missed = f", {event.missed:,} missed" if event.missed else ""
-        return [clock(None), "Resync", None, f"{event.reason}{since}{missed}: read anew"]
+        reason = f"{event.reason}{since}{missed}: events may be missing, read presence again"
+        return [clock_time(None), "Resync", None, reason]
     body = event.body
-    who = getattr(body, "extension_id", None)
+    id_ = getattr(body, "extension_id", None)
     kind = type(body)
     names = [f.name for f in attrs.fields(kind)] if attrs.has(kind) else []
-    said = _fields(body, [n for n in names if n not in _UNSAID]) if names else plain(body)
-    # Which account it is goes without saying.
+    shown = _fields(body, [n for n in names if n not in _OMITTED]) if names else plain(body)
+    # The account is the same for all events.
     path = (event.event or "").partition("?")[0]
-    return [clock(event.timestamp), path.partition("/account/")[2].partition("/")[2], who, said]
+    name = path.partition("/account/")[2].partition("/")[2]
+    return [clock_time(event.timestamp), name, id_, shown]
+
+
+CHANGE_LAYOUT = Layout(
+    {
+        "time": Column(8),
+        "source": Column(7),
+        "id": Column(12),
+        "extensionNumber": Column(6, heading="number"),
+        "change": Column(0),
+    },
+    one_row(_change_cells),
+    _change_document,
+)
+EVENT_LAYOUT = Layout(
+    {"time": Column(8), "event": Column(24), "id": Column(12), "body": Column(0)},
+    one_row(_event_cells),
+    _event_document,
+)

@@ -1,4 +1,4 @@
-"""Which extensions a command is about: ids, extension numbers, a file of ids, or a default."""
+"""The extensions that a command is about: ids, extension numbers, or a file of ids."""
 
 import asyncio
 import codecs
@@ -13,118 +13,134 @@ import attrs
 import typer
 
 from ..ids import is_id
+from .directory import check_numbers, find_ids
 from .files import is_regular, read_chunks
-from .session import INTERRUPTED
+from .session import EXIT_INTERRUPTED
+from .usage import InvalidArgument
 
 if TYPE_CHECKING:
     from .. import PresenceSession
 
-_LONGEST = 19
-_BETWEEN = re.compile(r"[\s,]+")
-# Ids that are handed on at once, and how often that is before they are used. Guesses.
-_AT_ONCE, _AHEAD = 30, 64
-NO_IDS = "name the ids to read, ~ for your own, or --sandbox 100"
+_MAX_ID_LENGTH = 19
+_SEPARATORS = re.compile(r"[\s,]+")
+# Ids per chunk passed on by the reading thread, and chunks it may read ahead. Guesses.
+_CHUNK_SIZE, _MAX_CHUNKS_AHEAD = 30, 64
+_NO_IDS = "no extension ids: pass ids, ~ for your own, or --sandbox 100"
 
 
-def check(ids: Iterable[str], *, tilde: bool = True) -> None:
-    """Refuse what is no id before anything is sent.
+def check_ids(ids: Iterable[str], *, allow_own: bool = True) -> None:
+    """Check that everything is an extension id, before any request is sent.
+
+    Args:
+        ids: what was passed as ids.
+        allow_own: whether ~ is allowed, one's own extension.
 
     Raises:
-        BadParameter: one is none; the message names it.
+        InvalidArgument: one is not an id; the message quotes it.
     """
     for id_ in ids:
-        if not (is_id(id_) or (tilde and id_ == "~")):
-            own = ", or ~ for your own" if tilde else ""
-            raise typer.BadParameter(
-                f"{id_[:40]!r} is no extension id, which is digits{own}; for an extension number"
-                " use --number"
+        if not (is_id(id_) or (allow_own and id_ == "~")):
+            own = ", or ~ for your own" if allow_own else ""
+            raise InvalidArgument(
+                f"invalid extension id {id_[:40]!r}: ids are digits{own}; use --number for an"
+                " extension number"
             )
 
 
+def check_one(id_: str | None, number: str | None, *, allow_own: bool = True) -> None:
+    """Check an optional id and an optional extension number, before any request is sent.
+
+    Raises:
+        InvalidArgument: one is invalid.
+    """
+    check_ids([id_] if id_ is not None else [], allow_own=allow_own)
+    check_numbers([number] if number is not None else [])
+
+
 @attrs.frozen
-class Asked:
-    """The ids that a command was asked for.
+class IdSource:
+    """The ids that were passed to a command.
 
     Attributes:
-        ids: those of the command line.
-        file: the name of a file with more; None for none.
-        in_file: how many are in it; None where that is known at its end only.
+        ids: the ids on the command line.
+        file: the name of a file with more ids, or None.
+        count_in_file: how many are in the file; None if that is known only at its end.
     """
 
     ids: Sequence[str] = ()
     file: str | None = None
-    in_file: int | None = 0
+    count_in_file: int | None = 0
 
-    def count(self, more: int) -> int | None:
-        """Return how many ids there are with so many more; None when not known."""
-        return None if self.in_file is None else len(self.ids) + self.in_file + more
+    def total(self, more: int) -> int | None:
+        """Return the number of ids with `more` added; None if it is not known."""
+        return None if self.count_in_file is None else len(self.ids) + self.count_in_file + more
 
     async def stream(self, more: Sequence[str]) -> AsyncGenerator[str, None]:
-        """Yield all ids, and more.
+        """Yield all ids, and `more` after them.
 
         Raises:
-            BadParameter: the file cannot be read, or something in it is no id, or there are none.
+            InvalidArgument: the file cannot be read, contains an invalid id, or there are no ids.
         """
         count = len(self.ids) + len(more)
         for id_ in self.ids:
             yield id_
         if self.file is not None:
-            async for id_ in _in_thread(_ids_in(self.file)):
+            async for id_ in _read_in_thread(_ids_in(self.file)):
                 count += 1
                 yield id_
         for id_ in more:
             yield id_
         if not count:
-            raise typer.BadParameter(NO_IDS)
+            raise InvalidArgument(_NO_IDS)
 
 
-def given(ids: list[str] | None, ids_file: str | None = None) -> Asked:
-    """Check the ids of the command line and of a file, before a loop runs that Ctrl-C ends.
+def collect_ids(ids: list[str] | None, ids_file: str | None = None) -> IdSource:
+    """Check the ids of the command line and of a file, before the event loop runs.
 
-    What can be read only once, such as standard input, is checked as it is read.
+    A file that can be read only once, such as standard input, is checked while it is used.
 
     Raises:
-        BadParameter: the file cannot be read, or something is no id.
+        InvalidArgument: the file cannot be read, or contains an invalid id.
     """
-    check(ids or ())
+    check_ids(ids or ())
     if ids_file is None:
-        return Asked(ids or ())
+        return IdSource(ids or ())
     try:
         count = sum(1 for _ in _ids_in(ids_file)) if is_regular(ids_file) else None
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    return Asked(ids or (), ids_file, count)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    return IdSource(ids or (), ids_file, count)
 
 
 def _ids_in(name: str) -> Iterator[str]:
-    """Read the ids of a file, of which only a piece is in memory."""
-    # Some programs begin files with a mark that is no part of the first id.
+    """Yield the ids in a file, reading it chunk by chunk."""
+    # Some programs write a byte order mark, which is not part of the first id.
     decoder, rest = codecs.getincrementaldecoder("utf-8-sig")(), ""
     try:
         for chunk in read_chunks(name):
             text = rest + decoder.decode(chunk)
-            *whole, rest = _BETWEEN.split(text)
-            check(words := [word for word in whole if word])
+            *complete, rest = _SEPARATORS.split(text)
+            check_ids(words := [word for word in complete if word])
             yield from words
-            if len(rest) > _LONGEST:
-                check([rest])
+            if len(rest) > _MAX_ID_LENGTH:
+                check_ids([rest])
         rest += decoder.decode(b"", final=True)
     except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror or error) if isinstance(error, OSError) else "it is no text"
-        raise typer.BadParameter(f"{name} cannot be read: {reason}") from None
+        reason = (error.strerror or error) if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidArgument(f"cannot read {name}: {reason}") from None
     if rest:
-        check([rest])
+        check_ids([rest])
         yield rest
 
 
-async def _in_thread(items: Iterator[str]) -> AsyncGenerator[str, None]:
-    """Iterate in a thread, as reading may wait for ever, which must not keep Ctrl-C from ending.
+async def _read_in_thread(items: Iterator[str]) -> AsyncGenerator[str, None]:
+    """Iterate in a thread: reading may block for ever, and must not keep Ctrl-C from working.
 
-    The thread is a daemon, for which the end of the process does not wait.
+    It is a daemon thread, which does not delay the end of the process.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[list[str] | BaseException | None] = asyncio.Queue()
-    room = threading.Semaphore(_AHEAD)
+    free_chunks = threading.Semaphore(_MAX_CHUNKS_AHEAD)
 
     def put(item: list[str] | BaseException | None) -> None:
         with suppress(RuntimeError):  # The loop has ended.
@@ -132,9 +148,9 @@ async def _in_thread(items: Iterator[str]) -> AsyncGenerator[str, None]:
 
     def read() -> None:
         try:
-            while some := [*islice(items, _AT_ONCE)]:
-                room.acquire()
-                put(some)
+            while chunk := [*islice(items, _CHUNK_SIZE)]:
+                free_chunks.acquire()
+                put(chunk)
             put(None)
         except BaseException as error:
             put(error)
@@ -145,19 +161,34 @@ async def _in_thread(items: Iterator[str]) -> AsyncGenerator[str, None]:
             raise item
         for each in item:
             yield each
-        room.release()
+        free_chunks.release()
 
 
-async def one_id(session: "PresenceSession", id_: str | None, number: str | None) -> str | None:
-    """Give the one id that was named, by itself or by its number; None when none was.
+async def resolve_id(session: "PresenceSession", id_: str | None, number: str | None) -> str | None:
+    """Return the id that was passed, itself or by its extension number; None for neither.
 
     Raises:
-        BadParameter: both were, or there is no such number.
+        InvalidArgument: both were passed, or no extension has the number.
+        PresenceError: the directory cannot be read.
     """
-    from .directory import ids_of
-
     if number is None:
         return id_
     if id_ is not None:
-        raise typer.BadParameter("name an id or a --number, not both")
-    return (await ids_of(session, [number]))[0]
+        raise InvalidArgument("pass either an id or --number, not both")
+    return (await find_ids(session, [number]))[0]
+
+
+async def resolve_ids(
+    session: "PresenceSession", ids: list[str], numbers: list[str]
+) -> list[str] | None:
+    """Return the ids that were passed, ~ replaced by its id; None, the whole account, for none.
+
+    Raises:
+        InvalidArgument: no extension has one of the numbers.
+        PresenceError: ~ or a number could not be looked up.
+    """
+    ids = [*ids, *await find_ids(session, numbers)]
+    if "~" in ids:
+        own = (await session.read_user_presence_status("~")).extension
+        ids = [own.id if each == "~" and own and own.id else each for each in ids]
+    return ids or None

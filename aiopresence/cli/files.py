@@ -1,4 +1,4 @@
-"""Files that the user names or keeps: read without waiting for a device, and in bounded memory."""
+"""Read files that the user names: without waiting for a device, and in bounded memory."""
 
 import os
 import select
@@ -9,11 +9,11 @@ from io import UnsupportedOperation
 from pathlib import Path
 
 # Far more than any settings file has.
-MAX_BYTES = 1024 * 1024
-# Bytes that are read at once of a file of ids. A guess.
-CHUNK = 64 * 1024
-# Seconds in which somebody has to begin to write to a FIFO. A guess: a shell starts both at once.
-WRITER_WAIT = 3
+MAX_SETTINGS_BYTES = 1024 * 1024
+# Bytes read at once from a file of ids. A guess.
+CHUNK_BYTES = 64 * 1024
+# Seconds to wait for a writer to a FIFO. A guess: a shell starts both sides at once.
+FIFO_TIMEOUT = 3
 
 
 def read_text(path: Path) -> str:
@@ -23,25 +23,25 @@ def read_text(path: Path) -> str:
         OSError: the file cannot be read, is not a regular file, or is larger than 1 MiB.
         UnicodeDecodeError: it is not UTF-8.
     """
-    # Without waiting: opening a FIFO would wait for somebody to write to it.
+    # Non-blocking: opening a FIFO would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a regular file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
+        data = file.read(MAX_SETTINGS_BYTES + 1)
+    if len(data) > MAX_SETTINGS_BYTES:
         raise OSError("larger than 1 MiB")
     return data.decode("utf-8-sig")
 
 
 def read_chunks(name: str) -> Iterator[bytes]:
-    """Read a file of any kind piece by piece; - is standard input.
+    """Yield the content of a file of any kind in chunks; "-" is standard input.
 
     Raises:
-        OSError: it cannot be read, or is a FIFO that nobody writes to.
+        OSError: it cannot be read, or is a FIFO without a writer.
     """
     if name == "-":
-        yield from iter(lambda: _read_input(CHUNK), b"")
+        yield from iter(lambda: _read_stdin(CHUNK_BYTES), b"")
         return
     descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb", buffering=0) as file:
@@ -49,17 +49,17 @@ def read_chunks(name: str) -> Iterator[bytes]:
             _wait_for_writer(descriptor)
         if hasattr(os, "set_blocking"):
             os.set_blocking(descriptor, True)
-        yield from iter(lambda: file.read(CHUNK), b"")
+        yield from iter(lambda: file.read(CHUNK_BYTES), b"")
 
 
 def is_regular(name: str) -> bool:
-    """Return whether a file can be read twice."""
+    """Return whether this is a regular file, which can be read twice."""
     return name != "-" and Path(name).is_file()
 
 
-def _read_input(size: int) -> bytes:
+def _read_stdin(size: int) -> bytes:
     try:
-        # Not by its buffer: a thread that waits for input there would hold its lock at the end.
+        # Unbuffered: a thread that waits in the buffered reader would hold its lock at exit.
         return os.read(sys.stdin.fileno(), size)
     except UnsupportedOperation:
         return sys.stdin.buffer.read(size)
@@ -68,5 +68,5 @@ def _read_input(size: int) -> bytes:
 def _wait_for_writer(descriptor: int) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    if not poll.poll(WRITER_WAIT * 1000):
-        raise OSError(f"nothing is written to it within {WRITER_WAIT} s")
+    if not poll.poll(FIFO_TIMEOUT * 1000):
+        raise OSError(f"no data within {FIFO_TIMEOUT} s")

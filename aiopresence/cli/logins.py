@@ -1,7 +1,7 @@
-"""Logins that outlive a command: tokens in the user's state directory.
+"""Saved logins: tokens in the user's state directory, which outlive a command.
 
-A login that was asked for is kept under its profile, whatever its tokens are by then: RingCentral
-replaces both at each renewal, so neither can be the name of where they are.
+`aiopresence login` saves a login under its profile. Tokens obtained with a JWT of the settings are
+saved, too, under a name derived from the JWT, so that the next command need not log in again.
 """
 
 import hashlib
@@ -22,164 +22,169 @@ from .. import (
     TokenStore,
     UsageError,
 )
-from .console import note
+from .console import print_notice
 from .settings import Settings, state_directory
 
 
-class Kept:
-    """A TokenStore that remembers what it was last asked to keep, or had.
+class RecordingTokenStore:
+    """A TokenStore that remembers the last record it loaded or saved.
 
     Args:
-        inner: where tokens are.
-        key: the name of the one login in it; None for the session's own names.
-        more: what to keep beside the token.
+        inner: the store with the tokens.
+        key: the key to use in it; None for the keys of the session.
+        metadata: fields to save with the token.
 
     Attributes:
-        last: the newest record that was seen, or None.
-        more: as given.
+        last: the newest record, or None.
+        has_new_login: whether a token was saved where there was none: the session logged in.
+        metadata: as given.
     """
 
     def __init__(
-        self, inner: TokenStore, key: str | None = None, more: Mapping[str, str] | None = None
+        self, inner: TokenStore, key: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:
         self._inner = inner
         self._key = key
-        self.more = more or {}
+        self.metadata = metadata or {}
         self.last: dict[str, Any] | None = None
+        self.has_new_login = False
 
     async def load(self, key: str) -> dict[str, Any] | None:
-        """Give what was last saved, or None."""
+        """Return the saved record, or None."""
         record = await self._inner.load(self._key or key)
         self.last = record or self.last
         return record
 
     async def save(self, key: str, token: dict[str, Any] | None) -> None:
-        """Keep a token in place of the last one; None forgets that."""
+        """Save a token in place of the previous one; None deletes that."""
         if token is not None:
-            token = self.last = {**token, **self.more}
+            self.has_new_login = self.has_new_login or self.last is None
+            token = self.last = {**token, **self.metadata}
         await self._inner.save(self._key or key, token)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
-        """Keep other commands from renewing the same token meanwhile."""
+        """Lock a token, so that no other command renews it at the same time."""
         return self._inner.lock(self._key or key)
 
 
 @attrs.frozen
 class Login:
-    """What to log in with, and where.
+    """The credentials to log in with, and their server.
 
     Attributes:
         grant: the credentials.
-        server: the server they are for.
-        store: where its tokens are.
-        profile: for which it is kept; None for a JWT that is set.
-        is_new: whether it has only begun, so that what is refused is not what was kept.
+        server: the server they belong to.
+        store: the store with its tokens.
+        profile: the profile it is saved for; None for the JWT of the settings.
+        is_new: whether it was just created: a refused token is not a saved one.
     """
 
     grant: JwtGrant | RefreshTokenGrant | AuthorizationCodeGrant
     server: str
-    store: Kept
+    store: RecordingTokenStore
     profile: str | None = None
     is_new: bool = False
 
 
-def name(profile: str | None) -> str:
-    """Give the name of a profile."""
+def profile_name(profile: str | None) -> str:
+    """Return the name of a profile; None is "default"."""
     return profile or "default"
 
 
-async def find(settings: Settings, profile: str | None) -> Login:
-    """Give what to log in with: the JWT that is set, or else what `aiopresence login` kept.
+async def select_login(settings: Settings, profile: str | None) -> Login:
+    """Return the login to use: the JWT of the settings, or the login saved for the profile.
 
     Raises:
-        UsageError: there is neither, or the login that is kept is of another app or server.
+        UsageError: there is neither, or the saved login belongs to another app or server.
     """
-    login = await kept(settings, profile)
+    login = await load_login(settings, profile)
     if settings.jwt is not None:
-        begun_with = None if login is None else login.store.more.get("jwt")
-        if login is None or begun_with != _digest(settings.grant()) or _differs(settings, login):
-            return with_jwt(settings)
-        # It was begun with this JWT: one login for both.
+        saved_jwt = None if login is None else login.store.metadata.get("jwt")
+        if login is None or saved_jwt != _digest(settings.grant()) or _conflict(settings, login):
+            return jwt_login(settings)
+        # The login was created with this JWT: use its tokens.
         return attrs.evolve(login, grant=settings.grant(), profile=None)
     if login is None:
-        return with_jwt(settings)
-    _check_same(settings, login)
+        return jwt_login(settings)
+    _check_same_app(settings, login)
     return login
 
 
-def with_jwt(settings: Settings) -> Login:
-    """Give the login with a JWT.
+def jwt_login(settings: Settings) -> Login:
+    """Return the login with the JWT of the settings.
 
     Raises:
-        UsageError: the settings are not complete.
+        UsageError: the settings are incomplete.
     """
-    return Login(settings.grant(), settings.server_url, Kept(keeper()))
+    return Login(settings.grant(), settings.server_url, RecordingTokenStore(open_token_store()))
 
 
-async def kept(settings: Settings, profile: str | None) -> Login | None:
-    """Give the login that is kept for a profile; None when there is none that can be used.
+async def load_login(settings: Settings, profile: str | None) -> Login | None:
+    """Return the login saved for a profile; None if there is none that can be used.
 
     Raises:
-        UsageError: others may read the file that it is in.
+        UsageError: the token file is readable by other users.
     """
     key = _key(profile)
     if not state_directory().is_absolute():
         return None
     try:
-        record = await _file().load(key)
+        record = await _token_file().load(key)
     except OSError:
         return None
-    more = {each: str((record or {}).get(each) or "") for each in ("server", "client_id", "jwt")}
-    if record is None or not (more["server"] and more["client_id"]):
+    fields = ("server", "client_id", "jwt")
+    metadata = {field: str((record or {}).get(field) or "") for field in fields}
+    if record is None or not (metadata["server"] and metadata["client_id"]):
         return None
-    inner = keeper()
+    inner = open_token_store()
     if isinstance(inner, MemoryTokenStore):
         await inner.save(key, record)
-    # Without a refresh token the login ends with its access token: this one will be refused.
+    # Without a refresh token the login ends with its access token: "none" will be refused.
     refresh_token = record.get("refresh_token") or "none"
-    grant = RefreshTokenGrant(more["client_id"], None, refresh_token)
-    login = Login(grant, more["server"], Kept(inner, key, more), name(profile))
-    if _differs(settings, login):
-        # The secret that is set is of another app or server: this one is not to see it.
+    grant = RefreshTokenGrant(metadata["client_id"], None, refresh_token)
+    store = RecordingTokenStore(inner, key, metadata)
+    login = Login(grant, metadata["server"], store, profile_name(profile))
+    if _conflict(settings, login):
+        # The client secret of the settings belongs to another app or server: do not send it.
         return login
     return attrs.evolve(login, grant=attrs.evolve(grant, client_secret=settings.client_secret))
 
 
-def begin(grant: JwtGrant | AuthorizationCodeGrant, server: str, profile: str | None) -> Login:
-    """Give a login that is not kept yet, so that the one before it stays if this one fails."""
+def new_login(grant: JwtGrant | AuthorizationCodeGrant, server: str, profile: str | None) -> Login:
+    """Return a login that is not saved yet, so that the saved one stays if this one fails."""
     jwt = _digest(grant) if isinstance(grant, JwtGrant) else ""
-    more = {"server": server, "client_id": grant.client_id, "jwt": jwt}
-    store = Kept(MemoryTokenStore(), _key(profile), more)
-    return Login(grant, server, store, name(profile), is_new=True)
+    metadata = {"server": server, "client_id": grant.client_id, "jwt": jwt}
+    store = RecordingTokenStore(MemoryTokenStore(), _key(profile), metadata)
+    return Login(grant, server, store, profile_name(profile), is_new=True)
 
 
-async def keep(login: Login) -> None:
-    """Keep a login that has begun, in place of the one before it.
+async def save_login(login: Login) -> None:
+    """Save a new login in place of the previous one.
 
     Raises:
-        OSError: it cannot be kept.
+        OSError: it cannot be saved.
     """
     key = _key(login.profile)
-    async with _file().lock(key):
-        await _file().save(key, login.store.last)
+    async with _token_file().lock(key):
+        await _token_file().save(key, login.store.last)
 
 
-def keeper() -> TokenStore:
-    """Give the store in the state directory; where that cannot be, one that keeps nothing."""
+def open_token_store() -> TokenStore:
+    """Return the store in the state directory; if that is not writable, one in memory."""
     try:
-        prepare()
+        create_state_directory()
     except OSError as error:
-        why = f"{state_directory()}: {error.strerror}"
-        note(f"aiopresence: the login is not kept for the next command: {why}")
+        reason = f"{state_directory()}: {error.strerror}"
+        print_notice(f"aiopresence: the login is not saved for the next command: {reason}")
         return MemoryTokenStore()
-    return _file()
+    return _token_file()
 
 
-def prepare() -> None:
-    """Make the state directory, for its user only.
+def create_state_directory() -> None:
+    """Create the state directory, accessible to its user only, if it does not exist.
 
     Raises:
-        OSError: it is not there, or not writable, and that cannot be helped.
+        OSError: it cannot be created, or is not writable.
     """
     directory = state_directory()
     if not directory.is_absolute():
@@ -189,35 +194,34 @@ def prepare() -> None:
         raise PermissionError(EACCES, os.strerror(EACCES), str(directory))
 
 
-def _file() -> FileTokenStore:
+def _token_file() -> FileTokenStore:
     return FileTokenStore(state_directory() / "tokens.json")
 
 
 def _key(profile: str | None) -> str:
-    # Hashed: it becomes a part of a file's name.
-    return hashlib.sha256(f"profile {name(profile)}".encode(errors="surrogateescape")).hexdigest()[
-        :32
-    ]
+    # Hashed, because it becomes part of a file name.
+    text = f"profile {profile_name(profile)}".encode(errors="surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def _digest(grant: JwtGrant) -> str:
-    """Return a digest of a JWT and the client secret: a wrong secret must fail."""
+    """Return a digest of a JWT and its client secret: with a wrong secret, a login must fail."""
     return hashlib.sha256(f"{grant.client_secret}\n{grant.jwt}".encode()).hexdigest()[:32]
 
 
-def _check_same(settings: Settings, login: Login) -> None:
-    if setting := _differs(settings, login):
-        place = settings.sources.get(setting, "the default")
+def _check_same_app(settings: Settings, login: Login) -> None:
+    if setting := _conflict(settings, login):
+        source = settings.sources.get(setting, "the default")
         raise UsageError(
-            f"the login kept for profile {login.profile} has another {setting} than"
-            f" {place}: log in again with `aiopresence login`"
+            f"the saved login of profile {login.profile} has another {setting} than"
+            f" {source}: log in again with `aiopresence login`"
         )
 
 
-def _differs(settings: Settings, login: Login) -> str | None:
-    """Return the setting by which a kept login is not that of the settings; None if it is.
+def _conflict(settings: Settings, login: Login) -> str | None:
+    """Return the setting in which a saved login differs from the settings, or None.
 
-    Where nothing is set, the login is all there is.
+    Without settings there is only the login, and no conflict.
     """
     if settings.sources and _origin(settings.server_url) != _origin(login.server):
         return "server_url"

@@ -1,56 +1,93 @@
-"""The options that several commands share."""
+"""The options and arguments that several commands share."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-
-class Output(StrEnum):
-    """How results are written."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    CSV_RAW = "csv-raw"
+from .console import print_line
+from .output import OutputFormat
 
 
-As = Annotated[
-    Output,
+def _print_version(is_given: bool) -> None:
+    if is_given:
+        from importlib.metadata import version
+
+        print_line(f"aiopresence {version('aiopresence')}")
+        raise typer.Exit
+
+
+# Options before the command: see `main` in app.py.
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+    ),
+]
+
+# Options of commands.
+OutputOption = Annotated[
+    OutputFormat,
     typer.Option(
         "--output",
         "-o",
-        help="How to write the results. In csv, cells that a spreadsheet would run as a formula"
-        " begin with an apostrophe; csv-raw has them as they are.",
+        help="Output format. csv puts an apostrophe before spreadsheet formulas; csv-raw does not.",
     ),
 ]
-WithSandbox = Annotated[
+StreamOutputOption = Annotated[
+    OutputFormat | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar=f"[{'|'.join(each for each in OutputFormat if each.is_incremental)}]",
+        help="Output format. Default: table on a terminal, otherwise jsonl.",
+        show_default=False,
+    ),
+]
+AllOption = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Print every row of a long table on a terminal, not only the first 10."
+    ),
+]
+SandboxOption = Annotated[
     int | None,
-    typer.Option("--sandbox", min=1, metavar="N", help="Use an embedded platform of N extensions."),
-]
-Profile = Annotated[
-    str | None,
     typer.Option(
-        envvar="AIOPRESENCE_PROFILE", metavar="NAME", help="Use this profile of the configuration."
+        "--sandbox", min=1, metavar="N", help="Use an embedded test server with N extensions."
     ),
 ]
-Ids = Annotated[list[str] | None, typer.Argument(help="Extension ids; ~ is your own.")]
-Numbers = Annotated[
+RateOption = Annotated[
+    float,
+    typer.Option(
+        "--rate", min=0, metavar="R", help="Simulate R changes per second (with --sandbox)."
+    ),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        envvar="AIOPRESENCE_PROFILE",
+        metavar="NAME",
+        help="Use this profile of the configuration file.",
+    ),
+]
+IdsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="IDS", help="Extension ids; ~ is your own.")
+]
+NumbersOption = Annotated[
     list[str] | None,
-    typer.Option("--number", "-n", metavar="NUMBER", help="An extension number, such as 101."),
-]
-Detailed = Annotated[bool, typer.Option("--detailed", help="With the calls.")]
-Names = Annotated[
-    bool, typer.Option("--names", help="With the names; needs the permission ReadAccounts.")
-]
-ExtensionId = Annotated[
-    str | None,
-    typer.Argument(metavar="EXTENSION_ID", help="An extension id; your own if none is said."),
-]
-Number = Annotated[
-    str | None,
     typer.Option(
-        "--number", "-n", metavar="NUMBER", help="Instead of the id: an extension number."
+        "--number", "-n", metavar="NUMBER", help="Extension number, such as 101; repeatable."
     ),
+]
+DetailedOption = Annotated[bool, typer.Option("--detailed", help="Include active calls.")]
+NamesOption = Annotated[
+    bool, typer.Option("--names", help="Include names (requires the permission ReadAccounts).")
+]
+ExtensionIdArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="EXTENSION_ID", help="Extension id. Default: your own extension."),
+]
+NumberOption = Annotated[
+    str | None,
+    typer.Option("--number", "-n", metavar="NUMBER", help="Extension number instead of an id."),
 ]

@@ -1,181 +1,217 @@
-"""Results on standard output: a table, JSON, JSON lines, or CSV.
+"""Output formats: one renderer class for each, listed in `OutputFormat`.
 
-JSON has RingCentral's own names. A table and CSV have the columns that a command chose.
+To add a format, write its renderer and add a line to `OutputFormat`. Every command that takes
+`--output` offers it.
 """
 
 import csv
 import io
-import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from enum import Enum
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar, Self
 
 import attrs
 
-from ..escaping import escaped
-from . import columns as table, console
-from .columns import Column
-from .console import show, show_json, show_styled
-from .options import Output
-
-Row = Mapping[str, Any]
-
-# Colours of statuses, wherever they are shown.
-STYLES = {
-    "Available": "green",
-    "Busy": "yellow",
-    "Offline": "dim",
-    "Ringing": "bold yellow",
-    "CallConnected": "yellow",
-    "OnHold": "magenta",
-    "DoNotAcceptAnyCalls": "red",
-    "DND": "red",
-    "✓": "green",
-    "✗": "bold red",
-}
-
+from . import console
+from .columns import GAP, STATUS_STYLES, Column, cut, fit_columns, full_widths, join_cells, pad
+from .console import print_json, print_line, print_styled
+from .conversion import cell, document_text, plain
 
 # What makes a spreadsheet run a cell as a formula, at its beginning or, where columns end with a
-# semicolon, after one. Spaces and quotes before it are dropped by some.
+# semicolon, after one. Some spreadsheets skip spaces and quotes before it.
 _FORMULA = re.compile(r"(^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
-# Numbers, as of telephones, are no formulas.
+# Numbers, such as telephone numbers, are not formulas.
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
-def plain(value: Any) -> Any:
-    """Turn a record into what JSON can hold, under RingCentral's names, without what is None."""
-    if attrs.has(type(value)):
-        fields = ((f.name, getattr(value, f.name)) for f in attrs.fields(type(value)))
-        return {camel(name): plain(item) for name, item in fields if item is not None}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value.value if isinstance(value, Enum) else value
+@attrs.frozen
+class Layout:
+    """How the results of a command are presented.
 
-
-def camel(name: str) -> str:
-    """Give RingCentral's name of a field."""
-    first, *rest = name.rstrip("_").split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def cell(value: Any) -> str:
-    """Return the text of a value for a table or CSV: on one line, without control characters."""
-    return escaped(text_of(value))
-
-
-def text_of(value: Any) -> str:
-    """Return a value as text: a record or a list as JSON, whose texts stay as they are."""
-    shown = plain(value)
-    if isinstance(shown, (dict, list, bool)):
-        return json.dumps(shown, ensure_ascii=False)
-    return "" if shown is None else str(shown)
-
-
-def document_text(value: Any, indent: int | None = None) -> str:
-    """Return JSON that standard output can hold."""
-    only_ascii = not (sys.stdout.encoding or "").lower().startswith("utf")
-    return json.dumps(value, ensure_ascii=only_ascii, indent=indent)
-
-
-class Writer:
-    """Writes rows as they come; use it with `with`.
-
-    Args:
-        output: in which form.
-        columns: the columns of a table or CSV; a number is a Column of that width. A column
-            "error" has no place of its own in a table: an error stands there instead of whatever
-            could not be read.
-        row: makes the cells of what is written.
-        document: makes the JSON of what is written.
+    Attributes:
+        columns: the columns of tables and CSV. A column "error" has no place of its own in a
+            table: the error is written in place of the cells that are empty because of it.
+        rows: returns the rows of a result, each with a value for every column.
+        document: returns the JSON value of a result.
+        is_single: whether there is exactly one result: its JSON is not in a list.
     """
 
-    def __init__(
-        self,
-        output: Output,
-        columns: Mapping[str, int | Column],
-        row: Callable[[Any], Sequence[Any]],
-        document: Callable[[Any], Any] = plain,
-    ) -> None:
-        self._output = output
-        self._names = list(columns)
-        self._columns = {
-            name: Column(column) if isinstance(column, int) else column
-            for name, column in columns.items()
-            if name != "error"
-        }
-        self._row = row
-        self._document = document
-        self._documents: list[Any] = []
-        self._has_begun = False
-        self._terminal = sys.stdout.isatty()
-        self._widths = table.full(self._columns)
-        if self._terminal and output is Output.TABLE:
-            self._widths = table.fit(self._columns, console.terminal().width)
+    columns: Mapping[str, Column]
+    rows: Callable[[Any], Iterable[Sequence[Any]]]
+    document: Callable[[Any], Any] = plain
+    is_single: bool = False
 
-    def __enter__(self) -> "Writer":
+
+def one_row(cells: Callable[[Any], Sequence[Any]]) -> Callable[[Any], Iterable[Sequence[Any]]]:
+    """Return `Layout.rows` for results with one row each."""
+    return lambda item: (cells(item),)
+
+
+class Renderer(ABC):
+    """Writes results to standard output; use it with `with`.
+
+    Attributes:
+        is_incremental: whether results are written before the last one is known.
+    """
+
+    is_incremental: ClassVar[bool] = True
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def __enter__(self) -> Self:
         return self
-
-    def _begin(self) -> None:
-        """Write the header, once there is something under it or it is sure that nothing comes."""
-        if self._has_begun:
-            return
-        self._has_begun = True
-        if self._output is Output.TABLE:
-            headings = {n: (c.heading or n).upper() or " " for n, c in self._columns.items()}
-            self._print_row(headings, "bold")
-        elif self._output in (Output.CSV, Output.CSV_RAW):
-            show(_csv_line(self._names))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._begin()
-        if self._output is Output.JSON and kind is None:
-            show_json(document_text(self._documents, 2))
+            self.finish()
+
+    @abstractmethod
+    def write(self, item: Any) -> None:
+        """Write one result."""
+
+    def finish(self) -> None:  # noqa: B027 - most formats end with the last result
+        """Write what follows the last result; not called after an error."""
+
+
+class JsonRenderer(Renderer):
+    """Writes one JSON document at the end."""
+
+    is_incremental = False
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._documents: list[Any] = []
 
     def write(self, item: Any) -> None:
-        """Write one result, at once."""
-        self._begin()
-        if self._output is Output.JSON:
-            self._documents.append(self._document(item))
-        elif self._output is Output.JSONL:
-            show_json(document_text(self._document(item)))
-        else:
-            texts = [cell(value) for value in self._row(item)]
-            if self._output is Output.CSV:
-                show(_csv_line([_not_a_formula(text) for text in texts]))
-            elif self._output is Output.CSV_RAW:
-                show(_csv_line(texts))
-            else:
-                self._print_row(dict(zip(self._names, texts, strict=True)))
+        """Keep one result for the document."""
+        self._documents.append(self._layout.document(item))
 
-    def _print_row(self, texts: dict[str, str], style: str = "") -> None:
+    def finish(self) -> None:
+        """Write the document."""
+        value = self._documents[0] if self._layout.is_single else self._documents
+        print_json(document_text(value, 2))
+
+
+class JsonLinesRenderer(Renderer):
+    """Writes one line of JSON for each result."""
+
+    def write(self, item: Any) -> None:
+        """Write one result."""
+        print_json(document_text(self._layout.document(item)))
+
+
+class _RowRenderer(Renderer):
+    """Writes a header, then rows of text."""
+
+    _has_header = False
+
+    def write(self, item: Any) -> None:
+        self._begin()
+        for row in self._layout.rows(item):
+            self.write_row([cell(value) for value in row])
+
+    def finish(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        """Write the header, once the first result is known or the last: an error has none."""
+        if not self._has_header:
+            self._has_header = True
+            self.write_header()
+
+    @abstractmethod
+    def write_header(self) -> None: ...
+
+    @abstractmethod
+    def write_row(self, texts: list[str]) -> None: ...
+
+
+class RawCsvRenderer(_RowRenderer):
+    """Writes CSV with the cells as they are."""
+
+    def write_header(self) -> None:
+        """Write the names of the columns."""
+        print_line(_csv_line([*self._layout.columns]))
+
+    def write_row(self, texts: list[str]) -> None:
+        """Write one row."""
+        print_line(_csv_line(texts))
+
+
+class CsvRenderer(RawCsvRenderer):
+    """Writes CSV in which no cell is a formula for a spreadsheet."""
+
+    def write_row(self, texts: list[str]) -> None:
+        """Write one row."""
+        super().write_row([disarm_formula(text) for text in texts])
+
+
+class TableRenderer(_RowRenderer):
+    """Writes a table: on a terminal in color and as wide as it, elsewhere complete."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._columns = {name: c for name, c in layout.columns.items() if name != "error"}
+        self._is_terminal = sys.stdout.isatty()
+        self._widths = full_widths(self._columns)
+        if self._is_terminal:
+            self._widths = fit_columns(self._columns, console.terminal().width)
+
+    def write_header(self) -> None:
+        """Write the headings."""
+        headings = {n: (c.heading or n).upper() or " " for n, c in self._columns.items()}
+        self._write_cells(headings, "bold")
+
+    def write_row(self, texts: list[str]) -> None:
+        """Write one row."""
+        self._write_cells(dict(zip(self._layout.columns, texts, strict=True)))
+
+    def _write_cells(self, texts: dict[str, str], style: str = "") -> None:
         error = texts.pop("error", "")
         parts = []
         for name, width in self._widths.items():
             if error and not texts[name]:
                 break
             text = texts[name] or "-"
-            if self._terminal and width < self._columns[name].width:
-                text = table.cut(text, width)
-            parts.append((table.pad(text, width), style or STYLES.get(texts[name], "")))
-        self._print_parts([*parts, (error, "red")])
+            if self._is_terminal and width < self._columns[name].width:
+                text = cut(text, width)
+            parts.append((pad(text, width), style or STATUS_STYLES.get(texts[name], "")))
+        self._print([*parts, (error, "red")])
 
-    def _print_parts(self, parts: list[tuple[str, str]]) -> None:
-        if not self._terminal:
-            show(table.joined([text for text, _ in parts]))
+    def _print(self, parts: list[tuple[str, str]]) -> None:
+        if not self._is_terminal:
+            print_line(join_cells([text for text, _ in parts]))
             return
         from rich.text import Text
 
-        line = Text(table.GAP).join(Text(text, style) for text, style in parts)
+        line = Text(GAP).join(Text(text, style) for text, style in parts)
         line.rstrip()
-        show_styled(line)
+        print_styled(line)
+
+
+class OutputFormat(StrEnum):
+    """The formats of `--output`, each with its renderer."""
+
+    TABLE = "table", TableRenderer
+    JSON = "json", JsonRenderer
+    JSONL = "jsonl", JsonLinesRenderer
+    CSV = "csv", CsvRenderer
+    CSV_RAW = "csv-raw", RawCsvRenderer
+
+    renderer: Callable[[Layout], Renderer]
+    is_incremental: bool
+
+    def __new__(cls, name: str, renderer: type[Renderer]) -> Self:
+        """Create a member with its renderer."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.renderer = renderer
+        member.is_incremental = renderer.is_incremental
+        return member
 
 
 def _csv_line(texts: Sequence[str]) -> str:
@@ -184,6 +220,6 @@ def _csv_line(texts: Sequence[str]) -> str:
     return line.getvalue()
 
 
-def _not_a_formula(text: str) -> str:
-    """Return a CSV cell that a spreadsheet takes as text, or as the plain number it is."""
+def disarm_formula(text: str) -> str:
+    """Return CSV text that a spreadsheet takes as text, or as the plain number it is."""
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)

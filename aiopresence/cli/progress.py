@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on standard error, once it takes more than a second."""
+"""Progress of a long command on standard error: a bar on a terminal, elsewhere long waits."""
 
 import asyncio
 import sys
@@ -7,21 +7,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..escaping import escaped
-from .console import terminal
+from .console import print_notice, terminal
 
 if TYPE_CHECKING:
     from .. import PresenceSession
 
-# Seconds before anything is shown, and between two looks.
-QUIET, EVERY = 1.0, 0.2
+# Seconds before the bar is shown, and between two updates.
+FIRST_SHOWN_AFTER, UPDATE_INTERVAL = 1.0, 0.2
+# Waits of fewer seconds are not reported where there is no terminal. A guess.
+MIN_REPORTED_WAIT = 5.0
 
 
 class Progress:
-    """Shows progress on a terminal; use it with `async with`.
+    """Shows progress on standard error; use it with `async with`.
 
     Args:
-        session: whose requests and limits to show.
-        total: how much there is to do; None when not known.
+        session: whose requests and rate limits are shown.
+        total: the number of items to process; None if it is not known.
     """
 
     def __init__(self, session: "PresenceSession", total: int | None) -> None:
@@ -32,7 +34,8 @@ class Progress:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._show())
+        show = self._show_bar if sys.stderr.isatty() else self._report_waits
+        self._task = asyncio.create_task(show())
         return self
 
     async def __aexit__(
@@ -46,49 +49,66 @@ class Progress:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def advance(self) -> None:
-        """Count one more as done."""
+        """Count one more item as processed."""
         self._done += 1
 
     @property
     def seconds(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return time.monotonic() - self._started
 
-    async def _show(self) -> None:
-        if not sys.stderr.isatty():
-            return
-        await asyncio.sleep(QUIET)
+    async def _report_waits(self) -> None:
+        """Print a line for each long wait, when it begins."""
+        is_reported = False
+        while True:
+            wait = self._wait()
+            if wait is None:
+                is_reported = False
+            elif wait[1] > MIN_REPORTED_WAIT and not is_reported:
+                is_reported = True
+                print_notice(_wait_text(*wait))
+            await asyncio.sleep(UPDATE_INTERVAL)
+
+    async def _show_bar(self) -> None:
+        await asyncio.sleep(FIRST_SHOWN_AFTER)
         with self._bar() as bar:
-            task = bar.add_task(self._words(), total=self._total, completed=self._done)
+            task = bar.add_task(self._description(), total=self._total, completed=self._done)
             while True:
-                bar.update(task, completed=self._done, description=self._words())
-                await asyncio.sleep(EVERY)
+                bar.update(task, completed=self._done, description=self._description())
+                await asyncio.sleep(UPDATE_INTERVAL)
 
     def _bar(self) -> Any:
         from rich.console import Console
         from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
-        # Where rows are on the same terminal, they have to know of the bar.
+        # If rows are printed on the same terminal, both must use one Console.
         screen = terminal() if sys.stdout.isatty() else Console(stderr=True)
-        of = "/{task.total:,.0f}" if self._total else ""
+        total = "/{task.total:,.0f}" if self._total else ""
         columns = (
             BarColumn(bar_width=20),
-            TextColumn("{task.completed:,.0f}" + of),
+            TextColumn("{task.completed:,.0f}" + total),
             TimeRemainingColumn(),
             TextColumn("{task.description}", markup=False),
         )
-        # Rich would send what is printed to the bar's terminal, also when it is for a pipe.
+        # Redirected, output for a pipe would be sent to the terminal of the bar.
         return Bar(
             *columns, console=screen, transient=True, redirect_stdout=False, redirect_stderr=False
         )
 
-    def _words(self) -> str:
-        """Say how fast it goes, or what it waits for."""
+    def _wait(self) -> tuple[str, float] | None:
+        """Return the group with the longest wait of over a second, and its seconds."""
         blocked = {n: g.blocked_for for n, g in self._session.limits.items() if g.blocked_for > 1}
-        if blocked:
-            name, seconds = max(blocked.items(), key=lambda item: item[1])
-            return f"waiting {seconds:.0f} s for the limit of {escaped(name)}"
+        return max(blocked.items(), key=lambda item: item[1]) if blocked else None
+
+    def _description(self) -> str:
+        """Return the reason for waiting, or the speed."""
+        if wait := self._wait():
+            return _wait_text(*wait)
         stats = self._session.stats
         if stats.retries and not self._done:
-            return f"no answer yet, tried {stats.retries + 1} times"
+            return f"no response yet after {stats.retries + 1} attempts"
         return f"{self._done / self.seconds:,.0f}/s, {stats.requests:,} requests"
+
+
+def _wait_text(group: str, seconds: float) -> str:
+    return f"waiting {seconds:.0f} s: rate limit of group {escaped(group)}"

@@ -1,19 +1,19 @@
-"""How the presence of extensions looks in a table, in CSV and in JSON."""
+"""How the presence of extensions is presented in tables, CSV and JSON."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from .columns import Column
-from .output import plain
+from .conversion import plain
+from .output import Layout, one_row
 
 if TYPE_CHECKING:
-    from .. import ActiveCallInfo, GetPresenceInfo, Outcome
+    from .. import ActiveCallInfo, GetPresenceInfo, Outcome, UnifiedPresence
 
 _NAME = Column(24, least=14, heading="name")
 _CALLS = Column(44, least=12, drop=2, heading="calls")
-COLUMNS = {
+_PRESENCE = {
     "id": Column(12),
     "extensionNumber": Column(6, heading="number"),
     "presenceStatus": Column(9, heading="presence"),
@@ -23,53 +23,46 @@ COLUMNS = {
     "message": Column(30, least=12, drop=3),
     "error": Column(0),
 }
+_UNIFIED = {
+    "id": Column(12),
+    "status": Column(9),
+    "glipStatus": Column(7, heading="glip"),
+    "glipAvailability": Column(9, heading="messages"),
+    "glipVisibility": Column(9, drop=3, heading="glip-seen"),
+    "telephonyStatus": Column(13, heading="telephony"),
+    "telephonyAvailability": Column(21, least=15, heading="calls"),
+    "telephonyVisibility": Column(9, drop=4, heading="tel-seen"),
+    "meetingStatus": Column(9, drop=2, heading="meeting"),
+    "error": Column(0),
+}
 
 
-@attrs.frozen
-class Presences:
-    """How to show outcomes.
+def presence_layout(names: Mapping[str, str] | None = None, detailed: bool = False) -> Layout:
+    """Return the layout of outcomes with presence.
 
-    Attributes:
+    Args:
         names: names by id, for a column with them; None for no such column.
-        detailed: whether there is a column with the calls.
+        detailed: whether there is a column with the active calls.
     """
+    columns = dict(_PRESENCE)
+    error = columns.pop("error")
+    if names is not None:
+        first = {name: columns.pop(name) for name in ("id", "extensionNumber")}
+        columns = {**first, "name": _NAME, **columns}
+    if detailed:
+        columns["activeCalls"] = _CALLS
+    columns["error"] = error
 
-    names: Mapping[str, str] | None = None
-    detailed: bool = False
-
-    @property
-    def columns(self) -> dict[str, Column]:
-        """The columns of a table or CSV."""
-        columns = dict(COLUMNS)
-        error = columns.pop("error")
-        if self.names is not None:
-            first = {name: columns.pop(name) for name in ("id", "extensionNumber")}
-            columns = {**first, "name": _NAME, **columns}
-        if self.detailed:
-            columns["activeCalls"] = _CALLS
-        return {**columns, "error": error}
-
-    def row(self, outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
-        """Give the cells of one extension."""
-        cells = {"id": outcome.id, "name": self._name(outcome), "error": outcome.error}
+    def cells(outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
+        values = {"id": outcome.id, "name": _name(names, outcome), "error": outcome.error}
         if outcome.value is not None:
-            cells |= _cells(outcome.value)
-        return [cells.get(name) for name in self.columns]
+            values |= _presence_cells(outcome.value)
+        return [values.get(name) for name in columns]
 
-    def document(self, outcome: "Outcome[Any]") -> dict[str, Any]:
-        """Give the JSON of one extension."""
-        document = outcome_document(outcome)
-        name = self._name(outcome)
-        return document if name is None else {"id": document.pop("id"), "name": name, **document}
-
-    def _name(self, outcome: "Outcome[GetPresenceInfo]") -> str | None:
-        if self.names is None:
-            return None
-        extension = outcome.value and outcome.value.extension
-        return self.names.get((extension and extension.id) or outcome.id)
+    return Layout(columns, one_row(cells), partial(_presence_document, names))
 
 
-def _cells(presence: "GetPresenceInfo") -> dict[str, Any]:
+def _presence_cells(presence: "GetPresenceInfo") -> dict[str, Any]:
     return {
         "extensionNumber": presence.extension and presence.extension.extension_number,
         "presenceStatus": presence.presence_status,
@@ -86,19 +79,51 @@ def _call(call: "ActiveCallInfo") -> str:
     return " ".join(str(plain(each)) for each in (call.telephony_status, call.direction, other))
 
 
-def outcome_document(outcome: "Outcome[Any]", key: str = "presence") -> dict[str, Any]:
-    """Give the JSON of one outcome: the id, and what was read or why nothing was."""
+def _presence_document(
+    names: Mapping[str, str] | None, outcome: "Outcome[GetPresenceInfo]"
+) -> dict[str, Any]:
+    document = _outcome_document("presence", outcome)
+    name = _name(names, outcome)
+    return document if name is None else {"id": document.pop("id"), "name": name, **document}
+
+
+def _name(names: Mapping[str, str] | None, outcome: "Outcome[GetPresenceInfo]") -> str | None:
+    if names is None:
+        return None
+    extension = outcome.value and outcome.value.extension
+    return names.get((extension and extension.id) or outcome.id)
+
+
+def _unified_cells(outcome: "Outcome[UnifiedPresence]") -> list[Any]:
+    value = outcome.value
+    if value is None:
+        return [outcome.id, *[None] * (len(_UNIFIED) - 2), outcome.error]
+    glip, phone, meeting = value.glip, value.telephony, value.meeting
+    return [
+        *(outcome.id, value.status),
+        *(glip and glip.status, glip and glip.availability, glip and glip.visibility),
+        *(phone and phone.status, phone and phone.availability, phone and phone.visibility),
+        *(meeting and meeting.status, None),
+    ]
+
+
+def _outcome_document(key: str, outcome: "Outcome[Any]") -> dict[str, Any]:
+    """Return the JSON of an outcome: its id, and its value under a key or its error."""
     if outcome.value is not None:
         return {"id": outcome.id, key: plain(outcome.value)}
-    return {"id": outcome.id, "error": error_document(outcome.error)}
-
-
-def error_document(error: Any) -> dict[str, Any]:
-    """Give the JSON of an error."""
+    error = outcome.error
     fields = {
         "type": type(error).__name__,
         "httpStatus": getattr(error, "http_status", None),
         "errorCode": getattr(error, "error_code", None),
         "message": str(error),
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    return {
+        "id": outcome.id,
+        "error": {name: value for name, value in fields.items() if value is not None},
+    }
+
+
+UNIFIED_LAYOUT = Layout(
+    _UNIFIED, one_row(_unified_cells), partial(_outcome_document, "unifiedPresence")
+)

@@ -1,4 +1,4 @@
-"""From settings to an open session, and from errors to one line and an exit code."""
+"""Open a session from the settings, and run a command: errors become one line and an exit code."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -7,54 +7,56 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .console import note, settle
-from .diagnostics import warnings
-from .watch_screen.terminal import on_signals
+from .console import flush_streams, print_notice
+from .diagnostics import show_warnings
+from .signals import signal_handlers
 
 if TYPE_CHECKING:
     from .. import PresenceSession
     from ..sandbox import Sandbox
     from .logins import Login
 
-FAILED, WRONG, INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 @asynccontextmanager
-async def connected(
+async def open_session(
     sandbox: int | None, profile: str | None
 ) -> "AsyncIterator[tuple[PresenceSession, Sandbox | None]]":
-    """Open a session: with an embedded platform, or as the settings say.
+    """Open a session with an embedded sandbox, or with the server and login of the settings.
 
     Args:
-        sandbox: the size of the embedded platform; None for a real one.
-        profile: of the configuration; None for the usual one.
+        sandbox: the number of extensions of the sandbox; None for the server of the settings.
+        profile: the profile of the configuration file; None for "default".
 
     Raises:
-        UsageError: the settings are not complete, or wrong.
+        UsageError: the settings are incomplete or invalid.
     """
     if sandbox is not None:
         from .. import PresenceSession
         from ..sandbox import Sandbox
 
-        # Its minute is a second, so that trying things takes no patience.
+        # With a window of one second instead of a minute, waits for its limits are short.
         async with (
             Sandbox(sandbox, window=1.0) as platform,
             PresenceSession(platform.grant, server=platform.url) as session,
         ):
             yield session, platform
         return
-    from . import logins, settings
+    from .logins import select_login
+    from .settings import load_settings
 
-    async with signed_in(await logins.find(settings.load(profile), profile)) as session:
+    login = await select_login(load_settings(profile), profile)
+    async with open_login_session(login) as session:
         yield session, None
 
 
 @asynccontextmanager
-async def signed_in(login: "Login") -> "AsyncIterator[PresenceSession]":
+async def open_login_session(login: "Login") -> "AsyncIterator[PresenceSession]":
     """Open a session with a login.
 
     Raises:
-        UsageError: it was kept from `aiopresence login`, and is over.
+        UsageError: it was saved by `aiopresence login` and has expired or been revoked.
     """
     from .. import AuthError, PresenceSession, UsageError
     from ..auth_advice import advice_for
@@ -67,47 +69,54 @@ async def signed_in(login: "Login") -> "AsyncIterator[PresenceSession]":
     except AuthError as error:
         if login.profile is None or login.is_new or not error.final:
             raise
-        said = f"HTTP {error.http_status} {error.error_code or ''}".strip()
+        reason = f"HTTP {error.http_status} {error.error_code or ''}".strip()
         advice = advice_for(error.error_code)
         raise UsageError(
-            f"the login kept for profile {login.profile} is over, it seems ({said}): log in again"
-            f" with `aiopresence login`{f'; {advice}' if advice else ''}"
+            f"the saved login of profile {login.profile} was refused ({reason}): log in again with"
+            f" `aiopresence login`{f'; {advice}' if advice else ''}"
         ) from None
 
 
-def run(command: Coroutine[Any, Any, None]) -> None:
-    """Run a command; its errors are one line, and its end by Ctrl-C or a closed pipe none."""
+def run_command(command: Coroutine[Any, Any, None]) -> None:
+    """Run a command.
+
+    Errors are printed on one line. Ctrl-C and a closed output pipe print nothing.
+
+    Raises:
+        Exit: the command failed or was interrupted.
+    """
     from .. import PresenceError, UsageError
 
     try:
-        with warnings(lambda warning: note(f"aiopresence: {warning}")):
-            asyncio.run(_until_signal(command))
+        with show_warnings(lambda warning: print_notice(f"aiopresence: {warning}")):
+            asyncio.run(_run_until_signal(command))
     except BrokenPipeError:
-        pass  # Whoever read the output has enough.
+        pass  # The reader of the output has enough.
     except (PresenceError, OSError) as error:
-        note(f"aiopresence: {error}")
-        raise typer.Exit(WRONG if isinstance(error, UsageError) else FAILED) from None
+        print_notice(f"aiopresence: {error}")
+        code = EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+        raise typer.Exit(code) from None
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
-        settle()
+        flush_streams()
 
 
-async def _until_signal(command: Coroutine[Any, Any, None]) -> None:
-    """Run a command; end it as Ctrl-C does, so that it cleans up, when a signal asks for it.
+async def _run_until_signal(command: Coroutine[Any, Any, None]) -> None:
+    """Run a command; cancel it, so that it cleans up, when a signal asks it to end.
 
     Raises:
-        Exit: with the code that shells give to a process that the signal has ended.
+        Exit: with the code of a process that the signal has ended.
     """
     task = asyncio.current_task()
     received: list[int] = []
 
-    def end(number: int) -> None:
+    def cancel(number: int) -> None:
         received.append(number)
         if task is not None:
             task.cancel()
 
-    with on_signals(dict.fromkeys(("SIGTERM", "SIGHUP", "SIGQUIT"), end)):
+    with signal_handlers(dict.fromkeys(("SIGTERM", "SIGHUP", "SIGQUIT"), cancel)):
         try:
             await command
         except asyncio.CancelledError:

@@ -1,9 +1,9 @@
-"""Where the settings come from.
+"""Load the settings: server, client id, client secret and JWT.
 
-The environment, `.env` in the working directory, or the profile in the configuration file: the
-first of them that sets anything, as a set. Taken one by one, a `.env` in a directory from elsewhere
-could name the server that the secrets of the configuration file are sent to. Secrets are never
-taken from the command line, where others can see them.
+All of them come from the first source that sets any: the environment, `.env` in the working
+directory, or a profile of the configuration file. If sources were mixed, a `.env` in a downloaded
+directory could name the server to which the secrets of the configuration file are sent. Secrets
+are never taken from the command line, where other users can see them.
 """
 
 import os
@@ -17,8 +17,8 @@ import attrs
 from .. import JwtGrant, UsageError
 from .files import read_text
 
-# Each setting in the environment, by RingCentral's two ways to name it, and in the file.
-NAMES = {
+# For each setting, its two names in the environment: RingCentral's documentation uses both.
+VARIABLES = {
     "server_url": ("RC_SERVER_URL", "RINGCENTRAL_SERVER_URL"),
     "client_id": ("RC_APP_CLIENT_ID", "RINGCENTRAL_CLIENT_ID"),
     "client_secret": ("RC_APP_CLIENT_SECRET", "RINGCENTRAL_CLIENT_SECRET"),
@@ -29,14 +29,14 @@ PRODUCTION = "https://platform.ringcentral.com"
 
 @attrs.frozen
 class Settings:
-    """What to connect to, and as whom; None is not set.
+    """The server to connect to, and the credentials; None if not set.
 
     Attributes:
-        server_url: the server; RingCentral's production if nothing is said.
+        server_url: the server; default RingCentral's production.
         client_id: the app's client id.
         client_secret: the app's client secret; None for a public app.
-        jwt: a user's JWT credential; None for a login with the browser.
-        sources: where each setting came from, in words: one place for all.
+        jwt: a user's JWT credential; None for a login in the browser.
+        sources: a description of the source of each setting; all have the same source.
     """
 
     server_url: str = PRODUCTION
@@ -49,125 +49,123 @@ class Settings:
         """Return the credentials for a login without a browser.
 
         Raises:
-            UsageError: some are not set; the message says which.
+            UsageError: some are not set; the message lists them.
         """
         missing = [
-            NAMES[name][0]
+            VARIABLES[name][0]
             for name in ("client_id", "client_secret", "jwt")
             if getattr(self, name) is None
         ]
         if missing:
             raise UsageError(
                 f"not set: {', '.join(missing)}; set them in the environment, in .env or in"
-                f" {config_file()}, log in with `aiopresence login`, or try --sandbox 100"
+                f" {config_file()}, log in with `aiopresence login`, or use --sandbox 100"
             )
         return JwtGrant(self.client_id or "", self.client_secret or "", self.jwt or "")
 
 
 @attrs.frozen
 class _Source:
-    """One place with settings.
+    """One source of settings.
 
     Attributes:
-        place: its name.
+        name: its description.
         values: the settings that it has.
-        spelled: what each is called there.
+        spellings: the name of each setting in this source.
     """
 
-    place: str
+    name: str
     values: Mapping[str, str]
-    spelled: Mapping[str, str]
+    spellings: Mapping[str, str]
 
 
 def config_file() -> Path:
-    """Return the path of the configuration file; not an absolute one if there is no home."""
+    """Return the path of the configuration file; a relative path if there is no home directory."""
     from platformdirs import user_config_path
 
     return _under_home(user_config_path, ".config") / "config.toml"
 
 
 def state_directory() -> Path:
-    """Return the directory in which logins are kept, readable by its user only.
-
-    It is not an absolute path if there is no home directory: nothing can be kept then.
-    """
+    """Return the directory for saved logins; a relative path if there is no home directory."""
     from platformdirs import user_state_path
 
     return _under_home(user_state_path, ".local/state")
 
 
-def _under_home(find: Callable[[str], Path], usual: str) -> Path:
+def _under_home(find: Callable[[str], Path], default: str) -> Path:
     try:
         return find("aiopresence")
-    except RuntimeError:  # Neither HOME nor an entry in the list of users.
-        return Path("~", usual, "aiopresence")
+    except RuntimeError:  # Neither HOME nor an entry in the user database.
+        return Path("~", default, "aiopresence")
 
 
-def load(profile: str | None) -> Settings:
-    """Read the settings: those of the first place that has any.
+def load_settings(profile: str | None) -> Settings:
+    """Load the settings from the first source that has any.
 
     Args:
-        profile: of the configuration file; None for "default", which need not be there.
+        profile: the profile of the configuration file; None for "default", which may be missing.
 
     Raises:
-        UsageError: a file cannot be read, there is no such profile, or a place lacks settings that
-            another one has.
+        UsageError: a file cannot be read, the profile does not exist, or a later source has
+            settings that the first one lacks.
     """
-    found = [
+    candidates = [
         _variables("the environment", os.environ),
         _variables(".env", _dotenv()),
         _profile(profile),
     ]
-    sources = [each for each in found if each.values]
+    sources = [each for each in candidates if each.values]
     if not sources:
         return Settings()
     first, *others = sources
     for other in others:
-        _refuse_mixture(first, other)
-    return Settings(**first.values, sources=dict.fromkeys(first.values, first.place))
+        _check_one_source(first, other)
+    return Settings(**first.values, sources=dict.fromkeys(first.values, first.name))
 
 
-def _refuse_mixture(first: _Source, other: _Source) -> None:
-    lacking = [name for name in other.values if name not in first.values]
-    if lacking:
-        there = ", ".join(other.spelled[name] for name in lacking)
-        here = ", ".join(first.spelled.values())
+def _check_one_source(first: _Source, other: _Source) -> None:
+    missing = [name for name in other.values if name not in first.values]
+    if missing:
+        in_other = ", ".join(other.spellings[name] for name in missing)
+        in_first = ", ".join(first.spellings.values())
         raise UsageError(
-            f"{first.place} sets {here}, and {other.place} sets {there}: server, client id, client"
-            " secret and JWT must come from one place, so that secrets are sent only to the server"
-            f" they belong to; set all of them in {first.place}, or none"
+            f"{first.name} sets {in_first}, and {other.name} sets {in_other}: server, client id,"
+            " client secret and JWT must come from one source, so that secrets are sent only to"
+            f" their own server; set all of them in {first.name}, or none"
         )
 
 
-def _variables(place: str, values: Mapping[str, str | None]) -> _Source:
-    known = {
+def _variables(source: str, values: Mapping[str, str | None]) -> _Source:
+    spellings = {
         name: next(variable for variable in variables if values.get(variable))
-        for name, variables in NAMES.items()
+        for name, variables in VARIABLES.items()
         if any(values.get(variable) for variable in variables)
     }
-    return _Source(place, {name: values[spelled] or "" for name, spelled in known.items()}, known)
+    found = {name: values[variable] or "" for name, variable in spellings.items()}
+    return _Source(source, found, spellings)
 
 
 def _dotenv() -> Mapping[str, str | None]:
     path = Path(".env")
-    if path.is_dir():  # Some keep a virtual environment there.
+    if path.is_dir():  # Some people name a virtual environment so.
         return {}
     try:
         text = read_text(path)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise UsageError(f".env cannot be read: {_reason(error)}") from None
+        raise UsageError(f"cannot read .env: {_reason(error)}") from None
     from dotenv import dotenv_values
 
-    # As it stands: a secret may have a dollar sign in it.
+    # No interpolation: a secret may contain a dollar sign.
     return dotenv_values(stream=StringIO(text), interpolate=False)
 
 
 def _reason(error: Exception) -> str:
-    # A message of a parser may show the line, which may hold a secret.
-    made_here = isinstance(error, OSError) and error.errno is None
-    return str(error) if made_here else type(error).__name__
+    # The message of a parser may quote a line with a secret; those of `read_text` do not.
+    is_own = isinstance(error, OSError) and error.errno is None
+    return str(error) if is_own else type(error).__name__
 
 
 def _profile(profile: str | None) -> _Source:
@@ -178,13 +176,14 @@ def _profile(profile: str | None) -> _Source:
         values = {}
     if not isinstance(values, dict):
         raise UsageError(f"{file} has no [profile.{name}]")
-    if unknown := values.keys() - NAMES.keys():
+    if unknown := values.keys() - VARIABLES.keys():
         raise UsageError(
-            f"{file} has {', '.join(sorted(unknown))}; a profile has {', '.join(NAMES)}"
+            f"{file}: unknown settings {', '.join(sorted(unknown))}; a profile takes"
+            f" {', '.join(VARIABLES)}"
         )
     for key, value in values.items():
         if not isinstance(value, str):
-            raise UsageError(f"{file}: {key} must be text, in quotes")
+            raise UsageError(f"{file}: {key} must be a string in quotes")
     found = {key: value for key, value in values.items() if value}
     return _Source(f"profile {name}", found, {key: key for key in found})
 
@@ -197,9 +196,9 @@ def _profiles(file: Path) -> Mapping[str, object]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file} cannot be read: {_reason(error)}") from None
+        raise UsageError(f"cannot read {file}: {_reason(error)}") from None
     profiles = content.pop("profile", {})
     if content or not isinstance(profiles, dict):
-        wrong = ", ".join(sorted(content)) or "profile"
-        raise UsageError(f"{file} has {wrong}; it takes tables such as [profile.default]")
+        unexpected = ", ".join(sorted(content)) or "profile"
+        raise UsageError(f"{file}: unexpected {unexpected}; use tables such as [profile.default]")
     return profiles

@@ -80,7 +80,7 @@ def test_without_its_libraries_the_command_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603
     assert done.returncode == 1
     assert done.stderr == (
-        "The aiopresence command needs: python -m pip install 'aiopresence[cli]'\n"
+        "The aiopresence command requires: python -m pip install 'aiopresence[cli]'\n"
     )
 
 

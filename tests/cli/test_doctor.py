@@ -64,7 +64,7 @@ def examine(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     async def run(**more: str) -> Found:
         monkeypatch.setattr(os, "environ", {**env, **more})
-        found = [each async for each in checks.examine(None, None)]
+        found = [each async for each in checks.run_checks(None, None)]
         assert not any(secret in str(found) for secret in (env["RC_USER_JWT"], "NotASecret"))
         return {each.check: (each.ok, each.text) for each in found}
 
@@ -74,7 +74,7 @@ def examine(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_all_is_well_in_the_embedded_platform(tmp_path: Path) -> None:
     done = terminal.run("doctor", "--sandbox", "40", env=terminal.environment(tmp_path))
     header, *lines = done.out.splitlines()
-    assert (done.code, done.err, header.split()) == (0, "", ["CHECK", "FOUND"])
+    assert (done.code, done.err, header.split()) == (0, "", ["CHECK", "RESULT"])
     assert [line[2:33].strip() for line in lines] == CHECKS
     assert "".join(line[0] for line in lines) == "✓·" + "✓" * 12
 
@@ -101,11 +101,14 @@ async def test_each_permission_that_is_missing_is_named(
     assert [*wrong] == [title for title in CHECKS if title.endswith(")")][1:]
     for title, text in wrong.items():
         permission = title.partition("(")[2].rstrip(")")
-        assert text == f"HTTP 403 CMN-401: add {permission} to the app, and check the user's role"
+        assert (
+            text == f"HTTP 403 CMN-401: add the permission {permission} to the app, and check the"
+            " user's role"
+        )
     sandbox.forbid("ReadPresence")
     found = await examine()
     assert found["own presence (ReadPresence)"][0] is False
-    assert found["batch of two"] == (None, "skipped: it needs own presence and account page")
+    assert found["batch of two"] == (None, "skipped: requires own presence and account page")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +146,10 @@ async def test_a_wrong_clock_a_full_quota_and_a_bad_day(examine: Examine, sandbo
     sandbox.faults.add(Answer(429, headers=headers), path="unified-presence")
     wrong = {name: text for name, (ok, text) in (await examine()).items() if ok is False}
     assert root.fired == 1
-    assert wrong["clock"].endswith(" s ahead of the server's: set this machine's clock")
-    assert wrong["limits"].startswith("1 answered 429: something else uses the same limits; ")
+    assert wrong["clock"].endswith(" s ahead of the server: set this machine's clock")
+    assert wrong["limits"].startswith(
+        "1 response with HTTP 429: another program uses the same rate limits; "
+    )
     sandbox.faults.add(Answer(503), path="/restapi/v1.0")
     assert "status.ringcentral.com" in (await examine())["server"][1]
 
@@ -156,7 +161,7 @@ async def test_files_that_others_can_read(examine: Examine, tmp_path: Path) -> N
     # It has no say while the environment has all.
     assert (await examine())["files"][0] is True
     found = await examine(RC_USER_JWT="")
-    assert found["files"] == (False, ".env is open to others: chmod 600 .env")
+    assert found["files"] == (False, ".env is accessible to other users: chmod 600 .env")
 
 
 def altered(body: bytes) -> bytes:
@@ -170,13 +175,17 @@ def altered(body: bytes) -> bytes:
 
 async def test_drift_names_what_is_new_and_nobody(doctor: Doctor, sandbox: Sandbox) -> None:
     done = await doctor("--drift")
-    assert (done.code, done.out.split(), done.err) == (0, ["PATH", "VALUE"], "Nothing new.\n")
+    assert (done.code, done.out.split(), done.err) == (
+        0,
+        ["PATH", "VALUE"],
+        "No unknown fields or values.\n",
+    )
     sandbox.faults.add(Change(altered), path="~/presence?", times=None)
     done = await doctor("--drift", "--output", "json")
     assert (done.code, "Private" in done.out + done.err) == (1, False)
     expected = [
-        ("?", "(a field)"),
-        ("nickname", "(a field)"),
+        ("?", "(field)"),
+        ("nickname", "(field)"),
         ("presenceStatus", "OnTheMoon"),
         ("userStatus", "(not a name)"),
     ]
@@ -185,7 +194,7 @@ async def test_drift_names_what_is_new_and_nobody(doctor: Doctor, sandbox: Sandb
         for where in ("AccountPresenceInfo.records[]", "GetPresenceInfo")
         for name, value in expected
     ]
-    assert done.err == "8 that this version does not know.\n"
+    assert done.err == "8 unknown fields or values.\n"
 
 
 async def test_drift_goes_on_where_something_cannot_be_read(
@@ -195,18 +204,20 @@ async def test_drift_goes_on_where_something_cannot_be_read(
     done = await doctor("--drift")
     assert done.code == 1
     assert done.err.startswith("aiopresence: HTTP 404")
-    assert done.err.endswith("\nCould not check 1 kind of presence; else nothing new.\n")
+    assert done.err.endswith(
+        "\n1 kind of presence could not be read; no unknown fields or values.\n"
+    )
     sandbox.faults.add(Answer(403), path="presence", times=None)
     done = await doctor("--drift")
     assert (done.code, done.err.count("\n")) == (1, 5)
-    assert done.err.endswith("\nCould not check: no kind of presence could be read.\n")
+    assert done.err.endswith("\nCheck failed: no kind of presence could be read.\n")
 
 
 def test_drift_walks_into_everything() -> None:
     call = {"from": "1", "sipData": {"new": 1}, "direction": "Sideways", "id": 1}
     value = {"activeCalls": [call, call], "extension": {"id": 1}, "message": None}
     assert {*unknown(GetPresenceInfo, value, "$")} == {
-        ("$.activeCalls[].sipData.new", "(a field)"),
+        ("$.activeCalls[].sipData.new", "(field)"),
         ("$.activeCalls[].direction", "Sideways"),
     }
     assert [*unknown(UnifiedPresence, {"glip": {"status": "Online"}}, "$")] == []
@@ -221,5 +232,5 @@ async def test_the_login_of_the_doctor_is_left_to_expire_if_the_limits_hold_its_
         loop = asyncio.get_running_loop()
         began = loop.time()
         await environment._end_login(session)
-        assert loop.time() - began == pytest.approx(environment.REVOKED_WITHIN, abs=0.1)
+        assert loop.time() - began == pytest.approx(environment.REVOKE_TIMEOUT, abs=0.1)
         assert not [r for r in sandbox.requests if r.path.endswith("/revoke")]

@@ -120,11 +120,11 @@ async def test_ids_that_nobody_has(cli: Cli) -> None:
         assert "HTTP 404: CMN-102" in said(done.out, done.err, arguments[0])
     done = await cli("queue-set", cli.sandbox.queue_ids[0], "999", "--accept")
     assert done.code == 2
-    assert "999 is no member of the queue; nothing was written" in done.err
+    assert "999 is not a member of the queue; nothing was changed" in done.err
     done = await cli("queues", "--number", "9")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "Error: Invalid value: there is no extension with the number '9'",
+        "Error: no extension has the number 9",
     )
     assert cli.writes == []
 
@@ -221,7 +221,7 @@ def test_in_a_terminal_a_wait_is_told_and_ctrl_c_ends_it(tmp_path: Path) -> None
 
     def watch(env: dict[str, str]) -> None:
         with Terminal("read", "~", env=env) as terminal:
-            terminal.until(lambda t: "s for the limit of Light" in t.text)
+            terminal.until(lambda t: "s: rate limit of group Light" in t.text)
             assert "waiting " in terminal.text
             assert terminal.end() == 0
             warning, header, row, summary = terminal.text.splitlines()

@@ -18,7 +18,7 @@ import pytest
 import typer
 
 from aiopresence import PresenceEvent, Resync, ResyncReason
-from aiopresence.cli.event_rows import event_document, event_filter, event_row
+from aiopresence.cli.event_rows import EVENT_LAYOUT, event_filter
 from aiopresence.sandbox import Answer, Sandbox
 from tests.support.terminal import COMMAND, Terminal, environment, run
 
@@ -215,7 +215,7 @@ def test_polling_as_a_table(tmp_path: Path) -> None:
     done = run("poll", *arguments, "-o", "table", env=environment(tmp_path))
     assert (done.code, done.err) == (0, "")
     header, *lines = done.out.splitlines()
-    assert header == "TIME     SOURCE  ID           EXTENSIONNUMBER CHANGE"
+    assert header == "TIME     SOURCE  ID           NUMBER CHANGE"
     assert len(lines) == 6
     assert "presenceStatus" in lines[0]
     assert " → " in lines[5]
@@ -252,20 +252,21 @@ def test_short_names_of_filters(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "extension", "extension:", "queue", "everything"])
 def test_what_is_no_filter_is_refused(name: str) -> None:
-    with pytest.raises(typer.BadParameter, match="is no filter"):
+    with pytest.raises(typer.BadParameter, match="unknown filter"):
         event_filter(name, detailed=False)
 
 
 def test_a_resync_is_told_as_such() -> None:
     resync = Resync(ResyncReason.OVERFLOW, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 1234)
-    assert event_row(resync)[1] == "Resync"
-    assert re.fullmatch(r"Overflow since \d\d:04:05, 1,234 missed: read anew", event_row(resync)[3])
-    assert event_document(resync) == {
+    [[_, kind, _, text]] = EVENT_LAYOUT.rows(resync)
+    assert kind == "Resync"
+    assert re.fullmatch(r"Overflow since \d\d:04:05, 1,234 missed: events may be missing, .*", text)
+    assert EVENT_LAYOUT.document(resync) == {
         "resync": {"reason": "Overflow", "since": "2026-01-02T03:04:05+00:00", "missed": 1234}
     }
 
 
 def test_an_event_of_tomorrow_is_shown_as_it_came() -> None:
     event = PresenceEvent(event="/restapi/v1.0/account/1/new-thing?x=y", body={"a": 1})
-    assert event_row(event) == ["-", "new-thing", None, {"a": 1}]
-    assert event_row(PresenceEvent())[1:] == ["", None, None]
+    assert [*EVENT_LAYOUT.rows(event)] == [["-", "new-thing", None, {"a": 1}]]
+    assert [*EVENT_LAYOUT.rows(PresenceEvent())] == [["-", "", None, None]]

@@ -90,11 +90,12 @@ def calls(sandbox: Sandbox, only: Container[str], few: bool) -> list[list[str]]:
 
 
 def _forms(option: Any) -> Iterator[list[str]]:
+    is_stream = NoneType in get_args(option)
     for kind in get_args(option) or (option,):
         if kind is NoneType:
             yield []
         else:
-            yield from (["--output", form] for form in kind)
+            yield from (["--output", form] for form in kind if form.is_incremental or not is_stream)
 
 
 def hostile() -> Callable[[str], str]:

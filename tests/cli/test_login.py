@@ -122,8 +122,8 @@ async def test_a_login_with_the_browser_lasts_over_commands_and_renewals(tmp_pat
         done = await run("read", "~", env=env)
         assert done.code == 2
         assert done.err == (
-            "aiopresence: the login kept for profile default is over, it seems (HTTP 400"
-            " OAU-210): log in again with `aiopresence login`\n"
+            "aiopresence: the saved login of profile default was refused (HTTP 400 OAU-210):"
+            " log in again with `aiopresence login`\n"
         )
 
 
@@ -182,19 +182,17 @@ async def test_profiles_have_logins_of_their_own_and_logout_ends_one(tmp_path: P
         await log_in(env, sandbox)
         await log_in(env, sandbox, "--profile", "a/b")
         out = (await run("logout", "--profile", "a/b", env=env)).out
-        assert out == (
-            f"Forgot the tokens of the login of profile a/b, and told {sandbox.url} to end it.\n"
-        )
+        assert out == (f"Logged out of {sandbox.url}: login of profile a/b revoked and deleted.\n")
         assert [r.path for r in sandbox.requests][-1] == "/restapi/oauth/revoke"
         again = await run("logout", "--profile", "a/b", env=env)
-        assert (again.code, again.out) == (0, "Not logged in, profile a/b.\n")
+        assert (again.code, again.out) == (0, "Not logged in (profile a/b).\n")
         who = json.loads((await run("whoami", "--output", "json", env=env)).out)
         assert (who["profile"], who["login"]) == ("default", "login of profile default")
         gone = await run("whoami", "--profile", "a/b", env=env)
         assert gone.err.startswith("aiopresence: not set: RC_USER_JWT; ")
         moved = await run("whoami", env={**env, "RC_APP_CLIENT_ID": "other"})
         assert moved.err == (
-            "aiopresence: the login kept for profile default has another client_id than the"
+            "aiopresence: the saved login of profile default has another client_id than the"
             " environment: log in again with `aiopresence login`\n"
         )
 
@@ -212,7 +210,7 @@ async def test_a_kept_login_is_for_its_own_server(tmp_path: Path) -> None:
             done = await run(*command, env=env)
             assert (done.code, done.err) == (
                 2,
-                "aiopresence: the login kept for profile default has another server_url than the"
+                "aiopresence: the saved login of profile default has another server_url than the"
                 " environment: log in again with `aiopresence login`\n",
             )
         assert len(first.requests) == requests
@@ -276,7 +274,8 @@ async def test_only_the_login_that_was_begun_counts(tmp_path: Path) -> None:
             _, err = await process.communicate()
         assert (status, "<b>" in page, process.returncode) == (200, False, 2)
         assert err.decode().splitlines()[-1] == (
-            "aiopresence: RingCentral's login page refused: access_denied\\n<b>; see login --help"
+            "aiopresence: RingCentral's login page refused the login: access_denied\\n<b>; see"
+            " aiopresence login --help"
         )
         async with logging_in(env) as (process, query):
             process.send_signal(signal.SIGINT)
@@ -291,9 +290,9 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
         env = user(tmp_path, sandbox)
         done = await run("login", env=env)
         assert done.out.startswith(f"Logged in to {sandbox.url} as extension 101, until ")
-        assert done.out.endswith(", and longer with each use.\n")
+        assert done.out.endswith(", extended by each use.\n")
         who = json.loads((await run("whoami", "-o", "json", env=env)).out)
-        assert who.pop("until").endswith("renewed by the JWT")
+        assert who.pop("until").endswith("renewed with the JWT")
         assert (who["login"], who["extensionNumber"]) == ("login with the JWT", "101")
         assert who["extensionId"] == sandbox.extension_ids[0]
         assert who["settings"] == dict.fromkeys(
@@ -303,7 +302,8 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
         sandbox.forbid("ReadAccounts")
         lines = (await run("whoami", env=env)).out.splitlines()
         assert (
-            "extensionId     not told: the app or the user has no permission ReadAccounts" in lines
+            "extensionId     unknown: the app or the user lacks the permission ReadAccounts"
+            in lines
         )
         tokens = tmp_path / "state" / "aiopresence" / "tokens.json"
         tokens.chmod(0o644)
@@ -315,7 +315,7 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
             wrong = await run(*command, env={**env, "RC_APP_CLIENT_SECRET": "wrong"})
             assert (wrong.code, wrong.err.count("invalid_client")) == (1, 1)
         done = await run("logout", env=env)
-        assert done.out.startswith("Forgot the tokens of the login of profile default, ")
+        assert done.out.startswith(f"Logged out of {sandbox.url}: login of profile default ")
         assert done.out.count("\n") == 1
         refused = await run("login", env={**env, "RC_USER_JWT": "NotASignature"})
         assert refused.code == 1
@@ -329,12 +329,13 @@ async def test_without_a_state_directory_it_works_and_keeps_nothing(tmp_path: Pa
         done = await run("whoami", env=env)
         assert done.code == 0
         assert done.err == (
-            "aiopresence: the login is not kept for the next command:"
+            "aiopresence: the login is not saved for the next command:"
             f" {tmp_path}/state/aiopresence: Not a directory\n"
+            "Logged in with the JWT in the environment.\n"
         )
         done = await run("login", env=user(tmp_path, sandbox, "RC_USER_JWT"))
         assert done.code == 2
-        assert done.err.startswith("aiopresence: the login could not be kept in ")
+        assert done.err.startswith("aiopresence: cannot save a login in ")
         done = await run(
             "login", env=terminal.environment(tmp_path, XDG_STATE_HOME=f"{tmp_path}/s")
         )

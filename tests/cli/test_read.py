@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aiopresence.cli.app import COMMANDS
-from aiopresence.cli.columns import Column, cut, fit, pad
+from aiopresence.cli.columns import Column, cut, fit_columns, pad
 from aiopresence.sandbox import Change
 from tests.support.cli_calls import Cli, commanding, invoke
 from tests.support.terminal import COMMAND, Terminal, environment
@@ -37,7 +37,7 @@ def test_every_help_has_an_example_that_runs(example: str, tmp_path: Path) -> No
     assert (program, help_.code) == ("aiopresence", 0)
     assert text.startswith(f"Usage: aiopresence {name} [OPTIONS]")
     assert f"Example: {example}" in text
-    assert "Exit codes: 0 all went well, 1 something failed, 2 it was called or set" in text
+    assert "Exit codes: 0 success, 1 something failed, 2 usage or settings error" in text
     assert "…" not in text
     if name not in ENDLESS:
         done = invoke(name, *arguments)
@@ -124,7 +124,7 @@ async def test_ids_come_from_everywhere(cli: Cli, tmp_path: Path) -> None:
     assert "in 3 requests, " in done.err
     done = await cli("unified", "--ids-file", "-", "-o", "csv", stdin=f"{second}\n{third}\n")
     assert [line.split(",")[0] for line in done.out.splitlines()[1:]] == [second, third]
-    for content, reason in ((b"\xff", "it is no text"), (b"", "name the ids to read")):
+    for content, reason in ((b"\xff", "it is not UTF-8 text"), (b"", "no extension ids")):
         done = await cli("read", "--ids-file", "-", stdin=content)
         assert (done.code, done.out) == (2, "")
         assert reason in done.err
@@ -248,11 +248,11 @@ def test_columns_give_way() -> None:
         "b": Column(20, least=10, drop=1),
         "c": Column(20, least=10, drop=2),
     }
-    assert fit(columns, 100) == {"a": 10, "b": 20, "c": 20}
-    assert fit(columns, 40) == {"a": 10, "b": 18, "c": 10}
-    assert fit(columns, 32) == {"a": 10, "b": 10, "c": 10}
-    assert fit(columns, 31) == {"a": 10, "b": 20}
-    assert fit(columns, 5) == {"a": 10}
+    assert fit_columns(columns, 100) == {"a": 10, "b": 20, "c": 20}
+    assert fit_columns(columns, 40) == {"a": 10, "b": 18, "c": 10}
+    assert fit_columns(columns, 32) == {"a": 10, "b": 10, "c": 10}
+    assert fit_columns(columns, 31) == {"a": 10, "b": 20}
+    assert fit_columns(columns, 5) == {"a": 10}
 
 
 def test_wide_letters_take_two_cells() -> None:

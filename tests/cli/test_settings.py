@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from aiopresence import UsageError
-from aiopresence.cli import logins, settings as config
+from aiopresence.cli.logins import create_state_directory
+from aiopresence.cli.settings import PRODUCTION, VARIABLES as NAMES, Settings, load_settings
 from tests.support import terminal
 
 SECRET = "TopSecretValue"
@@ -32,14 +33,14 @@ def configure(home: Path, text: str | bytes) -> None:
 
 
 def test_nothing_is_set() -> None:
-    settings = config.load(None)
-    assert settings == config.Settings()
+    settings = load_settings(None)
+    assert settings == Settings()
     assert settings.server_url == "https://platform.ringcentral.com"
     with pytest.raises(UsageError, match="RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT"):
         settings.grant()
 
 
-VARIABLES = dict(zip(ALL, (each[0] for each in config.NAMES.values()), strict=True))
+VARIABLES = dict(zip(ALL, (each[0] for each in NAMES.values()), strict=True))
 
 
 def profile(*names: str, value: str = "file") -> str:
@@ -53,23 +54,23 @@ def dotenv(*names: str, value: str = "dotenv") -> str:
 
 def test_settings_are_those_of_the_first_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(home, profile(*ALL) + "[profile.other]\njwt = 'other'\n")
-    assert config.load(None).sources == dict.fromkeys(ALL, "profile default")
-    other = config.load("other")
+    assert load_settings(None).sources == dict.fromkeys(ALL, "profile default")
+    other = load_settings("other")
     assert (other.jwt, other.sources) == ("other", {"jwt": "profile other"})
-    assert other.server_url == config.PRODUCTION
+    assert other.server_url == PRODUCTION
     assert "other" not in repr(other).replace("profile other", "")
     (home / ".env").write_text(
         "\ufeffRC_SERVER_URL=dotenv\nRC_APP_CLIENT_ID=dotenv\n"
         "export RINGCENTRAL_CLIENT_SECRET='do$en${v}'\nRC_USER_JWT=dotenv\n"
     )
-    settings = config.load(None)
+    settings = load_settings(None)
     assert (settings.client_secret, settings.jwt) == ("do$en${v}", "dotenv")
     assert settings.sources == dict.fromkeys(ALL, ".env")
     for name in ALL:
         monkeypatch.setenv(VARIABLES[name], "environment")
     monkeypatch.setenv("RC_SERVER_URL", "")
     monkeypatch.setenv("RINGCENTRAL_SERVER_URL", "environment")
-    settings = config.load(None)
+    settings = load_settings(None)
     assert {settings.server_url, settings.client_id, settings.jwt} == {"environment"}
     assert settings.sources == dict.fromkeys(ALL, "the environment")
 
@@ -82,7 +83,7 @@ def test_settings_of_several_places_are_refused(
     rest = [name for name in ALL if name not in names]
     (home / ".env").write_text(dotenv(*names))
     with pytest.raises(UsageError) as caught:
-        config.load(None)
+        load_settings(None)
     assert str(caught.value).startswith(
         f".env sets {', '.join(VARIABLES[name] for name in names)},"
         f" and profile default sets {', '.join(rest)}: "
@@ -91,27 +92,27 @@ def test_settings_of_several_places_are_refused(
     for name in names:
         monkeypatch.setenv(VARIABLES[name], "environment")
     with pytest.raises(UsageError, match=r"^the environment sets .*, and profile default sets "):
-        config.load(None)
+        load_settings(None)
     (home / ".env").write_text(dotenv(*rest))
     with pytest.raises(UsageError, match=r"^the environment sets .*, and \.env sets "):
-        config.load(None)
+        load_settings(None)
 
 
 BROKEN = {
     "no such profile": (b"[profile.default]\n", "has no [profile.work]"),
     "no file at all": (None, "has no [profile.work]"),
-    "no TOML": (f"[profile.work]\njwt = {SECRET}\n".encode(), "cannot be read: TOMLDecodeError"),
-    "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "cannot be read: UnicodeDecodeError"),
+    "no TOML": (f"[profile.work]\njwt = {SECRET}\n".encode(), "config.toml: TOMLDecodeError"),
+    "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "config.toml: UnicodeDecodeError"),
     "unknown key": (
         f'[profile.work]\njwt = "{SECRET}"\npassword = "{SECRET}"\n'.encode(),
-        "has password; a profile has server_url, client_id, client_secret, jwt",
+        "unknown settings password; a profile takes server_url, client_id, client_secret, jwt",
     ),
-    "no text": (b"[profile.work]\njwt = 5\n", "jwt must be text, in quotes"),
-    "not a table": (f'profile = "{SECRET}"\n'.encode(), "has profile; it takes tables such as"),
+    "no text": (b"[profile.work]\njwt = 5\n", "jwt must be a string in quotes"),
+    "not a table": (f'profile = "{SECRET}"\n'.encode(), "unexpected profile; use tables such as"),
     "profile not a table": (f'[profile]\nwork = "{SECRET}"\n'.encode(), "no [profile.work]"),
     "misspelt": (
         f'[profiles.work]\njwt = "{SECRET}"\n'.encode(),
-        "has profiles; it takes tables such as [profile.default]",
+        "unexpected profiles; use tables such as [profile.default]",
     ),
 }
 
@@ -122,7 +123,7 @@ def test_a_broken_file_is_told_without_what_is_in_it(home: Path, name: str) -> N
     if content is not None:
         configure(home, content)
     with pytest.raises(UsageError) as caught:
-        config.load("work")
+        load_settings("work")
     assert says in str(caught.value)
     assert SECRET not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -131,33 +132,33 @@ def test_a_broken_file_is_told_without_what_is_in_it(home: Path, name: str) -> N
 
 def test_a_file_that_is_none(home: Path) -> None:
     (home / "config" / "aiopresence" / "config.toml").mkdir(parents=True)
-    with pytest.raises(UsageError, match="cannot be read: IsADirectoryError"):
-        config.load(None)
+    with pytest.raises(UsageError, match=r"^cannot read .*config\.toml: IsADirectoryError$"):
+        load_settings(None)
 
 
 def test_a_fifo_or_a_huge_file_is_no_settings_file(home: Path) -> None:
     os.mkfifo(home / ".env")
-    with pytest.raises(UsageError, match=r"^\.env cannot be read: not a regular file$"):
-        config.load(None)
+    with pytest.raises(UsageError, match=r"^cannot read \.env: not a regular file$"):
+        load_settings(None)
     (home / ".env").unlink()
     configure(home, b"#" * (1024 * 1024 + 1))
-    with pytest.raises(UsageError, match="cannot be read: larger than 1 MiB"):
-        config.load(None)
+    with pytest.raises(UsageError, match=r"config\.toml: larger than 1 MiB$"):
+        load_settings(None)
     (home / "config" / "aiopresence" / "config.toml").unlink()
     os.mkfifo(home / "config" / "aiopresence" / "config.toml")
-    with pytest.raises(UsageError, match="cannot be read: not a regular file"):
-        config.load(None)
+    with pytest.raises(UsageError, match=r"config\.toml: not a regular file$"):
+        load_settings(None)
 
 
 def test_a_byte_order_mark_is_no_content(home: Path) -> None:
     configure(home, b"\xef\xbb\xbf" + profile(*ALL).encode())
-    assert config.load(None).jwt == "file"
+    assert load_settings(None).jwt == "file"
 
 
 def test_deep_nesting_is_one_line(home: Path) -> None:
     configure(home, "a = " + "[" * 100_000)
-    with pytest.raises(UsageError, match="cannot be read: RecursionError"):
-        config.load(None)
+    with pytest.raises(UsageError, match=r"config\.toml: RecursionError$"):
+        load_settings(None)
 
 
 def test_without_a_home_directory_there_is_no_file(
@@ -169,18 +170,18 @@ def test_without_a_home_directory_there_is_no_file(
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
-    assert config.load(None) == config.Settings()
+    assert load_settings(None) == Settings()
     with pytest.raises(UsageError, match="has no"):
-        config.load("work")
+        load_settings("work")
     with pytest.raises(FileNotFoundError, match="set HOME or XDG_STATE_HOME"):
-        logins.prepare()
+        create_state_directory()
     assert [*home.iterdir()] == []
 
 
 def test_a_dotenv_that_cannot_be_read(home: Path) -> None:
     (home / ".env").write_bytes(b"RC_USER_JWT=\xff" + SECRET.encode())
-    with pytest.raises(UsageError, match=r"\.env cannot be read: UnicodeDecodeError"):
-        config.load(None)
+    with pytest.raises(UsageError, match=r"cannot read \.env: UnicodeDecodeError"):
+        load_settings(None)
 
 
 @pytest.mark.parametrize("command", [("whoami",), ("doctor",)])

@@ -11,8 +11,8 @@ from aiopresence import (
     PresenceStatus,
     TelephonyStatus,
 )
-from aiopresence.cli.watch_screen.model import Filter, Row, Sort, State
-from aiopresence.cli.watch_screen.render import FADED, duration, render
+from aiopresence.cli.watch_screen.model import Filter, Row, ScreenState, Sort
+from aiopresence.cli.watch_screen.render import FADE_SECONDS, duration, render
 from tests.support import pictures
 
 AVAILABLE = GetPresenceInfo(presence_status=PresenceStatus.AVAILABLE)
@@ -34,11 +34,11 @@ ROWS = [
 ]
 
 
-def shown(state: State) -> list[str]:
-    return [row.id for row in state.chosen()]
+def shown(state: ScreenState) -> list[str]:
+    return [row.id for row in state.visible_rows()]
 
 
-def drawn(state: State, now: float, size: tuple[int, int] = (80, 24)) -> str:
+def drawn(state: ScreenState, now: float, size: tuple[int, int] = (80, 24)) -> str:
     """Draw with colours, as the terminal's codes."""
     console = Console(
         width=size[0], height=size[1], force_terminal=True, color_system="256", _environ={}
@@ -68,7 +68,7 @@ async def test_the_readmes_pictures_are_of_this_code() -> None:
 @pytest.mark.parametrize("detailed", [False, True])
 def test_a_picture_fills_the_terminal_and_no_more(size: tuple[int, int], detailed: bool) -> None:
     rows = [Row(str(n), str(n), "外出中 🍜" * 5, AVAILABLE) for n in range(500)]
-    text = pictures.screen(size, State(rows, age=1.0, detailed=detailed, remark="外" * 300))
+    text = pictures.screen(size, ScreenState(rows, age=1.0, detailed=detailed, warning="外" * 300))
     lines = text.rstrip("\n").split("\n")
     assert len(lines) <= max(3, size[1])
     assert max(cell_len(line) for line in lines) <= size[0]
@@ -76,8 +76,8 @@ def test_a_picture_fills_the_terminal_and_no_more(size: tuple[int, int], detaile
 
 def test_what_does_not_fit_is_counted() -> None:
     rows = [Row(str(n), str(n), "", AVAILABLE) for n in range(1_300)]
-    assert "\n… 1,279 more  filter" in pictures.screen((80, 24), State(rows))
-    assert "more" not in pictures.screen((80, 24), State(rows[:21]))
+    assert "\n… 1,279 more  filter" in pictures.screen((80, 24), ScreenState(rows))
+    assert "more" not in pictures.screen((80, 24), ScreenState(rows[:21]))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_counted() -> None:
     ],
 )
 def test_filters(chosen: Filter | None, ids: list[str]) -> None:
-    assert shown(State(ROWS, filter=chosen)) == ids
+    assert shown(ScreenState(ROWS, filter=chosen)) == ids
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_filters(chosen: Filter | None, ids: list[str]) -> None:
     ],
 )
 def test_orders(sort: Sort, ids: list[str]) -> None:
-    assert shown(State(ROWS, sort=sort)) == ids
+    assert shown(ScreenState(ROWS, sort=sort)) == ids
 
 
 def test_the_header_counts_whoever_there_is() -> None:
-    assert State(ROWS, filter=Filter.DND).counts() == {
+    assert ScreenState(ROWS, filter=Filter.DND).counts() == {
         "available": 1,
         "on a call": 1,
         "ringing": 1,
@@ -138,19 +138,19 @@ def test_effective_statuses_are_counted_filtered_sorted_and_shown() -> None:
         Row("3", "103", "Carla", attrs.evolve(PERSONAL_DND, dnd_status=None)),
         Row("4", "104", "Dana", attrs.evolve(PERSONAL_DND, dnd_status=DndStatus.TAKE_ALL_CALLS)),
     ]
-    counts = State(rows).counts()
+    counts = ScreenState(rows).counts()
     assert (counts["on a call"], counts["ringing"], counts["DND"]) == (1, 0, 2)
-    assert shown(State(rows, filter=Filter.ON_CALL)) == ["1"]
-    assert shown(State(rows, filter=Filter.DND)) == ["2", "3"]
-    assert shown(State(rows, sort=Sort.STATUS)) == ["1", "2", "3", "4"]
-    lines = pictures.screen((120, 24), State(rows)).splitlines()[2:6]
+    assert shown(ScreenState(rows, filter=Filter.ON_CALL)) == ["1"]
+    assert shown(ScreenState(rows, filter=Filter.DND)) == ["2", "3"]
+    assert shown(ScreenState(rows, sort=Sort.STATUS)) == ["1", "2", "3", "4"]
+    lines = pictures.screen((120, 24), ScreenState(rows)).splitlines()[2:6]
     assert ["CallConnected" in line for line in lines] == [False, False, False, True]
     assert ["DND" in line for line in lines] == [True, True, False, False]
 
 
 def test_a_change_is_bright_and_fades() -> None:
-    state = State([Row("1", "101", "Ada", AVAILABLE, changed_at=10.0)])
-    looks = [drawn(state, 10.0 + ago).split("\n")[2] for ago in (0.5, 2.0, 3.0, FADED)]
+    state = ScreenState([Row("1", "101", "Ada", AVAILABLE, changed_at=10.0)])
+    looks = [drawn(state, 10.0 + ago).split("\n")[2] for ago in (0.5, 2.0, 3.0, FADE_SECONDS)]
     assert len({line.partition(">")[0] for line in looks[:3]}) == 3
     assert all(">" in line for line in looks[:3])
     assert ">" not in looks[3]
@@ -158,14 +158,14 @@ def test_a_change_is_bright_and_fades() -> None:
 
 
 def test_what_may_be_otherwise_by_now_is_dim_and_marked() -> None:
-    row = drawn(State([Row("1", "101", "Ada", AVAILABLE, is_stale=True)]), 0.0).split("\n")[2]
+    row = drawn(ScreenState([Row("1", "101", "Ada", AVAILABLE, is_stale=True)]), 0.0).split("\n")[2]
     assert row.startswith("\x1b[2m? 101")
 
 
 def test_nothing_that_steers_a_terminal_gets_through() -> None:
     evil = "\x1b[2Jx\ny"
     rows = [Row("1", evil, evil, GetPresenceInfo(message=evil), error=evil)]
-    text = pictures.screen((80, 24), State(rows, remark=evil))
+    text = pictures.screen((80, 24), ScreenState(rows, warning=evil))
     assert "\x1b" not in text
     assert text.count("\n") == 24
 
@@ -174,13 +174,15 @@ def test_statuses_of_tomorrow_are_shown() -> None:
     tomorrow = GetPresenceInfo(
         presence_status=PresenceStatus("Asleep"), telephony_status=TelephonyStatus("Humming")
     )
-    text = pictures.screen((80, 24), State([Row("1", "1", "", tomorrow)], sort=Sort.STATUS))
+    text = pictures.screen((80, 24), ScreenState([Row("1", "1", "", tomorrow)], sort=Sort.STATUS))
     assert "Asleep" in text
     assert "Humming" in text
 
 
 def test_nobody_is_like_that() -> None:
-    assert "Nobody is like that" in pictures.screen((80, 24), State(ROWS[:1], filter=Filter.DND))
+    assert "No extension matches the filter" in pictures.screen(
+        (80, 24), ScreenState(ROWS[:1], filter=Filter.DND)
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ async def test_a_dry_run_writes_nothing(cli: Cli) -> None:
     assert done.out.splitlines()[1:] == [
         "~            userStatus               Available                      Busy"
     ]
-    assert done.err == "1 field would change; nothing was written.\n"
+    assert done.err == "1 field would change (dry run).\n"
     done = await cli("unified-set", "--glip-visibility", "invisible", "--dry-run", "-o", "json")
     (change,) = json.loads(done.out)
     assert change["before"]["glip"]["visibility"] == "Visible"
@@ -166,5 +166,7 @@ async def test_when_a_write_may_have_been_applied_it_says_so(cli: Cli) -> None:
         done = await cli("set", "--status", "Busy")
         assert (done.code, done.out) == (1, "")
         unknown, error = done.err.splitlines()
-        assert unknown == "Whether it was written is not known: read it before you try again."
+        assert (
+            unknown == "The change may have been applied: read the presence before you try again."
+        )
         assert error.startswith("aiopresence: ")

@@ -1,94 +1,100 @@
-"""The command that finds out what is wrong."""
+"""The command that checks settings, login, permissions and the connection."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..console import note, show_json
-from ..options import Output, Profile, WithSandbox
-from ..output import Writer, document_text
-from ..session import FAILED, connected, run
-from .login import As, Form
+from ..columns import Column
+from ..console import print_notice
+from ..options import OutputOption, ProfileOption, SandboxOption
+from ..output import Layout, OutputFormat, one_row
+from ..session import EXIT_FAILED, open_session, run_command
 
 if TYPE_CHECKING:
-    from ..doctor.checks import Finding
+    from ..doctor.checks import CheckResult
 
-Drift = Annotated[
+DriftOption = Annotated[
     bool,
-    typer.Option("--drift", help="Instead, look for fields and values that this version misses."),
+    typer.Option(
+        "--drift", help="Check for fields and values of the API that this version does not know."
+    ),
 ]
 
 
 def doctor(
-    drift: Drift = False,
-    output: As = Form.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    drift: DriftOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Check everything that presence needs, and say what to do about what is wrong.
+    """Check settings, login, permissions and connection.
 
-    The settings and who can read them, the way to the server, the clock, the login, each
-    permission, one read of each kind, events, and the limits. Nothing is changed: what is written
-    is what one's own presence already says. What needs something that is wrong is skipped. The
-    exit code is 1 when something is wrong.
+    Checks the settings and the modes of their files, the connection to the server, the clock, the
+    login, each permission, one read of each kind, events, and the rate limits, and reports how to
+    fix what fails. Nothing changes: the write check sets your own presence to its current value. A
+    check is skipped if one that it depends on has failed. The exit code is 1 if a check fails.
 
-    With --drift it reads presence as RingCentral sends it, and lists the fields and the values of
-    enumerations that this version does not know, and nothing else of what was sent. The exit code
-    is 1 when there are any.
+    With --drift, instead read presence as RingCentral sends it and list unknown fields and enum
+    values; nothing else of the responses is printed. The exit code is 1 if there are any.
     """
-    run(_drift(output, sandbox, profile) if drift else _doctor(output, sandbox, profile))
+    run_command(_drift(output, sandbox, profile) if drift else _doctor(output, sandbox, profile))
 
 
-async def _doctor(output: Form, sandbox: int | None, profile: str | None) -> None:
-    from ..doctor import checks
+async def _doctor(output: OutputFormat, sandbox: int | None, profile: str | None) -> None:
+    from ..doctor.checks import run_checks
 
-    findings = []
-    form = Output.JSON if output is Form.JSON else Output.TABLE
-    with Writer(form, {"": 1, "check": 31, "found": 0}, _row, _document) as writer:
-        async for finding in checks.examine(sandbox, profile):
-            writer.write(finding)
-            findings.append(finding)
-    if any(finding.ok is False for finding in findings):
-        raise typer.Exit(FAILED)
+    results = []
+    with output.renderer(_CHECKS) as renderer:
+        async for result in run_checks(sandbox, profile):
+            renderer.write(result)
+            results.append(result)
+    if any(result.ok is False for result in results):
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _row(finding: "Finding") -> list[str]:
-    signs = {True: "✓", False: "✗", None: "·"}
-    sign = signs[finding.ok]
+def _cells(result: "CheckResult") -> list[str]:
+    sign = {True: "✓", False: "✗", None: "·"}[result.ok]
     try:
         sign.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        sign = {True: "+", False: "x", None: "-"}[finding.ok]
-    return [sign, finding.check, finding.text]
+        sign = {True: "+", False: "x", None: "-"}[result.ok]
+    return [sign, result.check, result.text]
 
 
-def _document(finding: "Finding") -> dict[str, Any]:
-    return {"check": finding.check, "ok": finding.ok, "text": finding.text}
+def _document(result: "CheckResult") -> dict[str, Any]:
+    return {"check": result.check, "ok": result.ok, "text": result.text}
 
 
-async def _drift(output: Form, sandbox: int | None, profile: str | None) -> None:
+async def _drift(output: OutputFormat, sandbox: int | None, profile: str | None) -> None:
     from ..doctor import drift
 
-    async with connected(sandbox, profile) as (session, _):
-        found, failed = await drift.look(session)
-    if output is Form.JSON:
-        show_json(document_text([{"path": path, "value": value} for path, value in found], 2))
-    else:
-        with Writer(Output.TABLE, {"path": 60, "value": 0}, lambda row: row) as writer:
-            for each in found:
-                writer.write(each)
-    for error in failed:
-        note(f"aiopresence: {error}")
-    note(_summary(len(found), len(failed), len(drift.READS)))
-    if found or failed:
-        raise typer.Exit(FAILED)
+    async with open_session(sandbox, profile) as (session, _):
+        unknown, errors = await drift.find_drift(session)
+    with output.renderer(_DRIFT) as renderer:
+        for each in unknown:
+            renderer.write(each)
+    for error in errors:
+        print_notice(f"aiopresence: {error}")
+    print_notice(_drift_summary(len(unknown), len(errors), len(drift.READS)))
+    if unknown or errors:
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _summary(new: int, unread: int, kinds: int) -> str:
-    known = f"{new} that this version does not know" if new else "nothing new"
-    if unread >= kinds:
-        return "Could not check: no kind of presence could be read."
-    if unread:
-        return f"Could not check {unread} kind{'s' * (unread > 1)} of presence; else {known}."
-    return f"{known[0].upper()}{known[1:]}."
+def _drift_summary(unknown: int, failed: int, kinds: int) -> str:
+    if failed >= kinds:
+        return "Check failed: no kind of presence could be read."
+    found = f"{unknown} unknown fields or values" if unknown else "no unknown fields or values"
+    if failed:
+        return f"{failed} kind{'s' * (failed > 1)} of presence could not be read; {found}."
+    return f"{found[0].upper()}{found[1:]}."
+
+
+_CHECKS = Layout(
+    {"": Column(1), "check": Column(31), "result": Column(0)}, one_row(_cells), _document
+)
+_DRIFT = Layout(
+    {"path": Column(60), "value": Column(0)},
+    one_row(lambda found: found),
+    lambda found: {"path": found[0], "value": found[1]},
+)

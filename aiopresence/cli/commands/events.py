@@ -1,208 +1,150 @@
-"""The commands that follow presence as a stream of lines."""
+"""The commands that follow presence as a stream of lines: `events` and `poll`."""
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..directory import check_numbers
-from ..event_rows import (
-    CHANGE,
-    EVENT,
-    change_document,
-    change_row,
-    event_document,
-    event_filter,
-    event_row,
+from ..event_rows import CHANGE_LAYOUT, EVENT_LAYOUT, event_filter
+from ..extension_args import check_ids, resolve_ids
+from ..options import (
+    DetailedOption,
+    IdsArgument,
+    NumbersOption,
+    ProfileOption,
+    RateOption,
+    SandboxOption,
+    StreamOutputOption,
 )
-from ..options import Detailed, Ids, Numbers, Output, Profile, WithSandbox
-from ..output import Writer
-from ..session import connected, run
-from .read import check
+from ..output import OutputFormat, Renderer
+from ..session import open_session, run_command
+from ..usage import InvalidArgument
 
 if TYPE_CHECKING:
-    from ... import PresenceSession
     from ...sandbox import Sandbox
 
-
-class Form(StrEnum):
-    """How a stream is written: what has no end can be neither one document nor sorted."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-
-
-AsStream = Annotated[
-    Form | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="How to write; without it a table on a terminal, JSON lines elsewhere.",
-        show_default=False,
-    ),
-]
-Rate = Annotated[
-    float, typer.Option(min=0, metavar="R", help="With --sandbox: changes a second there.")
-]
-Count = Annotated[
+CountOption = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="End after so many lines.", show_default=False),
+    typer.Option("--count", min=1, metavar="N", help="Stop after N lines.", show_default=False),
 ]
-Interval = Annotated[
+IntervalOption = Annotated[
     float | None,
     typer.Option(
+        "--interval",
         min=0.1,
         metavar="SECONDS",
-        help="Seconds from one round to the next; without it as often as the limits let.",
+        help="Seconds between polls. Default: as often as the rate limits allow.",
         show_default=False,
     ),
 ]
-EventFilters = Annotated[
+FiltersArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="FILTERS",
-        help="account, extension:ID, dnd:ID, queue:ID, or RingCentral's own; account is usual.",
+        help="account (the default), extension:ID, dnd:ID, queue:ID, or a RingCentral event filter"
+        " (a path).",
         show_default=False,
     ),
 ]
 
 
 def poll(
-    ids: Ids = None,
-    number: Numbers = None,
-    interval: Interval = None,
-    count: Count = None,
-    detailed: Detailed = False,
-    output: AsStream = None,
-    sandbox: WithSandbox = None,
-    rate: Rate = 2.0,
-    profile: Profile = None,
+    ids: IdsArgument = None,
+    number: NumbersOption = None,
+    interval: IntervalOption = None,
+    count: CountOption = None,
+    detailed: DetailedOption = False,
+    output: StreamOutputOption = None,
+    sandbox: SandboxOption = None,
+    rate: RateOption = 2.0,
+    profile: ProfileOption = None,
 ) -> None:
-    """Follow presence by reading it again and again, where events are not allowed.
+    """Follow presence by polling, without an event subscription.
 
-    One line for each change. The first round gives every extension, as a change from nothing.
-    Without ids it is the whole account.
+    Prints one line for each change; the first poll prints every extension. Without ids, all
+    extensions of the account are polled.
 
-    JSON lines have id, old, new, source and time; old or new is null when not known.
+    Each JSON line has id, old, new, source and time. In the first poll, old is null.
 
-    It runs until Ctrl-C, whose exit code is 130.
+    Runs until Ctrl-C (exit code 130).
     """
-    run(
-        _poll(
-            (ids or [], number or []), (interval, detailed), count, output, (sandbox, rate), profile
-        )
-    )
+    ids, numbers = ids or [], number or []
+    check_ids(ids)
+    check_numbers(numbers)
+    renderer = stream_format(output).renderer(CHANGE_LAYOUT)
 
+    async def command() -> None:
+        async with open_session(sandbox, profile) as (session, platform):
+            polled = await resolve_ids(session, ids, numbers)
+            start_simulation(platform, rate)
+            changes = session.poll(polled, interval=interval, detailed_telephony_state=detailed)
+            async with aclosing(changes):
+                await write_stream(changes, renderer, count)
 
-async def _poll(
-    whose: tuple[list[str], list[str]],
-    how: tuple[float | None, bool],
-    count: int | None,
-    form: Form | None,
-    sandbox: tuple[int | None, float],
-    profile: str | None,
-) -> None:
-    check(whose[0])
-    check_numbers(whose[1])
-    async with connected(sandbox[0], profile) as (session, platform):
-        asked = await chosen(session, *whose)
-        liven(platform, sandbox[1])
-        changes = session.poll(asked, interval=how[0], detailed_telephony_state=how[1])
-        async with aclosing(changes):
-            await write(changes, lines_of(form), CHANGE, change_row, change_document, count)
+    run_command(command())
 
 
 def events(
-    filters: EventFilters = None,
-    count: Count = None,
-    detailed: Detailed = False,
-    output: AsStream = None,
-    sandbox: WithSandbox = None,
-    rate: Rate = 2.0,
-    profile: Profile = None,
+    filters: FiltersArgument = None,
+    count: CountOption = None,
+    detailed: DetailedOption = False,
+    output: StreamOutputOption = None,
+    sandbox: SandboxOption = None,
+    rate: RateOption = 2.0,
+    profile: ProfileOption = None,
 ) -> None:
-    """Print presence events as they come, each once.
+    """Print presence events as they arrive, without duplicates.
 
-    Filters say what to follow; --detailed brings the calls with account and extension. Where
-    events may be missing, say after an outage, a Resync line says so: read anew what you keep.
+    With --detailed, events of the filters account and extension include active calls. If events
+    may have been lost, for example during an outage, a Resync line is printed: read the presence
+    you need again.
 
-    JSON lines are RingCentral's notifications; of a Resync, {"resync": {reason, since, missed}}.
+    JSON lines are RingCentral's notifications, or {"resync": {reason, since, missed}}.
 
-    It runs until Ctrl-C, whose exit code is 130.
+    Runs until Ctrl-C (exit code 130).
     """
-    run(_events(filters or [], count, detailed, output, (sandbox, rate), profile))
+    event_filters = [event_filter(name, detailed) for name in filters or ["account"]]
+    renderer = stream_format(output).renderer(EVENT_LAYOUT)
+
+    async def command() -> None:
+        async with open_session(sandbox, profile) as (session, platform):
+            start_simulation(platform, rate)
+            async with aclosing(session.events(event_filters)) as stream:
+                await write_stream(stream, renderer, count)
+
+    run_command(command())
 
 
-async def _events(
-    names: list[str],
-    count: int | None,
-    detailed: bool,
-    form: Form | None,
-    sandbox: tuple[int | None, float],
-    profile: str | None,
+async def write_stream(
+    stream: AsyncIterator[Any], renderer: Renderer, count: int | None = None
 ) -> None:
-    wanted = [event_filter(name, detailed) for name in names or ["account"]]
-    async with connected(sandbox[0], profile) as (session, platform):
-        liven(platform, sandbox[1])
-        async with aclosing(session.events(wanted)) as stream:
-            await write(stream, lines_of(form), EVENT, event_row, event_document, count)
-
-
-async def write(
-    stream: AsyncIterator[Any],
-    output: Output,
-    columns: Mapping[str, int],
-    row: Callable[[Any], Sequence[Any]],
-    document: Callable[[Any], Any],
-    count: int | None = None,
-) -> None:
-    """Write what comes, each line at once, until there is no more, or enough.
-
-    Args:
-        stream: what comes.
-        output: in which form.
-        columns: of a table, with their widths.
-        row: makes the cells of one.
-        document: makes the JSON of one.
-        count: how many are enough; None for all.
-    """
-    with Writer(output, columns, row, document) as writer:
+    """Write each item when it arrives, until the stream ends or `count` items are written."""
+    with renderer:
         written = 0
-        async for each in stream:
-            writer.write(each)
+        async for item in stream:
+            renderer.write(item)
             written += 1
             if written == count:
                 return
 
 
-def lines_of(form: Form | None) -> Output:
-    """Tell in which form to write, where nobody has said it."""
-    if form is None:
-        form = Form.TABLE if sys.stdout.isatty() else Form.JSONL
-    return Output(form.value)
-
-
-async def chosen(
-    session: "PresenceSession", ids: list[str], numbers: list[str]
-) -> list[str] | None:
-    """Give the ids that were asked for, one's own by its name; None for the whole account.
+def stream_format(output: OutputFormat | None) -> OutputFormat:
+    """Return the format for a stream; the default depends on whether output is a terminal.
 
     Raises:
-        PresenceError: ~ or a number could not be looked up.
+        InvalidArgument: the format needs all results before it can be written.
     """
-    from ..directory import ids_of
-
-    asked = [*ids, *await ids_of(session, numbers)]
-    if "~" in asked:
-        own = (await session.read_user_presence_status("~")).extension
-        asked = [own.id if each == "~" and own and own.id else each for each in asked]
-    return asked or None
+    if output is None:
+        return OutputFormat.TABLE if sys.stdout.isatty() else OutputFormat.JSONL
+    if not output.is_incremental:
+        raise InvalidArgument(f"--output {output} is not available for a stream: use jsonl")
+    return output
 
 
-def liven(platform: "Sandbox | None", rate: float) -> None:
-    """Let something happen on an embedded platform."""
+def start_simulation(platform: "Sandbox | None", rate: float) -> None:
+    """Simulate changes in a sandbox."""
     if platform is not None and rate:
         platform.simulate(rate).start()

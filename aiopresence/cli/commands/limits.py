@@ -7,64 +7,58 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..columns import Column
-from ..options import As, Output, Profile, WithSandbox
-from ..output import Writer
-from ..session import connected, run
+from ..options import OutputOption, ProfileOption, SandboxOption
+from ..output import Layout, OutputFormat, one_row
+from ..session import open_session, run_command
 
 if TYPE_CHECKING:
     from ... import GroupLimits, PresenceSession
 
-LIMITS = {
-    "group": Column(8),
-    "limit": Column(6),
-    "window": Column(7),
-    "remaining": Column(9),
-    "blockedFor": Column(10),
-}
-
-All = Annotated[bool, typer.Option("--all", help="Ask for one thing of each group.")]
+AllGroupsOption = Annotated[
+    bool, typer.Option("--all", help="Query the groups Medium and Heavy, too: one request each.")
+]
 
 
 def limits(
-    all_: All = False,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    every: AllGroupsOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Show how much of the rate limits is left.
+    """Show the rate limits, and how much of them is left.
 
-    There is no other way to learn it than to ask for something: your own presence, which is one
-    request of the group Light. It never waits: a group that is shut says for how many seconds
-    (blockedFor). Window is in seconds, too.
+    RingCentral reports limits only in responses, so this reads your own presence: one request of
+    the group Light. It does not wait: if a group is blocked, blockedFor is the number of seconds.
+    The window is in seconds, too.
     """
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, _):
-            await _ask(session, all_)
-            with Writer(output, LIMITS, _row, _document) as writer:
+        async with open_session(sandbox, profile) as (session, _):
+            await _send_requests(session, every)
+            with output.renderer(_LAYOUT) as renderer:
                 for item in session.limits.items():
-                    writer.write(item)
+                    renderer.write(item)
 
-    run(command())
+    run_command(command())
 
 
-async def _ask(session: "PresenceSession", every: bool) -> None:
-    """Send requests, so that the answers tell of their limits."""
+async def _send_requests(session: "PresenceSession", every: bool) -> None:
+    """Send a request of each group, so that the responses report its limit."""
     calls: dict[str, Coroutine[Any, Any, object]] = {"Light": session.read_user_presence_status()}
     if every:
         calls["Medium"] = session.read_unified_presence()
         calls["Heavy"] = session.read_account_presence(per_page=1)
-    # All at once, so that none is left over when one of them fails.
-    await asyncio.gather(*(_unless_shut(session, group, call) for group, call in calls.items()))
+    # All at once, so that no coroutine is left unawaited if one of them fails.
+    await asyncio.gather(*(_unless_blocked(session, group, call) for group, call in calls.items()))
 
 
-async def _unless_shut(
+async def _unless_blocked(
     session: "PresenceSession", group: str, call: Coroutine[Any, Any, object]
 ) -> None:
-    """Make a call, but wait for nothing once its group, or that of logins, is shut."""
+    """Await a call, but cancel it once its group, or that of logins, is blocked."""
     task = asyncio.ensure_future(call)
     try:
-        while not task.done() and not _shut(session, group, "Auth"):
+        while not task.done() and not _is_blocked(session, group, "Auth"):
             await asyncio.wait([task], timeout=0.1)
         if task.done():
             await task
@@ -72,12 +66,12 @@ async def _unless_shut(
         task.cancel()
 
 
-def _shut(session: "PresenceSession", *groups: str) -> bool:
+def _is_blocked(session: "PresenceSession", *groups: str) -> bool:
     known = session.limits
     return any(known[name].blocked_for > 0 for name in groups if name in known)
 
 
-def _row(item: "tuple[str, GroupLimits]") -> list[Any]:
+def _cells(item: "tuple[str, GroupLimits]") -> list[Any]:
     name, group = item
     remaining = group.remaining
     return [name, group.limit, f"{group.window:g}", remaining, f"{group.blocked_for:.0f}"]
@@ -92,3 +86,16 @@ def _document(item: "tuple[str, GroupLimits]") -> dict[str, Any]:
         "remaining": group.remaining,
         "blockedFor": round(group.blocked_for, 3),
     }
+
+
+_LAYOUT = Layout(
+    {
+        "group": Column(8),
+        "limit": Column(6),
+        "window": Column(7),
+        "remaining": Column(9),
+        "blockedFor": Column(10),
+    },
+    one_row(_cells),
+    _document,
+)

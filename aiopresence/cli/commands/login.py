@@ -1,203 +1,220 @@
-"""The commands that log in and out, and say who one is."""
+"""The commands that log in and out, and show the current login."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..console import after_success, show, show_json
-from ..options import Output, Profile, WithSandbox
-from ..session import connected, run, signed_in
+from ..columns import Column
+from ..console import output_is_optional, print_line, print_notice
+from ..options import OutputOption, ProfileOption, SandboxOption
+from ..output import Layout, OutputFormat
+from ..session import open_login_session, open_session, run_command
 
 if TYPE_CHECKING:
     from ... import AuthorizationCodeGrant, JwtGrant, PresenceSession
     from ..logins import Login
     from ..settings import Settings
 
-ME = "/restapi/v1.0/account/~/extension/~"
+OWN_EXTENSION = "/restapi/v1.0/account/~/extension/~"
 
-Port = Annotated[
+PortOption = Annotated[
     int,
     typer.Option(
-        min=1, max=65535, help="Where the browser comes back to: part of the app's redirect URI."
+        "--port",
+        min=1,
+        max=65535,
+        help="Port of the redirect URI, to which the browser returns after the login.",
     ),
 ]
-NoBrowser = Annotated[
-    bool, typer.Option("--no-browser", help="Only print the address of the login page.")
+NoBrowserOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-browser", help="Print the address of the login page, but do not open a browser."
+    ),
 ]
 
 
-class Form(StrEnum):
-    """How an answer that is one is written."""
+def login(
+    port: PortOption = 8765, no_browser: NoBrowserOption = False, profile: ProfileOption = None
+) -> None:
+    """Log in and save the login for later commands.
 
-    TABLE = "table"
-    JSON = "json"
+    With a JWT in the settings, log in with it; for as long as the login lasts, the settings no
+    longer need the JWT. Without one, open RingCentral's login page in the browser and wait up to
+    five minutes for you to log in. That requires the client id in the settings, the client secret
+    if the app has one, and the redirect URI http://localhost:8765/callback (with the port of
+    --port) in the app's configuration in RingCentral's developer console.
 
-
-As = Annotated[Form, typer.Option("--output", "-o", help="How to write the results.")]
-
-
-def login(port: Port = 8765, no_browser: NoBrowser = False, profile: Profile = None) -> None:
-    """Log in, once for many commands.
-
-    With a JWT in the settings that is all it needs, and it may be taken out of them afterwards
-    for as long as the login lasts. Without one it opens RingCentral's login page
-    in the browser and waits five minutes for somebody to log in. For that the settings need the
-    client id, and the client secret if the app has one; and the app, in RingCentral's developer
-    console, the redirect URI http://localhost:8765/callback (with the port of --port).
-
-    The tokens are kept for the profile in your state directory, readable by you only, until
-    `aiopresence logout`. RingCentral ends a login that was not used for a week.
+    The tokens are saved for the profile in your state directory, readable only by you, until
+    `aiopresence logout`. RingCentral ends a login that is not used for a week.
     """
-    run(_login(port, not no_browser, profile))
+    run_command(_login(port, not no_browser, profile))
 
 
-async def _login(port: int, browser: bool, profile: str | None) -> None:
-    from .. import logins, settings as config
+async def _login(port: int, open_browser: bool, profile: str | None) -> None:
+    from ..logins import new_login, save_login
+    from ..settings import load_settings
 
-    settings = config.load(profile)
+    settings = load_settings(profile)
     # First, so that nobody logs in for nothing.
-    _check_state()
+    _check_state_directory()
     grant: JwtGrant | AuthorizationCodeGrant
     if settings.jwt is not None:
         grant = settings.grant()
     else:
         from ..browser_login import log_in
 
-        grant = await log_in(settings, port, browser=browser)
-    found = logins.begin(grant, settings.server_url, profile)
-    async with signed_in(found) as session:
-        record = await me(session)
-    await logins.keep(found)
-    who = f"extension {record['extensionNumber']}" if record.get("extensionNumber") else "you"
-    with after_success():
-        show(f"Logged in to {found.server} as {who}, {_until(found, settings)}.")
+        grant = await log_in(settings, port, open_browser=open_browser)
+    login = new_login(grant, settings.server_url, profile)
+    async with open_login_session(login) as session:
+        record = await read_own_extension(session)
+    await save_login(login)
+    number = record.get("extensionNumber")
+    user = f" as extension {number}" if number else ""
+    with output_is_optional():
+        print_line(f"Logged in to {login.server}{user}, {_validity(login, settings)}.")
 
 
-def _check_state() -> None:
+def _check_state_directory() -> None:
     from ... import UsageError
-    from .. import logins, settings as config
+    from ..logins import create_state_directory
+    from ..settings import state_directory
 
     try:
-        logins.prepare()
+        create_state_directory()
     except OSError as error:
         raise UsageError(
-            f"the login could not be kept in {config.state_directory()}: {error.strerror}; name"
-            " another place in XDG_STATE_HOME, or use a JWT"
+            f"cannot save a login in {state_directory()}: {error.strerror}; set XDG_STATE_HOME to"
+            " another directory, or use a JWT"
         ) from None
 
 
-def logout(profile: Profile = None) -> None:
-    """End the login, at RingCentral and here.
+def logout(profile: ProfileOption = None) -> None:
+    """Log out and revoke the tokens.
 
-    Its tokens are revoked at RingCentral and removed from your state directory. Without a login
-    there is nothing to do, which is no error.
+    They are revoked at RingCentral and deleted from your state directory. Without a login, this
+    does nothing and succeeds. A JWT stays in the settings: the next command logs in with it again.
     """
-    run(_logout(profile))
+    run_command(_logout(profile))
 
 
 async def _logout(profile: str | None) -> None:
-    from .. import logins, settings as config
+    from ..logins import jwt_login, load_login, profile_name
+    from ..settings import load_settings
 
-    settings = config.load(profile)
-    found = [await logins.kept(settings, profile)]
+    settings = load_settings(profile)
+    logins = [await load_login(settings, profile)]
     if settings.jwt is not None:
-        found.append(logins.with_jwt(settings))
-    ended = 0
-    for each in found:
-        if each is None:
+        logins.append(jwt_login(settings))
+    count = 0
+    for login in logins:
+        if login is None:
             continue
-        async with signed_in(each) as session:
+        async with open_login_session(login) as session:
             await session.revoke()
-        if each.store.last is not None:
-            ended += 1
-            how = _how(each)
-            with after_success():
-                show(f"Forgot the tokens of the {how}, and told {each.server} to end it.")
-    if not ended:
-        show(f"Not logged in, profile {logins.name(profile)}.")
+        if login.store.last is not None:
+            count += 1
+            with output_is_optional():
+                print_line(f"Logged out of {login.server}: {_name(login)} revoked and deleted.")
+    if not count:
+        print_line(f"Not logged in (profile {profile_name(profile)}).")
+    if settings.jwt is not None:
+        print_notice(
+            f"The JWT in {settings.sources['jwt']} is still set: the next command logs in with it"
+            " again."
+        )
 
 
-def whoami(output: As = Form.TABLE, sandbox: WithSandbox = None, profile: Profile = None) -> None:
-    """Say who you are for RingCentral, by which login, and where each setting came from.
+def whoami(
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Show your extension and the login in use.
 
-    All settings are from one place: the environment, .env in the working directory, or the profile
-    in the configuration file. What they are is never shown.
+    Also shows the source of each setting. All settings come from one source: the environment, .env
+    in the working directory, or the profile in the configuration file. Secrets are never shown.
+    Without a saved login, this logs in with the JWT of the settings, as every command does.
     """
-    run(_whoami(output, sandbox, profile))
+    run_command(_whoami(output, sandbox, profile))
 
 
-async def _whoami(output: Form, sandbox: int | None, profile: str | None) -> None:
+async def _whoami(output: OutputFormat, sandbox: int | None, profile: str | None) -> None:
+    facts: dict[str, str]
+    sources: dict[str, str] = {}
     if sandbox is not None:
-        async with connected(sandbox, profile) as (session, platform):
-            server = platform.url if platform else ""
-            facts = {"server": server, "login": "embedded platform", **_person(await me(session))}
-        _show(facts, {}, output)
-        return
-    from .. import logins, settings as config
+        async with open_session(sandbox, profile) as (session, platform):
+            record = await read_own_extension(session)
+            facts = {"server": platform.url if platform else "", "login": "embedded sandbox"}
+    else:
+        from ..logins import profile_name, select_login
+        from ..settings import load_settings
 
-    settings = config.load(profile)
-    found = await logins.find(settings, profile)
-    async with signed_in(found) as session:
-        record = await me(session)
-    facts = {
-        "server": found.server,
-        "profile": logins.name(profile),
-        "login": _how(found),
-        "until": _until(found, settings).removeprefix("until "),
-        **_person(record),
-    }
-    _show(facts, settings.sources, output)
+        settings = load_settings(profile)
+        sources = dict(settings.sources)
+        login = await select_login(settings, profile)
+        async with open_login_session(login) as session:
+            record = await read_own_extension(session)
+        if login.store.has_new_login:
+            print_notice(f"Logged in with the JWT in {sources['jwt']}.")
+        facts = {
+            "server": login.server,
+            "profile": profile_name(profile),
+            "login": _name(login),
+            "until": _validity(login, settings).removeprefix("until "),
+        }
+    with output.renderer(_FACTS) as renderer:
+        renderer.write({**facts, **_extension_facts(record), "settings": sources})
 
 
-async def me(session: "PresenceSession") -> dict[str, Any]:
-    """Read one's own extension; an empty one when that is not allowed.
+async def read_own_extension(session: "PresenceSession") -> dict[str, Any]:
+    """Return the record of one's own extension; an empty one if reading it is not permitted.
 
     Source: RingCentral API reference, "Get Extension"; group Light, permission ReadAccounts.
 
     Raises:
-        PresenceError: the login does not work.
+        PresenceError: the login failed.
     """
     from ... import NotFound, PermissionDenied
 
     try:
-        record = (await session.request("GET", ME)).json()
+        record = (await session.request("GET", OWN_EXTENSION)).json()
     except (NotFound, PermissionDenied):
         if not session.stats.requests:
-            raise  # It is about the login: nothing else was sent.
+            raise  # The login was refused: no other request was sent.
         return {}
     return record if isinstance(record, dict) else {}
 
 
-def _person(record: dict[str, Any]) -> dict[str, str]:
+def _extension_facts(record: dict[str, Any]) -> dict[str, str]:
     if not record:
-        return {"extensionId": "not told: the app or the user has no permission ReadAccounts"}
+        return {"extensionId": "unknown: the app or the user lacks the permission ReadAccounts"}
     account = record.get("account")
-    found = {
+    facts = {
         "accountId": account.get("id") if isinstance(account, dict) else None,
         "extensionId": record.get("id"),
         "extensionNumber": record.get("extensionNumber"),
         "name": record.get("name"),
     }
-    return {name: str(value) for name, value in found.items() if value is not None}
+    return {name: str(value) for name, value in facts.items() if value is not None}
 
 
-def _how(found: "Login") -> str:
-    return "login with the JWT" if found.profile is None else f"login of profile {found.profile}"
+def _name(login: "Login") -> str:
+    return "login with the JWT" if login.profile is None else f"login of profile {login.profile}"
 
 
-def _until(found: "Login", settings: "Settings") -> str:
-    """Say until when a login is good if nothing renews it."""
-    last = found.store.last or {}
-    if settings.jwt is not None and found.profile is None:
-        return f"until {_moment(last.get('expires_time'))}, and renewed by the JWT"
+def _validity(login: "Login", settings: "Settings") -> str:
+    """Return until when a login is valid, and what extends it."""
+    last = login.store.last or {}
+    if settings.jwt is not None and login.profile is None:
+        return f"until {_time_text(last.get('expires_time'))}, renewed with the JWT"
     if not last.get("refresh_token"):
-        return f"until {_moment(last.get('expires_time'))}"
-    return f"until {_moment(last.get('refresh_expires_time'))}, and longer with each use"
+        return f"until {_time_text(last.get('expires_time'))}"
+    return f"until {_time_text(last.get('refresh_expires_time'))}, extended by each use"
 
 
-def _moment(seconds: object) -> str:
+def _time_text(seconds: object) -> str:
     if not isinstance(seconds, (int, float)):
         return "an unknown time"
     try:
@@ -206,13 +223,12 @@ def _moment(seconds: object) -> str:
         return "an unknown time"
 
 
-def _show(facts: dict[str, str], sources: Any, output: Form) -> None:
-    from ..output import Writer, document_text
+def _fact_rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    sources: dict[str, str] = facts["settings"]
+    rows = [(name, value) for name, value in facts.items() if name != "settings"]
+    return [*rows, *((name, f"from {source}") for name, source in sources.items())]
 
-    if output is Form.JSON:
-        show_json(document_text({**facts, "settings": dict(sources)}, 2))
-        return
-    rows = [*facts.items(), *((each, f"from {place}") for each, place in sources.items())]
-    with Writer(Output.TABLE, {"what": 15, "value": 0}, lambda row: row) as writer:
-        for row in rows:
-            writer.write(row)
+
+_FACTS = Layout(
+    {"field": Column(15), "value": Column(0)}, _fact_rows, document=dict, is_single=True
+)

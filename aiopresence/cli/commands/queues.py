@@ -1,4 +1,4 @@
-"""The commands that read call queues: the members of one, and the queues of a member."""
+"""The commands that read call queues: the members of a queue, and the queues of an extension."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,115 +6,106 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..columns import Column
-from ..directory import check_numbers
-from ..extension_args import check, one_id
-from ..options import As, ExtensionId, Number, Output, Profile, WithSandbox
-from ..output import Writer
+from ..extension_args import check_one, resolve_id
+from ..options import (
+    ExtensionIdArgument,
+    NumberOption,
+    OutputOption,
+    ProfileOption,
+    SandboxOption,
+)
+from ..output import Layout, OutputFormat, Renderer, one_row
 from ..progress import Progress
-from ..session import connected, run
-from .read import summarise
+from ..session import open_session, run_command
+from ..summary import finish
+from ..usage import InvalidArgument
 
 if TYPE_CHECKING:
     from ... import CallQueueMemberPresence, ExtensionCallQueuePresence, PresenceSession
     from ...sandbox import Sandbox
 
-MEMBERS = {
-    "id": Column(12),
-    "name": Column(28, least=14),
-    "extensionNumber": Column(6, heading="number"),
-    "acceptQueueCalls": Column(9, heading="any-queue"),
-    "acceptCurrentQueueCalls": Column(10, heading="this-queue"),
-}
-QUEUES = {
-    "id": Column(12),
-    "name": Column(28, least=14),
-    "extensionNumber": Column(6, heading="number"),
-    "editableMemberStatus": Column(8, heading="editable"),
-    "acceptCalls": Column(7, heading="accepts"),
-}
-
-GroupId = Annotated[
+GroupIdArgument = Annotated[
     str | None,
-    typer.Argument(metavar="GROUP_ID", help="The extension id of the queue."),
+    typer.Argument(metavar="GROUP_ID", help="Extension id of the call queue."),
 ]
 
 
 def queue(
-    group_id: GroupId = None,
-    number: Number = None,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    group_id: GroupIdArgument = None,
+    number: NumberOption = None,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Read the members of a call queue.
 
-    THIS-QUEUE says who takes its calls, ANY-QUEUE who takes calls of queues at all.
-    With --sandbox and no id, its first queue is read; it has queues from 20 extensions on.
+    THIS-QUEUE shows whether a member accepts calls of this queue, ANY-QUEUE whether of queues in
+    general. With --sandbox and without an id, the first queue is read; a sandbox has queues if it
+    has at least 20 extensions.
     """
-    check([group_id] if group_id is not None else [], tilde=False)
-    check_numbers([number] if number is not None else [])
+    check_one(group_id, number, allow_own=False)
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, platform), Progress(session, None):
-            id_ = await group(session, platform, group_id, number)
+        async with open_session(sandbox, profile) as (session, platform), Progress(session, None):
+            id_ = await resolve_queue(session, platform, group_id, number)
             members = (await session.read_call_queue_presence(id_)).records
-            _write(session, members or (), Writer(output, MEMBERS, member_row), "member")
+            _write_all(session, members or (), output.renderer(_MEMBERS), "member")
 
-    run(command())
+    run_command(command())
 
 
 def queues(
-    extension_id: ExtensionId = None,
-    number: Number = None,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    extension_id: ExtensionIdArgument = None,
+    number: NumberOption = None,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Read the call queues of an extension.
 
-    They are those that it is a member of, and whether it takes their calls.
+    These are the queues that it is a member of. ACCEPTS shows whether it accepts their calls.
     """
-    check([extension_id] if extension_id is not None else [])
-    check_numbers([number] if number is not None else [])
+    check_one(extension_id, number)
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, _), Progress(session, None):
-            id_ = await one_id(session, extension_id, number) or "~"
+        async with open_session(sandbox, profile) as (session, _), Progress(session, None):
+            id_ = await resolve_id(session, extension_id, number) or "~"
             found = (await session.read_extension_call_queue_presence(id_)).records
-            _write(session, found or (), Writer(output, QUEUES, _queue_row), "queue")
+            _write_all(session, found or (), output.renderer(_QUEUES), "queue")
 
-    run(command())
+    run_command(command())
 
 
-async def group(
+async def resolve_queue(
     session: "PresenceSession", platform: "Sandbox | None", id_: str | None, number: str | None
 ) -> str:
-    """Give the queue that was named, or the first of the sandbox.
+    """Return the id of the queue that was passed, or of the first queue of the sandbox.
 
     Raises:
-        BadParameter: none was, or there is none.
+        InvalidArgument: none was passed, or there is none.
     """
-    named = await one_id(session, id_, number)
-    if named is not None:
-        return named
+    passed = await resolve_id(session, id_, number)
+    if passed is not None:
+        return passed
     if platform is None:
-        raise typer.BadParameter("name the queue, by its id or by --number")
+        raise InvalidArgument("no call queue: pass its id, or --number")
     if not platform.queue_ids:
-        raise typer.BadParameter("the sandbox has call queues from 20 extensions on")
+        raise InvalidArgument("the sandbox has no call queues: use --sandbox 20 or more")
     return platform.queue_ids[0]
 
 
-def _write(session: "PresenceSession", items: Iterable[Any], writer: Writer, what: str) -> None:
+def _write_all(
+    session: "PresenceSession", items: Iterable[Any], renderer: Renderer, noun: str
+) -> None:
     count = 0
-    with writer:
+    with renderer:
         for item in items:
-            writer.write(item)
+            renderer.write(item)
             count += 1
-    summarise("Read", count, 0, session, what=what)
+    finish(session, count, noun)
 
 
-def member_row(presence: "CallQueueMemberPresence") -> list[Any]:
-    """Give the cells of one member of a queue."""
+def _member_cells(presence: "CallQueueMemberPresence") -> list[Any]:
     member = presence.member
     return [
         *(member and member.id, member and member.name, member and member.extension_number),
@@ -122,9 +113,31 @@ def member_row(presence: "CallQueueMemberPresence") -> list[Any]:
     ]
 
 
-def _queue_row(presence: "ExtensionCallQueuePresence") -> list[Any]:
+def _queue_cells(presence: "ExtensionCallQueuePresence") -> list[Any]:
     found = presence.call_queue
     return [
         *(found and found.id, found and found.name, found and found.extension_number),
         *(found and found.editable_member_status, presence.accept_calls),
     ]
+
+
+_MEMBERS = Layout(
+    {
+        "id": Column(12),
+        "name": Column(28, least=14),
+        "extensionNumber": Column(6, heading="number"),
+        "acceptQueueCalls": Column(9, heading="any-queue"),
+        "acceptCurrentQueueCalls": Column(10, heading="this-queue"),
+    },
+    one_row(_member_cells),
+)
+_QUEUES = Layout(
+    {
+        "id": Column(12),
+        "name": Column(28, least=14),
+        "extensionNumber": Column(6, heading="number"),
+        "editableMemberStatus": Column(8, heading="editable"),
+        "acceptCalls": Column(7, heading="accepts"),
+    },
+    one_row(_queue_cells),
+)

@@ -1,152 +1,153 @@
-"""The commands that read the presence of extensions: some of them, or all of an account."""
+"""The commands that read the presence of extensions: `read`, `account` and `unified`."""
 
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..columns import Column
-from ..console import note
-from ..directory import check_numbers
-from ..extension_args import Asked, check as check, given
-from ..options import As, Detailed, Ids, Names, Numbers, Output, Profile, WithSandbox
-from ..output import Writer
+from ..directory import check_numbers, find_ids, read_names
+from ..extension_args import IdSource, collect_ids
+from ..options import (
+    AllOption,
+    DetailedOption,
+    IdsArgument,
+    NamesOption,
+    NumbersOption,
+    OutputOption,
+    ProfileOption,
+    SandboxOption,
+)
+from ..output import Layout, OutputFormat, Renderer
+from ..preview import PreviewRenderer
 from ..progress import Progress
-from ..rows import Presences, outcome_document
-from ..session import FAILED, connected, run
+from ..rows import UNIFIED_LAYOUT, presence_layout
+from ..session import open_session, run_command
+from ..summary import finish
 
 if TYPE_CHECKING:
-    from ... import GetPresenceInfo, Outcome, PresenceSession, UnifiedPresence
+    from ... import GetPresenceInfo, Outcome, PresenceSession
     from ...sandbox import Sandbox
 
     Outcomes = AsyncGenerator[Outcome[Any], None]
 
-UNIFIED = {
-    "id": Column(12),
-    "status": Column(9),
-    "glipStatus": Column(7, heading="glip"),
-    "glipAvailability": Column(9, heading="messages"),
-    "glipVisibility": Column(9, drop=3, heading="glip-seen"),
-    "telephonyStatus": Column(13, heading="telephony"),
-    "telephonyAvailability": Column(21, least=15, heading="calls"),
-    "telephonyVisibility": Column(9, drop=4, heading="tel-seen"),
-    "meetingStatus": Column(9, drop=2, heading="meeting"),
-    "error": Column(0),
-}
-
-IdsFile = Annotated[
+IdsFileOption = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Read ids from a file, one a line; - is standard input."),
+    typer.Option(
+        "--ids-file",
+        metavar="FILE",
+        help="Read ids from a file, separated by spaces, commas or new lines; - is standard input.",
+    ),
 ]
 
 
 def read(
-    ids: Ids = None,
-    ids_file: IdsFile = None,
-    number: Numbers = None,
-    detailed: Detailed = False,
-    names: Names = False,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    ids: IdsArgument = None,
+    ids_file: IdsFileOption = None,
+    number: NumbersOption = None,
+    detailed: DetailedOption = False,
+    names: NamesOption = False,
+    every: AllOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Read the presence of extensions, in batches of 30.
 
-    Ids come as arguments, as extension numbers, or from a file. With --sandbox and none of
-    these, all its extensions are read. One that cannot be read has the reason in its row.
+    Pass ids as arguments, as extension numbers, or in a file. With --sandbox and without ids, all
+    extensions of the sandbox are read. If an extension cannot be read, its row has the error.
+
+    On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
+    extensions by status.
     """
-    asked = given(ids, ids_file)
+    source = collect_ids(ids, ids_file)
     check_numbers(number or ())
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, platform):
-            wanted, total = await _wanted(session, platform, asked, number)
-            show = await _shown(session, names, detailed)
+        async with open_session(sandbox, profile) as (session, platform):
+            wanted, total = await _ids_to_read(session, platform, source, number)
+            layout = presence_layout(await read_names(session) if names else None, detailed)
             outcomes = session.iter_user_presence_statuses(
                 wanted, detailed_telephony_state=detailed
             )
-            await _write_all(
-                session,
-                outcomes,
-                total,
-                Writer(output, show.columns, show.row, show.document),
-            )
+            renderer = _renderer(output, layout, every, _presence_status)
+            await _write_all(session, outcomes, total, renderer)
 
-    run(command())
+    run_command(command())
 
 
 def account(
-    detailed: Detailed = False,
-    names: Names = False,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    detailed: DetailedOption = False,
+    names: NamesOption = False,
+    every: AllOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Read the presence of the whole account.
+    """Read the presence of all extensions of the account.
 
-    One request reads 1,000 extensions. The requests are of the group Heavy, of which
-    RingCentral allows 10 a minute.
+    Each request reads up to 1,000 extensions. Its rate limit group is Heavy: RingCentral allows
+    10 requests per minute by default.
+
+    On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
+    extensions by status.
     """
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, _):
-            show = await _shown(session, names, detailed)
-            outcomes = _whole_account(session, detailed)
-            await _write_all(
-                session, outcomes, None, Writer(output, show.columns, show.row, show.document)
-            )
+        async with open_session(sandbox, profile) as (session, _):
+            layout = presence_layout(await read_names(session) if names else None, detailed)
+            outcomes = _account_outcomes(session, detailed)
+            renderer = _renderer(output, layout, every, _presence_status)
+            await _write_all(session, outcomes, None, renderer)
 
-    run(command())
+    run_command(command())
 
 
 def unified(
-    ids: Ids = None,
-    ids_file: IdsFile = None,
-    number: Numbers = None,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    ids: IdsArgument = None,
+    ids_file: IdsFileOption = None,
+    number: NumbersOption = None,
+    every: AllOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Read messaging, telephone and meetings of users.
+    """Read the unified presence of users.
 
-    This is what RingCentral calls unified presence. Visibility is told of oneself only. With
-    --sandbox and no ids, all its extensions are read.
+    It covers messaging, telephony and meetings. RingCentral includes visibility only for your own
+    extension. With --sandbox and without ids,
+    all extensions of the sandbox are read.
+
+    On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
+    extensions by status.
     """
-    asked = given(ids, ids_file)
+    source = collect_ids(ids, ids_file)
     check_numbers(number or ())
 
     async def command() -> None:
-        async with connected(sandbox, profile) as (session, platform):
-            wanted, total = await _wanted(session, platform, asked, number)
-            writer = Writer(output, UNIFIED, _unified_row, _unified_document)
-            await _write_all(session, session.iter_unified_presences(wanted), total, writer)
+        async with open_session(sandbox, profile) as (session, platform):
+            wanted, total = await _ids_to_read(session, platform, source, number)
+            renderer = _renderer(output, UNIFIED_LAYOUT, every, lambda value: value.status)
+            await _write_all(session, session.iter_unified_presences(wanted), total, renderer)
 
-    run(command())
+    run_command(command())
 
 
-async def _wanted(
+async def _ids_to_read(
     session: "PresenceSession",
     platform: "Sandbox | None",
-    asked: Asked,
+    source: IdSource,
     numbers: list[str] | None,
 ) -> tuple[AsyncGenerator[str, None], int | None]:
-    """Return the ids to read, and how many they are if that is known."""
-    from ..directory import ids_of
-
-    more = await ids_of(session, numbers or [])
-    if platform is not None and not (more or asked.ids or asked.file):
+    """Return the ids to read, and their number if it is known."""
+    more = await find_ids(session, numbers or [])
+    if platform is not None and not (more or source.ids or source.file):
         more = [*platform.extension_ids]
-    return asked.stream(more), asked.count(len(more))
+    return source.stream(more), source.total(len(more))
 
 
-async def _shown(session: "PresenceSession", names: bool, detailed: bool) -> Presences:
-    from ..directory import names_of
-
-    return Presences(await names_of(session) if names else None, detailed)
-
-
-async def _whole_account(session: "PresenceSession", detailed: bool) -> "Outcomes":
+async def _account_outcomes(session: "PresenceSession", detailed: bool) -> "Outcomes":
     from ... import Outcome
 
     records: AsyncGenerator[GetPresenceInfo, None]
@@ -157,53 +158,28 @@ async def _whole_account(session: "PresenceSession", detailed: bool) -> "Outcome
             yield Outcome(id_, 200, record)
 
 
+def _renderer(
+    output: OutputFormat, layout: Layout, every: bool, status: Callable[[Any], object]
+) -> Renderer:
+    """Return the renderer of a format; for a table on a terminal, one that shortens it."""
+    if output is OutputFormat.TABLE and sys.stdout.isatty() and not every:
+        return PreviewRenderer(layout, status)
+    return output.renderer(layout)
+
+
+def _presence_status(presence: "GetPresenceInfo") -> object:
+    return presence.presence_status
+
+
 async def _write_all(
-    session: "PresenceSession", outcomes: "Outcomes", total: int | None, writer: Writer
+    session: "PresenceSession", outcomes: "Outcomes", total: int | None, renderer: Renderer
 ) -> None:
     count = failed = 0
     async with Progress(session, total) as progress, aclosing(outcomes):
-        with writer:
+        with renderer:
             async for outcome in outcomes:
-                writer.write(outcome)
+                renderer.write(outcome)
                 progress.advance()
                 count += 1
                 failed += not outcome.ok
-    summarise("Read", count, failed, session, progress.seconds)
-
-
-def _unified_row(outcome: "Outcome[UnifiedPresence]") -> list[Any]:
-    value = outcome.value
-    if value is None:
-        return [outcome.id, *[None] * (len(UNIFIED) - 2), outcome.error]
-    glip, phone, meeting = value.glip, value.telephony, value.meeting
-    return [
-        *(outcome.id, value.status),
-        *(glip and glip.status, glip and glip.availability, glip and glip.visibility),
-        *(phone and phone.status, phone and phone.availability, phone and phone.visibility),
-        *(meeting and meeting.status, None),
-    ]
-
-
-def _unified_document(outcome: "Outcome[UnifiedPresence]") -> dict[str, Any]:
-    return outcome_document(outcome, "unifiedPresence")
-
-
-def summarise(
-    verb: str,
-    count: int,
-    failed: int,
-    session: "PresenceSession",
-    seconds: float | None = None,
-    *,
-    what: str = "extension",
-) -> None:
-    """Say on standard error what was done; end with 1 when something failed."""
-    requests = session.stats.requests
-    failures = f", {failed:,} failed" if failed else ""
-    took = "" if seconds is None else f", {seconds:.1f} s"
-    note(
-        f"{verb} {count:,} {what}{'s' * (count != 1)}"
-        f" in {requests:,} request{'s' * (requests != 1)}{took}{failures}."
-    )
-    if failed:
-        raise typer.Exit(FAILED)
+    finish(session, count, "extension", failed=failed, seconds=progress.seconds)

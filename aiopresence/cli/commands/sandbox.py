@@ -1,45 +1,61 @@
-"""The command that runs the embedded platform."""
+"""The command that runs the embedded test server."""
 
 import asyncio
 from typing import Annotated
 
 import typer
 
-from ..console import note, show
-from ..session import run
+from ..console import print_line, print_notice
+from ..session import run_command
+from ..usage import InvalidArgument
 
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any.")]
-Extensions = Annotated[int, typer.Option(min=1, help="How many extensions the account has.")]
-Seed = Annotated[int, typer.Option(help="The same seed makes the same account.")]
-Rate = Annotated[float, typer.Option(min=0, help="Changes a second: calls, statuses, meetings.")]
-Limit = Annotated[
-    list[str] | None,
-    typer.Option(metavar="GROUP=N", help="Requests per window of a group, such as Light=50."),
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free port.")
 ]
-Window = Annotated[float, typer.Option(min=0.1, help="Seconds in which the limits are counted.")]
+ExtensionsOption = Annotated[
+    int, typer.Option("--extensions", min=1, help="Number of extensions of the account.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Seed of the generated account; same seed, same account.")
+]
+RateOption = Annotated[
+    float, typer.Option("--rate", min=0, help="Simulate changes: how many per second.")
+]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="GROUP=N",
+        help="Rate limit of a group, in requests per window, such as Light=50; repeatable.",
+    ),
+]
+WindowOption = Annotated[
+    float, typer.Option("--window", min=0.1, help="Window of the rate limits in seconds.")
+]
 
 
 def sandbox(
-    extensions: Extensions = 100,
-    rate: Rate = 0.0,
-    limit: Limit = None,
-    window: Window = 60.0,
-    seed: Seed = 0,
-    port: Port = 0,
+    extensions: ExtensionsOption = 100,
+    rate: RateOption = 0.0,
+    limit: LimitOption = None,
+    window: WindowOption = 60.0,
+    seed: SeedOption = 0,
+    port: PortOption = 0,
 ) -> None:
-    """Run an embedded platform, to try things on.
+    """Run the embedded test server until Ctrl-C.
 
-    It is on loopback, and ends with Ctrl-C. It prints four lines to paste into another terminal.
+    It listens on the loopback interface and prints four `export` lines: paste them into another
+    terminal to use it there.
     """
-    run(_serve(extensions, rate, _limits(limit or []), window, seed, port))
+    run_command(_serve(extensions, rate, _parse_limits(limit or []), window, seed, port))
 
 
-def _limits(given: list[str]) -> dict[str, int]:
+def _parse_limits(values: list[str]) -> dict[str, int]:
     limits = {}
-    for each in given:
+    for each in values:
         group, _, number = each.partition("=")
         if not (group and number.isascii() and number.isdigit()):
-            raise typer.BadParameter("--limit is GROUP=N, such as --limit Light=50")
+            raise InvalidArgument("--limit takes GROUP=N, such as --limit Light=50")
         limits[group] = int(number)
     return limits
 
@@ -50,11 +66,11 @@ async def _serve(
     from ...sandbox import Sandbox
 
     async with Sandbox(extensions, seed=seed, port=port, limits=limits, window=window) as platform:
-        show(f"export RC_SERVER_URL={platform.url}")
-        show(f"export RC_APP_CLIENT_ID={platform.client_id}")
-        show(f"export RC_APP_CLIENT_SECRET={platform.client_secret}")
-        show(f"export RC_USER_JWT={platform.jwt}")
-        note("Paste these into another terminal. Ctrl-C stops the sandbox.")
+        print_line(f"export RC_SERVER_URL={platform.url}")
+        print_line(f"export RC_APP_CLIENT_ID={platform.client_id}")
+        print_line(f"export RC_APP_CLIENT_SECRET={platform.client_secret}")
+        print_line(f"export RC_USER_JWT={platform.jwt}")
+        print_notice("Paste these lines into another terminal. Press Ctrl-C to stop the sandbox.")
         if rate:
             platform.simulate(rate).start()
         await asyncio.Event().wait()

@@ -1,146 +1,81 @@
-"""The commands that write: each reads first, and shows what was and what is."""
+"""The commands that change presence. Each reads first, and prints what the change did."""
 
-from collections.abc import Mapping
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
-import typer
+import attrs
 
-from ..directory import check_numbers
-from ..extension_args import check, one_id
-from ..options import As, ExtensionId, Number, Output, Profile, WithSandbox
-from ..output import plain
+from ..conversion import plain
+from ..extension_args import check_ids, check_one, resolve_id
+from ..options import (
+    ExtensionIdArgument,
+    NumberOption,
+    OutputOption,
+    ProfileOption,
+    SandboxOption,
+)
+from ..output import OutputFormat
 from ..progress import Progress
-from ..session import connected, run
-from .queues import GroupId, group
-from .write_diff import Change, changed, show
+from ..session import open_session, run_command
+from ..usage import InvalidArgument
+from .queues import GroupIdArgument, resolve_queue
+from .write_diff import Change, apply_change, print_changes
+from .write_options import (
+    AcceptOption,
+    CallerIdOption,
+    DndOption,
+    DndPersonalOption,
+    DryRunOption,
+    GlipAvailabilityOption,
+    GlipVisibilityOption,
+    MemberIdsArgument,
+    MessageOption,
+    PickUpOption,
+    QueueCallsOption,
+    RingOption,
+    SeeOption,
+    StatusOption,
+    TelephonyAvailabilityOption,
+)
 
 if TYPE_CHECKING:
-    from ... import CallQueuePresence
+    from ... import CallQueuePresence, PresenceSession
     from ...sandbox import Sandbox
 
 
-class Status(StrEnum):
-    """What a user can set."""
+@attrs.frozen
+class _Run:
+    """The options of a write that are not about its fields."""
 
-    AVAILABLE = "Available"
-    BUSY = "Busy"
-    OFFLINE = "Offline"
-
-
-class Dnd(StrEnum):
-    """The do-not-disturb that can be set."""
-
-    TAKE_ALL_CALLS = "TakeAllCalls"
-    DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
-    DO_NOT_ACCEPT_DEPARTMENT_CALLS = "DoNotAcceptDepartmentCalls"
-
-
-class DndPersonal(StrEnum):
-    """The do-not-disturb that can be set without that of call queues."""
-
-    TAKE_ALL_CALLS = "TakeAllCalls"
-    DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
-
-
-class CallerId(StrEnum):
-    """Who may see the caller id."""
-
-    ALL = "All"
-    NONE = "None"
-    PERMITTED_USERS = "PermittedUsers"
-
-
-class Visible(StrEnum):
-    """Whether others see it."""
-
-    VISIBLE = "Visible"
-    INVISIBLE = "Invisible"
-
-
-class Notified(StrEnum):
-    """Whether messages are notified."""
-
-    AVAILABLE = "Available"
-    DND = "DND"
-
-
-class Takes(StrEnum):
-    """Do-not-disturb of the telephone, in the words of unified presence."""
-
-    TAKE_ALL_CALLS = "TakeAllCalls"
-    DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
-    DO_NOT_ACCEPT_QUEUE_CALLS = "DoNotAcceptQueueCalls"
-
-
-def _choice(name: str, text: str) -> Any:
-    return typer.Option(name, case_sensitive=False, metavar="WORD", help=text)
-
-
-def _switch(name: str, text: str) -> Any:
-    return typer.Option(f"--{name}/--no-{name}", help=text)
-
-
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Write nothing, and show what would change.")
-]
-Message = Annotated[
-    str | None, typer.Option(help="The status message, 75 characters at most; '' clears it.")
-]
-Accept = Annotated[
-    bool | None, typer.Option("--accept/--no-accept", help="Whether calls of the queue are taken.")
-]
-MemberIds = Annotated[
-    list[str] | None, typer.Argument(metavar="MEMBER_ID", help="Extension ids of members.")
-]
-NOTHING = "say what to change: see --help"
+    dry_run: bool
+    output: OutputFormat
+    sandbox: int | None
+    profile: str | None
 
 
 def set_(
-    extension_id: ExtensionId = None,
-    number: Number = None,
-    status: Annotated[
-        Status | None, _choice("--status", "What the user has set: Available, Busy or Offline.")
-    ] = None,
-    dnd: Annotated[
-        Dnd | None, _choice("--dnd", "Which calls are taken: " + ", ".join(Dnd) + ".")
-    ] = None,
-    dnd_personal: Annotated[
-        DndPersonal | None,
-        _choice(
-            "--dnd-personal",
-            "Which calls are taken apart from those of queues: " + ", ".join(DndPersonal) + ".",
-        ),
-    ] = None,
-    message: Message = None,
-    see: Annotated[
-        bool | None, _switch("allow-see-my-presence", "Whether others see the presence.")
-    ] = None,
-    queue_calls: Annotated[
-        bool | None, _switch("accept-queue-calls", "Whether calls of call queues are taken.")
-    ] = None,
-    ring: Annotated[
-        bool | None, _switch("ring-on-monitored-call", "Whether to ring with monitored lines.")
-    ] = None,
-    pick_up: Annotated[
-        bool | None, _switch("pick-up-calls-on-hold", "Whether to pick up their held calls.")
-    ] = None,
-    caller_id: Annotated[
-        CallerId | None,
-        _choice("--caller-id-visibility", "Who sees the caller id: " + ", ".join(CallerId) + "."),
-    ] = None,
-    dry_run: DryRun = False,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    extension_id: ExtensionIdArgument = None,
+    number: NumberOption = None,
+    status: StatusOption = None,
+    dnd: DndOption = None,
+    dnd_personal: DndPersonalOption = None,
+    message: MessageOption = None,
+    see: SeeOption = None,
+    queue_calls: QueueCallsOption = None,
+    ring: RingOption = None,
+    pick_up: PickUpOption = None,
+    caller_id: CallerIdOption = None,
+    dry_run: DryRunOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Change the presence of a user.
+    """Change the presence of an extension.
 
-    It is your own, or that of the extension named. What is not said stays as it is. The result
-    has every field that is different afterwards, also those that follow from others, such as
-    presenceStatus.
+    Only the fields that you pass are sent. The output lists every field that differs afterwards,
+    including those that RingCentral derives, such as presenceStatus.
     """
-    changes = {
+    fields = {
         "user_status": plain(status),
         "dnd_status": plain(dnd),
         "dnd_status_personal": plain(dnd_personal),
@@ -151,123 +86,138 @@ def set_(
         "pick_up_calls_on_hold": pick_up,
         "caller_id_visibility": plain(caller_id),
     }
-    _refuse_nothing(extension_id, number, changes)
+    _check_extension(extension_id, number, fields)
+    run = _Run(dry_run, output, sandbox, profile)
+    run_command(_set(extension_id, number, fields, run))
 
-    async def command() -> None:
-        from ... import PresenceInfoRequest
 
-        body = PresenceInfoRequest(**changes)
-        async with connected(sandbox, profile) as (session, _), Progress(session, None):
-            id_ = await one_id(session, extension_id, number) or "~"
-            before = await session.read_user_presence_status(id_)
-            change = await changed(
-                id_,
-                before,
-                plain(body),
-                None if dry_run else session.update_user_presence_status(body, extension_id=id_),
-            )
-        show(output, [change], dry_run)
+async def _set(id_: str | None, number: str | None, fields: Mapping[str, Any], run: _Run) -> None:
+    from ... import PresenceInfoRequest, PresenceSession
 
-    run(command())
+    body = PresenceInfoRequest(**fields)
+    read = PresenceSession.read_user_presence_status
+    await _write_extension(
+        id_, number, body, run, read, PresenceSession.update_user_presence_status
+    )
 
 
 def unified_set(
-    extension_id: ExtensionId = None,
-    number: Number = None,
-    glip_visibility: Annotated[
-        Visible | None, _choice("--glip-visibility", "Whether others see it: Visible or Invisible.")
-    ] = None,
-    glip_availability: Annotated[
-        Notified | None,
-        _choice("--glip-availability", "Whether messages are notified: Available or DND."),
-    ] = None,
-    telephony_availability: Annotated[
-        Takes | None,
-        _choice("--telephony-availability", "Which calls are taken: " + ", ".join(Takes) + "."),
-    ] = None,
-    dry_run: DryRun = False,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    extension_id: ExtensionIdArgument = None,
+    number: NumberOption = None,
+    glip_visibility: GlipVisibilityOption = None,
+    glip_availability: GlipAvailabilityOption = None,
+    telephony_availability: TelephonyAvailabilityOption = None,
+    dry_run: DryRunOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Change the unified presence of a user.
 
-    It is your own, or that of the extension named. What is not said stays as it is.
+    Only the fields that you pass are sent. The output lists every field that differs afterwards.
     """
     glip = {"visibility": plain(glip_visibility), "availability": plain(glip_availability)}
     telephony = {"availability": plain(telephony_availability)}
-    _refuse_nothing(extension_id, number, {**glip, "telephony": telephony["availability"]})
+    _check_extension(extension_id, number, {**glip, "telephony": telephony["availability"]})
+    parts = {"glip": glip, "telephony": telephony}
+    fields = {name: part for name, part in parts.items() if any(part.values())}
+    run = _Run(dry_run, output, sandbox, profile)
+    run_command(_unified_set(extension_id, number, fields, run))
 
-    async def command() -> None:
-        from ... import UpdateUnifiedPresence
 
-        parts = {"glip": glip, "telephony": telephony}
-        body = UpdateUnifiedPresence(**{n: p for n, p in parts.items() if any(p.values())})
-        async with connected(sandbox, profile) as (session, _), Progress(session, None):
-            id_ = await one_id(session, extension_id, number) or "~"
-            before = await session.read_unified_presence(id_)
-            change = await changed(
-                id_,
-                before,
-                plain(body),
-                None if dry_run else session.update_unified_presence(body, extension_id=id_),
-            )
-        show(output, [change], dry_run)
+async def _unified_set(
+    id_: str | None, number: str | None, fields: Mapping[str, Any], run: _Run
+) -> None:
+    from ... import PresenceSession, UpdateUnifiedPresence
 
-    run(command())
+    body = UpdateUnifiedPresence(**fields)
+    read = PresenceSession.read_unified_presence
+    await _write_extension(id_, number, body, run, read, PresenceSession.update_unified_presence)
+
+
+async def _write_extension(
+    id_: str | None,
+    number: str | None,
+    body: Any,
+    run: _Run,
+    read: "Callable[[PresenceSession, str], Coroutine[Any, Any, Any]]",
+    update: Callable[..., Coroutine[Any, Any, Any]],
+) -> None:
+    """Read an extension, change it, and print the difference.
+
+    Args:
+        id_: the id of the extension; None for one's own, or that with the number.
+        number: the number of the extension, or None.
+        body: the request body of the change.
+        run: the other options.
+        read: the method of PresenceSession that reads.
+        update: the method of PresenceSession that writes.
+    """
+    async with open_session(run.sandbox, run.profile) as (session, _), Progress(session, None):
+        id_ = await resolve_id(session, id_, number) or "~"
+        before = await read(session, id_)
+        write = None if run.dry_run else update(session, body, extension_id=id_)
+        change = await apply_change(id_, before, plain(body), write)
+    print_changes(run.output, [change], run.dry_run)
 
 
 def queue_set(
-    group_id: GroupId = None,
-    member_ids: MemberIds = None,
-    number: Number = None,
-    accept: Accept = None,
-    dry_run: DryRun = False,
-    output: As = Output.TABLE,
-    sandbox: WithSandbox = None,
-    profile: Profile = None,
+    group_id: GroupIdArgument = None,
+    member_ids: MemberIdsArgument = None,
+    number: NumberOption = None,
+    accept: AcceptOption = None,
+    dry_run: DryRunOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+    sandbox: SandboxOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Let members take the calls of a queue, or not.
+    """Set whether members of a call queue accept its calls.
 
-    Other members stay as they are. With --number for the queue, all ids are those of members.
-    With --sandbox and no ids, it is the first member of the first queue.
+    Other members are not changed. If the queue is passed with --number, all ids are member ids.
+    With --sandbox and without ids, the first member of the first queue is changed.
     """
     if number is not None and group_id is not None:
         member_ids, group_id = [group_id, *(member_ids or [])], None
     members = member_ids or []
-    check(members if group_id is None else [group_id, *members], tilde=False)
-    check_numbers([number] if number is not None else [])
+    check_one(group_id, number, allow_own=False)
+    check_ids(members, allow_own=False)
     if accept is None:
-        raise typer.BadParameter("say --accept or --no-accept")
+        raise InvalidArgument("nothing to change: pass --accept or --no-accept")
     if sandbox is None and not members:
-        raise typer.BadParameter("name the members to change")
-
-    async def command() -> None:
-        async with connected(sandbox, profile) as (session, platform), Progress(session, None):
-            id_ = await group(session, platform, group_id, number)
-            before = _by_member(await session.read_call_queue_presence(id_))
-            wanted = _members(members, before, platform)
-            switch = {"accept_current_queue_calls": accept}
-            body = {"records": [{"member": {"id": each}, **switch} for each in wanted]}
-            written = None
-            if not dry_run:
-                written = session.update_call_queue_presence(body, group_id=id_)
-            asked = {each: {"acceptCurrentQueueCalls": accept} for each in wanted}
-            change = await changed(id_, before, asked, written, _by_member)
-        after = change.after
-        show(output, [Change(each, before[each], after.get(each, {})) for each in wanted], dry_run)
-
-    run(command())
+        raise InvalidArgument("no members: pass the ids of the members to change")
+    run = _Run(dry_run, output, sandbox, profile)
+    run_command(_queue_set(group_id, number, members, accept, run))
 
 
-def _refuse_nothing(
-    extension_id: str | None, number: str | None, changes: Mapping[str, Any]
+async def _queue_set(
+    group_id: str | None, number: str | None, member_ids: list[str], accept: bool, run: _Run
 ) -> None:
-    """Check what was given, before anything is sent."""
-    check([extension_id] if extension_id is not None else [])
-    check_numbers([number] if number is not None else [])
-    if all(value is None for value in changes.values()):
-        raise typer.BadParameter(NOTHING)
+    async with (
+        open_session(run.sandbox, run.profile) as (session, platform),
+        Progress(session, None),
+    ):
+        id_ = await resolve_queue(session, platform, group_id, number)
+        before = _by_member(await session.read_call_queue_presence(id_))
+        members = _members(member_ids, before, platform)
+        field = {"accept_current_queue_calls": accept}
+        body = {"records": [{"member": {"id": each}, **field} for each in members]}
+        write = None if run.dry_run else session.update_call_queue_presence(body, group_id=id_)
+        update = {each: {"acceptCurrentQueueCalls": accept} for each in members}
+        change = await apply_change(id_, before, update, write, _by_member)
+    after = change.after
+    changes = [Change(each, before[each], after.get(each, {})) for each in members]
+    print_changes(run.output, changes, run.dry_run)
+
+
+def _check_extension(id_: str | None, number: str | None, fields: Mapping[str, Any]) -> None:
+    """Check the arguments of a change before any request is sent.
+
+    Raises:
+        InvalidArgument: the id or number is invalid, or no field was passed.
+    """
+    check_one(id_, number)
+    if all(value is None for value in fields.values()):
+        raise InvalidArgument("nothing to change: pass at least one field, see --help")
 
 
 def _by_member(presence: "CallQueuePresence") -> dict[str, Any]:
@@ -275,15 +225,15 @@ def _by_member(presence: "CallQueuePresence") -> dict[str, Any]:
     return {each.member.id: plain(each) for each in records if each.member and each.member.id}
 
 
-def _members(asked: list[str], before: Mapping[str, Any], platform: "Sandbox | None") -> list[str]:
-    """Give the members to change, once each.
+def _members(ids: list[str], before: Mapping[str, Any], platform: "Sandbox | None") -> list[str]:
+    """Return the members to change, without duplicates.
 
     Raises:
-        BadParameter: one of them is no member.
+        InvalidArgument: an id is not that of a member.
     """
-    if platform is not None and not asked:
+    if platform is not None and not ids:
         return [*before][:1]
-    for each in asked:
+    for each in ids:
         if each not in before:
-            raise typer.BadParameter(f"{each} is no member of the queue; nothing was written")
-    return [*dict.fromkeys(asked)]
+            raise InvalidArgument(f"{each} is not a member of the queue; nothing was changed")
+    return [*dict.fromkeys(ids)]

@@ -1,4 +1,4 @@
-"""What a write has changed: every field that is different afterwards."""
+"""The effect of a write: every field that differs afterwards."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -7,18 +7,11 @@ from typing import Any, TypeVar
 import attrs
 
 from ..columns import Column
-from ..console import after_success, note
-from ..options import Output
-from ..output import Writer, plain
+from ..console import output_is_optional, print_notice
+from ..conversion import plain
+from ..output import Layout, OutputFormat
 
 T = TypeVar("T")
-
-FIELDS = {
-    "id": Column(12),
-    "field": Column(24),
-    "before": Column(30, least=18),
-    "after": Column(30, least=18),
-}
 
 
 @attrs.frozen
@@ -30,69 +23,78 @@ class Change:
     after: Mapping[str, Any]
 
 
-async def changed(
+async def apply_change(
     id_: str,
     before: Any,
-    wanted: Mapping[str, Any],
+    update: Mapping[str, Any],
     write: Coroutine[Any, Any, T] | None,
-    view: Callable[[T], Any] = plain,
+    to_json: Callable[[T], Any] = plain,
 ) -> Change:
-    """Write, and tell what has changed by it.
+    """Await a write and return its effect.
 
     Args:
-        id_: whose record it is.
-        before: what was read.
-        wanted: the JSON of what is to change.
-        write: the call that writes; None tells what would be without it.
-        view: makes JSON of what the call gives.
+        id_: the id of the record.
+        before: the record before the write.
+        update: the JSON of the fields to change.
+        write: the call that writes; None for a dry run.
+        to_json: converts the result of the call to JSON.
     """
     from ... import DecodeError, ServerError, TransportError
 
     old = plain(before)
     if write is None:
-        return Change(id_, old, _merged(old, wanted))
+        return Change(id_, old, _merge(old, update))
     try:
-        return Change(id_, old, view(await write))
+        return Change(id_, old, to_json(await write))
     except (DecodeError, ServerError, TransportError):
-        note("Whether it was written is not known: read it before you try again.")
+        print_notice("The change may have been applied: read the presence before you try again.")
         raise
 
 
-def show(output: Output, changes: Sequence[Change], dry_run: bool) -> None:
-    """Write the changes: a document for each, or a row for each field."""
-    count = sum(1 for change in changes for _ in _fields(change))
-    may_fail = nullcontext() if dry_run else after_success()
-    with may_fail, Writer(output, FIELDS, lambda cells: cells) as writer:
+def print_changes(output: OutputFormat, changes: Sequence[Change], dry_run: bool) -> None:
+    """Print changes: in JSON the whole records, otherwise a row for each field."""
+    optional = nullcontext() if dry_run else output_is_optional()
+    with optional, output.renderer(_LAYOUT) as renderer:
         for change in changes:
-            fields = [*_fields(change)]
-            for item in fields if output not in (Output.JSON, Output.JSONL) else (change,):
-                writer.write(item)
-    said = f"{count} field{'s' * (count != 1)}" if count else "Nothing"
-    does = "would change; nothing was written" if dry_run else "changed"
-    note(f"{said} {does}.")
+            renderer.write(change)
+    count = sum(1 for change in changes for _ in _fields(change))
+    fields = f"{count} field{'s' * (count != 1)}" if count else "Nothing"
+    effect = "would change (dry run)" if dry_run else "changed"
+    print_notice(f"{fields} {effect}.")
 
 
 def _fields(change: Change) -> Iterator[list[Any]]:
-    before, after = dict(_flat(change.before)), dict(_flat(change.after))
+    before, after = dict(_flatten(change.before)), dict(_flatten(change.after))
     for name in before | after:
         if before.get(name) != after.get(name):
             yield [change.id, name, before.get(name), after.get(name)]
 
 
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, item in value.items():
         if isinstance(item, Mapping):
-            yield from _flat(item, f"{prefix}{name}.")
+            yield from _flatten(item, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", None if item == "" else item
 
 
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(old)
     for name, value in new.items():
         inner = merged.get(name)
         if isinstance(value, Mapping) and isinstance(inner, Mapping):
-            merged[name] = _merged(inner, value)
+            merged[name] = _merge(inner, value)
         else:
             merged[name] = value
     return merged
+
+
+_LAYOUT = Layout(
+    {
+        "id": Column(12),
+        "field": Column(24),
+        "before": Column(30, least=18),
+        "after": Column(30, least=18),
+    },
+    _fields,
+)

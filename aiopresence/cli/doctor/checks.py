@@ -1,4 +1,4 @@
-"""What the doctor looks at, in which order, and what each needs of those before it."""
+"""The checks of `doctor` in their order, and the earlier checks that each depends on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,42 +9,42 @@ import attrs
 from ... import AuthError, PermissionDenied, PresenceError
 from ...auth_advice import advice_for
 from .api import account_page, batch, directory, events, own_presence, queue, unified, write
-from .context import Patient, SkippedError, TroubleError
+from .context import CheckContext, CheckFailed, CheckSkipped
 from .environment import clock, files, limits, login, server, settings
 
-# Seconds for one check. A guess: longer than any answer takes, shorter than anybody waits.
-PATIENCE = 20.0
+# Seconds for one check. A guess: longer than any response takes, shorter than users wait.
+CHECK_TIMEOUT = 20.0
 
 
 @attrs.frozen
 class Check:
-    """One thing to look at.
+    """One check.
 
     Attributes:
-        name: what it is called.
-        look: looks at it and says what it found; raises what is wrong.
-        needs: the names of others that have to be right for this one.
-        permission: of the app, that it is about.
+        name: its name.
+        run: performs it and returns what was found; raises if it fails.
+        needs: the names of checks that must have succeeded before it.
+        permission: the permission of the app that it is about.
     """
 
     name: str
-    look: Callable[[Patient], Awaitable[str]]
+    run: Callable[[CheckContext], Awaitable[str]]
     needs: tuple[str, ...] = ()
     permission: str | None = None
 
     @property
     def title(self) -> str:
-        """The name, with the permission."""
+        """The name with the permission."""
         return f"{self.name} ({self.permission})" if self.permission else self.name
 
 
 @attrs.frozen
-class Finding:
-    """What a check came to.
+class CheckResult:
+    """The result of a check.
 
     Attributes:
         check: its title.
-        ok: whether all is well; None when it was skipped.
+        ok: whether it succeeded; None if it was skipped.
         text: what was found, or what to do.
     """
 
@@ -71,51 +71,53 @@ CHECKS = (
 )
 
 
-async def examine(sandbox: int | None, profile: str | None) -> AsyncIterator[Finding]:
-    """Look at everything, and tell of each thing as soon as it is known."""
+async def run_checks(sandbox: int | None, profile: str | None) -> AsyncIterator[CheckResult]:
+    """Run all checks and yield each result as soon as it is known."""
     async with AsyncExitStack() as stack:
-        patient = Patient(sandbox, profile, stack)
-        right: set[str] = set()
+        context = CheckContext(sandbox, profile, stack)
+        succeeded: set[str] = set()
         for check in CHECKS:
-            missing = [name for name in check.needs if name not in right]
+            missing = [name for name in check.needs if name not in succeeded]
             if missing:
-                text = f"skipped: it needs {' and '.join(missing)}"
-                yield Finding(check.title, None, text)
+                text = f"skipped: requires {' and '.join(missing)}"
+                yield CheckResult(check.title, None, text)
                 continue
-            finding = await _look(check, patient)
-            if finding.ok:
-                right.add(check.name)
-            yield finding
+            result = await _run(check, context)
+            if result.ok:
+                succeeded.add(check.name)
+            yield result
 
 
-async def _look(check: Check, patient: Patient) -> Finding:
+async def _run(check: Check, context: CheckContext) -> CheckResult:
     try:
-        async with asyncio.timeout(PATIENCE):
-            return Finding(check.title, True, await check.look(patient))
-    except SkippedError as reason:
-        return Finding(check.title, None, f"skipped: {reason}")
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            return CheckResult(check.title, True, await check.run(context))
+    except CheckSkipped as reason:
+        return CheckResult(check.title, None, f"skipped: {reason}")
     except PermissionDenied as error:
-        return Finding(check.title, False, _denied(check, error))
+        return CheckResult(check.title, False, _permission_text(check, error))
     except AuthError as error:
-        advice = "" if patient.is_sandbox else "; or log in again: aiopresence login"
-        return Finding(check.title, False, f"{error}{advice}")
+        advice = "" if context.is_sandbox else "; or log in again: aiopresence login"
+        return CheckResult(check.title, False, f"{error}{advice}")
     except TimeoutError:
-        return _timed_out(check, patient)
-    except (PresenceError, OSError, TroubleError) as error:
-        return Finding(check.title, False, str(error))
+        return _timed_out(check, context)
+    except (PresenceError, OSError, CheckFailed) as error:
+        return CheckResult(check.title, False, str(error))
 
 
-def _timed_out(check: Check, patient: Patient) -> Finding:
-    auth = patient.limits.get("Auth")
+def _timed_out(check: Check, context: CheckContext) -> CheckResult:
+    auth = context.limits.get("Auth")
     if auth is not None and not auth.remaining:
-        text = f"not checked: the rate limit of group Auth is used up for {auth.blocked_for:.0f} s"
-        return Finding(check.title, None, text)
-    text = f"nothing within {PATIENCE:.0f} s; try again in a minute, when the limits are free"
-    return Finding(check.title, False, text)
+        text = f"not checked: rate limit of group Auth exhausted for {auth.blocked_for:.0f} s"
+        return CheckResult(check.title, None, text)
+    text = (
+        f"no result within {CHECK_TIMEOUT:.0f} s; rate limits may be exhausted, retry in a minute"
+    )
+    return CheckResult(check.title, False, text)
 
 
-def _denied(check: Check, error: PermissionDenied) -> str:
+def _permission_text(check: Check, error: PermissionDenied) -> str:
     if check.permission is None or advice_for(error.error_code):
         return str(error)
-    said = f"HTTP {error.http_status} {error.error_code or ''}".strip()
-    return f"{said}: add {check.permission} to the app, and check the user's role"
+    code = f"HTTP {error.http_status} {error.error_code or ''}".strip()
+    return f"{code}: add the permission {check.permission} to the app, and check the user's role"

@@ -1,4 +1,4 @@
-"""What the doctor knows by now, for one check to tell the next."""
+"""What the checks of `doctor` share: the session, and results that later checks need."""
 
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -11,50 +11,50 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
-class TroubleError(Exception):
-    """Something is wrong; the text says what to do."""
+class CheckFailed(Exception):
+    """A check failed; the message says what to do."""
 
 
-class SkippedError(Exception):
-    """There is nothing to look at; the text says why."""
+class CheckSkipped(Exception):
+    """A check does not apply; the message says why."""
 
 
 @attrs.define
-class Patient:
-    """What is examined.
+class CheckContext:
+    """What the checks share.
 
     Attributes:
-        sandbox: the size of the embedded platform; None for a real one.
-        profile: of the configuration; None for the usual one.
-        stack: closes what was opened.
-        settings: what was set, or None.
-        address: the server's.
-        date: what the server said the time is, and when that was here; None if it said nothing.
+        sandbox: the number of extensions of the embedded sandbox; None for a real server.
+        profile: the profile of the configuration file; None for "default".
+        stack: closes what checks have opened.
+        settings: the settings, or None.
+        server: the address of the server.
+        date: the Date header of the server and the local time it was received at, or None.
         own: one's own presence.
-        no_directory: why the directory cannot be read.
-        ids: of some extensions.
+        directory_error: why the directory cannot be read, or None.
+        ids: the ids of some extensions.
     """
 
     sandbox: int | None
     profile: str | None
     stack: AsyncExitStack
     settings: "Settings | None" = None
-    address: str = ""
+    server: str = ""
     date: tuple[str, float] | None = None
     own: GetPresenceInfo | None = None
-    no_directory: PresenceError | None = None
+    directory_error: PresenceError | None = None
     ids: tuple[str, ...] = ()
     _session: PresenceSession | None = None
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether an embedded platform is examined."""
+        """Whether an embedded sandbox is checked."""
         return self.sandbox is not None
 
     @property
     def session(self) -> PresenceSession:
-        """The session; it is there once the settings are right."""
-        assert self._session is not None  # noqa: S101 - the checks that use it need the settings
+        """The session; available after the check of the settings."""
+        assert self._session is not None  # noqa: S101 - the checks that use it depend on that one
         return self._session
 
     @session.setter
@@ -63,7 +63,7 @@ class Patient:
 
     @property
     def limits(self) -> dict[str, GroupLimits]:
-        """What is known of the rate limits; nothing before there is a session."""
+        """The known rate limits; empty without a session."""
         return {} if self._session is None else self._session.limits
 
     @property
@@ -71,9 +71,9 @@ class Patient:
         """One's own extension id.
 
         Raises:
-            TroubleError: the presence that was read does not tell.
+            CheckFailed: the presence that was read does not contain it.
         """
         extension = self.own and self.own.extension
         if not extension or extension.id is None:
-            raise TroubleError("one's own presence does not say whose it is; see doctor --drift")
+            raise CheckFailed("your own presence has no extension id; see doctor --drift")
         return extension.id

@@ -1,4 +1,4 @@
-"""What RingCentral sends and the models do not know: names only, nothing about anybody."""
+"""Find what RingCentral sends and the models do not have: names only, no personal data."""
 
 import re
 from collections.abc import Iterator
@@ -16,80 +16,82 @@ from ... import (
     PresenceError,
     UnifiedPresence,
 )
-from ..output import camel
+from ..conversion import camel
 
 if TYPE_CHECKING:
     from ... import PresenceSession
 
-# What the name of a field or of a value looks like. Anything else may be about somebody.
+# What names of fields and enum values look like. Other text may be personal data.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
-FIELD = "(a field)"
+UNKNOWN_FIELD = "(field)"
 BASE = "/restapi/v1.0/account/~"
-ALL = {"detailedTelephonyState": True, "sipData": True}
-# A page of 1,000 with all calls is larger than what a session takes of an answer.
+ALL_DETAILS = {"detailedTelephonyState": True, "sipData": True}
+# A page of 1,000 with all calls exceeds the size limit for response bodies.
 READS: tuple[tuple[type, str, dict[str, Any]], ...] = (
-    (GetPresenceInfo, f"{BASE}/extension/~/presence", ALL),
-    (AccountPresenceInfo, f"{BASE}/presence", {"perPage": 250, **ALL}),
+    (GetPresenceInfo, f"{BASE}/extension/~/presence", ALL_DETAILS),
+    (AccountPresenceInfo, f"{BASE}/presence", {"perPage": 250, **ALL_DETAILS}),
     (UnifiedPresence, f"{BASE}/extension/~/unified-presence", {}),
     (ExtensionCallQueuePresenceList, f"{BASE}/extension/~/call-queue-presence", {}),
 )
 
 
-async def look(session: "PresenceSession") -> tuple[list[tuple[str, str]], list[PresenceError]]:
+async def find_drift(
+    session: "PresenceSession",
+) -> tuple[list[tuple[str, str]], list[PresenceError]]:
     """Read presence of each kind, and compare it with the models.
 
     Returns:
-        What is not known, as paths and values, and what could not be read.
+        Unknown fields and values, as paths and values, and the errors of reads that failed.
     """
     found: set[tuple[str, str]] = set()
-    failed: list[PresenceError] = []
+    errors: list[PresenceError] = []
     reads = [*READS]
     for cls, path, params in reads:
         try:
-            answer = (await session.request("GET", path, params=params)).json()
+            body = (await session.request("GET", path, params=params)).json()
         except PresenceError as error:
-            failed.append(error)
+            errors.append(error)
             continue
-        found |= {*unknown(cls, answer, cls.__name__)}
-        if cls is ExtensionCallQueuePresenceList and (queue := first_queue(answer)):
+        found |= {*unknown(cls, body, cls.__name__)}
+        if cls is ExtensionCallQueuePresenceList and (queue := first_queue(body)):
             reads.append((CallQueuePresence, f"{BASE}/call-queues/{queue}/presence", {}))
-    return sorted(found), failed
+    return sorted(found), errors
 
 
-def first_queue(answer: Any) -> str | None:
-    """Give the id of the first queue in the list of one's own queues."""
+def first_queue(body: Any) -> str | None:
+    """Return the id of the first queue in the list of one's own queues, or None."""
     try:
-        id_ = str(answer["records"][0]["callQueue"]["id"])
+        id_ = str(body["records"][0]["callQueue"]["id"])
     except (KeyError, IndexError, TypeError):
         return None
     return id_ if id_.isascii() and id_.isdigit() else None
 
 
 def unknown(kind: Any, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Give what a JSON value has in it that its model does not.
+    """Yield the path and value of everything in a JSON value that its model does not have.
 
     Args:
-        kind: the model, or the type of a field of one.
-        value: the value.
-        path: where it is, for what is given.
+        kind: the model, or the type of one of its fields.
+        value: the JSON value.
+        path: the path of the value.
     """
     kind = _without_none(kind)
     if attrs.has(kind) and isinstance(value, dict):
         known = {camel(field.name): field.type for field in attrs.fields(kind)}
         for name, item in value.items():
-            here = f"{path}.{name if NAME.fullmatch(name) else '?'}"
+            item_path = f"{path}.{name if NAME.fullmatch(name) else '?'}"
             if name in known:
-                yield from unknown(known[name], item, here)
+                yield from unknown(known[name], item, item_path)
             else:
-                yield here, FIELD
+                yield item_path, UNKNOWN_FIELD
     elif get_origin(kind) is tuple and isinstance(value, list):
         for item in value:
             yield from unknown(get_args(kind)[0], item, f"{path}[]")
-    elif _is_new(kind, value):
+    elif _is_unknown_member(kind, value):
         yield path, value if NAME.fullmatch(value) else "(not a name)"
 
 
-def _is_new(kind: Any, value: Any) -> bool:
+def _is_unknown_member(kind: Any, value: Any) -> bool:
     is_enum = isinstance(kind, type) and issubclass(kind, OpenStrEnum)
     return is_enum and isinstance(value, str) and value not in {str(each) for each in kind}
 

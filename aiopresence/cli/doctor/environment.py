@@ -1,4 +1,4 @@
-"""Checks of what is around the calls: settings, files, server, clock, login, limits."""
+"""Checks of the environment: settings, files, server, clock, login and limits."""
 
 import asyncio
 import os
@@ -12,153 +12,154 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from ... import NotFound, PermissionDenied, PresenceSession
-from .. import logins, settings as config
-from ..commands.login import ME
-from ..session import connected, signed_in
-from .context import Patient, SkippedError, TroubleError
+from ..commands.login import OWN_EXTENSION
+from ..logins import new_login, select_login
+from ..session import open_login_session, open_session
+from ..settings import config_file, load_settings, state_directory
+from .context import CheckContext, CheckFailed, CheckSkipped
 
-# Seconds that two clocks may differ by. A guess: tokens are renewed a minute before their end.
-SLOW = 60.0
-# Seconds for one answer of the server.
-REACH = 10.0
-# Seconds after the last check for which the user waits.
-REVOKED_WITHIN = 2.0
+# Seconds by which two clocks may differ. A guess: tokens are renewed a minute before their end.
+MAX_CLOCK_DIFFERENCE = 60.0
+# Seconds for one response of the server.
+RESPONSE_TIMEOUT = 10.0
+# Seconds that the user waits at most for the login to be revoked, after the last check.
+REVOKE_TIMEOUT = 2.0
 
 
-async def settings(patient: Patient) -> str:
-    """Find the settings, and open a session with them."""
-    if patient.is_sandbox:
-        entered = connected(patient.sandbox, None)
-        patient.session, platform = await patient.stack.enter_async_context(entered)
-        patient.address = platform.url if platform else ""
-        return "the embedded platform"
-    patient.settings = config.load(patient.profile)
-    found = await logins.find(patient.settings, patient.profile)
+async def settings(context: CheckContext) -> str:
+    """Load the settings, and open a session with them."""
+    if context.is_sandbox:
+        opening = open_session(context.sandbox, None)
+        context.session, platform = await context.stack.enter_async_context(opening)
+        context.server = platform.url if platform else ""
+        return "embedded sandbox"
+    context.settings = load_settings(context.profile)
+    found = await select_login(context.settings, context.profile)
     if found.profile is None:
-        # With tokens of its own, or those of an earlier login would hide a wrong secret.
-        found = logins.begin(patient.settings.grant(), found.server, patient.profile)
-    patient.address = found.server
-    patient.session = await patient.stack.enter_async_context(signed_in(found))
+        # Log in anew: with tokens of an earlier login a wrong secret would not be noticed.
+        found = new_login(context.settings.grant(), found.server, context.profile)
+    context.server = found.server
+    context.session = await context.stack.enter_async_context(open_login_session(found))
     if found.is_new:
-        patient.stack.push_async_callback(_end_login, patient.session)
-    told = [f"{name} from {place}" for name, place in patient.settings.sources.items()]
+        context.stack.push_async_callback(_end_login, context.session)
+    sources = [f"{name} from {source}" for name, source in context.settings.sources.items()]
     if not found.is_new:
-        told.append(f"the login kept for profile {found.profile}")
-    return ", ".join(told)
+        sources.append(f"the saved login of profile {found.profile}")
+    return ", ".join(sources)
 
 
 async def _end_login(session: PresenceSession) -> None:
-    """Revoke a login; leave it to expire if the limits hold the request back."""
+    """Revoke a login; leave it to expire if the rate limit delays the request."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(REVOKED_WITHIN):
+        async with asyncio.timeout(REVOKE_TIMEOUT):
             await session.revoke()
 
 
-async def files(patient: Patient) -> str:
-    """See that nobody else can read what is secret."""
-    if patient.is_sandbox:
-        raise SkippedError("the embedded platform needs none")
+async def files(context: CheckContext) -> str:
+    """Check that no other user can read files with secrets."""
+    if context.is_sandbox:
+        raise CheckSkipped("the embedded sandbox needs no files")
     if os.name != "posix":
-        raise SkippedError("this system has no modes of files")
-    there = [path for path in _secret(patient) if path.exists()]
-    for path in there:
-        wrong = _wrong(path)
-        if wrong:
-            raise TroubleError(wrong)
-    return f"yours alone: {', '.join(map(str, there))}" if there else "none are there"
+        raise CheckSkipped("this system has no file modes")
+    paths = [path for path in _secret_files(context) if path.exists()]
+    for path in paths:
+        if problem := _mode_problem(path):
+            raise CheckFailed(problem)
+    return f"readable only by you: {', '.join(map(str, paths))}" if paths else "no files"
 
 
-def _secret(patient: Patient) -> list[Path]:
-    """Give what may hold secrets; of `.env`, which is for other things too, only if it does."""
-    state = config.state_directory()
-    sources = patient.settings.sources if patient.settings else {}
-    places = {sources.get(name) for name in ("client_secret", "jwt")} - {None}
-    known = patient.settings is not None
-    dotenv = [] if known and ".env" not in places else [Path(".env")]
-    return [*dotenv, config.config_file(), state, state / "tokens.json"]
+def _secret_files(context: CheckContext) -> list[Path]:
+    """Return files that may contain secrets; `.env`, often used for other things, if it does."""
+    state = state_directory()
+    sources = context.settings.sources if context.settings else {}
+    secret_sources = {sources.get(name) for name in ("client_secret", "jwt")} - {None}
+    known = context.settings is not None
+    dotenv = [] if known and ".env" not in secret_sources else [Path(".env")]
+    return [*dotenv, config_file(), state, state / "tokens.json"]
 
 
-def _wrong(path: Path) -> str | None:
+def _mode_problem(path: Path) -> str | None:
     mode, right = path.stat().st_mode, "700" if path.is_dir() else "600"
     if not os.access(path, os.R_OK):
-        return f"{path} cannot be read: chmod {right} {path}"
-    # A directory that others may look into shows no tokens: those have their own modes.
+        return f"{path} is not readable: chmod {right} {path}"
+    # Others may list a directory: the files in it have their own modes.
     if mode & (0o022 if path.is_dir() else 0o077):
-        return f"{path} is open to others: chmod {right} {path}"
+        return f"{path} is accessible to other users: chmod {right} {path}"
     return None
 
 
-async def server(patient: Patient) -> str:
-    """Reach the server: its name, the connection, TLS."""
-    host, began = urlsplit(patient.address).netloc, time.monotonic()
+async def server(context: CheckContext) -> str:
+    """Connect to the server: name resolution, connection, TLS."""
+    host, began = urlsplit(context.server).netloc, time.monotonic()
     try:
         async with (
-            asyncio.timeout(REACH),
+            asyncio.timeout(RESPONSE_TIMEOUT),
             aiohttp.ClientSession() as http,
-            http.get(f"{patient.address}/restapi/v1.0", allow_redirects=False) as answer,
+            http.get(f"{context.server}/restapi/v1.0", allow_redirects=False) as response,
         ):
-            if date := answer.headers.get("Date"):
-                patient.date = (date, time.time())
-            status = answer.status
+            if date := response.headers.get("Date"):
+                context.date = (date, time.time())
+            status = response.status
     except TimeoutError:
-        raise TroubleError(
-            f"{host} does not answer within {REACH:.0f} s: check the network"
+        raise CheckFailed(
+            f"no response from {host} within {RESPONSE_TIMEOUT:.0f} s: check the network"
         ) from None
     except aiohttp.ClientError as error:
-        raise TroubleError(_unreachable(host, error)) from None
+        raise CheckFailed(_connection_problem(host, error)) from None
     if status >= 500:
-        raise TroubleError(f"{host} answers HTTP {status}: see https://status.ringcentral.com")
-    security = "TLS" if patient.address.startswith("https:") else "no TLS, on this machine"
+        raise CheckFailed(f"HTTP {status} from {host}: see https://status.ringcentral.com")
+    security = "TLS" if context.server.startswith("https:") else "no TLS (local server)"
     return f"{host}, {security}, {(time.monotonic() - began) * 1000:.0f} ms"
 
 
-def _unreachable(host: str, error: aiohttp.ClientError) -> str:
+def _connection_problem(host: str, error: aiohttp.ClientError) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"{host} is not found: check RC_SERVER_URL and the network"
+        return f"cannot resolve {host}: check RC_SERVER_URL and the network"
     if isinstance(error, aiohttp.ClientSSLError):
-        return f"{host} has no certificate that is trusted here: check it, and any proxy between"
+        return f"certificate verification failed for {host}: check the server address and proxies"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot connect to {host}: check RC_SERVER_URL, the network and the firewall"
-    return f"the connection to {host} broke ({type(error).__name__}): try again"
+    return f"connection to {host} lost ({type(error).__name__}): try again"
 
 
-async def clock(patient: Patient) -> str:
-    """Compare the server's clock with this machine's."""
-    if patient.date is None:
-        raise SkippedError("the server does not tell its time")
-    text, here = patient.date
+async def clock(context: CheckContext) -> str:
+    """Compare the clock of this machine with that of the server."""
+    if context.date is None:
+        raise CheckSkipped("the server sends no Date header")
+    text, local = context.date
     try:
         date = parsedate_to_datetime(text)
-        off = here - (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        off = local - (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
-        raise SkippedError("the server's time makes no sense") from None
-    if abs(off) > SLOW:
-        way = "ahead of" if off > 0 else "behind"
-        raise TroubleError(f"{abs(off):.0f} s {way} the server's: set this machine's clock")
-    return f"within {max(1, round(abs(off)))} s of the server's"
+        raise CheckSkipped("the server's Date header is invalid") from None
+    if abs(off) > MAX_CLOCK_DIFFERENCE:
+        direction = "ahead of" if off > 0 else "behind"
+        raise CheckFailed(f"{abs(off):.0f} s {direction} the server: set this machine's clock")
+    return f"within {max(1, round(abs(off)))} s of the server"
 
 
-async def login(patient: Patient) -> str:
-    """Log in. One's own record is asked for, which is what the directory needs, too."""
+async def login(context: CheckContext) -> str:
+    """Log in, by reading one's own record, which requires the same permission as the directory."""
     try:
-        await patient.session.request("GET", ME)
+        await context.session.request("GET", OWN_EXTENSION)
     except (NotFound, PermissionDenied) as error:
-        if not patient.session.stats.requests:
-            raise  # It is about the login: nothing else was sent.
-        patient.no_directory = error
-    return "the credentials are accepted"
+        if not context.session.stats.requests:
+            raise  # The login was refused: no other request was sent.
+        context.directory_error = error
+    return "credentials accepted"
 
 
-async def limits(patient: Patient) -> str:
-    """Say what was learned of the limits."""
-    refused = patient.session.stats.rate_limited
-    told = [
+async def limits(context: CheckContext) -> str:
+    """Report the rate limits that responses contained."""
+    refused = context.session.stats.rate_limited
+    groups = [
         f"{name} {group.limit} in {group.window:g} s"
         + ("" if group.remaining is None else f", {group.remaining} left")
-        for name, group in patient.session.limits.items()
+        for name, group in context.session.limits.items()
     ]
     if refused:
-        raise TroubleError(
-            f"{refused} answered 429: something else uses the same limits; {'; '.join(told)}"
+        raise CheckFailed(
+            f"{refused} response{'s' * (refused != 1)} with HTTP 429: another program uses the same"
+            f" rate limits; {'; '.join(groups)}"
         )
-    return "; ".join(told)
+    return "; ".join(groups)

@@ -1,1 +1,1 @@
-"""The screen of the `watch` command: its rows, how it is drawn, and the terminal."""
+"""The screen of the `watch` command."""

@@ -1,4 +1,4 @@
-"""What a live board shows: its rows, which of them, in which order. Nothing is drawn here."""
+"""The state of the watch screen: rows, filter and order. Drawing it is in render.py."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ... import GetPresenceInfo
 
 NO_CALL = (None, "NoCall")
-# Whoever can be reached best comes first.
-_ORDER = {"Available": 0, "Busy": 1, "Offline": 2}
+# In the order by status, extensions that can be reached come first.
+_STATUS_ORDER = {"Available": 0, "Busy": 1, "Offline": 2}
 
 
 class Filter(StrEnum):
@@ -41,12 +41,13 @@ class Row:
 
     Attributes:
         id: its id.
-        number: what people dial; empty when not known.
-        name: its name; empty when not known.
-        presence: its presence; None when that could not be read.
-        changed_at: when that changed last, in monotonic seconds; None for not since the beginning.
-        is_stale: whether it may be different by now.
-        error: why it could not be read.
+        number: its extension number; empty if unknown.
+        name: its name; empty if unknown.
+        presence: its presence; None if it could not be read.
+        changed_at: when the presence last changed, in monotonic seconds; None if it has not
+            changed since the screen was opened.
+        is_stale: whether the presence may be out of date.
+        error: why the presence could not be read.
     """
 
     id: str
@@ -59,18 +60,18 @@ class Row:
 
 
 @attrs.frozen
-class State:
-    """All that is shown.
+class ScreenState:
+    """Everything that is shown.
 
     Attributes:
         rows: the extensions, in any order.
-        connection: "live"; "waiting", before everything was read once; or "stale".
-        age: seconds since RingCentral was last heard of.
+        connection: "waiting" until all extensions were read once, then "live" or "stale".
+        age: seconds since the last message from RingCentral.
         filter: which rows are shown; None for all.
-        sort: in which order.
-        detailed: whether calls are known.
+        sort: the order of the rows.
+        detailed: whether active calls are known.
         has_keys: whether keys can be pressed.
-        remark: what went wrong last; empty for nothing.
+        warning: the last warning; empty for none.
     """
 
     rows: Sequence[Row]
@@ -80,15 +81,15 @@ class State:
     sort: Sort = Sort.NUMBER
     detailed: bool = False
     has_keys: bool = False
-    remark: str = ""
+    warning: str = ""
 
-    def chosen(self) -> list[Row]:
-        """Give the rows that are shown, in their order."""
-        rows = [row for row in self.rows if row_passes(row, self.filter)]
-        return sorted(rows, key=_KEYS[self.sort])
+    def visible_rows(self) -> list[Row]:
+        """Return the rows that pass the filter, sorted."""
+        rows = [row for row in self.rows if _row_passes(row, self.filter)]
+        return sorted(rows, key=_SORT_KEYS[self.sort])
 
     def counts(self) -> dict[str, int]:
-        """Count the extensions in each of the states that the header tells."""
+        """Return the number of extensions in each state that the header shows."""
         known = [row.presence for row in self.rows if row.presence is not None]
         telephony = [each.effective_telephony_status for each in known]
         return {
@@ -100,25 +101,24 @@ class State:
         }
 
 
-def row_passes(row: Row, chosen: Filter | None) -> bool:
-    """Tell whether a row is one of those that were asked for."""
-    if chosen is Filter.CHANGED:
+def _row_passes(row: Row, filter_: Filter | None) -> bool:
+    if filter_ is Filter.CHANGED:
         return row.changed_at is not None
-    return chosen is None or (row.presence is not None and passes(row.presence, chosen))
+    return filter_ is None or (row.presence is not None and passes(row.presence, filter_))
 
 
-def passes(presence: "GetPresenceInfo", chosen: Filter) -> bool:
-    """Tell whether someone's presence is what was asked for; `CHANGED` is not about that."""
-    if chosen is Filter.ON_CALL:
+def passes(presence: "GetPresenceInfo", filter_: Filter) -> bool:
+    """Return whether presence passes a filter other than `CHANGED`."""
+    if filter_ is Filter.ON_CALL:
         return presence.effective_telephony_status not in NO_CALL
-    if chosen is Filter.DND:
+    if filter_ is Filter.DND:
         return presence.effective_dnd_status == "DoNotAcceptAnyCalls"
-    return (presence.presence_status or "").lower() == chosen
+    return (presence.presence_status or "").lower() == filter_
 
 
 def _by_number(row: Row) -> tuple[Any, ...]:
-    digits = row.number.isascii() and row.number.isdigit()
-    return (not row.number, int(row.number) if digits else inf, row.number, row.id)
+    is_digits = row.number.isascii() and row.number.isdigit()
+    return (not row.number, int(row.number) if is_digits else inf, row.number, row.id)
 
 
 def _by_name(row: Row) -> tuple[Any, ...]:
@@ -128,14 +128,14 @@ def _by_name(row: Row) -> tuple[Any, ...]:
 def _by_status(row: Row) -> tuple[Any, ...]:
     status = row.presence and row.presence.presence_status
     idle = row.presence is None or row.presence.effective_telephony_status in NO_CALL
-    return (_ORDER.get(status or "", len(_ORDER)), idle, *_by_number(row))
+    return (_STATUS_ORDER.get(status or "", len(_STATUS_ORDER)), idle, *_by_number(row))
 
 
 def _by_change(row: Row) -> tuple[Any, ...]:
     return (inf if row.changed_at is None else -row.changed_at, *_by_number(row))
 
 
-_KEYS = {
+_SORT_KEYS = {
     Sort.NUMBER: _by_number,
     Sort.NAME: _by_name,
     Sort.STATUS: _by_status,

@@ -1,7 +1,7 @@
-"""The live board as it is drawn: a pure function of what is known, the size, and the time.
+"""Draw the watch screen: a pure function of its state, the terminal's size, and the time.
 
-It makes rich's segments by itself: rich's tables would take most of a core at some pictures a
-second. Nothing imports this module before there is something to draw.
+The lines are built from rich's segments: rich's tables would take most of a CPU core at several
+drawings per second. This module is imported only when there is something to draw.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,18 +14,19 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 from rich.style import Style
 
-from ..output import STYLES, cell
-from .model import Row, State
+from ..columns import STATUS_STYLES
+from ..conversion import cell
+from .model import Row, ScreenState
 
 Line = list[Segment]
 
-# For so many seconds after its change a row looks like this.
+# Styles of a row after its change, each until so many seconds have passed.
 FADES = (
     (1.0, "bright_white on grey39"),
     (2.5, "bright_white on grey27"),
     (4.0, "white on grey19"),
 )
-FADED = FADES[-1][0]
+FADE_SECONDS = FADES[-1][0]
 GAP = " │ "
 _SHORT = {
     "NoCall": "",
@@ -39,27 +40,27 @@ _CONNECTION = {"live": "bold green", "waiting": "bold yellow", "stale": "bold re
 
 @attrs.frozen
 class Column:
-    """A column of the board.
+    """A column of the screen.
 
     Attributes:
         title: its heading.
-        text: makes its cell of a row and the time.
-        least: how wide it is at least.
-        most: how wide it may become.
-        rank: the higher, the sooner it is left out where there is no room.
+        text: returns its cell for a row and the time.
+        least: its minimum width.
+        most: its maximum width.
+        drop: columns with the highest number are omitted first on a narrow terminal.
     """
 
     title: str
     text: Callable[[Row, float], str]
     least: int
     most: int
-    rank: int = 0
+    drop: int = 0
 
 
 def _mark(row: Row, now: float) -> str:
     if row.is_stale:
         return "?"
-    return ">" if row.changed_at is not None and now - row.changed_at < FADED else ""
+    return ">" if row.changed_at is not None and now - row.changed_at < FADE_SECONDS else ""
 
 
 def _number(row: Row, _: float) -> str:
@@ -85,7 +86,7 @@ def _dnd(row: Row, _: float) -> str:
 
 
 def _call(row: Row, _: float) -> str:
-    """Tell who is at the other end of the latest call that goes on."""
+    """Return the other party of the latest active call."""
     calls = (row.presence and row.presence.active_calls) or ()
     call = next((each for each in calls if each.telephony_status != "NoCall"), None)
     if call is None:
@@ -104,7 +105,7 @@ def _since(row: Row, now: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time in at most 4 characters."""
+    """Return a duration as text of at most 4 characters."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{min(999, int(seconds // size))}{unit}"
@@ -125,8 +126,8 @@ _COLUMNS = (
 )
 
 
-class Picture:
-    """Lines that are drawn as they are."""
+class Drawing:
+    """Lines for rich to print."""
 
     def __init__(self, lines: list[Line]) -> None:
         self._lines = lines
@@ -138,16 +139,16 @@ class Picture:
             yield from line
 
 
-def render(state: State, size: tuple[int, int], now: float) -> Picture:
-    """Draw the board.
+def render(state: ScreenState, size: tuple[int, int], now: float) -> Drawing:
+    """Draw the screen.
 
     Args:
-        state: what is known, and how it is to be shown.
+        state: what to show.
         size: columns and lines of the terminal.
-        now: this moment, in monotonic seconds.
+        now: the time in monotonic seconds.
     """
     width, height = size[0], max(3, size[1])
-    rows = state.chosen()
+    rows = state.visible_rows()
     body = height - 3
     panels = _panels(len(rows), body, width, state.detailed)
     layout = _layout((width - len(GAP) * (panels - 1)) // panels, state.detailed)
@@ -156,17 +157,17 @@ def render(state: State, size: tuple[int, int], now: float) -> Picture:
     lines = [_header(state, width), _beside([_titles(layout)] * panels, width)]
     lines += [_beside(cells[n::body], width) for n in range(min(body, len(cells)))]
     if not cells and body:
-        lines.append(_fit([Segment("  " + _nothing(state), Style.parse("dim"))], width))
+        lines.append(_fit([Segment("  " + _empty_text(state), Style.parse("dim"))], width))
     lines += [_fit([], width)] * (height - 1 - len(lines))
-    return Picture([*lines, _footer(state, len(rows) - len(shown), width)])
+    return Drawing([*lines, _footer(state, len(rows) - len(shown), width)])
 
 
 @lru_cache(64)
 def _layout(width: int, detailed: bool) -> tuple[tuple[Column, int], ...]:
-    """Choose the columns for a width, and how wide each is."""
+    """Choose the columns for a width, and the width of each."""
     columns = [each for each in _COLUMNS if detailed or each is not _CALL]
     while sum(each.least + 1 for each in columns) - 1 > width and len(columns) > 1:
-        columns.remove(max(columns, key=lambda each: each.rank))
+        columns.remove(max(columns, key=lambda each: each.drop))
     spare = max(0, width - sum(each.least + 1 for each in columns) + 1)
     widths = []
     for each in columns:
@@ -177,8 +178,8 @@ def _layout(width: int, detailed: bool) -> tuple[tuple[Column, int], ...]:
 
 
 def _panels(rows: int, body: int, width: int, detailed: bool) -> int:
-    """Tell how many rows stand side by side: no more than it takes to show all."""
-    # A message is what nobody misses who sees twice as many people instead.
+    """Return how many panels to place side by side: no more than needed for all rows."""
+    # Twice as many rows are worth more than the column with messages.
     narrow = [c for c in _COLUMNS if c.title != "MESSAGE" and (detailed or c is not _CALL)]
     least = sum(each.least + 1 for each in narrow) - 1
     needed = -(-rows // max(1, body))
@@ -191,24 +192,24 @@ def _titles(layout: tuple[tuple[Column, int], ...]) -> Line:
 
 
 def _row(row: Row, now: float, layout: tuple[tuple[Column, int], ...]) -> Line:
-    ago = FADED if row.changed_at is None else now - row.changed_at
-    look = "dim" if row.is_stale else next((s for until, s in FADES if ago < until), "")
-    return _segments(tuple((column.text(row, now), width) for column, width in layout), look)
+    ago = FADE_SECONDS if row.changed_at is None else now - row.changed_at
+    style = "dim" if row.is_stale else next((s for until, s in FADES if ago < until), "")
+    return _segments(tuple((column.text(row, now), width) for column, width in layout), style)
 
 
 @lru_cache(8192)
-def _segments(cells: tuple[tuple[str, int], ...], look: str) -> Line:
-    """Write the cells of a row; neighbours of the same colour are one segment."""
+def _segments(cells: tuple[tuple[str, int], ...], row_style: str) -> Line:
+    """Return the cells of a row; neighbors of the same style are one segment."""
     line: Line = []
     for text, width in cells:
-        style = Style.parse(f"{look} {STYLES.get(text, '')}".strip())
+        style = Style.parse(f"{row_style} {STATUS_STYLES.get(text, '')}".strip())
         padded = _shorten(cell(text), width)
         if not line:
             line.append(Segment(padded, style))
         elif line[-1].style == style:
             line[-1] = Segment(f"{line[-1].text} {padded}", style)
         else:
-            line += [Segment(" ", Style.parse(look)), Segment(padded, style)]
+            line += [Segment(" ", Style.parse(row_style)), Segment(padded, style)]
     return line
 
 
@@ -231,28 +232,28 @@ def _fit(line: Line, width: int) -> Line:
     return Segment.adjust_line_length(line, width)
 
 
-def _header(state: State, width: int) -> Line:
-    """Tell how many are how, and on the right how far that can be trusted."""
+def _header(state: ScreenState, width: int) -> Line:
+    """Return the counts, and on the right the state of the connection and its age."""
     age = f" {duration(state.age)}" if isfinite(state.age) else ""
     right = f" {state.connection}{age}"
-    room = max(0, width - len(right))
+    available = max(0, width - len(right))
     counts = ", ".join(f"{number:,} {what}" for what, number in state.counts().items())
     total = f"{len(state.rows):,} extensions: "
-    if len(total) + len(counts) > room:
+    if len(total) + len(counts) > available:
         total = total.replace(" extensions", "")
     bold = Style.parse("bold")
-    line = [Segment(total, bold), Segment(_shorten(counts, max(1, room - len(total))))]
+    line = [Segment(total, bold), Segment(_shorten(counts, max(1, available - len(total))))]
     style = Style.parse(_CONNECTION.get(state.connection, ""))
-    return _fit([*_fit(line, room), Segment(right, style)], width)
+    return _fit([*_fit(line, available), Segment(right, style)], width)
 
 
-def _footer(state: State, more: int, width: int) -> Line:
-    """Tell what is not shown, and how to change that or what is wrong."""
+def _footer(state: ScreenState, more: int, width: int) -> Line:
+    """Return the number of hidden rows, and the warning or the filter, order and keys."""
     line: Line = []
     if more:
         line.append(Segment(f"… {more:,} more  ", Style.parse("bold")))
-    if state.remark:
-        line.append(Segment(_shorten(cell(state.remark), width), Style.parse("yellow")))
+    if state.warning:
+        line.append(Segment(_shorten(cell(state.warning), width), Style.parse("yellow")))
         return _fit(line, width)
     f, s, q = (" [f]", " [s]", "  quit [q]") if state.has_keys else ("", "", "")
     text = f"filter: {state.filter or 'all'}{f}  sort: {state.sort}{s}{q}"
@@ -260,7 +261,7 @@ def _footer(state: State, more: int, width: int) -> Line:
     return _fit(line, width)
 
 
-def _nothing(state: State) -> str:
+def _empty_text(state: ScreenState) -> str:
     if state.rows:
-        return "Nobody is like that now."
-    return "Nothing is known yet." if state.connection == "waiting" else "There is nobody."
+        return "No extension matches the filter."
+    return "Loading…" if state.connection == "waiting" else "The account has no extensions."

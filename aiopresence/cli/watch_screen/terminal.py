@@ -1,62 +1,61 @@
-"""Keys, one at a time, and signals, while a command runs."""
+"""Read single keys from the terminal."""
 
 import asyncio
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 
 class Keyboard:
-    """The keys of the terminal that standard input is, one at a time.
+    """Reads single keys from the terminal on standard input.
 
-    There are none where standard input is no terminal, or the system has no termios.
+    Without a terminal, or on a system without termios, no keys are read.
 
     Args:
-        press: called with each key.
+        on_key: called with each key.
 
     Attributes:
-        is_there: whether there are any keys.
+        is_available: whether keys can be read.
     """
 
-    def __init__(self, press: Callable[[str], None]) -> None:
-        self.is_there = _termios() is not None and sys.stdin.isatty()
-        self._press = press
-        self._before: list[Any] | None = None
+    def __init__(self, on_key: Callable[[str], None]) -> None:
+        self.is_available = _termios() is not None and sys.stdin.isatty()
+        self._on_key = on_key
+        self._saved_mode: list[Any] | None = None
 
     def start(self) -> None:
-        """Read single keys from now on; again, if something else has set the terminal."""
+        """Start to read keys; call it again after another program has set the terminal's mode."""
         termios = _termios()
-        if not self.is_there or termios is None:
+        if not self.is_available or termios is None:
             return
         import tty
 
-        if self._before is None:
-            self._before = termios.tcgetattr(sys.stdin.fileno())
+        if self._saved_mode is None:
+            self._saved_mode = termios.tcgetattr(sys.stdin.fileno())
         tty.setcbreak(sys.stdin.fileno())
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._read)
 
     def stop(self) -> None:
-        """Set the terminal as it was."""
+        """Stop to read keys, and restore the terminal's mode."""
         termios = _termios()
-        if self._before is None or termios is None:
+        if self._saved_mode is None or termios is None:
             return
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        before, self._before = self._before, None
-        with suppress(termios.error):  # It is gone.
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, before)
+        mode, self._saved_mode = self._saved_mode, None
+        with suppress(termios.error):  # The terminal was closed.
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, mode)
 
     def _read(self) -> None:
         try:
-            pressed = os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+            keys = os.read(sys.stdin.fileno(), 64).decode(errors="replace")
         except OSError:
-            pressed = ""
-        if not pressed:  # The terminal is gone: it would be ready to read for ever.
+            keys = ""
+        if not keys:  # The terminal was closed: it would be ready to read for ever.
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        for key in pressed:
-            self._press(key)
+        for key in keys:
+            self._on_key(key)
 
 
 def _termios() -> Any:
@@ -68,44 +67,11 @@ def _termios() -> Any:
 
 
 @contextmanager
-def keys(press: Callable[[str], None]) -> Iterator[Keyboard]:
-    """Call a function with each key, until the end of the `with`.
-
-    The terminal is as it was afterwards, whatever happens.
-    """
-    keyboard = Keyboard(press)
+def read_keys(on_key: Callable[[str], None]) -> Iterator[Keyboard]:
+    """Call a function with each key until the end of the `with`; then restore the terminal."""
+    keyboard = Keyboard(on_key)
     try:
         keyboard.start()
         yield keyboard
     finally:
         keyboard.stop()
-
-
-def suspend() -> None:
-    """Stop this process, as Ctrl-Z does by default, until it is continued."""
-    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGTSTP)
-    signal.signal(signal.SIGTSTP, handler)
-
-
-@contextmanager
-def on_signals(actions: Mapping[str, Callable[[int], object]]) -> Iterator[None]:
-    """Call a function with the number of a signal when it comes, by the names of signals.
-
-    Those that the system does not have, or that are ignored, as by nohup, never come.
-    """
-    loop = asyncio.get_running_loop()
-    handled = []
-    try:
-        for name, action in actions.items():
-            number = getattr(signal, name, None)
-            if number is None or signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            # A loop that takes no signals: on Windows, or outside the main thread.
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, action, int(number))
-                handled.append(number)
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)

@@ -1,0 +1,124 @@
+"""The options of the commands that write: one for each field that RingCentral lets users set."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Status(StrEnum):
+    """Values of userStatus that can be set."""
+
+    AVAILABLE = "Available"
+    BUSY = "Busy"
+    OFFLINE = "Offline"
+
+
+class Dnd(StrEnum):
+    """Values of dndStatus that can be set."""
+
+    TAKE_ALL_CALLS = "TakeAllCalls"
+    DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
+    DO_NOT_ACCEPT_DEPARTMENT_CALLS = "DoNotAcceptDepartmentCalls"
+
+
+class DndPersonal(StrEnum):
+    """Values of dndStatusPersonal that can be set."""
+
+    TAKE_ALL_CALLS = "TakeAllCalls"
+    DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
+
+
+class CallerId(StrEnum):
+    """Values of callerIdVisibility."""
+
+    ALL = "All"
+    NONE = "None"
+    PERMITTED_USERS = "PermittedUsers"
+
+
+class GlipVisibility(StrEnum):
+    """Values of glip.visibility."""
+
+    VISIBLE = "Visible"
+    INVISIBLE = "Invisible"
+
+
+class GlipAvailability(StrEnum):
+    """Values of glip.availability."""
+
+    AVAILABLE = "Available"
+    DND = "DND"
+
+
+class TelephonyAvailability(StrEnum):
+    """Values of telephony.availability."""
+
+    TAKE_ALL_CALLS = "TakeAllCalls"
+    DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
+    DO_NOT_ACCEPT_QUEUE_CALLS = "DoNotAcceptQueueCalls"
+
+
+def _choice(name: str, subject: str, values: type[StrEnum]) -> Any:
+    text = f"{subject}: {', '.join(values)}."
+    return typer.Option(name, case_sensitive=False, metavar="VALUE", help=text)
+
+
+def _switch(name: str, text: str) -> Any:
+    return typer.Option(f"--{name}/--no-{name}", help=text)
+
+
+# Of `set`.
+StatusOption = Annotated[Status | None, _choice("--status", "User status", Status)]
+DndOption = Annotated[Dnd | None, _choice("--dnd", "Which calls to accept", Dnd)]
+DndPersonalOption = Annotated[
+    DndPersonal | None,
+    _choice("--dnd-personal", "Which calls to accept, apart from queue calls", DndPersonal),
+]
+MessageOption = Annotated[
+    str | None,
+    typer.Option("--message", help="Status message, at most 75 characters; '' clears it."),
+]
+SeeOption = Annotated[
+    bool | None,
+    _switch("allow-see-my-presence", "Whether other users can see the presence."),
+]
+QueueCallsOption = Annotated[
+    bool | None, _switch("accept-queue-calls", "Whether to accept calls of call queues.")
+]
+RingOption = Annotated[
+    bool | None, _switch("ring-on-monitored-call", "Whether to ring for calls of monitored lines.")
+]
+PickUpOption = Annotated[
+    bool | None,
+    _switch("pick-up-calls-on-hold", "Whether to pick up calls that monitored lines hold."),
+]
+CallerIdOption = Annotated[
+    CallerId | None, _choice("--caller-id-visibility", "Who sees the caller id", CallerId)
+]
+# Of `unified-set`.
+GlipVisibilityOption = Annotated[
+    GlipVisibility | None,
+    _choice("--glip-visibility", "Whether other users see the messaging status", GlipVisibility),
+]
+GlipAvailabilityOption = Annotated[
+    GlipAvailability | None,
+    _choice("--glip-availability", "Whether messages cause notifications", GlipAvailability),
+]
+TelephonyAvailabilityOption = Annotated[
+    TelephonyAvailability | None,
+    _choice("--telephony-availability", "Which calls to accept", TelephonyAvailability),
+]
+# Of `queue-set`.
+AcceptOption = Annotated[
+    bool | None,
+    typer.Option("--accept/--no-accept", help="Whether the members accept calls of the queue."),
+]
+MemberIdsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MEMBER_IDS", help="Extension ids of members of the queue."),
+]
+# Of all of them.
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would change, without changing it.")
+]
