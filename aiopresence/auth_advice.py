@@ -1,4 +1,4 @@
-"""What RingCentral's error codes of a refused login or token mean, and what to do about each.
+"""What to do about RingCentral's error codes of refused logins and tokens.
 
 Sources: RingCentral guide, "API Error Codes"; codes it does not list were seen in public issues.
 """
@@ -52,19 +52,19 @@ ADVICE = {
     " at present",
 }
 
-# Codes hold no secrets. What stands around one may, so a part of a longer word is none.
-_CODE_IN_TEXT = re.compile(r"(?<![\w.+/=~-])[A-Z]{3}-[0-9]{1,9}(?![\w+/=~-])", re.ASCII)
+# A code is no secret, but the text around it may be one: a part of a longer word is no code.
+_CODE_PATTERN = re.compile(r"(?<![\w.+/=~-])[A-Z]{3}-[0-9]{1,9}(?![\w+/=~-])", re.ASCII)
 
 
 def is_code(text: str | None) -> bool:
-    """Return whether a text is an error code of RingCentral's, such as "OAU-250"."""
-    return text is not None and _CODE_IN_TEXT.fullmatch(text) is not None
+    """Return whether a text is a RingCentral error code, such as "OAU-250"."""
+    return text is not None and _CODE_PATTERN.fullmatch(text) is not None
 
 
 def find_code(text: str) -> str | None:
     """Return the first error code in a text, or None."""
-    found = _CODE_IN_TEXT.search(text)
-    return found[0] if found else None
+    match = _CODE_PATTERN.search(text)
+    return match[0] if match else None
 
 
 def advice_for(code: str | None) -> str | None:

@@ -2,23 +2,23 @@
 
 ```
 PresenceError
-├── TransportError            the bytes did not make it there or back
-│   ├── ConnectionFailed      no connection, or it broke
+├── TransportError            there is no complete response
+│   ├── ConnectionFailed      no connection, or it was lost
 │   └── Timeout               it took longer than the session's timeout
-├── ApiError                  RingCentral answered, and the answer is no
+├── ApiError                  RingCentral responded with an error
 │   ├── AuthError             the credentials or the token were refused
 │   ├── PermissionDenied      403
 │   ├── NotFound              404
 │   ├── InvalidRequest        any other 4xx
 │   ├── RateLimited           429
 │   └── ServerError           5xx
-├── DecodeError               RingCentral answered, and we cannot make sense of it
+├── DecodeError               the response cannot be decoded
 ├── SessionLost               an event stream cannot be continued
 ├── UsageError                the call itself is wrong (also a ValueError)
 └── BatchError                several of the above at once (also an ExceptionGroup)
 ```
 
-Messages are one line, say what to do next where that is known, and never hold a token.
+Messages are one line, say what to do next where that is known, and never contain a token.
 """
 
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ from .escaping import escaped
 
 
 def one_line(text: str, limit: int = 256) -> str:
-    """Make a server's text safe to log: on one line, escaped, and not longer than `limit`."""
+    """Return a server's text safe to log: on one line, escaped, and not longer than `limit`."""
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return escaped(text)
 
 
-def shown(value: object) -> str:
-    """Show what the user gave, in a message: short, on one line, and whatever it is."""
+def short_repr(value: object) -> str:
+    """Return the repr of an argument for a message: short, on one line, without ever failing."""
     try:
         return one_line(repr(value), 60)
     except Exception:
@@ -46,15 +46,15 @@ class PresenceError(Exception):
 
 
 class TransportError(PresenceError):
-    """The request or its answer was lost on the way. Whether it had an effect is not known."""
+    """There is no complete response. Whether the request was applied is not known."""
 
 
 class ConnectionFailed(TransportError):
-    """No connection could be made, or it broke before the whole answer had arrived.
+    """No connection could be made, or it was lost before the response was complete.
 
     Attributes:
-        sent: False when no connection was made, so that nothing can have been applied.
-        final: True when trying again will not help, as with a certificate that is not trusted.
+        sent: False when nothing was sent, so that nothing can have been applied.
+        final: True when retrying does not help, as with a certificate that is not trusted.
     """
 
     def __init__(self, message: str, *, sent: bool = True, final: bool = False) -> None:
@@ -64,21 +64,21 @@ class ConnectionFailed(TransportError):
 
 
 class Timeout(TransportError):
-    """The answer, body included, did not arrive within the session's `timeout`."""
+    """The response, body included, was not complete within the session's `timeout`."""
 
 
 class ApiError(PresenceError):
-    """RingCentral refused. Catch a subclass for one kind of refusal, this one for all.
+    """RingCentral responded with an error. Catch a subclass for one kind, this class for all.
 
     Attributes:
-        http_status: the status of the answer, or of one id's part in a batch answer.
-        error_code: RingCentral's code, such as "CMN-102"; None when the answer had none.
+        http_status: the HTTP status of the response, or of one id's part of a batch response.
+        error_code: RingCentral's code, such as "CMN-102"; None when the response has none.
             Decide on this, never on the message.
-        message: RingCentral's own words; None when the answer had none.
-        parameter_name: the parameter RingCentral objects to, or None.
-        request_id: the `RCRequestId` of the answer, which RingCentral's support asks for, or None.
-        retry_after: seconds to wait before trying again, or None when the answer did not say.
-        body: the first 256 characters of the answer.
+        message: RingCentral's message; None when the response has none.
+        parameter_name: the parameter that is wrong according to RingCentral, or None.
+        request_id: the `RCRequestId` of the response, for RingCentral's support, or None.
+        retry_after: seconds to wait before trying again; None when the response does not say.
+        body: the first 256 characters of the response body.
 
     Source: RingCentral API reference, "Error handling".
     """
@@ -103,11 +103,11 @@ class ApiError(PresenceError):
         self.body = body
 
     def __str__(self) -> str:
-        said = " ".join(filter(None, (self.error_code, self.message))) or "no reason given"
+        reason = " ".join(filter(None, (self.error_code, self.message))) or "no reason given"
         about = f" (parameter {self.parameter_name})" if self.parameter_name else ""
         request = f" [request {self.request_id}]" if self.request_id else ""
         advice = advice_for(self.error_code) or self._advice()
-        text = one_line(f"HTTP {self.http_status}: {said}{about}{request}", 512)
+        text = one_line(f"HTTP {self.http_status}: {reason}{about}{request}", 512)
         return f"{text}; {advice}" if advice else text
 
     def _advice(self) -> str:
@@ -116,12 +116,12 @@ class ApiError(PresenceError):
 
 
 class AuthError(ApiError):
-    """The credentials were refused, or the server keeps refusing the tokens it issues.
+    """The credentials were refused, or the server rejects the tokens it issues.
 
     Attributes:
         final: True when the credentials were refused, or the access token of a session that has
-            nothing else: trying again will not help. False when newly issued tokens were refused
-            in all attempts, which may pass.
+            no other: retrying does not help. False when newly issued tokens were rejected in all
+            attempts, which may pass.
     """
 
     final: bool = False
@@ -129,32 +129,32 @@ class AuthError(ApiError):
     def _advice(self) -> str:
         if self.final:
             return "check the credentials, and that they belong to this server"
-        return "the server refused the token that it issued: try again later"
+        return "the server rejected the token that it issued: try again later"
 
 
 class PermissionDenied(ApiError):
-    """The app or the user may not do this. Reads need ReadPresence, writes EditPresence."""
+    """The app or the user has no permission. Reads need ReadPresence, writes EditPresence."""
 
     def _advice(self) -> str:
         return "check the app's permissions and the user's role"
 
 
 class NotFound(ApiError):
-    """There is no such extension, account, call queue or path, or this user cannot see it."""
+    """The extension, account, call queue or path does not exist, or not for this user."""
 
 
 class InvalidRequest(ApiError):
-    """RingCentral found the request itself wrong; sending it again will not help."""
+    """RingCentral refused the request as invalid: any other 4xx. Retrying does not help."""
 
 
 class RateLimited(ApiError):
-    """Too many requests, or more waiting for the limits than `max_wait` allows.
+    """There were too many requests, or the rate limits demand a longer wait than `max_wait`.
 
     Attributes:
-        group: the usage-plan group that is used up; None when not known.
-        sent: False when the session refused by itself, because of `max_wait` or of a penalty of
-            more than an hour.
-        retry_after: seconds until it may be tried again; None when RingCentral did not say.
+        group: the usage-plan group whose limit is reached; None when not known.
+        sent: False when the session did not send the request, because of `max_wait` or of a
+            penalty of more than an hour.
+        retry_after: seconds until it may be sent again; None when RingCentral did not say.
     """
 
     group: str | None = None
@@ -164,18 +164,18 @@ class RateLimited(ApiError):
         if self.retry_after is None:
             return ""
         advice = f"try again in {self.retry_after:.0f} s"
-        return f"{advice}, sooner makes it longer" if self.sent else advice
+        return f"{advice}: earlier requests extend the penalty" if self.sent else advice
 
 
 class ServerError(ApiError):
-    """RingCentral failed. Reading again later is safe."""
+    """RingCentral failed: a 5xx. A read may be repeated later; a write may have been applied."""
 
 
 class DecodeError(PresenceError):
-    """An answer could not be understood, so no value is given rather than a guessed one.
+    """A response could not be decoded, so no value is returned rather than a guessed one.
 
     Attributes:
-        path: where in the answer, as in `$.activeCalls[0].startTime`; `$` is the whole of it.
+        path: where in the response, as in `$.activeCalls[0].startTime`; `$` is all of it.
         reason: what is wrong there. It never quotes the value.
     """
 
@@ -189,22 +189,22 @@ class DecodeError(PresenceError):
 
 
 class SessionLost(PresenceError):
-    """An event stream ended and cannot be continued; events since then are lost."""
+    """An event stream ended and cannot be continued. Events since then are lost."""
 
 
 class UsageError(PresenceError, ValueError):
-    """The call is wrong. The message says what would be right.
+    """The call itself is wrong. The message says what is expected.
 
-    Nothing was sent, unless it comes from a stream of ids: then what came before the wrong one was.
+    Nothing was sent, except for the ids that a stream of ids yielded before the wrong one.
     """
 
 
 class BatchError(ExceptionGroup[PresenceError], PresenceError):
-    """Some ids of a bulk call failed: one error per failed id, in `.exceptions`.
+    """Some ids of a bulk call failed: `.exceptions` has one error per failed id.
 
-    `except PresenceError` catches it whole, `except* NotFound` one kind of it.
+    `except PresenceError` catches the whole group, `except* NotFound` one kind of error in it.
     """
 
     def derive(self, excs: Sequence[PresenceError]) -> "BatchError":  # type: ignore[override]
-        """Make the part of this group that `except*` asks for."""
+        """Return a group of some of the errors, for `except*`."""
         return BatchError(self.message, excs)

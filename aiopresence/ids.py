@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterable, Generator, Iterable, Sequence
 from typing import Annotated
 
-from .errors import UsageError, shown
+from .errors import UsageError, short_repr
 
 # An id as an argument.
 Id = str | int
@@ -53,7 +53,7 @@ def parse_id(value: object, name: str, index: int | None = None, *, tilde: bool 
         return match[0]
     position = "" if index is None else f"[{index}]"
     allowed = "digits or '~'" if tilde else "digits"
-    raise UsageError(f"{name}{position} must be {allowed}, as str or int, not {shown(value)}")
+    raise UsageError(f"{name}{position} must be {allowed}, as str or int, not {short_repr(value)}")
 
 
 def check_id_iterable(ids: object, *, allow_async: bool = False) -> None:

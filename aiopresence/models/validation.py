@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, short_repr
 from ..ids import Id, parse_id
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def as_record(cls: type[T], value: object) -> T:
         if key not in fields:
             close = get_close_matches(str(key), fields, n=1)
             known = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(fields)}"
-            raise UsageError(f"{cls.__name__} has no field {shown(key)}; {known}")
+            raise UsageError(f"{cls.__name__} has no field {short_repr(key)}; {known}")
     for name, field in fields.items():
         if field.default is attrs.NOTHING and name not in value:
             raise UsageError(f"{cls.__name__} needs {name!r}")
@@ -67,7 +67,7 @@ def encodable(_instance: object, attribute: "attrs.Attribute[Any]", value: objec
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{attribute.name} has a lone surrogate: {shown(value)}") from None
+        raise UsageError(f"{attribute.name} has a lone surrogate: {short_repr(value)}") from None
 
 
 def status_message(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, short_repr
 from ..ids import Id, parse_id
 from ..models import (
     AccountPresenceInfo,
@@ -59,7 +59,7 @@ def _flags(**values: bool | None) -> tuple[tuple[str, str], ...]:
 def _numbers(**values: int | None) -> tuple[tuple[str, str], ...]:
     for name, value in values.items():
         if value is not None and not (type(value) is int and 0 < value < 10**9):
-            raise UsageError(f"{name} must be a positive int, not {shown(value)}")
+            raise UsageError(f"{name} must be a positive int, not {short_repr(value)}")
     return tuple((decoding.camel(k), str(v)) for k, v in values.items() if v is not None)
 
 

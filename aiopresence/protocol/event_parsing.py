@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from ..errors import DecodeError, UsageError, shown
+from ..errors import DecodeError, UsageError, short_repr
 from ..ids import RecordId
 from ..models import EventBody, PresenceEvent, PresenceEventBody
 from ..models.events import EVENT_TYPES, EventType
@@ -111,7 +111,9 @@ def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
         raise wrong
     for each in filters:
         if not each.isascii() or not each.isprintable() or " " in each:
-            raise UsageError(f"{shown(each)} has characters that are not allowed in event filters")
+            raise UsageError(
+                f"{short_repr(each)} has characters that are not allowed in event filters"
+            )
     detailed = {_path(each) for each in filters if _is_detailed(each)}
     unique = dict.fromkeys(filters)
     return tuple(each for each in unique if _is_detailed(each) or _path(each) not in detailed)

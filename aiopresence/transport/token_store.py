@@ -1,4 +1,4 @@
-"""Where tokens are kept between requests, and between processes."""
+"""Token stores: where tokens are kept, in memory or in a file that processes share."""
 
 import asyncio
 import errno
@@ -15,26 +15,26 @@ from ..errors import UsageError
 
 _log = logging.getLogger("aiopresence")
 
-# Seconds to wait for another process to log in, rate limits and retries included, and to write the
-# file. Guesses: whoever takes longer is stopped, or hangs.
+# Seconds to wait for another process that logs in, rate limits and retries included, and for one
+# that writes the file. Guesses: a process that takes longer was suspended, or hangs.
 LOGIN_WAIT, WRITE_WAIT = 120.0, 10.0
 
 
 class TokenStore(Protocol):
-    """Where a session keeps its tokens. Sessions with the same store share one login.
+    """Where sessions keep their tokens. Sessions with the same store share one login.
 
-    What is stored is a secret. It is a plain dict that JSON can hold, under a key that tells
-    servers, apps and users apart.
+    A token is a dict that JSON can represent, and a secret. Its key identifies the server, the app
+    and the user.
     """
 
     async def load(self, key: str) -> dict[str, Any] | None:
-        """Give what was last saved under a key, or None."""
+        """Return the token last saved under a key; None if there is none."""
 
     async def save(self, key: str, token: dict[str, Any] | None) -> None:
-        """Keep a token under a key, in place of the last one; None forgets that."""
+        """Save a token under a key in place of the last one; None deletes that."""
 
     def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
-        """Keep all others that share the store from renewing the same token meanwhile."""
+        """Return a lock on a key: while one session holds it, no other renews the same token."""
 
 
 class MemoryTokenStore:
@@ -45,37 +45,37 @@ class MemoryTokenStore:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def load(self, key: str) -> dict[str, Any] | None:
-        """Give what was last saved under a key, or None."""
+        """Return the token last saved under a key; None if there is none."""
         return self._tokens.get(key)
 
     async def save(self, key: str, token: dict[str, Any] | None) -> None:
-        """Keep a token under a key, in place of the last one; None forgets that."""
+        """Save a token under a key in place of the last one; None deletes that."""
         if token is None:
             self._tokens.pop(key, None)
         else:
             self._tokens[key] = token
 
     def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
-        """Keep other sessions from renewing the same token meanwhile."""
+        """Return a lock on a key for the sessions of this process."""
         return self._locks.setdefault(key, asyncio.Lock())
 
 
 class FileTokenStore:
-    """A TokenStore in a file, for several processes, and for scripts that run again and again.
+    """A TokenStore in a file, for several processes, and for scripts that run repeatedly.
 
-    The file is made readable by its owner only, and is replaced as a whole, so that whoever is
-    killed leaves the old one or the new one. Several apps and users can share it.
+    Only its owner can read the file. It is replaced as a whole, so that a process that is killed
+    leaves the old or the new one. Several apps and users can share it.
 
     Args:
-        path: the file; its directory is made if need be. Lock files are beside it while in use.
+        path: the file. Its directory is created if necessary, and has lock files while it is used.
 
     Raises, when it is used:
-        UsageError: others than the owner may read or write the file.
-        OSError: it cannot be read or written, or another process holds a lock file for too long.
+        UsageError: the file belongs to another user, or other users may read or write it.
+        OSError: the file cannot be read or written, or another process holds a lock file too long.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        # Brought in here because most sessions keep their tokens in memory, and it takes long.
+        # Imported here because it is slow, and most sessions keep their tokens in memory.
         from filelock import AsyncFileLock, Timeout
 
         self._path = Path(path)
@@ -86,17 +86,17 @@ class FileTokenStore:
         return f"FileTokenStore({str(self._path)!r})"
 
     async def load(self, key: str) -> dict[str, Any] | None:
-        """Give what was last saved under a key, or None."""
+        """Return the token last saved under a key; None if there is none."""
         tokens = await asyncio.to_thread(self._read)
         return tokens.get(key)
 
     async def save(self, key: str, token: dict[str, Any] | None) -> None:
-        """Keep a token under a key, in place of the last one; None forgets that."""
+        """Save a token under a key in place of the last one; None deletes that."""
         async with self._lock("write", WRITE_WAIT):
             await asyncio.to_thread(self._change, key, token)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[Any]:
-        """Keep other processes from renewing the same token meanwhile."""
+        """Return a lock on a key for all processes that use the file."""
         return self._lock(key[:8], LOGIN_WAIT)
 
     @asynccontextmanager
@@ -106,13 +106,13 @@ class FileTokenStore:
         try:
             await lock.acquire(timeout=longest)
         except self._lock_timeout:
-            why = f"another process has held this lock file for {longest:g} s"
-            raise OSError(errno.EBUSY, why, str(path)) from None
+            reason = f"another process has held this lock file for {longest:g} s"
+            raise OSError(errno.EBUSY, reason, str(path)) from None
         try:
             yield
         finally:
-            # Before it is released: whoever waits opens the file anew at each attempt, and does
-            # not accept one that was deleted. Windows deletes no open file; filelock does it there.
+            # Before the release: a waiting process opens the file again at each attempt, and does
+            # not accept a deleted one. Windows deletes no open file; filelock does it there.
             with suppress(OSError):
                 path.unlink()  # noqa: ASYNC240 - an await here could be cancelled, and leave the lock held
             await lock.release()
@@ -129,15 +129,15 @@ class FileTokenStore:
         except (ValueError, RecursionError):
             _log.warning("%s is not a token file; it will be replaced", self._path)
             return {}
-        found = tokens.items() if isinstance(tokens, dict) else ()
-        return {key: token for key, token in found if isinstance(token, dict)}
+        items = tokens.items() if isinstance(tokens, dict) else ()
+        return {key: token for key, token in items if isinstance(token, dict)}
 
     def _check(self, status: os.stat_result) -> None:
-        # Windows has no such modes, and gives files to their owner by default.
+        # Windows has no such modes; a new file is accessible to its owner by default.
         if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.geteuid()):
             raise UsageError(
-                f"{self._path} must belong to you and be yours alone to read: chmod 600 it,"
-                " or delete it and log in again"
+                f"{self._path} must belong to this user and be accessible to nobody else:"
+                " chmod 600 it, or delete it and log in again"
             )
 
     def _change(self, key: str, token: dict[str, Any] | None) -> None:
