@@ -21,7 +21,7 @@ from ..protocol.rest import LOGIN_PATH, Request, Response, error_from_response
 from ..redaction import Secret
 from .clock import Clock
 from .instrumentation import Instrumentation
-from .shared_limits import Key, SharedLimits, Waiter
+from .shared_limits import QueueKey, SharedLimits, Waiter
 
 # Auth slots that only logins and refreshes get. Reconnecting sockets need tokens of the same
 # group, and must not use up what keeps the session alive.
@@ -90,7 +90,7 @@ class Permit:
 
     def _end(self) -> None:
         self._limiter.in_flight -= 1
-        self._shared.changed()
+        self._shared.wake_waiters()
 
 
 class RateLimiter:
@@ -137,7 +137,7 @@ class RateLimiter:
         self._limits = shared.limits
         self._limits.add_presets(self._presets)
         # By group and slots kept: a login does not queue behind those who leave it its slots.
-        self._queues: defaultdict[Key, Queue] = defaultdict(OrderedDict)
+        self._queues: defaultdict[QueueKey, Queue] = defaultdict(OrderedDict)
         self.closed = asyncio.Event()
 
     def snapshot(self) -> dict[str, GroupLimits]:
@@ -152,7 +152,7 @@ class RateLimiter:
             behind: how many others like it would be sent before.
         """
         key = self._limits.group(_call(request), request.group), _keep(request)
-        ahead = self._shared.ahead(key, self) + behind
+        ahead = self._shared.count_ahead(key, self) + behind
         return key[0].forecast(self.clock.now(), ahead, key[1])
 
     async def acquire(self, request: Request[Any]) -> Permit:
@@ -196,7 +196,7 @@ class RateLimiter:
             await asyncio.sleep(0)  # Most often there is a token already.
             while not task.done():
                 key = shared.limits.group(_LOGIN, "Auth"), 0
-                if shared.has_line(key):
+                if shared.has_waiters(key):
                     self._check(deadline, key)
                 looks_again.clear()
                 await looks_again.wait()
@@ -225,11 +225,11 @@ class RateLimiter:
             for waiter in queue:
                 waiter.event.set()
 
-    def waiting(self, key: Key) -> int:
+    def waiting(self, key: QueueKey) -> int:
         """Return how many requests wait in the queue for a group."""
         return len(self._queues[key]) if key in self._queues else 0
 
-    def has_room(self, waiter: Waiter) -> bool:
+    def has_capacity(self, waiter: Waiter) -> bool:
         """Return whether this is the next request the session may have in flight.
 
         Who has just been answered and comes again is behind those of other groups who wait.
@@ -239,15 +239,15 @@ class RateLimiter:
             return True
         return waiter.has_place and [*self._places].index(waiter) < room
 
-    def _may_go(self, shared: SharedLimits, key: Key) -> bool:
+    def _may_go(self, shared: SharedLimits, key: QueueKey) -> bool:
         """Return whether a request may be sent at once, with nothing before it or in its way."""
         return (
-            not (self.waiting(key) or self._places or shared.has_line(key))
+            not (self.waiting(key) or self._places or shared.has_waiters(key))
             and self.in_flight < self._concurrency
             and shared.limits.delay(key[0], self.clock.now(), key[1]) <= 0
         )
 
-    def _check(self, deadline: float, key: Key, *, in_queue: bool = False) -> None:
+    def _check(self, deadline: float, key: QueueKey, *, in_queue: bool = False) -> None:
         """Raise RateLimited if a request has to wait longer than it may."""
         group, keep = key
         now = self.clock.now()
@@ -255,7 +255,7 @@ class RateLimiter:
             wait, longest = group.blocked_until - now, LONGEST_PENALTY
             why = f"longer than {longest:g} s"
         else:
-            ahead = self._shared.ahead(key, self) if in_queue else 0
+            ahead = self._shared.count_ahead(key, self) if in_queue else 0
             wait, longest = group.forecast(now, ahead, keep), deadline - now
             why = "longer than max_wait"
         if wait > 0 and wait > longest:
@@ -264,7 +264,7 @@ class RateLimiter:
     async def _wait(
         self,
         shared: SharedLimits,
-        key: Key,
+        key: QueueKey,
         is_its_group: Callable[[], bool],
         deadline: float,
         closed: asyncio.Event,
@@ -290,7 +290,7 @@ class RateLimiter:
                 seconds = self.clock.now() - waiter.limited_at
                 self._instrumentation.wait_ended(waiter.reason, seconds, key[0].name)
 
-    def _left(self, deadline: float, key: Key) -> float:
+    def _left(self, deadline: float, key: QueueKey) -> float:
         """Return the seconds that a request may still wait; raise RateLimited if there are none."""
         now = self.clock.now()
         if now >= deadline:
@@ -299,7 +299,7 @@ class RateLimiter:
         return deadline - now
 
     def _look(
-        self, shared: SharedLimits, key: Key, queue: Queue, waiter: Waiter, deadline: float
+        self, shared: SharedLimits, key: QueueKey, queue: Queue, waiter: Waiter, deadline: float
     ) -> float:
         """Return the seconds until a request should look again; 0 when it may go."""
         if next(iter(queue)) is not waiter:
@@ -319,7 +319,7 @@ class RateLimiter:
         if delay <= 0:
             return 0.0 if is_next else inf
         # Those behind the first one are woken up, but for a place in their session.
-        return delay if is_next or not self.has_room(waiter) else inf
+        return delay if is_next or not self.has_capacity(waiter) else inf
 
     def _record_wait(self, waiter: Waiter, group: GroupWindow, now: float, delay: float) -> None:
         if now < group.blocked_until:
@@ -329,7 +329,7 @@ class RateLimiter:
             if delay < inf:
                 self._instrumentation.wait_begins(waiter.reason, delay, group.name)
 
-    def _give_way(self, shared: SharedLimits, key: Key, queue: Queue, waiter: Waiter) -> None:
+    def _give_way(self, shared: SharedLimits, key: QueueKey, queue: Queue, waiter: Waiter) -> None:
         was_first = next(iter(queue)) is waiter
         del queue[waiter]
         if was_first:
@@ -342,7 +342,7 @@ class RateLimiter:
             waiter.has_place = False
             del self._places[waiter]
             if self._places:
-                self._shared.changed()
+                self._shared.wake_waiters()
 
 
 def _not_sent(group: GroupWindow, why: str, retry_after: float | None) -> RateLimited:

@@ -1,8 +1,8 @@
 """The state of the rate limiter that the sessions of one login share.
 
-The server counts their requests together, so there is one set of windows and, per group, one line
-of waiting requests: the first of each session's own queue. A session without room for another
-request in flight does not hold up the sessions behind it.
+The server counts their requests together, so there is one set of windows and, per group, one shared
+queue: of the first waiting request of each session's own queue. A session whose requests in flight
+have reached its `concurrency` does not block the sessions behind it.
 """
 
 import asyncio
@@ -15,41 +15,43 @@ from ..protocol.rate_limit_groups import RateLimits
 from ..protocol.rate_limits import GroupWindow
 from .hooks import WaitReason
 
-# A group and the number of slots to leave: logins do not queue behind those who leave them theirs.
-Key = tuple[GroupWindow, int]
+# A group, and the number of its slots to leave free: logins do not queue behind requests that leave
+# slots for them.
+QueueKey = tuple[GroupWindow, int]
 
 
-class Queues(Protocol):
+class SessionQueues(Protocol):
     """The queues of one session."""
 
-    def has_room(self, waiter: "Waiter") -> bool:
-        """Return whether this is the next request the session may have in flight."""
+    def has_capacity(self, waiter: "Waiter") -> bool:
+        """Return whether the session may have this request in flight next."""
 
-    def waiting(self, key: Key) -> int:
+    def waiting(self, key: QueueKey) -> int:
         """Return how many requests wait in the queue for a group."""
 
 
 @attrs.define(eq=False)
 class Waiter:
-    """The request at the waiter of one session's queue for a group.
+    """A request that waits in its session's queue for a group.
 
     Attributes:
         queues: the queues of its session.
-        event: set to look at the limits again.
-        has_place: whether it waits for nothing but room in its session.
-        limited_at: when the limits were found to hold it back; None if they do not.
+        event: set when it is to check the limits again.
+        has_place: whether its group has a free slot, so that only the session's `concurrency` or an
+            earlier request of another session may hold it back.
+        limited_at: when the limits first held it back, in monotonic seconds; None if they did not.
         reason: what holds it back.
     """
 
-    queues: Queues
+    queues: SessionQueues
     event: asyncio.Event = attrs.field(factory=asyncio.Event)
     has_place: bool = False
     limited_at: float | None = None
     reason: WaitReason = "rate_limit"
 
 
-# Ordered, because of its first entry: that of a dict from which many were taken is found slowly.
-Line = OrderedDict[Waiter, None]
+# An OrderedDict finds its first entry fast; a dict does not after many deletions at its beginning.
+SharedQueue = OrderedDict[Waiter, None]
 
 
 class SharedLimits:
@@ -57,52 +59,54 @@ class SharedLimits:
 
     Attributes:
         limits: what is known of the groups.
-        watchers: set whenever other requests may go, or wait, than before.
+        watchers: events that are set whenever a queue or the limits change.
     """
 
     def __init__(self, limits: RateLimits | None = None) -> None:
         self.limits = limits or RateLimits()
         self.watchers: set[asyncio.Event] = set()
-        self._lines: defaultdict[Key, Line] = defaultdict(OrderedDict)
+        self._queues: defaultdict[QueueKey, SharedQueue] = defaultdict(OrderedDict)
 
-    def has_line(self, key: Key) -> bool:
-        """Return whether requests wait for a group."""
-        return key in self._lines
+    def has_waiters(self, key: QueueKey) -> bool:
+        """Return whether any request waits for a group."""
+        return key in self._queues
 
-    def join(self, key: Key, waiter: Waiter) -> None:
-        """Put a request at the end of the line for a group."""
-        self._lines[key][waiter] = None
+    def join(self, key: QueueKey, waiter: Waiter) -> None:
+        """Add a request to the end of the shared queue for a group, unless it is there."""
+        self._queues[key][waiter] = None
         self._notify()
 
-    def leave(self, key: Key, waiter: Waiter) -> None:
-        """Take a request out of the line, and wake up the next one."""
-        line = self._lines[key]
-        line.pop(waiter, None)  # It never joined if it was cancelled before its first look.
-        if line:
-            _wake(line)
+    def leave(self, key: QueueKey, waiter: Waiter) -> None:
+        """Remove a request from the shared queue for a group, and wake up the next one."""
+        queue = self._queues[key]
+        queue.pop(waiter, None)  # Absent if it was cancelled before its first check.
+        if queue:
+            _wake(queue)
         else:
-            del self._lines[key]
+            del self._queues[key]
 
-    def is_first(self, key: Key, waiter: Waiter) -> bool:
-        """Return whether all requests before this one wait for room in their own sessions."""
-        for other in self._lines[key]:
-            if other.queues.has_room(other):
+    def is_first(self, key: QueueKey, waiter: Waiter) -> bool:
+        """Return whether every request before this one is blocked by its session's concurrency."""
+        for other in self._queues[key]:
+            if other.queues.has_capacity(other):
                 return other is waiter
         return False
 
-    def ahead(self, key: Key, queues: Queues) -> int:
-        """Return how many requests go before a new one of a session.
+    def count_ahead(self, key: QueueKey, queues: SessionQueues) -> int:
+        """Return how many requests are sent before a new one of a session.
 
-        The sessions take turns, so of each other one it is at most as many as of its own.
+        The sessions take turns, so it is at most as many of each other session as of its own.
         """
         own = queues.waiting(key)
-        others = (h.queues for h in self._lines.get(key, ()) if h.queues is not queues)
+        others = (
+            waiter.queues for waiter in self._queues.get(key, ()) if waiter.queues is not queues
+        )
         return own + sum(min(own, other.waiting(key)) for other in others)
 
-    def changed(self) -> None:
-        """Wake up the requests that may be able to go now."""
-        for line in self._lines.values():
-            _wake(line)
+    def wake_waiters(self) -> None:
+        """Wake up the requests that may be sent now."""
+        for queue in self._queues.values():
+            _wake(queue)
         self._notify()
 
     def _notify(self) -> None:
@@ -110,10 +114,10 @@ class SharedLimits:
             watcher.set()
 
 
-def _wake(line: Line) -> None:
-    for waiter in line:
-        if waiter.queues.has_room(waiter):
+def _wake(queue: SharedQueue) -> None:
+    for waiter in queue:
+        if waiter.queues.has_capacity(waiter):
             waiter.event.set()
             return
         if not waiter.has_place:
-            waiter.event.set()  # So that it takes its place in the session.
+            waiter.event.set()  # So that it queues for its session's concurrency.

@@ -63,7 +63,7 @@ class World:
         await idle()
 
     def nothing_waits(self) -> bool:
-        return not any(self.limiter._queues.values()) and not self.shared._lines
+        return not any(self.limiter._queues.values()) and not self.shared._queues
 
     @property
     def in_flight(self) -> int:
@@ -389,7 +389,7 @@ async def test_ten_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
     world = World({"Light": GroupLimits(5)})
     await world.acquire_all("a")
     tasks = await world.acquire_all(*map(str, range(10_000)))
-    assert [len(line) for line in world.shared._lines.values()] == [1]
+    assert [len(line) for line in world.shared._queues.values()] == [1]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

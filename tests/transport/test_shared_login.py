@@ -147,6 +147,6 @@ async def test_cancelling_a_call_at_any_moment_leaves_nothing_behind_in_what_is_
         assert (await two.read_user_presence_status()).extension is not None
         shared = one._limiter._shared
         assert shared is two._limiter._shared
-        assert not shared._lines
+        assert not shared._queues
         assert not shared.watchers
         assert one._limiter.in_flight == two._limiter.in_flight == 0
