@@ -33,8 +33,8 @@ from aiopresence.sandbox import Answer, GatewayPlan, Sandbox
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-Given = PresenceEvent | Resync
-Events = AsyncGenerator[Given, None]
+Item = PresenceEvent | Resync
+Events = AsyncGenerator[Item, None]
 
 
 def at(second: int) -> datetime:
@@ -49,11 +49,11 @@ def full(missed: int, since: datetime | None) -> Resync:
     return Resync(ResyncReason.OVERFLOW, since, missed)
 
 
-async def take(buffer: EventBuffer, count: int) -> list[Given]:
+async def take(buffer: EventBuffer, count: int) -> list[Item]:
     return [await buffer.get() for _ in range(count)]
 
 
-async def drain(buffer: EventBuffer) -> list[Given]:
+async def drain(buffer: EventBuffer) -> list[Item]:
     buffer.close(EOFError())
     taken = []
     try:
@@ -68,7 +68,7 @@ def fill(buffer: EventBuffer, *numbers: int) -> None:
         buffer.put(note(number))
 
 
-async def test_what_fits_is_given_in_order() -> None:
+async def test_items_that_fit_are_returned_in_order() -> None:
     buffer, resync = EventBuffer(size=5), Resync(ResyncReason.CONNECTION_LOST, NOW)
     fill(buffer, 0, 1)
     buffer.put(resync)
@@ -76,17 +76,17 @@ async def test_what_fits_is_given_in_order() -> None:
     assert await drain(buffer) == [note(0), note(1), resync, note(2), note(3)]
 
 
-async def test_what_does_not_fit_is_one_resync_that_counts_it() -> None:
+async def test_events_that_do_not_fit_are_one_resync_that_counts_them() -> None:
     buffer = EventBuffer(size=4)
     fill(buffer, *range(11))
     assert await drain(buffer) == [*map(note, range(4)), full(7, at(3))]
 
 
-async def test_it_goes_on_when_half_was_taken() -> None:
+async def test_events_are_buffered_again_after_half_was_consumed() -> None:
     buffer = EventBuffer(size=4)
     fill(buffer, *range(6))
     assert await take(buffer, 1) == [note(0)]
-    fill(buffer, 6)  # Three and the Resync wait.
+    fill(buffer, 6)  # Three events and the Resync are buffered.
     assert await take(buffer, 1) == [note(1)]
     fill(buffer, 7)
     assert await take(buffer, 1) == [note(2)]
@@ -94,11 +94,11 @@ async def test_it_goes_on_when_half_was_taken() -> None:
     assert await drain(buffer) == [note(3), full(4, at(3)), note(8), note(9)]
 
 
-async def test_every_overflow_has_a_resync_where_it_was() -> None:
+async def test_every_overflow_has_a_resync_in_its_place() -> None:
     buffer = EventBuffer(size=4)
     fill(buffer, *range(6))
     await take(buffer, 3)
-    fill(buffer, *range(6, 12))  # One, the Resync, and two of these wait.
+    fill(buffer, *range(6, 12))  # One, the Resync, and two of these are buffered.
     assert await drain(buffer) == [
         *(note(3), full(2, at(3)), note(6), note(7)),
         full(4, at(7)),
@@ -106,17 +106,17 @@ async def test_every_overflow_has_a_resync_where_it_was() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
-async def test_nothing_is_lost_without_being_counted_and_it_never_grows(size: int) -> None:
-    buffer, told, given = EventBuffer(size), 0, list[Given]()
+async def test_every_lost_event_is_counted_and_the_size_is_bounded(size: int) -> None:
+    buffer, put, items = EventBuffer(size), 0, list[Item]()
     for turn in range(200):
         for _ in range(turn * 7 % 11):
-            fill(buffer, told)
-            told += 1
+            fill(buffer, put)
+            put += 1
         assert len(buffer._items) <= size + 1
-        given += await take(buffer, min(turn % 5, len(buffer._items)))
-    given += await drain(buffer)
+        items += await take(buffer, min(turn % 5, len(buffer._items)))
+    items += await drain(buffer)
     expected = 0
-    for one in given:
+    for one in items:
         if isinstance(one, PresenceEvent):
             assert one == note(expected)
             expected += 1
@@ -125,10 +125,10 @@ async def test_nothing_is_lost_without_being_counted_and_it_never_grows(size: in
             assert one.missed
             assert one.since == at(expected - 1)
             expected += one.missed
-    assert expected == told
+    assert expected == put
 
 
-async def test_a_resync_that_comes_while_it_is_full_is_covered_and_not_counted() -> None:
+async def test_a_resync_while_the_buffer_is_full_is_merged_and_not_counted() -> None:
     buffer = EventBuffer(size=2)
     fill(buffer, 0, 1, 2)
     for _ in range(100):
@@ -137,7 +137,7 @@ async def test_a_resync_that_comes_while_it_is_full_is_covered_and_not_counted()
     assert await drain(buffer) == [note(0), note(1), full(2, at(1))]
 
 
-async def test_after_a_resync_an_overflow_is_since_then() -> None:
+async def test_an_overflow_after_a_resync_is_since_its_time() -> None:
     buffer, resync = EventBuffer(size=2), Resync(ResyncReason.UNREADABLE, at(1))
     fill(buffer, 0)
     buffer.put(resync)
@@ -145,7 +145,7 @@ async def test_after_a_resync_an_overflow_is_since_then() -> None:
     assert await drain(buffer) == [note(0), resync, full(1, at(1))]
 
 
-async def test_an_error_comes_after_what_came_before_it_and_stays() -> None:
+async def test_an_error_is_raised_after_the_buffered_items_and_again() -> None:
     buffer = EventBuffer(size=2)
     fill(buffer, 0, 1, 2)
     buffer.close(SessionLost("the end"))
@@ -155,7 +155,7 @@ async def test_an_error_comes_after_what_came_before_it_and_stays() -> None:
             await buffer.get()
 
 
-async def test_who_waits_is_woken_by_what_comes_and_by_the_error() -> None:
+async def test_a_waiting_consumer_is_woken_by_an_item_and_by_an_error() -> None:
     buffer = EventBuffer()
     waiting = asyncio.create_task(buffer.get())
     await asyncio.sleep(0)
@@ -168,7 +168,7 @@ async def test_who_waits_is_woken_by_what_comes_and_by_the_error() -> None:
         await waiting
 
 
-async def test_who_is_cancelled_loses_nothing() -> None:
+async def test_a_cancelled_consumer_loses_nothing() -> None:
     buffer = EventBuffer()
     waiting = asyncio.create_task(buffer.get())
     await asyncio.sleep(0)
@@ -178,8 +178,8 @@ async def test_who_is_cancelled_loses_nothing() -> None:
     assert await drain(buffer) == [note(0)]
 
 
-async def following(sandbox: Sandbox, events: Events) -> "asyncio.Task[Given]":
-    """Begin to follow; give the task that waits for the first event."""
+async def following(sandbox: Sandbox, events: Events) -> "asyncio.Task[Item]":
+    """Start to iterate; return the task that waits for the first event."""
     before = len(sandbox.gateway.subscriptions)
     task = asyncio.ensure_future(anext(events))
     for _ in range(1000):
@@ -189,18 +189,18 @@ async def following(sandbox: Sandbox, events: Events) -> "asyncio.Task[Given]":
     return task
 
 
-async def soon(events: Events, within: float = 1.0) -> list[Given]:
-    """Give all that comes until nothing has for some time; the stream is over then."""
-    given = []
+async def soon(events: Events, within: float = 1.0) -> list[Item]:
+    """Return all events until none arrives for some time; this ends the stream."""
+    items = []
     try:
         while True:
             async with asyncio.timeout(within):
-                given.append(await anext(events))
+                items.append(await anext(events))
     except TimeoutError:
-        return given
+        return items
 
 
-def body(event: Given) -> PresenceEventBody:
+def body(event: Item) -> PresenceEventBody:
     assert isinstance(event, PresenceEvent)
     assert isinstance(event.body, PresenceEventBody)
     return event.body
@@ -217,8 +217,8 @@ async def test_by_default_it_follows_the_account() -> None:
             assert sandbox.gateway.subscriptions == [(filters.account_presence(),)]
             sandbox.set_presence(one, user_status="Busy")
             sandbox.ring(two)
-            told = body(await first)
-            assert (told.extension_id, told.presence_status) == (one, PresenceStatus.BUSY)
+            event = body(await first)
+            assert (event.extension_id, event.presence_status) == (one, PresenceStatus.BUSY)
             ringing = body(await anext(events))
             assert ringing.extension_id == two
             assert ringing.telephony_status is TelephonyStatus.RINGING
@@ -229,21 +229,21 @@ async def test_by_default_it_follows_the_account() -> None:
 
 
 @virtual
-async def test_detailed_events_have_the_calls() -> None:
+async def test_detailed_events_have_active_calls() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[1]
         sandbox.set_presence(who, telephony_status="NoCall", allow_see_my_presence=True)
         async with aclosing(session.events(detailed=True)) as events:
             first = await following(sandbox, events)
             sandbox.ring(who, "+16505550100")
-            told = body(await first)
-            assert told.active_calls is not None
-            assert told.active_calls[-1].from_ == "+16505550100"
-            assert told.total_active_calls == 1
+            event = body(await first)
+            assert event.active_calls is not None
+            assert event.active_calls[-1].from_ == "+16505550100"
+            assert event.total_active_calls == 1
 
 
 @virtual
-async def test_filters_of_every_kind_bring_typed_bodies() -> None:
+async def test_every_filter_has_typed_bodies() -> None:
     async with virtual_sandbox(60) as sandbox, virtual_session(sandbox) as session:
         queue = sandbox.queue_ids[0]
         wanted = [
@@ -276,18 +276,18 @@ async def test_filters_of_every_kind_bring_typed_bodies() -> None:
                 accepts = not accepts
                 change = {"member": {"id": member}, "accept_current_queue_calls": accepts}
                 await session.update_call_queue_presence({"records": [change]}, group_id=queue)
-                told = await anext(events)
-                assert isinstance(told, PresenceEvent)
+                event = await anext(events)
+                assert isinstance(event, PresenceEvent)
                 if flat:
-                    assert told.body == CallQueueMemberEventBody(member, queue, accepts)
+                    assert event.body == CallQueueMemberEventBody(member, queue, accepts)
                 else:
-                    assert isinstance(told.body, CallQueuePresence)
-                    [changed] = told.body.records or ()
+                    assert isinstance(event.body, CallQueuePresence)
+                    [changed] = event.body.records or ()
                     assert changed.accept_current_queue_calls is accepts
 
 
 @virtual
-async def test_of_a_plain_and_a_detailed_filter_only_the_detailed_one_is_asked_for() -> None:
+async def test_a_plain_filter_is_not_requested_beside_a_detailed_one() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         me = sandbox.user_ids[0]
         wanted = [
@@ -306,7 +306,7 @@ async def test_of_a_plain_and_a_detailed_filter_only_the_detailed_one_is_asked_f
 
 
 @virtual
-async def test_arguments_are_checked_before_anything_is_iterated() -> None:
+async def test_arguments_are_checked_before_the_iteration() -> None:
     async with virtual_sandbox(1) as sandbox, virtual_session(sandbox) as session:
         with pytest.raises(UsageError, match="filters"):
             session.events(filters.account_presence())
@@ -329,7 +329,7 @@ async def test_a_filter_that_is_disabled_is_raised() -> None:
 
 
 @virtual
-async def test_events_that_are_not_allowed_are_raised() -> None:
+async def test_a_missing_permission_is_raised() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         sandbox.forbid("WebSocketsSubscription")
         async with aclosing(session.events()) as events:
@@ -338,7 +338,7 @@ async def test_events_that_are_not_allowed_are_raised() -> None:
 
 
 @virtual
-async def test_a_filter_that_ringcentral_does_not_know_is_raised() -> None:
+async def test_a_filter_that_ringcentral_refuses_is_raised() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         async with aclosing(session.events([filters.call_queue_presence(1)])) as events:
             with pytest.raises(InvalidRequest, match="SUB-508"):
@@ -347,7 +347,7 @@ async def test_a_filter_that_ringcentral_does_not_know_is_raised() -> None:
 
 
 @virtual
-async def test_it_connects_again_for_as_long_as_it_takes() -> None:
+async def test_it_reconnects_until_it_succeeds() -> None:
     limits = {"Auth": 5}
     async with virtual_sandbox(limits=limits) as sandbox, virtual_session(sandbox) as session:
         refused = sandbox.faults.add(Answer(503), path="/ws", times=31)
@@ -365,7 +365,7 @@ async def test_it_connects_again_for_as_long_as_it_takes() -> None:
 
 
 @virtual
-async def test_a_recovery_that_fails_is_one_resync_in_its_place() -> None:
+async def test_a_failed_recovery_is_one_resync_in_its_place() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[0]
         async with aclosing(session.events()) as events:
@@ -376,11 +376,11 @@ async def test_a_recovery_that_fails_is_one_resync_in_its_place() -> None:
             sandbox.gateway.fail_recovery()
             sandbox.gateway.cut()
             cut_at = datetime.fromtimestamp(1.8e9 + asyncio.get_running_loop().time(), UTC)
-            sandbox.answer(who)  # Nobody will tell.
+            sandbox.answer(who)  # This event is lost.
             lost = await anext(events)
             assert isinstance(lost, Resync)
             assert (lost.reason, lost.missed) == (ResyncReason.CONNECTION_LOST, None)
-            # The last sign of life; after 20 s of silence there is another.
+            # When something was last received; a ping follows after 20 s of silence.
             assert lost.since is not None
             assert timedelta() <= cut_at - lost.since <= timedelta(seconds=25)
             sandbox.hang_up(who)
@@ -402,7 +402,7 @@ async def test_closing_the_session_ends_the_stream() -> None:
 
 
 @virtual
-async def test_what_had_come_is_given_before_the_end() -> None:
+async def test_buffered_events_are_yielded_before_the_error() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -421,7 +421,7 @@ async def test_what_had_come_is_given_before_the_end() -> None:
 
 
 @virtual
-async def test_a_session_that_is_not_open_says_so() -> None:
+async def test_a_session_that_is_not_open_raises_a_usage_error() -> None:
     async with virtual_sandbox(1) as sandbox:
         with pytest.raises(UsageError):
             await anext(virtual_session(sandbox).events())
@@ -451,18 +451,22 @@ async def test_two_streams_have_a_connection_each() -> None:
 
 
 @virtual
-async def test_events_of_unknown_kinds_are_given_as_they_came() -> None:
+async def test_events_of_unknown_types_have_their_json_as_body() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         async with aclosing(session.events()) as events:
             first = await following(sandbox, events)
             meta = {"type": "ServerNotification", "messageId": "m"}
-            said = {"uuid": "u1", "event": "/restapi/v2/weather", "body": {"sun": [1, {"a": None}]}}
-            sandbox.gateway.inject(json.dumps([meta, said]))
-            told = await first
-            assert isinstance(told, PresenceEvent)
-            assert (told.uuid, told.event, told.timestamp) == ("u1", "/restapi/v2/weather", None)
-            assert isinstance(told.body, Mapping)
-            assert told.body == {"sun": [1, {"a": None}]}
+            notification = {
+                "uuid": "u1",
+                "event": "/restapi/v2/weather",
+                "body": {"sun": [1, {"a": None}]},
+            }
+            sandbox.gateway.inject(json.dumps([meta, notification]))
+            event = await first
+            assert isinstance(event, PresenceEvent)
+            assert (event.uuid, event.event, event.timestamp) == ("u1", "/restapi/v2/weather", None)
+            assert isinstance(event.body, Mapping)
+            assert event.body == {"sun": [1, {"a": None}]}
         assert session.stats.resyncs == 0
 
 
@@ -480,8 +484,8 @@ async def test_a_certificate_that_is_not_trusted_is_raised() -> None:
 
 
 @virtual
-async def test_a_consumer_that_stalls_misses_only_what_is_counted() -> None:
-    """A small buffer, and twenty times the events that fit. Pings are answered meanwhile."""
+async def test_every_event_that_a_stalled_consumer_misses_is_counted() -> None:
+    """The buffer is small, and there are twenty times the events that fit; pings are answered."""
     size, pongs = 50, 0
     pong = aiohttp.ClientWebSocketResponse.pong
 
@@ -496,9 +500,9 @@ async def test_a_consumer_that_stalls_misses_only_what_is_counted() -> None:
             events = session.events(detailed=True)
             first = await following(sandbox, events)
         async with aclosing(events):
-            told_before = sandbox.feed.told
+            sent_before = sandbox.feed.told
             sandbox.ring(sandbox.user_ids[0])
-            given = [await first]
+            items = [await first]
             simulation = sandbox.simulate(50)
             pings = sandbox.gateway.pings
             with pytest.MonkeyPatch.context() as patch:
@@ -513,17 +517,17 @@ async def test_a_consumer_that_stalls_misses_only_what_is_counted() -> None:
             await asyncio.sleep(120)
             assert sandbox.gateway.connections == 1
             assert sandbox.gateway.pings > pings + 3
-            given += await soon(events)
-        told = sandbox.feed.told - told_before
-        assert told >= 20 * size
-        missed = [each.missed or 0 for each in given if isinstance(each, Resync)]
-        assert missed == [told - len(given) + 1]
-        assert len(given) == size + 2
-        assert isinstance(given[-1], Resync)
-        assert given[-1].reason is ResyncReason.OVERFLOW
+            items += await soon(events)
+        sent = sandbox.feed.told - sent_before
+        assert sent >= 20 * size
+        missed = [each.missed or 0 for each in items if isinstance(each, Resync)]
+        assert missed == [sent - len(items) + 1]
+        assert len(items) == size + 2
+        assert isinstance(items[-1], Resync)
+        assert items[-1].reason is ResyncReason.OVERFLOW
         assert session.stats.connections == 1
 
 
-def test_the_room_is_ten_thousand() -> None:
+def test_the_buffer_is_larger_than_a_replay() -> None:
     assert BUFFER_SIZE == 10_000
     assert GatewayPlan().recovery_buffer_size < BUFFER_SIZE

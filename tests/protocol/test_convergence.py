@@ -1,4 +1,4 @@
-"""The machine and the board together, without a network: every interleaving ends in the truth."""
+"""The event session and the presence state together: every interleaving ends in the truth."""
 
 import itertools
 import json
@@ -136,7 +136,7 @@ class World:
         self.got: list[str] = []
         self.gaps: list[ResyncReason] = []
         self.subscriptions = 0
-        # How many had been told when we learned that we are.
+        # How many events were sent before the client had its subscription.
         self.since = 0
         self.reads = 0
 
@@ -196,7 +196,7 @@ class World:
             wire.append(wire[-1])
 
     def reorder(self, _: int) -> None:
-        """Let the last two notifications be told in the other order. Frames are sent in order."""
+        """Swap the last two notifications. Their frames stay in order."""
         kept, wire = self.server.kept, self.server.wire
         if wire and len(wire) > 1 and len(kept) > 1:
             (one, first), (two, second) = kept[-2], kept[-1]
@@ -227,7 +227,7 @@ class World:
             self.reading = None
 
     def settle(self) -> None:
-        """Let faults stop and everything arrive."""
+        """Deliver everything, without further faults."""
         self.connect(1)
         for _ in range(100):
             self.receive(3)
@@ -243,7 +243,7 @@ OPS = (
 
 @given(st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 23)), max_size=60))
 @settings(max_examples=settings().max_examples * 8)
-# A cut in the middle of a replay, whose new token is older than what it would have brought.
+# A cut in a replay, whose new token is older than the rest of the replay.
 @example(
     [
         *(("connect", 1), ("receive", 3), ("cut", 0)),
@@ -298,7 +298,7 @@ def test_a_failed_recovery_is_one_gap_one_subscription_and_one_read() -> None:
     world.cut(0)
     for n in range(30):
         world.change(n)
-    world.connect(0)  # It is not willing to recover.
+    world.connect(0)  # It refuses the recovery.
     world.settle()
     assert (world.gaps, world.subscriptions, world.reads) == (
         [ResyncReason.CONNECTION_LOST],

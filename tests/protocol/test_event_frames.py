@@ -1,4 +1,4 @@
-"""Frames: what they look like, and what is made of those that cannot be read."""
+"""Frames: exact text, parsed values, and what follows from text that cannot be parsed."""
 
 import json
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from aiopresence.protocol.event_frames import Frame, RecoveryToken
 from aiopresence.protocol.event_outputs import Gap, Subscribed
 from aiopresence.protocol.event_session import MAX_UNREADABLE
 from tests.support.session_driver import (
+    DETAILS,
     LOST,
-    TERMS,
     UNREADABLE,
     SessionDriver,
     details,
@@ -29,7 +29,7 @@ from tests.support.session_driver import (
     wsc,
 )
 
-# What cannot be read.
+# Text that cannot be parsed.
 
 
 NOT_FRAMES = [
@@ -56,7 +56,7 @@ NOT_FRAMES = [
 
 
 @pytest.mark.parametrize("text", NOT_FRAMES)
-def test_what_is_no_frame_is_remarked_and_a_gap(text: str) -> None:
+def test_a_text_that_is_not_a_frame_is_logged_and_a_gap(text: str) -> None:
     driver = SessionDriver().go_live()
     last_received_at = driver.now
     assert driver.receive(text, after=3.0) == [Gap(UNREADABLE, last_received_at)]
@@ -79,7 +79,7 @@ def test_a_notification_without_a_body_is_a_gap_and_its_token_is_not_kept(body: 
     driver = SessionDriver().go_live()
     frame = [{"type": "ServerNotification", **wsc(9)}, body]
     assert driver.receive(frame) == [Gap(UNREADABLE, driver.now)]
-    # A recovery would bring it again, readable perhaps.
+    # A recovery would replay it, readable perhaps.
     assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
 
 
@@ -88,7 +88,7 @@ def test_a_notification_without_a_body_is_a_gap_and_its_token_is_not_kept(body: 
 @pytest.mark.parametrize(
     "frame", [details(), notification(1), response("m1"), error("X", 500, "m1")]
 )
-def test_wrong_types_in_the_meta_data_raise_nothing(
+def test_wrong_types_in_the_meta_object_raise_nothing(
     name: str, value: Any, frame: list[Any]
 ) -> None:
     for begin in (SessionDriver(), subscribing(), SessionDriver().go_live()):
@@ -103,13 +103,13 @@ def test_wrong_types_in_the_meta_data_raise_nothing(
 
 def test_an_event_of_an_unknown_subscription_is_an_event() -> None:
     driver = SessionDriver().go_live()
-    meta, said = notification(1)
-    [event] = driver.receive([meta, said | {"subscriptionId": "another"}])
+    meta, body = notification(1)
+    [event] = driver.receive([meta, body | {"subscriptionId": "another"}])
     assert isinstance(event, PresenceEvent)
     assert event.subscription_id == "another"
 
 
-def test_frames_of_unknown_type_are_remarked_once() -> None:
+def test_frames_of_unknown_type_are_logged_once() -> None:
     driver = SessionDriver().go_live()
     for kind in ("Unheard", "Of", ""):
         assert driver.receive([{"type": kind}, {}]) == []
@@ -120,7 +120,7 @@ def test_frames_of_unknown_type_are_remarked_once() -> None:
     assert driver.new_diagnostics() == ["ignored a frame of unknown type"]
 
 
-def test_before_the_subscription_there_is_nothing_to_miss() -> None:
+def test_an_unreadable_frame_before_the_subscription_is_not_a_gap() -> None:
     driver = SessionDriver()
     driver.connect()
     assert driver.receive("garbage") == []
@@ -129,7 +129,7 @@ def test_before_the_subscription_there_is_nothing_to_miss() -> None:
     assert len(driver.new_diagnostics()) == 1
 
 
-def test_a_replayed_event_that_cannot_be_read_is_missing_since_the_loss() -> None:
+def test_an_unreadable_frame_in_a_replay_is_a_gap_since_the_disconnect() -> None:
     driver = SessionDriver().go_live()
     lost_at = driver.now
     driver.disconnect(20.0)
@@ -139,7 +139,7 @@ def test_a_replayed_event_that_cannot_be_read_is_missing_since_the_loss() -> Non
     assert driver.receive("garbage", after=1.0) == [Gap(UNREADABLE, driver.now - 1.0)]
 
 
-def test_too_much_garbage_ends_the_connection_and_is_not_asked_for_again() -> None:
+def test_too_many_unreadable_frames_end_the_connection_and_are_not_replayed() -> None:
     driver = SessionDriver().go_live()
     last_received_at = driver.now
     for _ in range(MAX_UNREADABLE):
@@ -148,25 +148,25 @@ def test_too_much_garbage_ends_the_connection_and_is_not_asked_for_again() -> No
     driver.receive("garbage")
     assert driver.close_reason() == "too many unreadable frames"
     driver.disconnect()
-    # The same garbage is in the server's memory, and would be replayed for ever.
+    # The server has the same garbage in its buffer, and would replay it for ever.
     assert "wsc" not in driver.connect(1.0)
     driver.receive(details())
     assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, last_received_at)]
 
 
-def test_a_status_that_no_http_has_is_an_error_of_the_server() -> None:
+def test_a_status_outside_of_http_is_kept_as_it_is() -> None:
     with pytest.raises(ApiError) as caught:
         subscribing().receive(error("X", 2**63, "m1"))
     assert caught.value.http_status == 2**63
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[{}]", '[{"type":null}]', "{}", "[[]]", "x"])
-def test_what_is_no_frame_cannot_be_read(text: str) -> None:
+def test_a_text_that_is_not_a_frame_is_a_decode_error(text: str) -> None:
     with pytest.raises(DecodeError):
         event_frames.parse(text)
 
 
-def test_a_frame_is_read_whole() -> None:
+def test_every_part_of_a_frame_is_parsed() -> None:
     text = (
         '[{"type":"ServerNotification","messageId":"n","status":200,"headers":{},'
         '"wsc":{"token":"canary","sequence":3}},{"body":{}}]'
@@ -190,7 +190,7 @@ def test_a_frame_is_read_whole() -> None:
             '[{"type":"A"},1,{"type":"B"},{"type":"C"},2,3]',
             [("A", 1, False), ("B", None, False), ("C", 2, False), ("C", 3, True)],
         ),
-        # The second element is a body whatever it looks like, and so is one with a body of its own.
+        # The second element is a body in any case, and so is an element that has a body.
         (
             '[{"type":"A"},{"type":"B"},{"type":"C","body":{}}]',
             [("A", {"type": "B"}, False), ("A", {"type": "C", "body": {}}, True)],
@@ -210,7 +210,7 @@ def test_the_number_of_elements_is_bounded() -> None:
         event_frames.parse(f'[{{"type":"A"}}{elements},1]')
 
 
-def test_what_is_written_is_exact() -> None:
+def test_the_frames_that_are_sent_are_exact() -> None:
     assert event_frames.build_heartbeat("m1") == '[{"type":"Heartbeat","messageId":"m1"}]'
     assert event_frames.build_subscription_request('"', ("/a?b=c&d", '"')) == (
         '[{"type":"ClientRequest","messageId":"\\"","method":"POST",'
@@ -230,7 +230,7 @@ def test_what_is_written_is_exact() -> None:
         ("x", None, None),
     ],
 )
-def test_a_refusal_is_read_whatever_its_body(
+def test_an_error_is_parsed_whatever_its_body(
     body: Any, code: str | None, message: str | None
 ) -> None:
     refusal = error_from_frame(Frame("Error", None, 400, None, body))
@@ -238,7 +238,7 @@ def test_a_refusal_is_read_whatever_its_body(
     assert str(refusal).count("\n") == 0
 
 
-# Anything at all.
+# Random text and JSON.
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -261,7 +261,7 @@ META = st.fixed_dictionaries(
 BODY = st.fixed_dictionaries(
     {},
     optional={
-        **dict.fromkeys((*TERMS, "recoveryState", "errorCode", "message", "id"), JSON),
+        **dict.fromkeys((*DETAILS, "recoveryState", "errorCode", "message", "id"), JSON),
         "disabledFilters": st.lists(
             st.fixed_dictionaries({}, optional={"filter": JSON, "reason": JSON}), max_size=3
         )
@@ -274,7 +274,7 @@ TEXTS = st.lists(st.text(max_size=40) | FRAME.map(json.dumps), max_size=8)
 
 
 def stages() -> Iterator[SessionDriver]:
-    """Give a driver at each stage of its life."""
+    """Yield a driver in each state."""
     driver = SessionDriver()
     driver.connect()
     yield driver
@@ -287,7 +287,7 @@ def stages() -> Iterator[SessionDriver]:
 
 
 @given(TEXTS, st.lists(st.floats(0, 40), min_size=8, max_size=8))
-def test_receive_raises_nothing_but_api_errors_whatever_comes(
+def test_receive_raises_only_api_errors_whatever_the_text(
     texts: list[str], pauses: list[float]
 ) -> None:
     for driver in stages():
@@ -305,7 +305,7 @@ def test_receive_raises_nothing_but_api_errors_whatever_comes(
 
 
 @given(TEXTS)
-def test_nothing_is_ever_said_before_connection_details(texts: list[str]) -> None:
+def test_nothing_is_sent_before_connection_details_whatever_the_text(texts: list[str]) -> None:
     driver = SessionDriver()
     driver.connect()
     for text in texts:
@@ -329,7 +329,7 @@ def test_nothing_is_ever_said_before_connection_details(texts: list[str]) -> Non
         ({"status": 503}, [], 503, None),
     ],
 )
-def test_an_error_in_a_frame_is_that_of_its_status_or_code(
+def test_the_status_of_an_error_is_its_own_or_that_of_its_code(
     meta: dict[str, Any], body: Any, status: int, code: str | None
 ) -> None:
     [frame] = event_frames.parse(json.dumps([{"type": "Error", **meta}, body]))

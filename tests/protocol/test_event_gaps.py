@@ -38,7 +38,7 @@ def test_what_is_older_than_the_connection_is_replayed_even_after_the_marker() -
     assert replay(detector, range(1, 51), 10) == []
     detector.heartbeat_received("m")
     assert replay(detector, range(51, 100), 10) == []
-    # Live ones between do not count.
+    # Live events in between do not count.
     assert replay(detector, range(200, 300), 21) == []
     assert replay(detector, range(300, 400), None) == []
     assert replay(detector, range(100, 101), 10) == [Gap(INCOMPLETE, 100.0)]
@@ -49,8 +49,8 @@ def test_what_is_older_than_the_connection_is_replayed_even_after_the_marker() -
 def test_a_replay_after_the_marker_is_known_without_the_time_of_the_connection(
     created: int | None,
 ) -> None:
-    """The gateway may repeat the creation time of the session's first connection, or give none."""
-    detector = lost(newest=5)  # It came at 90, so at 120 it is half past that minute.
+    """The gateway may repeat the creation time of the session's first connection, or omit it."""
+    detector = lost(newest=5)  # It arrived at 90, so at 120 the gateway's clock is 30 s later.
     first = None if created is None else moment(created)
     assert detector.session_recovered(120.0, "m", 100, first) == []
     detector.heartbeat_received("m")
@@ -59,7 +59,7 @@ def test_a_replay_after_the_marker_is_known_without_the_time_of_the_connection(
     assert replay(detector, range(100, 101), 5) == [Gap(INCOMPLETE, 100.0)]
 
 
-def test_a_replay_after_the_marker_that_joins_on_is_complete() -> None:
+def test_a_replay_after_the_marker_with_a_known_event_is_complete() -> None:
     detector = lost(newest=5)
     detector.session_recovered(120.0, "m", 10, None)
     detector.heartbeat_received("m")
@@ -77,7 +77,7 @@ def test_where_the_clock_is_not_known_a_replay_is_expected_at_the_beginning(know
     detector.connection_lost(100.0)
     detector.session_recovered(120.0, "m", 3, moment(1))
     detector.heartbeat_received("m")
-    # What comes later is live.
+    # Later events are live.
     assert replay(detector, range(1, 100), 6) == []
     detector.connection_lost(140.0)
     assert detector.session_recovered(150.0, "n", 3, moment(1)) == []
@@ -87,7 +87,7 @@ def test_where_the_clock_is_not_known_a_replay_is_expected_at_the_beginning(know
     assert outputs[2] == (True, [Gap(INCOMPLETE, 140.0)])
 
 
-def test_a_cut_after_a_late_replay_is_reported() -> None:
+def test_a_disconnect_in_a_replay_after_the_marker_is_a_gap() -> None:
     detector = lost(newest=5)
     detector.session_recovered(120.0, "m", 10, None)
     detector.heartbeat_received("m")
@@ -111,7 +111,7 @@ def test_an_event_without_an_id_is_always_new_and_counts() -> None:
     assert detector.receive(121.0, PresenceEvent()) == (True, [Gap(INCOMPLETE, 100.0)])
 
 
-def test_an_event_that_comes_twice_in_one_replay_does_not_join_on() -> None:
+def test_an_event_twice_in_one_replay_is_not_one_from_before_the_loss() -> None:
     detector = lost()
     detector.session_recovered(120.0, "m", 3, None)
     outputs = [detector.receive(121.0, event(number)) for number in (1, 1, 2)]
@@ -135,14 +135,14 @@ def test_the_memory_of_events_is_bounded() -> None:
     assert max(len(held) for held in vars(detector).values() if isinstance(held, dict)) == MAX_SEEN
 
 
-def test_an_id_longer_than_any_is_not_remembered() -> None:
+def test_an_uuid_longer_than_any_is_not_remembered() -> None:
     detector = GapDetector()
     long = PresenceEvent("x" * 1000)
     assert detector.receive(0.0, long) == detector.receive(0.0, long) == (True, [])
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=4))
-def test_every_event_is_given_once_however_it_is_repeated(parts: list[list[int]]) -> None:
+def test_every_event_is_new_once_however_often_it_is_sent(parts: list[list[int]]) -> None:
     detector = GapDetector()
     given_out = []
     for part in parts:

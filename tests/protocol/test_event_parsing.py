@@ -1,4 +1,4 @@
-"""Every notification of RingCentral's reference, typed; and those that are in no reference."""
+"""Parsing every documented notification, and some that are not documented."""
 
 import inspect
 from datetime import UTC, datetime
@@ -129,12 +129,12 @@ def test_a_documented_notification_is_typed(event: str, body: Any, typed: object
         "",
     ],
 )
-def test_an_event_nobody_knows_keeps_its_body(event: str) -> None:
+def test_the_body_of_an_unknown_event_is_the_parsed_json(event: str) -> None:
     assert event_parsing.parse(notification(event, {"sequence": "x"})).body == {"sequence": "x"}
 
 
 @pytest.mark.parametrize("wrong", [{"sequence": "7"}, {"activeCalls": {}}, {"extensionId": True}])
-def test_a_body_that_is_not_as_documented_is_kept_as_it_came(wrong: dict[str, Any]) -> None:
+def test_a_body_that_is_not_as_documented_is_the_parsed_json(wrong: dict[str, Any]) -> None:
     body = {"extensionId": "700201", **wrong}
     assert event_parsing.parse(notification(f"{ACCOUNT}/presence", body)).body == body
 
@@ -152,7 +152,7 @@ def test_a_wrong_part_of_the_envelope_is_none_and_the_rest_is_kept(name: str, va
 
 
 @pytest.mark.parametrize("value", [None, 1, "text", [], {}, {"body": None}, {"body": []}])
-def test_what_has_no_body_is_no_notification(value: Any) -> None:
+def test_a_notification_without_a_body_is_a_decode_error(value: Any) -> None:
     with pytest.raises(DecodeError, match="not a notification"):
         event_parsing.parse(value)
 

@@ -1,4 +1,4 @@
-"""What joins one connection on to the next, and what may be missing between."""
+"""Recovering the session of a lost connection: with which token, until when, and with what gaps."""
 
 import json
 from typing import Any
@@ -23,10 +23,10 @@ from tests.support.session_driver import (
     wsc,
 )
 
-# A connection that ends between the request and its answer has no subscription that we know of.
+# A connection that is lost before the response to its subscription request.
 
 
-def test_a_connection_without_an_answer_is_not_continued() -> None:
+def test_a_session_without_a_response_to_its_subscription_is_not_recovered() -> None:
     driver = SessionDriver()
     driver.connect()
     driver.receive(details())
@@ -37,7 +37,7 @@ def test_a_connection_without_an_answer_is_not_continued() -> None:
     assert [type(each) for each in driver.receive(response("m2"))] == [Subscribed]
 
 
-def test_a_lost_session_and_then_a_lost_answer_are_one_gap() -> None:
+def test_a_lost_session_and_then_a_lost_response_are_one_gap() -> None:
     driver = SessionDriver().go_live()
     lost_at = driver.now
     driver.disconnect(1.0)
@@ -49,10 +49,10 @@ def test_a_lost_session_and_then_a_lost_answer_are_one_gap() -> None:
     assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, lost_at)]
 
 
-# The token for recovery.
+# The recovery token.
 
 
-def test_the_token_for_recovery_comes_in_any_frame_and_the_newest_is_kept() -> None:
+def test_any_frame_may_carry_a_recovery_token_and_the_newest_is_kept() -> None:
     driver = SessionDriver().go_live()
     frames = [
         notification(1, **wsc(5)),
@@ -87,7 +87,7 @@ def test_the_token_for_recovery_comes_in_any_frame_and_the_newest_is_kept() -> N
         {"token": "x" * 4097, "sequence": 9},
     ],
 )
-def test_a_token_for_recovery_that_is_none_is_ignored(value: Any) -> None:
+def test_an_invalid_recovery_token_is_ignored(value: Any) -> None:
     driver = SessionDriver().go_live()
     assert uuids(driver.receive(notification(1, wsc=value))) == ["u1"]
     assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
@@ -107,7 +107,7 @@ def test_new_connection_details_replace_the_token_whatever_its_number(
     assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
 
 
-def test_details_without_a_token_leave_the_session_its_own() -> None:
+def test_details_without_a_token_keep_the_token_of_a_recovered_session() -> None:
     for state, expected in (("Successful", "t.50"), ("Failed", None)):
         driver = SessionDriver().go_live()
         driver.receive(notification(1, **wsc(50)))
@@ -125,20 +125,20 @@ def test_details_without_a_token_leave_the_session_its_own() -> None:
 
 
 @pytest.mark.parametrize("state", ["Successful", "successful", "SUCCESSFUL"])
-def test_a_session_that_was_recovered_goes_on(state: str) -> None:
+def test_a_recovered_session_needs_no_subscription(state: str) -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
     driver.connect(1.0)
     assert driver.receive(details(state)) == []
     assert driver.sent() == [[{"type": "Heartbeat", "messageId": "m2"}]]
-    assert not driver.is_live()  # What it missed is still on its way.
+    assert not driver.is_live()  # The replay is not complete.
     assert uuids(driver.receive(notification(1))) == ["u1"]
     assert driver.receive(json.dumps([{"type": "Heartbeat", "messageId": "m2"}])) == []
     assert driver.is_live()
 
 
 @pytest.mark.parametrize("state", ["Failed", None, "Partly", 1, True, "", ["Successful"]])
-def test_a_session_that_was_not_is_subscribed_anew(state: Any) -> None:
+def test_a_session_that_was_not_recovered_subscribes_again(state: Any) -> None:
     driver = SessionDriver().go_live()
     lost_at = driver.now
     driver.disconnect(1.0)
@@ -151,7 +151,7 @@ def test_a_session_that_was_not_is_subscribed_anew(state: Any) -> None:
     assert gaps(outputs) == [Gap(LOST, lost_at)]
 
 
-def test_a_recovery_nobody_asked_for_is_none() -> None:
+def test_a_recovery_that_was_not_requested_is_a_new_session() -> None:
     driver = SessionDriver()
     driver.connect()
     driver.receive(details("Successful"))
@@ -160,7 +160,7 @@ def test_a_recovery_nobody_asked_for_is_none() -> None:
 
 @pytest.mark.parametrize("buffer", [100, 10])
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_a_replay_of_a_whole_buffer_may_not_be_all(buffer: int, more: int) -> None:
+def test_a_replay_of_a_full_buffer_may_be_incomplete(buffer: int, more: int) -> None:
     driver = SessionDriver().go_live(recoveryBufferSize=buffer)
     lost_at = driver.now
     driver.disconnect(20.0)
@@ -174,7 +174,7 @@ def test_a_replay_of_a_whole_buffer_may_not_be_all(buffer: int, more: int) -> No
 
 
 @pytest.mark.parametrize("place", [1, 50, 100])
-def test_a_replay_that_joins_on_to_what_was_known_is_all(place: int) -> None:
+def test_a_replay_with_a_known_event_is_complete(place: int) -> None:
     driver = SessionDriver().go_live()
     driver.receive(notification(place))
     driver.disconnect(1.0)
@@ -199,7 +199,7 @@ def test_live_notifications_after_a_replay_are_not_counted() -> None:
     assert gaps(outputs) == []
 
 
-def test_a_replay_that_is_cut_off_and_recovered_again_is_reported() -> None:
+def test_a_disconnect_in_a_replay_is_a_gap() -> None:
     driver = SessionDriver().go_live()
     lost_at = driver.now
     driver.disconnect(1.0)
@@ -213,7 +213,7 @@ def test_a_replay_that_is_cut_off_and_recovered_again_is_reported() -> None:
     assert driver.receive([{"type": "Heartbeat", "messageId": marker}]) == []
 
 
-def test_a_replay_that_was_whole_before_the_next_loss_is_not_reported() -> None:
+def test_a_disconnect_after_a_complete_replay_is_not_a_gap() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
     marker = driver.recover()
@@ -224,7 +224,7 @@ def test_a_replay_that_was_whole_before_the_next_loss_is_not_reported() -> None:
     assert uuids(driver.receive(notification(2))) == ["u2"]
 
 
-def test_duplicates_are_given_once_over_all_connections() -> None:
+def test_duplicates_are_emitted_once_over_all_connections() -> None:
     driver = SessionDriver().go_live()
     outputs = [driver.receive(notification(n)) for n in (1, 2, 1, 3, 3)]
     driver.disconnect(1.0)
@@ -275,7 +275,7 @@ def test_a_connection_lost_before_the_first_subscription_is_no_gap() -> None:
     ]
 
 
-def test_what_broke_a_connection_is_not_asked_for_again() -> None:
+def test_what_broke_a_connection_is_not_replayed() -> None:
     driver = SessionDriver().go_live()
     lost_at = driver.now
     driver.disconnect(1.0, broken=True)
@@ -296,7 +296,7 @@ def test_the_newest_token_is_kept_in_whatever_order_they_come(sequences: list[in
     assert recovery.request(1.0) == (str(max(sequences)) if sequences else None)
 
 
-def test_a_replay_before_the_greeting_proves_nothing() -> None:
+def test_a_replay_before_connection_details_is_a_gap() -> None:
     driver = SessionDriver().go_live()
     driver.receive(notification(1))
     driver.disconnect(1.0)
@@ -306,7 +306,7 @@ def test_a_replay_before_the_greeting_proves_nothing() -> None:
     assert [gap.reason for gap in outputs if isinstance(gap, Gap)] == ["RecoveryIncomplete"]
 
 
-# A token for recovery that is refused.
+# A recovery token that is refused.
 
 REFUSALS: dict[str, list[Any]] = {
     "WSG-400 without a status": [error("WSG-400")],
@@ -324,7 +324,7 @@ REFUSALS: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_token_for_recovery_is_not_sent_again_after_it_was_refused(case: str) -> None:
+def test_a_refused_recovery_token_is_not_sent_again(case: str) -> None:
     driver = SessionDriver().go_live()
     lost_at = driver.now
     driver.disconnect(1.0)
@@ -341,7 +341,7 @@ def test_a_token_for_recovery_is_not_sent_again_after_it_was_refused(case: str) 
     assert driver.connect(1.0)["wsc"] == "t.1"
 
 
-def test_silence_in_place_of_connection_details_refuses_the_token() -> None:
+def test_silence_in_place_of_connection_details_counts_as_a_refusal_of_the_recovery_token() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
     assert "wsc" in driver.connect(1.0)
@@ -350,7 +350,7 @@ def test_silence_in_place_of_connection_details_refuses_the_token() -> None:
     assert "wsc" not in driver.connect(1.0)
 
 
-def test_a_late_refusal_of_the_token_is_one_too() -> None:
+def test_a_recovery_token_may_be_refused_after_connection_details() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
     driver.recover()
@@ -360,7 +360,7 @@ def test_a_late_refusal_of_the_token_is_one_too() -> None:
     assert "wsc" not in driver.connect(1.0)
 
 
-def test_an_address_that_the_server_refuses_is_not_sent_again() -> None:
+def test_the_recovery_token_of_a_refused_address_is_not_sent_again() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
     assert "wsc" in driver.session.connection_query(driver.now, "ws")
@@ -369,7 +369,7 @@ def test_an_address_that_the_server_refuses_is_not_sent_again() -> None:
     assert "wsc" not in driver.connect(1.0)
 
 
-def test_a_network_that_is_down_refuses_nothing() -> None:
+def test_a_failure_to_connect_does_not_refuse_the_recovery_token() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
     for _ in range(5):
@@ -381,29 +381,33 @@ def test_a_network_that_is_down_refuses_nothing() -> None:
 # The time of a disconnect.
 
 
-@pytest.mark.parametrize(("after", "asks"), [(179.9, True), (180.0, False)])
-def test_the_time_for_a_recovery_is_measured_from_the_disconnect(after: float, asks: bool) -> None:
+@pytest.mark.parametrize(("after", "is_requested"), [(179.9, True), (180.0, False)])
+def test_the_time_for_a_recovery_is_measured_from_the_disconnect(
+    after: float, is_requested: bool
+) -> None:
     driver = SessionDriver().go_live()
-    driver.disconnect(24.0)  # 24 quiet seconds after the last frame.
+    driver.disconnect(24.0)  # 24 s after the last frame.
     for wait in (100.0, after - 100.0):
         driver.now += wait
         query = driver.session.connection_query(driver.now, "ws")
         driver.session.connection_failed()
-    assert ("wsc" in query) is asks
+    assert ("wsc" in query) is is_requested
 
 
-@pytest.mark.parametrize(("after", "asks"), [(154.9, True), (155.0, False)])
-def test_a_peer_that_fell_silent_was_lost_when_it_was_last_heard(after: float, asks: bool) -> None:
+@pytest.mark.parametrize(("after", "is_requested"), [(154.9, True), (155.0, False)])
+def test_a_silent_peer_was_lost_when_something_was_last_received(
+    after: float, is_requested: bool
+) -> None:
     driver = SessionDriver().go_live()
     assert driver.tick(20.0) is None
     assert driver.tick(5.0) == "no pong within 5 s"
     driver.disconnect()
-    assert ("wsc" in driver.connect(after)) is asks
+    assert ("wsc" in driver.connect(after)) is is_requested
 
 
-def test_a_connection_that_ended_while_this_machine_slept_was_lost_before() -> None:
+def test_a_connection_that_ended_while_the_machine_was_suspended_was_lost_before() -> None:
     driver = SessionDriver().go_live()
-    driver.disconnect(300.0)  # The end of it was seen, but when it was is not known.
+    driver.disconnect(300.0)  # The end was noticed then, but may have been earlier.
     assert "wsc" not in driver.connect(1.0)
 
 
@@ -423,7 +427,7 @@ def test_without_an_echo_in_time_there_is_a_gap() -> None:
     assert driver.session.tick(driver.now) == [Gap(INCOMPLETE, lost_at)]
     assert driver.close_reason() is None
     assert driver.is_live()
-    # Late.
+    # Too late.
     assert driver.receive([{"type": "Heartbeat", "messageId": marker}]) == []
     assert uuids(driver.receive(notification(1))) == ["u1"]
     assert idle_until(driver, driver.now + 60.0) is None

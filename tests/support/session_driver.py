@@ -10,7 +10,7 @@ from aiopresence.protocol.event_session import EventSession
 
 ACCOUNT = "/restapi/v1.0/account/~/presence"
 EXTENSION = "/restapi/v1.0/account/~/extension/7/presence"
-TERMS = {
+DETAILS = {
     "creationTime": "2026-03-02T09:00:00Z",
     "maxConnectionsPerSession": 5,
     "recoveryBufferSize": 100,
@@ -32,14 +32,14 @@ def wsc(sequence: Any, token: Any = None) -> dict[str, Any]:
 
 def details(state: str | None = None, status: int = 200, **more: Any) -> list[Any]:
     meta = {"type": "ConnectionDetails", "messageId": "d", "status": status, **wsc(1)}
-    return [meta, TERMS | ({"recoveryState": state} if state else {}) | more]
+    return [meta, DETAILS | ({"recoveryState": state} if state else {}) | more]
 
 
 def notification(number: int, **meta: Any) -> list[Any]:
     time = f"2026-03-02T10:{number // 60:02}:{number % 60:02}Z"
     body = {"extensionId": "7", "sequence": number, "telephonyStatus": "Ringing"}
-    said = {"uuid": f"u{number}", "event": ACCOUNT, "timestamp": time, "body": body}
-    return [{"type": "ServerNotification", "messageId": f"n{number}", **meta}, said]
+    content = {"uuid": f"u{number}", "event": ACCOUNT, "timestamp": time, "body": body}
+    return [{"type": "ServerNotification", "messageId": f"n{number}", **meta}, content]
 
 
 def response(to: str | None, status: int = 200, **body: Any) -> list[Any]:
@@ -49,8 +49,8 @@ def response(to: str | None, status: int = 200, **body: Any) -> list[Any]:
 
 def error(code: Any, status: Any = None, to: str | None = None, kind: str = "Error") -> list[Any]:
     meta = {"type": kind, "messageId": to, "status": status}
-    said = {"errorCode": code, "message": "Said so"}
-    return [{name: value for name, value in meta.items() if value is not None}, said]
+    content = {"errorCode": code, "message": "Not allowed"}
+    return [{name: value for name, value in meta.items() if value is not None}, content]
 
 
 class SessionDriver:
@@ -92,18 +92,18 @@ class SessionDriver:
     def last_message_id(self) -> str:
         return str(self.sent()[-1][0]["messageId"])
 
-    def go_live(self, **terms: Any) -> "SessionDriver":
+    def go_live(self, **changes: Any) -> "SessionDriver":
         """Connect and subscribe."""
         self.connect()
-        self.receive(details(**terms))
+        self.receive(details(**changes))
         self.receive(response(self.last_message_id()))
         assert self.is_live()
         return self
 
-    def recover(self, after: float = 1.0, **terms: Any) -> str:
+    def recover(self, after: float = 1.0, **changes: Any) -> str:
         """Connect again and recover the session; return the marker."""
         assert "wsc" in self.connect(after)
-        assert self.receive(details("Successful", **terms)) == []
+        assert self.receive(details("Successful", **changes)) == []
         return self.last_message_id()
 
     def is_live(self) -> bool:

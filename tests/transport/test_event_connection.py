@@ -1,4 +1,4 @@
-"""Events over real WebSockets to the sandbox: what goes wrong there, and what is left behind."""
+"""Events over real WebSockets to the sandbox: faults, recovery, and cleaning up."""
 
 import asyncio
 import gc
@@ -46,7 +46,7 @@ async def when(true: Callable[[], object]) -> None:
 
 @attrs.define
 class Follower:
-    """Takes all events of a session."""
+    """Collects all events of a session."""
 
     sandbox: Sandbox
     session: Session
@@ -65,7 +65,7 @@ class Follower:
         await when(is_subscribed)
 
     async def works(self) -> None:
-        """Show that events come, over whatever connection."""
+        """Wait for an event, over whatever connection."""
         before = len(self.events)
         for _ in range(1000):
             change(self.sandbox)
@@ -93,7 +93,7 @@ def change(sandbox: Sandbox) -> None:
 
 
 class Unhurried(SkippingClock):
-    """A skipping clock that lets what is on the wire arrive first, also on a busy machine."""
+    """A skipping clock that waits a moment for data on the wire first."""
 
     async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
         with suppress(TimeoutError):
@@ -116,7 +116,7 @@ async def following(sandbox: Sandbox, **options: Any) -> AsyncIterator[Follower]
 
 
 def raw(sandbox: Sandbox, *frames: bytes) -> None:
-    """Put bytes on every open WebSocket, as no server should."""
+    """Send raw bytes on every open WebSocket."""
     for connection in sandbox.gateway._gateway.connections:
         for frame in frames:
             connection._transport.write(frame)
@@ -127,7 +127,7 @@ def handshakes(sandbox: Sandbox) -> list[int | None]:
 
 
 def leftovers() -> set[str]:
-    """Name the tasks of the library that are left."""
+    """Return the names of the library's tasks that still run."""
     names = {str(task.get_coro()) for task in asyncio.all_tasks()}
     return {name for name in names if "EventConnection." in name or "asyncgen" in name}
 
@@ -178,7 +178,7 @@ async def test_a_new_token_that_is_refused_in_a_frame_is_replaced_like_one_in_th
 
 
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
-async def test_a_forbidden_handshake_is_the_end(sandbox: Sandbox, path: str) -> None:
+async def test_a_forbidden_handshake_is_raised(sandbox: Sandbox, path: str) -> None:
     rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=path)
     async with following(sandbox) as follower:
         with pytest.raises(PermissionDenied):
@@ -189,7 +189,7 @@ async def test_a_forbidden_handshake_is_the_end(sandbox: Sandbox, path: str) -> 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
-async def test_what_a_refused_handshake_asks_for_is_waited(
+async def test_the_retry_after_of_a_refused_handshake_is_observed(
     sandbox: Sandbox, path: str, status: int
 ) -> None:
     fault = Answer.error(status, "CMN-301", headers={"Retry-After": "77"})
@@ -211,7 +211,7 @@ async def test_a_redirected_handshake_is_not_followed(sandbox: Sandbox, status: 
         assert other.requests == []
 
 
-async def test_every_attempt_has_a_token_of_its_own(sandbox: Sandbox) -> None:
+async def test_every_attempt_has_its_own_token(sandbox: Sandbox) -> None:
     rules = [
         sandbox.faults.add(fault, path=HANDSHAKE, times=3)
         for fault in (Reset(), Answer(500), Answer(200), Answer(404))
@@ -222,7 +222,7 @@ async def test_every_attempt_has_a_token_of_its_own(sandbox: Sandbox) -> None:
         queries = [each.query for each in sandbox.requests if each.path == "/ws"]
         assert len({*queries}) == len(queries) == 13
         assert 401 not in handshakes(sandbox)
-        # Twelve failures: 1 + 2 + … seconds, jittered.
+        # Twelve failures: 1 + 2 + … seconds, with jitter.
         assert follower.session.clock.skipped > 20
 
 
@@ -231,7 +231,7 @@ def lead_to(uri: str) -> Change:
 
 
 @pytest.mark.parametrize("uri", ["wss://evil.example/ws", "ws://192.0.2.1/ws", "ws://x@127.0.0.1/"])
-async def test_a_token_that_leads_elsewhere_is_not_used(sandbox: Sandbox, uri: str) -> None:
+async def test_a_gateway_on_another_domain_is_not_connected_to(sandbox: Sandbox, uri: str) -> None:
     rule = sandbox.faults.add(lead_to(uri), path=WSTOKEN)
     async with following(sandbox) as follower:
         with pytest.raises(ConnectionFailed, match="not wss on the server's own domain"):
@@ -240,11 +240,11 @@ async def test_a_token_that_leads_elsewhere_is_not_used(sandbox: Sandbox, uri: s
     assert handshakes(sandbox) == []
 
 
-# What breaks a connection.
+# Broken connections.
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 4000])
-async def test_a_close_of_any_kind_is_recovered_from(sandbox: Sandbox, code: int) -> None:
+async def test_a_session_is_recovered_after_any_close_code(sandbox: Sandbox, code: int) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         assert sandbox.gateway.close(code).fired == 1
@@ -255,7 +255,7 @@ async def test_a_close_of_any_kind_is_recovered_from(sandbox: Sandbox, code: int
         assert sandbox.gateway.violations == 0
 
 
-async def test_a_reset_is_recovered_from(sandbox: Sandbox) -> None:
+async def test_a_session_is_recovered_after_a_reset(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         before = len(follower.events)
@@ -267,7 +267,9 @@ async def test_a_reset_is_recovered_from(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("after", range(1, 6))
-async def test_a_reset_after_any_frame_loses_nothing_unsaid(sandbox: Sandbox, after: int) -> None:
+async def test_a_reset_after_any_frame_loses_nothing_without_a_resync(
+    sandbox: Sandbox, after: int
+) -> None:
     rule = sandbox.gateway.cut(after=after, times=2)
     async with following(sandbox) as follower:
         for _ in range(10):
@@ -277,7 +279,7 @@ async def test_a_reset_after_any_frame_loses_nothing_unsaid(sandbox: Sandbox, af
         assert len(sandbox.gateway.subscriptions) >= 1
 
 
-async def test_a_half_open_connection_is_found_by_the_clock(sandbox: Sandbox) -> None:
+async def test_a_half_open_connection_is_detected(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         assert sandbox.gateway.silence().fired == 1
@@ -300,18 +302,18 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize("kind", BAD_FRAMES)
-async def test_what_is_no_websocket_frame_ends_the_connection(sandbox: Sandbox, kind: str) -> None:
+async def test_an_invalid_websocket_frame_ends_the_connection(sandbox: Sandbox, kind: str) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         raw(sandbox, BAD_FRAMES[kind])
         await when(lambda: handshakes(sandbox) == [101, 101])
         await follower.works()
-        # It is not asked for again.
+        # A recovery would replay it.
         assert "wsc" not in sandbox.requests[-1].query
         assert follower.reasons == [ResyncReason.CONNECTION_LOST]
 
 
-async def test_a_binary_frame_is_unreadable_and_no_more(sandbox: Sandbox) -> None:
+async def test_a_binary_frame_is_a_resync_and_keeps_the_connection(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         assert sandbox.gateway.inject(b"\x00\xff").fired == 1
@@ -322,7 +324,7 @@ async def test_a_binary_frame_is_unreadable_and_no_more(sandbox: Sandbox) -> Non
 
 @pytest.mark.parametrize("garbage", ["", "garbage", "[]", "[{}]", b"\x00"])
 @pytest.mark.parametrize("skip", [0, 1, 2, 3])
-async def test_garbage_in_place_of_any_frame_is_survived(
+async def test_the_session_continues_after_garbage_in_place_of_any_frame(
     sandbox: Sandbox, skip: int, garbage: str | bytes
 ) -> None:
     rule: GatewayRule = sandbox.gateway.replace(lambda _: garbage, skip=skip)
@@ -334,25 +336,25 @@ async def test_garbage_in_place_of_any_frame_is_survived(
 
 
 @pytest.mark.parametrize("kind", ["Heartbeat", "Error"])
-async def test_garbage_in_place_of_the_rarer_frames_is_survived(
+async def test_the_session_continues_after_a_truncated_heartbeat_or_error(
     sandbox: Sandbox, kind: str
 ) -> None:
-    spoilt: list[str] = []
+    truncated: list[str] = []
 
-    def spoil(text: str) -> str:
+    def truncate(text: str) -> str:
         if json.loads(text)[0]["type"] != kind:
             return text
-        spoilt.append(text)
+        truncated.append(text)
         return text[:-1]
 
     async with following(sandbox) as follower:
         await follower.works()
-        sandbox.gateway.replace(spoil, times=None)
+        sandbox.gateway.replace(truncate, times=None)
         if kind == "Error":
             rule = sandbox.gateway.refuse_subscription(503, "CMN-201")
             sandbox.gateway.fail_recovery()
         sandbox.gateway.cut()
-        await when(lambda: spoilt)
+        await when(lambda: truncated)
         await follower.works()
         if kind == "Error":
             assert rule.fired == 1
@@ -361,20 +363,20 @@ async def test_garbage_in_place_of_the_rarer_frames_is_survived(
             assert ResyncReason.UNREADABLE in follower.reasons
 
 
-async def test_an_answer_that_never_comes_is_asked_for_anew(sandbox: Sandbox) -> None:
+async def test_a_missing_response_is_requested_again(sandbox: Sandbox) -> None:
     rule = sandbox.gateway.no_answer()
     async with following(sandbox) as follower:
         await when(lambda: len(handshakes(sandbox)) == 2)
         await follower.works()
         assert rule.fired == 1
-        said = [each.text for each in sandbox.gateway.frames if each.direction == "in"]
-        assert sum("eventFilters" in str(each) for each in said) == 2
+        sent = [each.text for each in sandbox.gateway.frames if each.direction == "in"]
+        assert sum("eventFilters" in str(each) for each in sent) == 2
 
 
-# Keeping a connection.
+# Keepalive and load.
 
 
-async def test_pings_are_answered_while_nobody_takes_events(
+async def test_pings_are_answered_while_nobody_consumes_events(
     sandbox: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pongs: list[object] = []
@@ -394,7 +396,7 @@ async def test_pings_are_answered_while_nobody_takes_events(
         if first.done():
             break
     await first
-    # From here on nobody takes anything.
+    # From here on nobody consumes anything.
     for number in range(20):
         raw(sandbox, b"\x89\x02" + f"{number:02}".encode())
         change(sandbox)
@@ -406,7 +408,7 @@ async def test_pings_are_answered_while_nobody_takes_events(
     await events.aclose()
 
 
-async def test_a_flood_of_frames_lets_others_have_their_turn(
+async def test_a_flood_of_frames_does_not_starve_other_tasks(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, at_once = 0, [0]
@@ -434,7 +436,7 @@ async def test_a_flood_of_frames_lets_others_have_their_turn(
     assert 10 < max(at_once) <= 100
 
 
-async def test_the_end_of_the_access_token_does_not_disturb_a_connection(
+async def test_an_expired_access_token_does_not_end_a_connection(
     sandbox: Sandbox,
 ) -> None:
     async with following(sandbox) as follower:
@@ -448,7 +450,7 @@ async def test_the_end_of_the_access_token_does_not_disturb_a_connection(
         assert handshakes(sandbox) == [101]
 
 
-# What must not be seen.
+# Secrets.
 
 
 def secrets_of(sandbox: Sandbox) -> set[str]:
@@ -478,7 +480,7 @@ async def test_no_token_is_logged_or_shown(
         await when(lambda: sandbox.gateway.connections == 0)
         await follower.works()
         shown += [repr([follower.session, vars(follower.session), follower.got])]
-        # The first time it may be a mistake.
+        # A first refusal does not end the stream.
         sandbox.faults.add(Answer(403), path=HANDSHAKE, times=2)
         sandbox.gateway.cut()
         with pytest.raises(PermissionDenied) as caught:
@@ -493,7 +495,7 @@ async def test_no_token_is_logged_or_shown(
     assert [each for each in secrets if each in text] == []
 
 
-# What must not be left behind.
+# Cleaning up.
 
 
 @pytest.mark.parametrize("end", ["aclose", "close", "cancel", "abandon"])
@@ -544,7 +546,7 @@ async def test_cancelling_at_any_step_leaves_nothing_behind(sandbox: Sandbox, st
         await asyncio.gather(again.task, return_exceptions=True)
 
 
-async def test_a_ping_before_the_end_is_an_ordinary_end(sandbox: Sandbox) -> None:
+async def test_a_close_after_many_unreadable_frames_is_handled(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         for _ in range(60):
@@ -553,7 +555,7 @@ async def test_a_ping_before_the_end_is_an_ordinary_end(sandbox: Sandbox) -> Non
         await follower.works()
 
 
-async def test_what_has_worked_is_given_up_at_the_second_refusal(sandbox: Sandbox) -> None:
+async def test_a_stream_that_has_worked_survives_one_refusal(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         once = sandbox.faults.add(Answer(403), path=HANDSHAKE)
@@ -563,7 +565,7 @@ async def test_what_has_worked_is_given_up_at_the_second_refusal(sandbox: Sandbo
         assert max(follower.session.clock.waits) >= SECOND_CHANCE_DELAY
 
 
-# The token for recovery.
+# The recovery token.
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
@@ -582,7 +584,7 @@ async def test_an_address_that_is_refused_is_not_sent_with_the_same_recovery_tok
 
 
 @pytest.mark.parametrize("fault", [Reset(), Answer(503), Answer(429), Answer(401)])
-async def test_what_is_no_refusal_of_it_does_not_cost_the_recovery(
+async def test_a_failure_that_is_not_about_the_recovery_token_keeps_it(
     sandbox: Sandbox, fault: Reset | Answer
 ) -> None:
     async with following(sandbox) as follower:
@@ -596,7 +598,7 @@ async def test_what_is_no_refusal_of_it_does_not_cost_the_recovery(
 
 
 @pytest.mark.parametrize("status", [None, 400, 200])
-async def test_a_gateway_that_refuses_the_recovery_token_gets_it_once(
+async def test_a_recovery_token_that_the_gateway_refuses_is_sent_once(
     sandbox: Sandbox, status: int | None
 ) -> None:
     def refuse(text: str) -> str:
@@ -614,7 +616,7 @@ async def test_a_gateway_that_refuses_the_recovery_token_gets_it_once(
         assert follower.reasons == [ResyncReason.CONNECTION_LOST]
 
 
-async def test_an_echo_that_never_comes_is_a_resync_at_a_deadline(sandbox: Sandbox) -> None:
+async def test_a_missing_echo_is_a_resync_at_its_deadline(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         sandbox.gateway.cut()
@@ -637,7 +639,7 @@ def carries_wsc(request: Any) -> bool:
 
 
 @pytest.mark.parametrize("fault", [Answer(503), Answer(500), Reset(), Answer(200, b"<html>")])
-async def test_without_a_new_token_the_old_one_is_used_again(
+async def test_the_last_token_is_reused_if_there_is_no_new_one(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, fault: Reset | Answer
 ) -> None:
     async with following(sandbox) as follower:
@@ -652,7 +654,7 @@ async def test_without_a_new_token_the_old_one_is_used_again(
         assert "reusing the WebSocket token" in caplog.text
 
 
-async def test_a_token_that_has_expired_is_not_used_again(sandbox: Sandbox) -> None:
+async def test_an_expired_token_is_not_reused(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         follower.session.clock.skipped += 31.0
@@ -665,7 +667,7 @@ async def test_a_token_that_has_expired_is_not_used_again(sandbox: Sandbox) -> N
 
 
 @pytest.mark.parametrize("status", [401, 403, 400])
-async def test_a_token_that_is_refused_when_used_again_is_replaced_at_once(
+async def test_a_token_that_is_refused_when_reused_is_replaced_at_once(
     sandbox: Sandbox, status: int
 ) -> None:
     async with following(sandbox) as follower:
@@ -677,11 +679,13 @@ async def test_a_token_that_is_refused_when_used_again_is_replaced_at_once(
         assert rule.fired == 1
         assert handshakes(sandbox) == [101, status, 101]
         assert len(ws_tokens(sandbox)) == 2
-        # It was old: there is nothing wrong with the login.
+        # It was reused: the access token is not replaced.
         assert sandbox.counters.token_requests == 1
 
 
-async def test_a_missing_permission_is_not_hidden_by_an_old_token(sandbox: Sandbox) -> None:
+async def test_a_missing_permission_is_raised_although_a_token_could_be_reused(
+    sandbox: Sandbox,
+) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=WSTOKEN, times=2)
@@ -696,12 +700,12 @@ def ws_tokens(sandbox: Sandbox) -> set[str]:
     return {query["access_token"][0] for query in queries}
 
 
-# The end of a stream that has worked.
+# Errors in a stream that has worked.
 
 
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
 @pytest.mark.parametrize("status", [400, 404, 405, 410, 415])
-async def test_no_odd_answer_ends_a_stream_that_has_worked(
+async def test_no_unexpected_status_ends_a_stream_that_has_worked(
     sandbox: Sandbox, path: str, status: int
 ) -> None:
     async with following(sandbox) as follower:
@@ -713,7 +717,9 @@ async def test_no_odd_answer_ends_a_stream_that_has_worked(
         assert rule.fired == 12
 
 
-async def test_too_many_subscriptions_may_pass(sandbox: Sandbox) -> None:
+async def test_a_stream_that_has_worked_waits_while_there_are_too_many_subscriptions(
+    sandbox: Sandbox,
+) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         sandbox.gateway.fail_recovery(None)
@@ -723,7 +729,7 @@ async def test_too_many_subscriptions_may_pass(sandbox: Sandbox) -> None:
         assert rule.fired == 5
 
 
-async def test_an_impossible_filter_ends_a_stream_at_the_second_check(sandbox: Sandbox) -> None:
+async def test_a_refused_filter_ends_a_stream_at_the_second_check(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         sandbox.gateway.fail_recovery(None)
@@ -753,11 +759,11 @@ async def test_a_filter_that_is_disabled_later_is_checked_with_a_new_subscriptio
         sandbox.gateway.cut()
         with pytest.raises(PermissionDenied):
             await follower.task
-        asked = [each for each in sandbox.gateway.frames if "deliveryMode" in str(each.text)]
-        assert sum(each.direction == "in" for each in asked) == 3
+        requests = [each for each in sandbox.gateway.frames if "deliveryMode" in str(each.text)]
+        assert sum(each.direction == "in" for each in requests) == 3
 
 
-# What an operator reads.
+# The log.
 
 
 async def test_every_wait_of_more_than_a_second_is_logged_with_its_reason(
@@ -777,7 +783,7 @@ async def test_every_wait_of_more_than_a_second_is_logged_with_its_reason(
     assert all((r.levelno == logging.WARNING) == (r.args[0] > 3.0) for r in logged)  # type: ignore[index, operator]
 
 
-async def test_notifications_that_share_a_frame_are_all_given(sandbox: Sandbox) -> None:
+async def test_all_notifications_of_one_frame_are_emitted(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
         before = len(follower.events)
