@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from enum import EnumType
 from pathlib import Path
 from types import ModuleType
 
@@ -295,6 +296,38 @@ def test_every_filter_grant_store_and_fixture_is_documented() -> None:
     names |= {n for n in aiopresence.__all__ if n.endswith(("Grant", "Store", "Hooks"))}
     names |= {*plugin.__all__, "authorize_url", "AccessToken"}
     assert {name for name in names if not is_documented(name)} == set()
+
+
+def rows(document: str, header: str) -> dict[str, list[str]]:
+    """Return the rows of all tables of a guide that begin with a header, by their first cell."""
+    text = TEXT[ROOT / "aiopresence/docs" / document]
+    tables = re.findall(rf"^\| {header} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M)
+    cells = [line.split("|")[1:3] for table in tables for line in table.splitlines()]
+    return {name.strip(" `"): re.findall(r"[^\s,`]+", values) for name, values in cells}
+
+
+def test_the_guide_lists_the_fields_of_every_record() -> None:
+    kinds = {name: getattr(aiopresence, name) for name in aiopresence.__all__}
+    records = {
+        name: [field.name for field in attrs.fields(kind)]
+        for name, kind in kinds.items()
+        if attrs.has(kind) and kind.__module__.startswith("aiopresence.models")
+    }
+    assert rows("records.md", "record") == {
+        name: fields for name, fields in records.items() if kinds[name].__name__ == name
+    }
+
+
+def test_the_guide_lists_the_values_of_every_enum() -> None:
+    kinds = {name: getattr(aiopresence, name) for name in aiopresence.__all__}
+    enums = {n: [*e] for n, e in kinds.items() if isinstance(e, EnumType) and len(e)}
+    assert rows("records.md", "enum") == enums
+
+
+def test_every_public_name_is_documented() -> None:
+    names = {name for name in aiopresence.__all__ if not is_documented(name)}
+    hooks = "aiopresence.transport.hooks"
+    assert {n for n in names if getattr(aiopresence, n).__module__ != hooks} == set()
 
 
 def test_every_error_is_in_the_guide_and_all_but_groups_in_readme() -> None:

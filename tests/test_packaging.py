@@ -1,5 +1,6 @@
 """The distributions contain what they should."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -43,3 +44,15 @@ def test_the_wheel_has_every_module_and_no_guides(
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "aiopresence").rglob("*.py")}
     ours = {name for name in wheel if ".dist-info/" not in name}
     assert ours == {*modules, "aiopresence/py.typed"}
+
+
+def test_pre_commit_runs_the_checks_of_the_test_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    command = re.search(r"<!-- test command -->\n```sh\n(.*)\n```", readme)
+    assert command is not None
+    hooks = re.findall(r"entry: (.*)", (ROOT / ".pre-commit-config.yaml").read_text())
+    # Files are given by pre-commit; the test command names the folder.
+    checks = {hook.removesuffix(" --force-exclude") for hook in hooks}
+    steps = {step.removesuffix(" .") for step in command[1].split(" && ")}
+    assert checks == {".venv/bin/ruff check", ".venv/bin/ruff format --check", ".venv/bin/mypy"}
+    assert checks <= steps
