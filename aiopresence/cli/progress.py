@@ -3,11 +3,13 @@
 import asyncio
 import sys
 import time
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..escaping import escaped
 from .console import print_notice, terminal
+from .diagnostics import show_warnings
 
 if TYPE_CHECKING:
     from .. import PresenceSession
@@ -71,7 +73,7 @@ class Progress:
 
     async def _show_bar(self) -> None:
         await asyncio.sleep(FIRST_SHOWN_AFTER)
-        with self._bar() as bar:
+        with self._bar() as bar, show_warnings(partial(_print_above, bar)):
             task = bar.add_task(self._description(), total=self._total, completed=self._done)
             while True:
                 bar.update(task, completed=self._done, description=self._description())
@@ -108,6 +110,13 @@ class Progress:
         if stats.retries and not self._done:
             return f"no response yet after {stats.retries + 1} attempts"
         return f"{self._done / self.seconds:,.0f}/s, {stats.requests:,} requests"
+
+
+def _print_above(bar: Any, warning: str) -> None:
+    """Print a warning above the bar."""
+    from rich.text import Text
+
+    bar.console.print(Text(escaped(f"aiopresence: {warning}")), soft_wrap=True)
 
 
 def _wait_text(group: str, seconds: float) -> str:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aiopresence import PresenceSession
-from aiopresence.sandbox import Sandbox
+from aiopresence.sandbox import Answer, Delay, Sandbox
 from aiopresence.transport.clock import Clock
 from tests.support.cli_calls import Cli, commanding, credentials, invoke, lead
 from tests.support.terminal import COMMAND, Terminal, environment, run
@@ -237,6 +238,35 @@ def test_in_a_terminal_a_wait_is_told_and_ctrl_c_ends_it(tmp_path: Path) -> None
             assert terminal.screen.cursor.hidden is False
 
     asyncio.run(limited())
+
+
+async def test_a_long_wait_is_reported_on_standard_error_without_a_terminal(tmp_path: Path) -> None:
+    async with Sandbox(3, window=30.0) as sandbox:
+        sandbox.consume("Light", 51)
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "read", "~",
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment(tmp_path, **credentials(sandbox)),
+        )  # fmt: skip
+        assert process.stderr is not None
+        lines = [(await process.stderr.readline()).decode() for _ in range(2)]
+        process.terminate()
+        _, rest = await process.communicate()
+    assert "HTTP 429" in lines[0]
+    assert re.fullmatch(r"waiting (29|3[01]) s: rate limit of group Light\n", lines[1])
+    assert rest == b""
+
+
+async def test_a_warning_is_printed_above_the_progress_bar(tmp_path: Path) -> None:
+    async with Sandbox(40, window=3.0) as sandbox:
+        sandbox.faults.add(Delay(1.5), path="/oauth/token")
+        sandbox.faults.add(Answer(429, headers={"Retry-After": "1"}), path="/presence")
+        env = environment(tmp_path, **credentials(sandbox))
+        with Terminal("read", "~", env=env, size=(150, 24)) as terminal:
+            assert await asyncio.to_thread(terminal.end) == 0
+            warning, header, *_ = terminal.text.splitlines()
+    assert "HTTP 429" in warning
+    assert header.startswith("ID           NUMBER PRESENCE")
 
 
 def test_ctrl_c_in_a_pipe(tmp_path: Path) -> None:

@@ -210,6 +210,20 @@ def test_events_end_after_so_many(tmp_path: Path) -> None:
     assert any("activeCalls" in each["body"] for each in events)
 
 
+@pytest.mark.parametrize("command", ["events", "poll", "watch"])
+def test_a_stream_has_no_json_document(tmp_path: Path, command: str) -> None:
+    done = run(command, "--sandbox", "3", "--output", "json", env=environment(tmp_path))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("Error: --output json is not available for a stream: use jsonl\n")
+
+
+def test_changes_as_csv(tmp_path: Path) -> None:
+    arguments = ("--sandbox", "3", "--count", "3", "--output", "csv")
+    done = run("poll", *arguments, env=environment(tmp_path))
+    header, *lines = done.out.splitlines()
+    assert (header, len(lines)) == ("time,source,id,extensionNumber,change", 3)
+
+
 def test_polling_as_a_table(tmp_path: Path) -> None:
     arguments = ("--sandbox", "5", "--rate", "50", "--count", "6", "--interval", "0.1")
     done = run("poll", *arguments, "-o", "table", env=environment(tmp_path))

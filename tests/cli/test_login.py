@@ -315,6 +315,9 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
             wrong = await run(*command, env={**env, "RC_APP_CLIENT_SECRET": "wrong"})
             assert (wrong.code, wrong.err.count("invalid_client")) == (1, 1)
         done = await run("logout", env=env)
+        assert done.err == (
+            "The JWT in the environment is still set: the next command logs in with it again.\n"
+        )
         assert done.out.startswith(f"Logged out of {sandbox.url}: login of profile default ")
         assert done.out.count("\n") == 1
         refused = await run("login", env={**env, "RC_USER_JWT": "NotASignature"})
