@@ -29,7 +29,7 @@ from .models.validation import seconds
 from .presence_api import PresenceApi
 from .protocol import endpoints
 from .protocol.endpoints import ReadOptions
-from .protocol.event_parsing import check_filters
+from .protocol.event_filters import check_filters
 from .protocol.presence_state import PresenceState
 from .protocol.rate_limit_groups import parse_presets
 from .protocol.rate_limits import GroupLimits

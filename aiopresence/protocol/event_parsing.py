@@ -1,4 +1,4 @@
-"""Parse notifications to typed events, and check event filters.
+"""Parse notifications to typed events.
 
 The types of events are the rows of `models.events.EVENT_TYPES`. All their paths are compiled to one
 regular expression with a group each, because every notification is matched.
@@ -7,19 +7,17 @@ Source: RingCentral API reference, "Events".
 """
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import attrs
 
-from ..errors import DecodeError, UsageError, short_repr
+from ..errors import DecodeError
 from ..ids import RecordId
 from ..models import EventBody, PresenceEvent, PresenceEventBody
 from ..models.events import EVENT_TYPES, EventType
 from . import decoding
-from .urls import is_path
 
 _IDS = {"account_id": "(?:~|[0-9]+)", "extension_id": "(?:~|[0-9]+)", "group_id": "[0-9]+"}
 # The types by the name of the group that matches their path.
@@ -95,34 +93,3 @@ def _parse_body(event: str, body: dict[str, Any]) -> EventBody:
 def _types_of(event: str) -> tuple[EventType, ...]:
     match = _EVENT.fullmatch(event)
     return () if match is None else _TYPES_BY_GROUP[str(match.lastgroup)]
-
-
-def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
-    """Return event filters without those that a detailed filter of the same path includes.
-
-    Raises:
-        UsageError: there are none, or one of them cannot be an event filter.
-    """
-    wrong = UsageError("event_filters must be filters, such as [filters.account_presence()]")
-    if isinstance(event_filters, (str, bytes)) or not isinstance(event_filters, Iterable):
-        raise wrong
-    filters = [*event_filters]
-    if not filters or not all(isinstance(each, str) and is_path(_path(each)) for each in filters):
-        raise wrong
-    for each in filters:
-        if not each.isascii() or not each.isprintable() or " " in each:
-            raise UsageError(
-                f"{short_repr(each)} has characters that are not allowed in event filters"
-            )
-    detailed = {_path(each) for each in filters if _is_detailed(each)}
-    unique = dict.fromkeys(filters)
-    return tuple(each for each in unique if _is_detailed(each) or _path(each) not in detailed)
-
-
-def _path(event_filter: str) -> str:
-    return event_filter.partition("?")[0]
-
-
-def _is_detailed(event_filter: str) -> bool:
-    flags = event_filter.partition("?")[2].split("&")
-    return "detailedTelephonyState=true" in flags or "sipData=true" in flags

@@ -18,7 +18,7 @@ from ..filters import account_presence
 from ..models import SubscriptionInfo
 from ..models.validation import seconds
 from ..protocol import decoding
-from ..protocol.event_parsing import check_filters
+from ..protocol.event_filters import check_filters
 from ..protocol.rest import Response
 from ..protocol.urls import webhook_address
 from ..redaction import Secret, StripTraceback

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aiopresence import UsageError, filters
-from aiopresence.protocol.event_parsing import check_filters
+from aiopresence.protocol.event_filters import check_filters
 
 PATH = filters.account_presence()
 
@@ -52,3 +52,22 @@ def test_a_plain_filter_is_left_out_where_a_detailed_one_tells_more(
     given: list[str], kept: tuple[str, ...]
 ) -> None:
     assert check_filters(given) == kept
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?detailedTelephonyState=true",
+        "?sipData=true",
+        "?sipData=true&detailedTelephonyState=true",
+        "?detailedTelephonyState=true&sipData=true",
+    ],
+)
+@pytest.mark.parametrize("plain", ["", "?detailedTelephonyState=false", "?sipData=false"])
+def test_of_a_plain_and_a_detailed_filter_the_detailed_one_is_requested(
+    query: str, plain: str
+) -> None:
+    account = "/restapi/v1.0/account/400100"
+    target, other = f"{account}/extension/700201/presence", f"{account}/presence"
+    given = [f"{target}{plain}", other, f"{target}{query}", f"{target}{plain}"]
+    assert check_filters(given) == (other, f"{target}{query}")

@@ -204,24 +204,6 @@ def test_a_filter_takes_ids_only(id_: Any) -> None:
             make(id_)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "?detailedTelephonyState=true",
-        "?sipData=true",
-        "?sipData=true&detailedTelephonyState=true",
-        "?detailedTelephonyState=true&sipData=true",
-    ],
-)
-@pytest.mark.parametrize("plain", ["", "?detailedTelephonyState=false", "?sipData=false"])
-def test_of_a_plain_and_a_detailed_filter_the_detailed_one_is_requested(
-    query: str, plain: str
-) -> None:
-    target, other = f"{EXTENSION}/presence", f"{ACCOUNT}/presence"
-    given = [f"{target}{plain}", other, f"{target}{query}", f"{target}{plain}"]
-    assert event_parsing.check_filters(given) == (other, f"{target}{query}")
-
-
 def test_appearances_of_shared_lines_are_read() -> None:
     line = {"phoneNumber": "+16505550100", "appearanceNumber": 2, "lineStatus": "Seized"}
     body = {"extensionId": "700201", "appearances": [line, {"lineStatus": "Held"}]}

@@ -5,114 +5,29 @@ import gc
 import json
 import logging
 import zlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from math import inf
-from typing import Any
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 import aiohttp
-import attrs
 import pytest
 
-from aiopresence import (
-    ConnectionFailed,
-    InvalidRequest,
-    PermissionDenied,
-    PresenceError,
-    PresenceEvent,
-    Resync,
-    ResyncReason,
-    SessionLost,
-)
+from aiopresence import InvalidRequest, PermissionDenied, PresenceError, ResyncReason, SessionLost
 from aiopresence.protocol.event_outputs import SessionOutput
 from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.retry import SECOND_CHANCE_DELAY
-from aiopresence.sandbox import Answer, Change, GatewayRule, Redirect, Reset, Sandbox
-from tests.support.clocks import SkippingClock
+from aiopresence.sandbox import Answer, GatewayRule, Redirect, Reset, Sandbox
+from tests.support.event_follower import (
+    HANDSHAKE,
+    WSTOKEN,
+    Follower,
+    carries_wsc,
+    change,
+    following,
+    handshakes,
+    when,
+)
 from tests.support.sessions import Session
 from tests.test_secrets import everything_about
-
-HANDSHAKE, WSTOKEN = "/ws?access", "/oauth/wstoken"
-
-
-async def when(true: Callable[[], object]) -> None:
-    for _ in range(100_000):
-        if true():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it did not happen")
-
-
-@attrs.define
-class Follower:
-    """Collects all events of a session."""
-
-    sandbox: Sandbox
-    session: Session
-    got: list[PresenceEvent | Resync] = attrs.field(factory=list)
-    task: asyncio.Task[None] = attrs.field(init=False)
-
-    async def run(self) -> None:
-        async for each in self.session.events():
-            self.got.append(each)
-
-    async def subscribed(self) -> None:
-        def is_subscribed() -> bool:
-            gateway = self.sandbox.gateway
-            return bool(gateway.connections and gateway.subscriptions)
-
-        await when(is_subscribed)
-
-    async def works(self) -> None:
-        """Wait for an event, over whatever connection."""
-        before = len(self.events)
-        for _ in range(1000):
-            change(self.sandbox)
-            for _ in range(50):
-                await asyncio.sleep(0)
-                if len(self.events) > before or self.task.done():
-                    break
-            if len(self.events) > before or self.task.done():
-                break
-        assert not self.task.done(), self.task.exception()
-        assert len(self.events) > before
-
-    @property
-    def events(self) -> list[PresenceEvent]:
-        return [each for each in self.got if isinstance(each, PresenceEvent)]
-
-    @property
-    def reasons(self) -> list[ResyncReason]:
-        return [each.reason for each in self.got if isinstance(each, Resync)]
-
-
-def change(sandbox: Sandbox) -> None:
-    connected = sandbox.presence("~")["meetingStatus"] == "Connected"
-    sandbox.set_presence("~", meeting_status="Disconnected" if connected else "Connected")
-
-
-class Unhurried(SkippingClock):
-    """A skipping clock that waits a moment for data on the wire first."""
-
-    async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None if seconds == inf else min(seconds, 0.003)):
-                await event.wait()
-        await super().wait(event, seconds)
-
-
-@asynccontextmanager
-async def following(sandbox: Sandbox, **options: Any) -> AsyncIterator[Follower]:
-    options.setdefault("clock", Unhurried())
-    async with Session(sandbox.grant, server=sandbox.url, attempts=1, **options) as session:
-        follower = Follower(sandbox, session)
-        follower.task = asyncio.create_task(follower.run())
-        try:
-            yield follower
-        finally:
-            follower.task.cancel()
-            await asyncio.gather(follower.task, return_exceptions=True)
 
 
 def raw(sandbox: Sandbox, *frames: bytes) -> None:
@@ -122,122 +37,10 @@ def raw(sandbox: Sandbox, *frames: bytes) -> None:
             connection._transport.write(frame)
 
 
-def handshakes(sandbox: Sandbox) -> list[int | None]:
-    return [each.status for each in sandbox.requests if each.path == "/ws"]
-
-
 def leftovers() -> set[str]:
     """Return the names of the library's tasks that still run."""
     names = {str(task.get_coro()) for task in asyncio.all_tasks()}
     return {name for name in names if "EventConnection." in name or "asyncgen" in name}
-
-
-# The handshake.
-
-
-@pytest.mark.parametrize(("refusals", "logins"), [(1, 1), (2, 2), (3, 2), (4, 3)])
-async def test_new_tokens_that_are_refused_twice_in_a_row_get_another_login(
-    sandbox: Sandbox, refusals: int, logins: int
-) -> None:
-    fault = Answer.error(401, "OAU-213", "No")
-    rule = sandbox.faults.add(fault, path=HANDSHAKE, times=refusals)
-    async with following(sandbox) as follower:
-        await follower.works()
-        assert rule.fired == refusals
-        assert sandbox.counters.token_requests == logins
-        assert handshakes(sandbox) == [401] * refusals + [101]
-        # Each attempt had a new WebSocket token.
-        assert len(ws_tokens(sandbox)) == refusals + 1
-
-
-async def test_refusals_after_a_connection_that_worked_are_counted_afresh(sandbox: Sandbox) -> None:
-    fault = Answer.error(401, "OAU-213", "No")
-    async with following(sandbox) as follower:
-        for _ in range(3):
-            await follower.works()
-            rule = sandbox.faults.add(fault, path=HANDSHAKE)
-            sandbox.gateway.cut()
-            await when(lambda rule=rule: rule.fired)  # type: ignore[misc]
-        await follower.works()
-        assert handshakes(sandbox) == [101, 401, 101, 401, 101, 401, 101]
-        assert sandbox.counters.token_requests == 1
-
-
-async def test_a_new_token_that_is_refused_in_a_frame_is_replaced_like_one_in_the_handshake(
-    sandbox: Sandbox,
-) -> None:
-    def refuse(_: str) -> str:
-        return json.dumps([{"type": "Error"}, {"errorCode": "OAU-128"}])
-
-    rule = sandbox.gateway.replace(refuse, times=2)
-    async with following(sandbox) as follower:
-        await when(lambda: rule.fired == 2)
-        await follower.works()
-        assert len(ws_tokens(sandbox)) == 3
-        assert sandbox.counters.token_requests == 2
-
-
-@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
-async def test_a_forbidden_handshake_is_raised(sandbox: Sandbox, path: str) -> None:
-    rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=path)
-    async with following(sandbox) as follower:
-        with pytest.raises(PermissionDenied):
-            await follower.task
-    assert rule.fired == 1
-    assert sandbox.gateway.frames == ()
-
-
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
-async def test_the_retry_after_of_a_refused_handshake_is_observed(
-    sandbox: Sandbox, path: str, status: int
-) -> None:
-    fault = Answer.error(status, "CMN-301", headers={"Retry-After": "77"})
-    rule = sandbox.faults.add(fault, path=path)
-    async with following(sandbox) as follower:
-        await follower.works()
-        assert rule.fired == 1
-        assert max(follower.session.clock.waits) >= 76.9
-        assert sandbox.counters.token_requests == 1
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirected_handshake_is_not_followed(sandbox: Sandbox, status: int) -> None:
-    async with Sandbox(1) as other:
-        rule = sandbox.faults.add(Redirect(f"{other.url}/ws", status), path=HANDSHAKE)
-        async with following(sandbox) as follower:
-            await follower.works()
-        assert rule.fired == 1
-        assert other.requests == []
-
-
-async def test_every_attempt_has_its_own_token(sandbox: Sandbox) -> None:
-    rules = [
-        sandbox.faults.add(fault, path=HANDSHAKE, times=3)
-        for fault in (Reset(), Answer(500), Answer(200), Answer(404))
-    ]
-    async with following(sandbox) as follower:
-        await follower.works()
-        assert [rule.fired for rule in rules] == [3, 3, 3, 3]
-        queries = [each.query for each in sandbox.requests if each.path == "/ws"]
-        assert len({*queries}) == len(queries) == 13
-        assert 401 not in handshakes(sandbox)
-        # Twelve failures: 1 + 2 + … seconds, with jitter.
-        assert follower.session.clock.skipped > 20
-
-
-def lead_to(uri: str) -> Change:
-    return Change(lambda body: json.dumps(json.loads(body) | {"uri": uri}).encode())
-
-
-@pytest.mark.parametrize("uri", ["wss://evil.example/ws", "ws://192.0.2.1/ws", "ws://x@127.0.0.1/"])
-async def test_a_gateway_on_another_domain_is_not_connected_to(sandbox: Sandbox, uri: str) -> None:
-    rule = sandbox.faults.add(lead_to(uri), path=WSTOKEN)
-    async with following(sandbox) as follower:
-        with pytest.raises(ConnectionFailed, match="not wss on the server's own domain"):
-            await follower.task
-    assert rule.fired == 1
-    assert handshakes(sandbox) == []
 
 
 # Broken connections.
@@ -629,75 +432,6 @@ async def test_a_missing_echo_is_a_resync_at_its_deadline(sandbox: Sandbox) -> N
         assert follower.reasons == [ResyncReason.RECOVERY_INCOMPLETE]
         await follower.works()
         assert handshakes(sandbox) == [101, 101]
-
-
-def carries_wsc(request: Any) -> bool:
-    return request.path == "/ws" and "wsc=" in request.query
-
-
-# The WebSocket token.
-
-
-@pytest.mark.parametrize("fault", [Answer(503), Answer(500), Reset(), Answer(200, b"<html>")])
-async def test_the_last_token_is_reused_if_there_is_no_new_one(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, fault: Reset | Answer
-) -> None:
-    async with following(sandbox) as follower:
-        await follower.works()
-        rule = sandbox.faults.add(fault, path=WSTOKEN)
-        sandbox.gateway.cut()
-        await follower.works()
-        assert rule.fired == 1
-        assert handshakes(sandbox) == [101, 101]
-        assert len(ws_tokens(sandbox)) == 1
-        assert follower.reasons == []
-        assert "reusing the WebSocket token" in caplog.text
-
-
-async def test_an_expired_token_is_not_reused(sandbox: Sandbox) -> None:
-    async with following(sandbox) as follower:
-        await follower.works()
-        follower.session.clock.skipped += 31.0
-        rule = sandbox.faults.add(Answer(503), path=WSTOKEN, times=2)
-        sandbox.gateway.cut()
-        await follower.works()
-        assert rule.fired == 2
-        assert handshakes(sandbox) == [101, 101]
-        assert len(ws_tokens(sandbox)) == 2
-
-
-@pytest.mark.parametrize("status", [401, 403, 400])
-async def test_a_token_that_is_refused_when_reused_is_replaced_at_once(
-    sandbox: Sandbox, status: int
-) -> None:
-    async with following(sandbox) as follower:
-        await follower.works()
-        sandbox.faults.add(Answer(503), path=WSTOKEN)
-        rule = sandbox.faults.add(Answer(status), path=HANDSHAKE)
-        sandbox.gateway.cut()
-        await follower.works()
-        assert rule.fired == 1
-        assert handshakes(sandbox) == [101, status, 101]
-        assert len(ws_tokens(sandbox)) == 2
-        # It was reused: the access token is not replaced.
-        assert sandbox.counters.token_requests == 1
-
-
-async def test_a_missing_permission_is_raised_although_a_token_could_be_reused(
-    sandbox: Sandbox,
-) -> None:
-    async with following(sandbox) as follower:
-        await follower.works()
-        rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=WSTOKEN, times=2)
-        sandbox.gateway.cut()
-        with pytest.raises(PermissionDenied):
-            await follower.task
-        assert rule.fired == 2
-
-
-def ws_tokens(sandbox: Sandbox) -> set[str]:
-    queries = [parse_qs(each.query) for each in sandbox.requests if each.path == "/ws"]
-    return {query["access_token"][0] for query in queries}
 
 
 # Errors in a stream that has worked.

@@ -1,80 +1,72 @@
-"""WebSocket handshakes over a user's aiohttp session."""
+"""The WebSocket handshake: refusals, redirects, and addresses that are not trusted."""
 
-import asyncio
-import base64
+import json
 
-import aiohttp
 import pytest
-from yarl import URL
 
-from aiopresence import ConnectionFailed, PermissionDenied, PresenceError, ServerError
-from aiopresence.transport import websocket
-from aiopresence.transport.websocket import HandshakeRefused
-from tests.support.raw_server import RawServer, serving
+from aiopresence import ConnectionFailed, PermissionDenied
+from aiopresence.sandbox import Answer, Change, Redirect, Reset, Sandbox
+from tests.support.event_follower import HANDSHAKE, WSTOKEN, following, handshakes
 
 
-def answer(status: int, head: bytes = b"") -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n%b\r\n" % (status, head)
+@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
+async def test_a_forbidden_handshake_is_raised(sandbox: Sandbox, path: str) -> None:
+    rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=path)
+    async with following(sandbox) as follower:
+        with pytest.raises(PermissionDenied):
+            await follower.task
+    assert rule.fired == 1
+    assert sandbox.gateway.frames == ()
 
 
-async def refuse(_: RawServer, writer: asyncio.StreamWriter) -> None:
-    writer.write(answer(503))
-
-
-def gateway(raw: RawServer) -> URL:
-    return URL(raw.url.replace("http://", "ws://") + "/ws?access_token=canary")
-
-
-async def test_middlewares_of_the_session_see_the_handshake() -> None:
-    seen: list[str] = []
-
-    async def middleware(
-        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        seen.append(request.url.path)
-        return await handler(request)
-
-    async with serving(refuse) as raw, aiohttp.ClientSession(middlewares=(middleware,)) as http:
-        with pytest.raises(ServerError):
-            await websocket.connect(http, gateway(raw), 5.0)
-    assert seen == ["/ws"]
-
-
-@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
-async def test_the_proxy_of_the_session_gets_its_credentials() -> None:
-    auth = aiohttp.BasicAuth("user", "password")
-    async with (
-        serving(refuse) as proxy,
-        aiohttp.ClientSession(proxy=proxy.url, proxy_auth=auth) as http,
-    ):
-        with pytest.raises(ServerError):
-            await websocket.connect(http, URL("ws://presence.invalid/ws"), 5.0)
-        credentials = base64.b64encode(b"user:password").decode().lower()
-        assert f"proxy-authorization: basic {credentials}" in proxy.heads[0]
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        (answer(302, b"Location: /elsewhere\r\n"), ConnectionFailed),
-        (answer(403), PermissionDenied),
-        (answer(404), HandshakeRefused),
-        (answer(408), ConnectionFailed),
-        (answer(500), ServerError),
-        (b"garbage\r\n\r\n", ConnectionFailed),
-    ],
-)
-async def test_a_refused_handshake_is_not_repeated_and_shows_no_token(
-    reply: bytes, kind: type[PresenceError]
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
+async def test_the_retry_after_of_a_refused_handshake_is_observed(
+    sandbox: Sandbox, path: str, status: int
 ) -> None:
-    async def handle(_: RawServer, writer: asyncio.StreamWriter) -> None:
-        writer.write(reply)
-        writer.close()
+    fault = Answer.error(status, "CMN-301", headers={"Retry-After": "77"})
+    rule = sandbox.faults.add(fault, path=path)
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert rule.fired == 1
+        assert max(follower.session.clock.waits) >= 76.9
+        assert sandbox.counters.token_requests == 1
 
-    async with serving(handle) as raw, aiohttp.ClientSession() as http:
-        with pytest.raises(PresenceError) as caught:
-            await websocket.connect(http, gateway(raw), 5.0)
-        assert type(caught.value) is kind
-        assert "canary" not in str(caught.value)
-        assert caught.value.__cause__ is caught.value.__context__ is None
-        assert len(raw.requests) == 1
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirected_handshake_is_not_followed(sandbox: Sandbox, status: int) -> None:
+    async with Sandbox(1) as other:
+        rule = sandbox.faults.add(Redirect(f"{other.url}/ws", status), path=HANDSHAKE)
+        async with following(sandbox) as follower:
+            await follower.works()
+        assert rule.fired == 1
+        assert other.requests == []
+
+
+async def test_every_attempt_has_its_own_token(sandbox: Sandbox) -> None:
+    rules = [
+        sandbox.faults.add(fault, path=HANDSHAKE, times=3)
+        for fault in (Reset(), Answer(500), Answer(200), Answer(404))
+    ]
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert [rule.fired for rule in rules] == [3, 3, 3, 3]
+        queries = [each.query for each in sandbox.requests if each.path == "/ws"]
+        assert len({*queries}) == len(queries) == 13
+        assert 401 not in handshakes(sandbox)
+        # Twelve failures: 1 + 2 + … seconds, with jitter.
+        assert follower.session.clock.skipped > 20
+
+
+def lead_to(uri: str) -> Change:
+    return Change(lambda body: json.dumps(json.loads(body) | {"uri": uri}).encode())
+
+
+@pytest.mark.parametrize("uri", ["wss://evil.example/ws", "ws://192.0.2.1/ws", "ws://x@127.0.0.1/"])
+async def test_a_gateway_on_another_domain_is_not_connected_to(sandbox: Sandbox, uri: str) -> None:
+    rule = sandbox.faults.add(lead_to(uri), path=WSTOKEN)
+    async with following(sandbox) as follower:
+        with pytest.raises(ConnectionFailed, match="not wss on the server's own domain"):
+            await follower.task
+    assert rule.fired == 1
+    assert handshakes(sandbox) == []

@@ -1,0 +1,40 @@
+"""Check the event filters of a subscription.
+
+Source: RingCentral API reference, "Events".
+"""
+
+from collections.abc import Iterable
+
+from ..errors import UsageError, short_repr
+from .urls import is_path
+
+
+def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:
+    """Return event filters without those that a detailed filter of the same path includes.
+
+    Raises:
+        UsageError: there are none, or one of them cannot be an event filter.
+    """
+    wrong = UsageError("event_filters must be filters, such as [filters.account_presence()]")
+    if isinstance(event_filters, (str, bytes)) or not isinstance(event_filters, Iterable):
+        raise wrong
+    filters = [*event_filters]
+    if not filters or not all(isinstance(each, str) and is_path(_path(each)) for each in filters):
+        raise wrong
+    for each in filters:
+        if not each.isascii() or not each.isprintable() or " " in each:
+            raise UsageError(
+                f"{short_repr(each)} has characters that are not allowed in event filters"
+            )
+    detailed = {_path(each) for each in filters if _is_detailed(each)}
+    unique = dict.fromkeys(filters)
+    return tuple(each for each in unique if _is_detailed(each) or _path(each) not in detailed)
+
+
+def _path(event_filter: str) -> str:
+    return event_filter.partition("?")[0]
+
+
+def _is_detailed(event_filter: str) -> bool:
+    flags = event_filter.partition("?")[2].split("&")
+    return "detailedTelephonyState=true" in flags or "sipData=true" in flags
