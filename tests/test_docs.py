@@ -402,3 +402,14 @@ class TestReadme:
         *lines, last, requests = capsys.readouterr().out.splitlines()
         assert (len(lines), requests) == (100, "4")
         assert last.startswith("999 HTTP 404: CMN-102")
+
+    def test_the_first_command_takes_34_requests(self) -> None:
+        assert "in 34 requests:" in README
+        command = re.findall(r"^\.venv/bin/aiopresence (.*)$", README, re.M)[0]
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-c", "from aiopresence.cli import main; main()", *command.split()],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0
+        assert "1,000 extensions in 34 requests" in done.stderr
