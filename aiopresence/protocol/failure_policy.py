@@ -13,8 +13,14 @@ each kind in each context. The contexts differ because the costs of a wrong deci
 - the response about one id of a batch may say that this id cannot be read at all. That concerns
   the id only, and reading it again would not help.
 
-Bulk calls decide one thing more by class: `AuthError` and `UsageError` end the whole call, and all
-else is the outcome of the ids concerned.
+What follows from an error beyond trying again is decided where it is done:
+
+- `transport/authorized.py`: after a 401 the request is sent with a new token first;
+- `bulk.py`: AuthError and UsageError end the call; all others are outcomes of the ids concerned;
+- `protocol/batch.py`, `divisible`: which refusals of a batch lead to smaller batches;
+- `live/polling.py`: without permission for the account's list, extensions are read by their ids;
+- `live/board_feed.py`: when filters are refused, extensions that do not exist are left out;
+- `webhooks/subscription.py`: a subscription that does not exist any more is created again.
 
 Sources: RingCentral guide, "Error handling" and "API rate limits". Which statuses pass is inferred
 where the guide does not say.

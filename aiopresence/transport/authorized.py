@@ -114,7 +114,9 @@ class AuthorizedSender:
         """
         token = await self._tokens.get(self._login_sender)
         if self._tokens.is_renewable:
-            self._tokens.reject(token, AuthError(401, message="it opens no WebSocket"))
+            self._tokens.reject(
+                token, AuthError(401, message="WebSocket tokens made with it are refused")
+            )
             await self._tokens.get(self._login_sender)
 
     async def revoke(self) -> None:

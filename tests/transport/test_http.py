@@ -28,7 +28,6 @@ from aiopresence.sandbox import (
     Gzip,
     Hang,
     Raw,
-    Redirect,
     Reset,
     Sandbox,
     Slice,
@@ -199,66 +198,6 @@ async def test_compressed_answers_are_read(sandbox: Sandbox, session: PresenceSe
     assert rule.fired == 1
 
 
-async def test_a_redirect_on_the_same_origin_is_followed_hs08(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    target = f"/restapi/v1.0/account/~/extension/{sandbox.user_ids[1]}/presence?sipData=true"
-    rule = sandbox.faults.add(Redirect(target), path=PRESENCE, times=3)
-    record = await session.read_user_presence_status(sandbox.user_ids[1])
-    assert record.active_calls is not None
-    assert rule.fired == 3
-
-
-@pytest.mark.parametrize(
-    ("location", "message"),
-    [
-        ("https://evil.example/restapi/v1.0/x", "a link to another server is not followed"),
-        ("//evil.example/restapi/", "a link to another server is not followed"),
-        ("/restapi/../oauth/revoke", "out of the API"),
-        ("https://[", "not a valid URL"),
-    ],
-)
-async def test_a_redirect_elsewhere_is_not_se04(
-    sandbox: Sandbox, session: PresenceSession, location: str, message: str
-) -> None:
-    rule = sandbox.faults.add(Redirect(location), path=PRESENCE)
-    with pytest.raises(DecodeError, match=message):
-        await session.read_user_presence_status()
-    assert rule.fired == 1
-
-
-UNUSABLE_LOCATIONS = [
-    b"/restapi/v1.0/account/~/presence?x=\xff",
-    b"/restapi/v1.0/account/~/presence?\xed\xa0\x80=1",
-    b"/restapi/v1.0/\xff",
-    b"/restapi/v1.0/a\tb?x=\x01\x80",
-    b"//127.0.0.1:99999/restapi/",
-    b"//127.0.0.1:x/restapi/",
-    b"http://[::1/restapi/",
-    b"http://[v1.x]/restapi/",
-    b"http://\xe2\x84\x80/restapi/",
-    b"/restapi/" + b"x" * 8000 + b"?\xff",
-    b"\xff",
-    b"",
-]
-
-
-@pytest.mark.parametrize("location", UNUSABLE_LOCATIONS)
-async def test_a_location_that_cannot_be_used_is_an_outcome(
-    sandbox: Sandbox, session: PresenceSession, location: bytes
-) -> None:
-    ids = sandbox.extension_ids[:90]
-    data = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % location
-    rule = sandbox.faults.add(Raw(data), when=lambda r: ids[30] in r.ids, times=None)
-    result = await session.read_user_presence_statuses(ids)
-    assert rule.fired >= 1
-    assert [*result.errors] == list(ids[30:60])
-    kinds = {*map(type, result.errors.values())}
-    # An empty one leads back to where it was.
-    assert kinds <= {DecodeError, ConnectionFailed}
-    assert not any(isinstance(error, UsageError) for error in result.errors.values())
-
-
 STATUSES = [(400, InvalidRequest), (404, NotFound), (429, RateLimited), (503, ServerError)]
 
 
@@ -319,35 +258,6 @@ async def test_an_error_under_a_successful_status_is_no_record(
         with pytest.raises(DecodeError, match="the status and the body contradict each other"):
             await call()
     assert rule.fired == 5
-
-
-async def test_a_redirect_takes_the_token_to_no_other_port_se04(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
-    async with Sandbox() as other:
-        there = f"{other.url}/restapi/v1.0/account/~/presence"
-        rule = sandbox.faults.add(Redirect(there, 307), path=PRESENCE)
-        with pytest.raises(DecodeError):
-            await session.read_account_presence()
-        assert rule.fired == 1
-        assert other.requests == []
-
-
-async def test_redirects_end(sandbox: Sandbox, session: PresenceSession) -> None:
-    path = "/restapi/v1.0/account/~/extension/~/presence"
-    rule = sandbox.faults.add(Redirect(path), path=PRESENCE, times=None)
-    with pytest.raises(DecodeError, match="more than 3 redirects"):
-        await session.read_user_presence_status()
-    assert rule.fired == 4
-
-
-async def test_a_write_is_not_redirected(sandbox: Sandbox, session: PresenceSession) -> None:
-    path = "/restapi/v1.0/account/~/extension/~/presence"
-    rule = sandbox.faults.add(Redirect(path, 307), method="PUT")
-    with pytest.raises(ApiError, match="redirects of writes are not followed") as caught:
-        await session.update_user_presence_status({"message": "x"})
-    assert caught.value.http_status == 307
-    assert rule.fired == 1
 
 
 class StaleConnection:

@@ -1,251 +1,31 @@
-"""Retries, limits and penalties of a whole session, asserted on what the server received."""
+"""Redirects, limits and penalties of a whole session, asserted on what the server received."""
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 
 from aiopresence import (
+    ApiError,
     ConnectionFailed,
     DecodeError,
     GroupLimits,
-    InvalidRequest,
-    NotFound,
-    PresenceError,
     PresenceSession,
     RateLimited,
-    ServerError,
-    Timeout,
     UsageError,
 )
-from aiopresence.sandbox import Answer, Change, Hang, Raw, Reset, Sandbox, Truncate
+from aiopresence.sandbox import (
+    Hang,
+    Raw,
+    Redirect,
+    Sandbox,
+)
 from tests.support.clocks import SkippingClock
 from tests.support.sessions import PLENTY, Session
-
-LIGHT_429 = {"X-Rate-Limit-Group": "light", "Retry-After": "45"}
 
 
 def reads(sandbox: Sandbox) -> int:
     return sum(r.group == "Light" for r in sandbox.requests)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Answer(500),
-        Answer(502, b"<html>"),
-        Answer(503, headers={"Retry-After": "11"}),
-        Answer(504),
-        Answer(520),
-        Reset(),
-        Raw(b""),
-        Raw(b"garbage\r\n\r\n"),
-        Truncate(20),
-    ],
-)
-async def test_a_read_is_tried_again_hs01_tr04(
-    sandbox: Sandbox, patient: Session, fault: Any
-) -> None:
-    rule = sandbox.faults.add(fault, path="/presence", times=3)
-    assert (await patient.read_user_presence_status()).extension is not None
-    assert rule.fired == 3
-    assert 1 <= patient.stats.retries <= 3
-    asked = 11.0 if isinstance(fault, Answer) and fault.status == 503 else 1.0
-    assert all(wait >= asked for wait in patient.clock.waits)
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "times"),
-    [
-        (Answer(503), ServerError, 4),
-        (Answer(501), ServerError, 1),
-        (Answer(400), InvalidRequest, 1),
-        (Answer(404), NotFound, 1),
-        (Answer(408), InvalidRequest, 2),
-    ],
-)
-async def test_attempts_end(
-    sandbox: Sandbox, patient: Session, fault: Any, kind: type[PresenceError], times: int
-) -> None:
-    rule = sandbox.faults.add(fault, path="/presence", times=None)
-    with pytest.raises(kind):
-        await patient.read_user_presence_status()
-    assert rule.fired == times
-
-
-async def test_a_timeout_is_tried_again(sandbox: Sandbox) -> None:
-    async with Session(sandbox.grant, server=sandbox.url, timeout=0.05) as session:
-        await session.read_user_presence_status()
-        rule = sandbox.faults.add(Hang(), path="/presence")
-        await session.read_user_presence_status()
-        assert rule.fired == 1
-        sandbox.faults.add(Hang(), path="/presence", times=None)
-        with pytest.raises(Timeout):
-            await session.read_user_presence_status()
-
-
-async def test_nobody_listens_tr01_tr02() -> None:
-    async with Sandbox() as sandbox:
-        server = sandbox.url
-    async with Session("token", server=server) as session:
-        with pytest.raises(ConnectionFailed) as caught:
-            await session.read_user_presence_status()
-        assert not caught.value.sent
-        assert session.stats.retries == 3
-        assert session.limits["Light"].remaining == 50
-
-
-@pytest.mark.parametrize(
-    ("fault", "times"),
-    [
-        (Answer(503, headers={"Retry-After": "2"}), 1),
-        (Answer(429, headers=LIGHT_429, bare=True), 1),
-    ],
-)
-async def test_a_write_that_was_not_applied_is_tried_again(
-    sandbox: Sandbox, patient: Session, fault: Any, times: int
-) -> None:
-    rule = sandbox.faults.add(fault, method="PUT", times=times)
-    assert (await patient.update_user_presence_status({"message": "x"})).message == "x"
-    assert rule.fired == times
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        (Answer(503), ServerError),
-        (Answer(500), ServerError),
-        (Reset(), ConnectionFailed),
-        (Reset(after_handling=True), ConnectionFailed),
-        (Truncate(5), ConnectionFailed),
-    ],
-)
-async def test_a_write_that_may_have_been_applied_is_not_hs11(
-    sandbox: Sandbox, patient: Session, fault: Any, kind: type[PresenceError]
-) -> None:
-    rule = sandbox.faults.add(fault, method="PUT", times=None)
-    with pytest.raises(kind):
-        await patient.update_user_presence_status({"message": "x"})
-    assert rule.fired == 1
-    assert sum(r.method == "PUT" for r in sandbox.requests) == 1
-
-
-async def test_in_a_total_outage_the_load_is_bounded_hs12(sandbox: Sandbox) -> None:
-    async with Session(sandbox.grant, server=sandbox.url, concurrency=50) as session:
-        await session.read_user_presence_status()
-        before = reads(sandbox)
-        rule = sandbox.faults.add(Answer(503), path="/presence", times=None)
-        calls = [session.read_user_presence_status() for _ in range(300)]
-        results = await asyncio.gather(*calls, return_exceptions=True)
-        assert {type(result) for result in results} == {ServerError}
-        assert rule.fired == reads(sandbox) - before
-        assert 300 < rule.fired <= 1.2 * 300
-
-
-# What only some parts of a batch answer say.
-
-
-def in_parts(ids: tuple[str, ...], status: int, code: str) -> Change:
-    """Let the array form say so of some ids."""
-
-    def change(body: bytes) -> bytes:
-        items = json.loads(body)
-        for item in items:
-            if item["resourceId"] in ids:
-                item.update(status=status, body={"errorCode": code})
-        return json.dumps(items).encode()
-
-    return Change(change)
-
-
-@pytest.fixture
-async def array(sandbox: Sandbox) -> Any:
-    async with Session(sandbox.grant, server=sandbox.url, batch_format="json") as session:
-        yield session
-
-
-@pytest.mark.parametrize("status", [500, 503, 429])
-async def test_only_what_failed_is_asked_again_and_together(
-    sandbox: Sandbox, array: Session, status: int
-) -> None:
-    ids = sandbox.extension_ids[:90]
-    failing = (ids[0], ids[29], ids[30], ids[89])
-    rule = sandbox.faults.add(in_parts(failing, status, "CMN-301"), path=",", times=3)
-    result = await array.read_user_presence_statuses(ids)
-    assert result.errors == {}
-    assert rule.fired == 3
-    batches = [r.ids for r in sandbox.requests if r.ids]
-    assert len(batches) == 4
-    assert set(batches[3]) == set(failing)
-
-
-async def test_a_429_in_a_part_shuts_the_group_rl11(sandbox: Sandbox, array: Session) -> None:
-    ids = sandbox.extension_ids[:3]
-    rule = sandbox.faults.add(in_parts(ids[:1], 429, "CMN-301"), path=",")
-    await array.read_user_presence_statuses(ids)
-    assert rule.fired == 1
-    assert sum(array.clock.waits) > 59.0
-
-
-async def test_a_refused_duplicate_in_a_part_shuts_no_group_rl10(
-    sandbox: Sandbox, array: Session
-) -> None:
-    ids = sandbox.extension_ids[:3]
-    rule = sandbox.faults.add(in_parts(ids[:1], 429, "CMN-304"), path=",")
-    result = await array.read_user_presence_statuses(ids)
-    assert rule.fired == 1
-    assert result.errors == {}
-    assert array.clock.skipped < 5.0
-
-
-async def test_any_number_of_429s_in_parts_is_asked_again() -> None:
-    async with Sandbox(600, limits=PLENTY) as large:
-        ids = large.extension_ids
-        async with Session(large.grant, server=large.url, batch_format="json") as session:
-            rule = large.faults.add(in_parts(ids, 429, "CMN-301"), path=",", times=20)
-            assert (await session.read_user_presence_statuses(ids)).errors == {}
-            assert rule.fired == 20
-            assert session.stats.items == 600
-
-
-async def test_what_is_final_is_not_asked_again(sandbox: Sandbox, array: Session) -> None:
-    ids = sandbox.extension_ids[:30]
-    rule = sandbox.faults.add(in_parts(ids[:2], 403, "CMN-404"), path=",", times=None)
-    result = await array.read_user_presence_statuses([*ids, "1"])
-    assert len(result.errors) == 3
-    assert rule.fired == 1
-
-
-async def test_what_stays_broken_is_given_up(sandbox: Sandbox, array: Session) -> None:
-    ids = sandbox.extension_ids[:3]
-    sandbox.faults.add(in_parts(ids[:1], 503, "CMN-201"), path="/presence", times=1)
-    rule = sandbox.faults.add(Answer(503), path=f"/{ids[0]}/presence", times=None)
-    result = await array.read_user_presence_statuses(ids)
-    assert rule.fired == 4
-    assert set(result.errors) == {ids[0]}
-
-
-async def test_a_stream_asks_again_within_its_chunk(sandbox: Sandbox, array: Session) -> None:
-    ids = sandbox.extension_ids[:40]
-    rule = sandbox.faults.add(in_parts(ids[:2], 503, "CMN-201"), path=",")
-    outcomes = [o async for o in array.iter_user_presence_statuses(ids)]
-    assert [o.id for o in outcomes] == list(ids)
-    assert all(o.ok for o in outcomes)
-    assert rule.fired == 1
-
-
-async def test_an_answer_that_makes_no_sense_is_asked_for_once_more(
-    sandbox: Sandbox, patient: Session
-) -> None:
-    ids = sandbox.extension_ids[:3]
-    rule = sandbox.faults.add(Change(lambda body: body[:-200]), path=",")
-    assert (await patient.read_user_presence_statuses(ids)).errors == {}
-    assert rule.fired == 1
-    rule = sandbox.faults.add(Change(lambda _: b"?"), path="/presence", times=None)
-    result = await patient.read_user_presence_statuses(ids)
-    assert all(isinstance(error, DecodeError) for error in result.errors.values())
-    assert rule.fired == 2
 
 
 # The real rules of the sandbox, on a clock that both sides share.
@@ -393,17 +173,6 @@ async def test_closing_refuses_whoever_waits_ct09(sandbox: Sandbox) -> None:
         assert (await session.read_account_presence()).records
 
 
-async def test_closing_wakes_whoever_is_about_to_try_again(sandbox: Sandbox) -> None:
-    async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
-        rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "300"}), path="/presence")
-        task = asyncio.create_task(session.read_user_presence_status())
-        while session.stats.retries == 0:
-            await asyncio.sleep(0)
-        assert rule.fired == 1
-    with pytest.raises(UsageError, match="not open"):
-        await task
-
-
 def test_a_session_may_be_used_on_one_loop_after_another() -> None:
     session: list[Session] = []
 
@@ -432,14 +201,98 @@ async def test_a_stream_under_limits_gives_everything_in_order(clock: SkippingCl
         assert nobody_was_refused(sandbox)
 
 
-async def test_a_login_that_fails_is_not_repeated_by_the_call(sandbox: Sandbox) -> None:
-    down = sandbox.faults.add(Answer(503), path="/oauth/token", times=None)
-    async with Session(sandbox.grant, server=sandbox.url) as session:
-        with pytest.raises(ServerError):
-            await session.read_user_presence_status()
-    assert down.fired == 4
-
-
 async def test_a_session_that_waits_for_nothing_sends_what_need_not_wait(sandbox: Sandbox) -> None:
     async with Session(sandbox.grant, server=sandbox.url, max_wait=0) as session:
         await session.read_user_presence_status()
+
+
+PRESENCE = "/presence"
+
+
+async def test_a_redirect_on_the_same_origin_is_followed_hs08(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    target = f"/restapi/v1.0/account/~/extension/{sandbox.user_ids[1]}/presence?sipData=true"
+    rule = sandbox.faults.add(Redirect(target), path=PRESENCE, times=3)
+    record = await session.read_user_presence_status(sandbox.user_ids[1])
+    assert record.active_calls is not None
+    assert rule.fired == 3
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("https://evil.example/restapi/v1.0/x", "a link to another server is not followed"),
+        ("//evil.example/restapi/", "a link to another server is not followed"),
+        ("/restapi/../oauth/revoke", "out of the API"),
+        ("https://[", "not a valid URL"),
+    ],
+)
+async def test_a_redirect_elsewhere_is_not_se04(
+    sandbox: Sandbox, session: PresenceSession, location: str, message: str
+) -> None:
+    rule = sandbox.faults.add(Redirect(location), path=PRESENCE)
+    with pytest.raises(DecodeError, match=message):
+        await session.read_user_presence_status()
+    assert rule.fired == 1
+
+
+UNUSABLE_LOCATIONS = [
+    b"/restapi/v1.0/account/~/presence?x=\xff",
+    b"/restapi/v1.0/account/~/presence?\xed\xa0\x80=1",
+    b"/restapi/v1.0/\xff",
+    b"/restapi/v1.0/a\tb?x=\x01\x80",
+    b"//127.0.0.1:99999/restapi/",
+    b"//127.0.0.1:x/restapi/",
+    b"http://[::1/restapi/",
+    b"http://[v1.x]/restapi/",
+    b"http://\xe2\x84\x80/restapi/",
+    b"/restapi/" + b"x" * 8000 + b"?\xff",
+    b"\xff",
+    b"",
+]
+
+
+@pytest.mark.parametrize("location", UNUSABLE_LOCATIONS)
+async def test_a_location_that_cannot_be_used_is_an_outcome(
+    sandbox: Sandbox, session: PresenceSession, location: bytes
+) -> None:
+    ids = sandbox.extension_ids[:90]
+    data = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % location
+    rule = sandbox.faults.add(Raw(data), when=lambda r: ids[30] in r.ids, times=None)
+    result = await session.read_user_presence_statuses(ids)
+    assert rule.fired >= 1
+    assert [*result.errors] == list(ids[30:60])
+    kinds = {*map(type, result.errors.values())}
+    # An empty one leads back to where it was.
+    assert kinds <= {DecodeError, ConnectionFailed}
+    assert not any(isinstance(error, UsageError) for error in result.errors.values())
+
+
+async def test_a_redirect_takes_the_token_to_no_other_port_se04(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    async with Sandbox() as other:
+        there = f"{other.url}/restapi/v1.0/account/~/presence"
+        rule = sandbox.faults.add(Redirect(there, 307), path=PRESENCE)
+        with pytest.raises(DecodeError):
+            await session.read_account_presence()
+        assert rule.fired == 1
+        assert other.requests == []
+
+
+async def test_redirects_end(sandbox: Sandbox, session: PresenceSession) -> None:
+    path = "/restapi/v1.0/account/~/extension/~/presence"
+    rule = sandbox.faults.add(Redirect(path), path=PRESENCE, times=None)
+    with pytest.raises(DecodeError, match="more than 3 redirects"):
+        await session.read_user_presence_status()
+    assert rule.fired == 4
+
+
+async def test_a_write_is_not_redirected(sandbox: Sandbox, session: PresenceSession) -> None:
+    path = "/restapi/v1.0/account/~/extension/~/presence"
+    rule = sandbox.faults.add(Redirect(path, 307), method="PUT")
+    with pytest.raises(ApiError, match="redirects of writes are not followed") as caught:
+        await session.update_user_presence_status({"message": "x"})
+    assert caught.value.http_status == 307
+    assert rule.fired == 1

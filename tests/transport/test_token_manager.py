@@ -30,7 +30,6 @@ from aiopresence.protocol.oauth import challenge
 from aiopresence.sandbox import Answer, Change, Delay, Fault, Hang, Reset, Sandbox
 from tests.support.clocks import SkippingClock
 from tests.support.sessions import PLENTY, Session
-from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.waiting import fired
 
 TOKEN = "/oauth/token"
@@ -78,23 +77,6 @@ async def test_200_tasks_in_flight_while_the_token_rotates_au02(
     assert sandbox.counters.token_requests == before + 1
     assert statuses(sandbox).count(401) == 200
     assert statuses(sandbox).count(200) == 201
-
-
-async def test_a_401_that_comes_late_triggers_no_second_refresh_au03(
-    sandbox: Sandbox, busy: Session
-) -> None:
-    await busy.read_user_presence_status()
-    stale = Answer.error(401, "OAU-128", "Expired")
-    rules = [
-        sandbox.faults.add(stale, path="/presence"),
-        sandbox.faults.add(Delay(0.05), path="/presence"),
-    ]
-    slow = None
-    first = asyncio.create_task(busy.read_user_presence_status())
-    await fired(rules[0])
-    slow = asyncio.create_task(busy.read_user_presence_status())
-    await asyncio.gather(first, slow)
-    assert sandbox.counters.refreshes == 1
 
 
 async def test_tokens_that_are_rejected_as_soon_as_they_are_issued_au04(
@@ -207,16 +189,6 @@ async def test_a_failed_login_is_the_error_of_the_call_and_the_next_one_logs_in(
     assert statuses(sandbox) == [200, 401, 200]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"access_token": 5}', b"[1]"])
-async def test_a_response_without_a_token_is_repeated_like_a_503(
-    sandbox: Sandbox, patient: Session, body: bytes
-) -> None:
-    rule = sandbox.faults.add(Answer(200, body), path=TOKEN, times=3)
-    await patient.read_user_presence_status()
-    assert rule.fired == 3
-    assert [w > 0.9 for w in patient.clock.waits] == [True] * 3
-
-
 async def test_refused_credentials_are_final_and_a_newer_token_in_the_store_wins(
     sandbox: Sandbox,
 ) -> None:
@@ -243,29 +215,6 @@ async def test_refused_credentials_are_final_and_a_newer_token_in_the_store_wins
         assert sandbox.counters.token_requests == before
 
 
-async def test_nothing_is_sent_with_an_access_token_that_was_refused_or_revoked(
-    sandbox: Sandbox, patient: Session
-) -> None:
-    await patient.read_user_presence_status()
-    token = str(sandbox.requests[-1].token)
-    async with Session(token, server=sandbox.url) as session:
-        await session.read_user_presence_status()
-        await session.revoke()
-        count = len(sandbox.requests)
-        for _ in range(2):
-            with pytest.raises(AuthError, match="revoked") as caught:
-                await session.read_user_presence_status()
-            assert caught.value.final
-        assert len(sandbox.requests) == count
-    sandbox.expire_tokens()
-    async with Session(token, server=sandbox.url) as session:
-        for _ in range(2):
-            with pytest.raises(AuthError, match="OAU-128") as caught:
-                await session.read_user_presence_status()
-            assert caught.value.final
-    assert len(sandbox.requests) == count + 1
-
-
 async def test_short_lived_tokens_are_renewed_at_a_part_of_their_life() -> None:
     async with Sandbox(limits=PLENTY, token_lifetime=5.0) as sandbox:
         async with Session(sandbox.grant, server=sandbox.url) as session:
@@ -288,15 +237,6 @@ async def test_a_token_that_says_it_has_expired_causes_no_loop_of_logins_au10(
     for _ in range(5):
         await patient.read_user_presence_status()
     assert sandbox.counters.token_requests == 1
-
-
-@virtual
-async def test_a_token_that_is_due_after_each_wait_for_the_limits_is_sent_once_it_is_new() -> None:
-    async with virtual_sandbox(limits={**PLENTY, "Light": 1}, token_lifetime=1.0) as sandbox:
-        async with virtual_session(sandbox, limits={"Light": 1}) as session:
-            for _ in range(3):
-                await session.read_user_presence_status()
-        assert sandbox.counters.token_requests <= 6
 
 
 async def test_sessions_with_one_login_share_the_token_one_after_the_other_too(
@@ -331,23 +271,6 @@ async def test_a_session_that_closes_while_it_logs_in_fails_no_other(sandbox: Sa
         assert all(record.extension is not None for record in records)
     assert rule.fired == 1
     assert sandbox.counters.logins == 1
-
-
-async def test_a_refused_token_of_ones_own_is_not_tried_again(sandbox: Sandbox) -> None:
-    async with Session("wrong", server=sandbox.url) as session:
-        with pytest.raises(AuthError):
-            await session.read_user_presence_status()
-    assert len(sandbox.requests) == 1
-
-
-async def test_a_write_refused_for_its_token_is_sent_again(
-    sandbox: Sandbox, patient: Session
-) -> None:
-    await patient.read_user_presence_status()
-    sandbox.expire_tokens()
-    record = await patient.update_user_presence_status({"message": "hi"})
-    assert record.message == "hi"
-    assert sandbox.counters.refreshes == 1
 
 
 async def test_renewal_goes_ahead_of_expiry_and_uses_the_refresh_token(
@@ -412,20 +335,6 @@ async def test_all_who_wait_get_the_same_failure_and_the_next_may_try_au07(
         assert rule.fired == 1
         await session.read_user_presence_status()
     assert statuses(sandbox) == [200]
-
-
-async def test_while_the_token_endpoint_fails_nothing_else_is_sent_au09(
-    sandbox: Sandbox, patient: Session
-) -> None:
-    rules = [
-        sandbox.faults.add(Answer(503, headers={"Retry-After": "7"}), path=TOKEN),
-        sandbox.faults.add(Reset(), path=TOKEN),
-    ]
-    assert await many(patient, 20) == 20
-    assert [rule.fired for rule in rules] == [1, 1]
-    assert max(patient.clock.waits) >= 7.0
-    last_failure = max(n for n, r in enumerate(sandbox.requests) if r.status != 200)
-    assert all(TOKEN in r.path for r in sandbox.requests[: last_failure + 1])
 
 
 async def test_a_refused_login_is_remembered_for_a_while(sandbox: Sandbox) -> None:
@@ -601,58 +510,6 @@ async def test_no_call_waits_for_years_for_a_login(sandbox: Sandbox, session: Se
             await session.read_user_presence_status()
         assert (caught.value.retry_after or 0.0) > 1e7
     assert rule.fired == 1
-
-
-async def test_revoking_with_a_shared_store_ends_the_login_that_is_in_it(sandbox: Sandbox) -> None:
-    store = MemoryTokenStore()
-    one = Session(sandbox.grant, server=sandbox.url, token_store=store)
-    two = Session(sandbox.grant, server=sandbox.url, token_store=store)
-    async with one, two:
-        await one.read_user_presence_status()
-        sandbox.expire_tokens()
-        await two.read_user_presence_status()
-        token = sandbox.requests[-1].token
-        await one.revoke()
-        async with Session(str(token), server=sandbox.url) as other:
-            with pytest.raises(AuthError):
-                await other.read_user_presence_status()
-
-
-async def test_revoking_needs_an_open_session_and_forgets_nothing_without(
-    sandbox: Sandbox,
-) -> None:
-    store = MemoryTokenStore()
-    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
-        await session.read_user_presence_status()
-    with pytest.raises(UsageError, match="not open"):
-        await session.revoke()
-    assert len(store._tokens) == 1
-
-
-async def test_revoking_ends_the_login_everywhere(sandbox: Sandbox) -> None:
-    store = MemoryTokenStore()
-    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
-        await session.read_user_presence_status()
-        token = sandbox.requests[-1].token
-        await session.revoke()
-        assert store._tokens == {}
-        async with Session(str(token), server=sandbox.url) as other:
-            with pytest.raises(AuthError):
-                await other.read_user_presence_status()
-        await session.read_user_presence_status()
-        assert sandbox.counters.logins == 2
-
-
-async def test_revoking_what_fails_or_never_was_is_quiet_au14(
-    sandbox: Sandbox, patient: Session
-) -> None:
-    await patient.revoke()
-    assert sandbox.requests == []
-    await patient.read_user_presence_status()
-    rule = sandbox.faults.add(Reset(), path="/oauth/revoke")
-    await patient.revoke()
-    assert rule.fired == 1
-    assert sum("revoke" in r.path for r in sandbox.requests) == 1
 
 
 async def test_closing_never_revokes(sandbox: Sandbox, patient: Session) -> None:
