@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeVar, get_args, get_origin
 import attrs
 import orjson
 from cattrs import BaseValidationError, Converter
-from cattrs.errors import AttributeValidationNote, IterableValidationNote
+from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from ..enums import OpenStrEnum
@@ -300,8 +300,6 @@ def _first_error(error: Exception) -> tuple[str, str]:
     while isinstance(error, BaseValidationError):
         error = error.exceptions[0]
         for note in getattr(error, "__notes__", ()):
-            if isinstance(note, AttributeValidationNote):
-                path += f".{camel(note.name)}"
-            elif isinstance(note, IterableValidationNote):
-                path += f"[{note.index}]"
+            is_field = isinstance(note, AttributeValidationNote)
+            path += f".{camel(note.name)}" if is_field else f"[{note.index}]"
     return (str(error) if isinstance(error, _WrongType) else "cannot be decoded"), path

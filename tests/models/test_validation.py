@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiopresence import (
     UpdateUnifiedPresence,
     UsageError,
 )
+from aiopresence.models.validation import seconds
 
 
 def test_plain_mappings_become_records() -> None:
@@ -62,3 +64,17 @@ def test_a_wrong_body_is_refused_at_once(wrong: tuple[Any, str, object], message
     cls, field, value = wrong
     with pytest.raises(UsageError, match=message):
         cls(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("duration", "expected"), [(5, 5.0), (0.5, 0.5), (timedelta(minutes=1), 60.0)]
+)
+def test_a_duration_is_seconds_or_a_timedelta(duration: float | timedelta, expected: float) -> None:
+    assert seconds("interval", duration) == expected
+    assert seconds("interval", 0, zero=True) == 0.0
+
+
+@pytest.mark.parametrize("duration", [0, -1, timedelta(0), float("nan"), 1e12, "5", None, True])
+def test_other_durations_are_refused(duration: Any) -> None:
+    with pytest.raises(UsageError, match="interval must be a positive number of seconds"):
+        seconds("interval", duration)

@@ -354,6 +354,10 @@ def test_what_json_cannot_hold_is_a_usage_error(value: object) -> None:
         decoding.dump(value)
 
 
+def test_plain_data_is_written_as_json() -> None:
+    assert decoding.dump({"x": [1.5, None, True, "é"]}) == '{"x":[1.5,null,true,"é"]}'.encode()
+
+
 @pytest.mark.parametrize(
     ("name", "wire"),
     [("from_", "from"), ("to", "to"), ("sip_data", "sipData"), ("rc_session_id", "rcSessionId")],

@@ -145,3 +145,45 @@ def test_a_path_is_its_template_or_nothing(text: str) -> None:
             continue
         assert path == f"{A}/{tail}"
         assert URL(f"https://example.test{path}", encoded=True).raw_path == path
+
+
+def test_a_request_to_another_endpoint() -> None:
+    params: dict[str, Any] = {"a": "b c", "flag": True, "number": 5, "absent": None}
+    request = endpoints.custom_request("post", f"{A}/~/x", params, {"name": "né"})
+    assert (request.method, request.path, request.group) == ("POST", f"{A}/~/x", "")
+    assert request.params == (("a", "b c"), ("flag", "true"), ("number", "5"))
+    assert request.body == '{"name":"né"}'.encode()
+    assert request.headers == {"content-type": "application/json"}
+    read = endpoints.custom_request("GET", "/restapi/oauth/x")
+    assert (read.body, read.headers, read.group, read.params) == (None, {}, "Auth", ())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("GET", "/other"),
+        ("GET", f"{A}?x=1"),
+        ("G T", A),
+        (None, A),
+        ("GET", A, ["a"]),
+        ("GET", A, {5: "a"}),
+        ("GET", A, {"a": 1.5}),
+        ("GET", A, {"a": 10**5000}),
+        ("POST", A, None, object()),
+    ],
+)
+def test_a_request_with_wrong_arguments_is_refused(arguments: Any) -> None:
+    with pytest.raises(UsageError):
+        endpoints.custom_request(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (ReadOptions(), False),
+        (ReadOptions(detailed_telephony_state=True), True),
+        (ReadOptions(sip_data=True, detailed_telephony_state=False), True),
+    ],
+)
+def test_options_with_sip_data_include_the_calls(options: ReadOptions, expected: bool) -> None:
+    assert options.has_calls is expected

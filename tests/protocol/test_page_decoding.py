@@ -75,6 +75,7 @@ def test_whatever_is_in_a_page_it_is_read_as_a_whole_one_is(
     [
         written(*MANY).replace(b'"records"', b'"records":[],"records"'),
         written(*MANY).replace(b'"paging"', b'"records":[{"uri":"last"}],"paging"'),
+        written(*MANY).replace(b'"paging":{"page":1}', b'"records":null'),
         written(other={"records": MANY}),
         written({}, other={"records": MANY}),
         written(*MANY, other=[{"records": MANY}]),
@@ -84,6 +85,7 @@ def test_whatever_is_in_a_page_it_is_read_as_a_whole_one_is(
     ids=[
         "empty before",
         "twice",
+        "null after",
         "not there",
         "nearly",
         "there and elsewhere",

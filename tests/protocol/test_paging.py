@@ -110,3 +110,17 @@ def test_without_navigation_the_end_is_a_page_that_is_not_full() -> None:
     assert pages.next_page(FIRST, page(FULL[:1], per_page=1), SERVER) is not None  # clamped
     assert pages.next_page(FIRST, page(total=1), SERVER) is None
     assert pages.next_page(FIRST, AccountPresenceInfo(), SERVER) is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "/restapi/v1.0/account/~/extension?sipData=true&page=2",
+        "/restapi/v1.0/account/~/presence/x?sipData=true&page=2",
+        "?sipData=false&page=2",
+    ],
+)
+def test_a_link_to_another_call_is_an_error(link: str) -> None:
+    with pytest.raises(DecodeError, match="another call") as caught:
+        pages.next_page(FIRST, page(link=link), SERVER)
+    assert caught.value.path == "$.navigation.nextPage.uri"

@@ -403,6 +403,8 @@ def test_what_is_doubted_while_it_is_read_is_read_again() -> None:
 
 def test_all_of_a_board_of_given_ids_are_doubted_by_their_ids() -> None:
     state = PresenceState(["2", "1"])
+    assert state.ids == {"1", "2"}
+    assert PresenceState(None).ids == frozenset()
     state.mark_stale()
     assert (sorted(state.stale), state.all_stale) == (["1", "2"], False)
 

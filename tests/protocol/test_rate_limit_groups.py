@@ -1,7 +1,15 @@
+from typing import Any
+
 import pytest
 
-from aiopresence import GroupLimits
-from aiopresence.protocol.rate_limit_groups import MAX_GROUPS, LimitsByGroup, RateLimits
+from aiopresence import GroupLimits, UsageError
+from aiopresence.protocol.rate_limit_groups import (
+    MAX_CALLS,
+    MAX_GROUPS,
+    LimitsByGroup,
+    RateLimits,
+    parse_presets,
+)
 
 LIGHT = {"x-rate-limit-group": "light", "x-rate-limit-limit": "7"}
 
@@ -39,7 +47,17 @@ def test_invented_groups_and_calls_cost_no_memory_bp07() -> None:
         headers = {"x-rate-limit-group": f"group {number}"}
         limits.complete(0.0, f"call {number}", group, group.take(0.0), headers)
     assert len(limits.snapshot(0.0)) <= MAX_GROUPS
-    assert len(limits._learned) <= 256
+
+
+def test_of_many_calls_in_another_group_the_first_are_forgotten() -> None:
+    limits = RateLimits()
+    for number in range(MAX_CALLS + 1):
+        group = limits.group(f"call {number}", "Light")
+        headers = {"x-rate-limit-group": "Heavy"}
+        limits.complete(0.0, f"call {number}", group, group.take(0.0), headers)
+    light, heavy = limits.group("a", "Light"), limits.group("a", "Heavy")
+    assert limits.group("call 0", "Light") is light
+    assert limits.group("call 1", "Light") is heavy
 
 
 def test_a_429_with_the_other_spelling_of_the_headers_shuts_one_group() -> None:
@@ -85,3 +103,46 @@ def test_presets_are_for_groups_that_no_answer_has_told_of() -> None:
     limits.add_presets(dict.fromkeys(("Light", "Medium", "Heavy"), GroupLimits(20)))
     found = {name: limits.group(name, name).limit for name in ("Light", "Medium", "Heavy")}
     assert found == {"Light": 7, "Medium": 20, "Heavy": 20}
+
+
+def test_a_preset_replaces_no_window_that_a_response_has_stated() -> None:
+    limits = RateLimits()
+    light = limits.group("a", "Light")
+    limits.complete(0.0, "a", light, light.take(0.0), {"x-rate-limit-window": "30"})
+    limits.add_presets({"Light": GroupLimits(20, 90.0)})
+    assert limits.snapshot(0.0)["Light"].window == 30.0
+    assert limits.snapshot(0.0)["Light"].limit == 20
+
+
+def test_a_request_of_an_unknown_group_waits_for_all_groups() -> None:
+    limits = RateLimits()
+    light, unknown = limits.group("a", "Light"), limits.group("b", "")
+    limits.apply_429(0.0, light, {**LIGHT, "retry-after": "30"})
+    assert limits.delay(light, 0.0) == limits.delay(unknown, 0.0) == 31.0
+    assert limits.delay(limits.group("c", "Heavy"), 0.0) == 0.0
+
+
+def test_presets_are_limits_by_name() -> None:
+    assert parse_presets(None) == {}
+    assert parse_presets({"light": 20, "HEAVY": GroupLimits(5, 30.0)}) == {
+        "Light": GroupLimits(20),
+        "Heavy": GroupLimits(5, 30.0),
+    }
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        [],
+        {"Light": "20"},
+        {"Light": 0},
+        {"Light": True},
+        {5: 20},
+        {"Light": GroupLimits(20, 1e9)},
+        {"Light": GroupLimits(20, 0.0)},
+        {"Light": GroupLimits(2.5)},  # type: ignore[arg-type]
+    ],
+)
+def test_other_presets_are_refused(limits: Any) -> None:
+    with pytest.raises(UsageError):
+        parse_presets(limits)

@@ -637,3 +637,9 @@ def test_presets_count_until_an_answer_tells_the_limits() -> None:
     told(group, 0.0, limit="10")
     group.use_preset(GroupLimits(20, 15.0))
     assert (group.snapshot(0.0).limit, group.snapshot(0.0).window) == (10, 15.0)
+
+
+def test_a_429_long_after_the_last_response_teaches_no_limit() -> None:
+    group = answered(limit=50)
+    group.reject(100.0, group.take(100.0), {})
+    assert group.snapshot(200.0).limit == 50

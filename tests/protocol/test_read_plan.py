@@ -3,7 +3,7 @@
 import pytest
 
 from aiopresence import ChangeSource, GroupLimits
-from aiopresence.protocol.read_plan import account_plan, best_plan
+from aiopresence.protocol.read_plan import account_plan, best_plan, sustained_interval
 
 BATCH, ACCOUNT = ChangeSource.BATCH, ChangeSource.ACCOUNT
 
@@ -72,3 +72,10 @@ def test_an_account_of_unknown_size_has_one_page_at_least(size: int, requests: i
 def test_more_requests_than_are_left_wait_for_the_rest() -> None:
     limits = {"Light": GroupLimits(50, remaining=2, blocked_for=3.0)}
     assert best_plan(150, 10**6, limits).wait == pytest.approx(6.6)
+
+
+def test_the_interval_of_a_plan_follows_the_limits() -> None:
+    plan = account_plan(2000, {})
+    assert (plan.interval, sustained_interval(plan, {"Heavy": GroupLimits(20)})) == (12.0, 6.0)
+    batches = best_plan(60, 60, {})
+    assert sustained_interval(batches, {"Light": GroupLimits(100)}) == pytest.approx(1.2)

@@ -7,6 +7,7 @@ from aiopresence import (
     ApiError,
     AuthError,
     DecodeError,
+    GetPresenceInfo,
     InvalidRequest,
     NotFound,
     PermissionDenied,
@@ -15,6 +16,7 @@ from aiopresence import (
     ServerError,
 )
 from aiopresence.protocol import rest
+from aiopresence.redaction import Redactor
 
 SERVER = "https://platform.example"
 REQUEST = rest.Request("GET", "/restapi/v1.0/account/~/presence", "Heavy", object)
@@ -125,3 +127,37 @@ def test_a_response_reads_json() -> None:
     with pytest.raises(DecodeError):
         Response(200, {}, b"<html>").json()
     assert repr(Response(200, {"x": "secret"}, b"secret")) == "Response(status=200)"
+
+
+def test_only_a_response_with_the_status_200_is_a_record() -> None:
+    assert rest.load_response(Response(200, {}, b'{"message":"a"}'), GetPresenceInfo) == (
+        GetPresenceInfo(message="a")
+    )
+    with pytest.raises(DecodeError, match="expected HTTP 200, got 204"):
+        rest.load_response(Response(204, {}, b""), GetPresenceInfo)
+    with pytest.raises(DecodeError, match="contradict"):
+        rest.load_response(Response(200, {}, b'{"errorCode":"CMN-1"}'), GetPresenceInfo)
+
+
+def test_secrets_that_the_server_repeats_are_redacted() -> None:
+    redactor = Redactor()
+    redactor.add("hush-hush-hush")
+    headers = {"location": "/x?hush-hush-hush", "rcrequestid": "r-1"}
+    body = b'{"errorCode":"CMN-1","message":"no hush-hush-hush here"}'
+    response = Response(400, headers, body, redactor)
+    assert response.location == "/x?hush-hush-hush"
+    assert "hush" not in repr(response.location)
+    for shown in (response.without_secrets(), response.with_redacted_headers()):
+        assert "hush" not in shown.headers["location"]
+    assert b"hush" not in response.without_secrets().body
+    assert response.with_redacted_headers().body == body
+    error = rest.error_from_response(response)
+    assert "hush" not in f"{error}{error.body}"
+    plain = Response(200, {}, b"hush-hush-hush")
+    assert plain.without_secrets() == plain.with_redacted_headers() == plain
+    assert plain.location is None
+
+
+@pytest.mark.parametrize(("value", "status"), [(404, 404), ("404", 404), ("ok", None), (4.5, None)])
+def test_a_status_may_be_a_string(value: object, status: int | None) -> None:
+    assert rest.parse_status(value) == status
