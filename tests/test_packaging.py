@@ -34,7 +34,11 @@ def test_the_source_distribution_has_guides_tests_and_contributor_kit(
     guides = {f"aiopresence/docs/{path.name}" for path in (ROOT / "aiopresence/docs").iterdir()}
     assert guides <= source
     assert {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"} <= source
-    assert {".github/CONTRIBUTING.md", ".pre-commit-config.yaml", "tests/test_docs.py"} <= source
+    assert {
+        ".github/CONTRIBUTING.md",
+        ".pre-commit-config.yaml",
+        "tests/docs/test_examples.py",
+    } <= source
 
 
 def test_the_wheel_has_every_module_and_no_guides(
