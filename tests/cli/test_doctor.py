@@ -1,4 +1,4 @@
-"""doctor: what it finds, what it skips, and that it tells nothing about anybody."""
+"""The `doctor` command: results, skipped checks, and no personal data in its output."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def env(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def doctor(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> Doctor:
-    """Run the doctor on the sandbox, in a directory of its own."""
+    """Run doctor with the sandbox, in a temporary directory."""
 
     async def run(*arguments: str) -> Done:
         done = await asyncio.to_thread(terminal.run, "doctor", *arguments, env=env, cwd=tmp_path)
@@ -58,7 +58,7 @@ def doctor(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> Doctor:
 
 @pytest.fixture
 def examine(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
-    """Do what the doctor does, without the time that a process takes."""
+    """Run the checks in the process of the test, which is faster than a process of their own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", env)
 
@@ -71,7 +71,7 @@ def examine(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return run
 
 
-def test_all_is_well_in_the_embedded_platform(tmp_path: Path) -> None:
+def test_all_checks_succeed_with_the_embedded_sandbox(tmp_path: Path) -> None:
     done = terminal.run("doctor", "--sandbox", "40", env=terminal.environment(tmp_path))
     header, *lines = done.out.splitlines()
     assert (done.code, done.err, header.split()) == (0, "", ["CHECK", "RESULT"])
@@ -79,7 +79,7 @@ def test_all_is_well_in_the_embedded_platform(tmp_path: Path) -> None:
     assert "".join(line[0] for line in lines) == "✓·" + "✓" * 12
 
 
-async def test_all_is_well_and_nothing_is_changed(doctor: Doctor, sandbox: Sandbox) -> None:
+async def test_all_checks_succeed_and_change_nothing(doctor: Doctor, sandbox: Sandbox) -> None:
     done = await doctor("--output", "json")
     found = {each["check"]: each for each in json.loads(done.out)}
     assert (done.code, [*found]) == (0, CHECKS)
@@ -90,7 +90,7 @@ async def test_all_is_well_and_nothing_is_changed(doctor: Doctor, sandbox: Sandb
     assert sandbox.counters.rate_limited == 0
 
 
-async def test_each_permission_that_is_missing_is_named(
+async def test_each_missing_permission_is_named(
     doctor: Doctor, examine: Examine, sandbox: Sandbox
 ) -> None:
     for permission in ("EditPresence", "ReadAccounts", "WebSocketsSubscription"):
@@ -122,7 +122,7 @@ async def test_each_permission_that_is_missing_is_named(
         ({"RC_SERVER_URL": "https://nowhere.invalid"}, "server", "nowhere.invalid"),
     ],
 )
-async def test_what_is_wrong_comes_first_and_the_rest_is_skipped(
+async def test_a_failed_check_skips_those_that_depend_on_it(
     examine: Examine, more: dict[str, str], check: str, says: str
 ) -> None:
     found = await examine(**more)
@@ -132,12 +132,14 @@ async def test_what_is_wrong_comes_first_and_the_rest_is_skipped(
     assert found["events (WebSocketsSubscription)"][0] is None
 
 
-async def test_a_server_without_tls(examine: Examine, sandbox: Sandbox) -> None:
+async def test_https_to_a_server_without_tls_fails(examine: Examine, sandbox: Sandbox) -> None:
     found = await examine(RC_SERVER_URL=sandbox.url.replace("http:", "https:"))
     assert found["server"][0] is False
 
 
-async def test_a_wrong_clock_a_full_quota_and_a_bad_day(examine: Examine, sandbox: Sandbox) -> None:
+async def test_a_wrong_clock_an_exhausted_limit_and_a_503_are_reported(
+    examine: Examine, sandbox: Sandbox
+) -> None:
     date = "Sun, 01 Jan 2023 00:00:00 GMT"
     root = sandbox.faults.add(
         Change(headers={"Date": date}), when=lambda received: received.path == "/restapi/v1.0"
@@ -154,7 +156,7 @@ async def test_a_wrong_clock_a_full_quota_and_a_bad_day(examine: Examine, sandbo
     assert "status.ringcentral.com" in (await examine())["server"][1]
 
 
-async def test_files_that_others_can_read(examine: Examine, tmp_path: Path) -> None:
+async def test_secret_files_readable_by_others_fail(examine: Examine, tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("RC_USER_JWT=x")
     dotenv.chmod(0o644)
@@ -165,7 +167,7 @@ async def test_files_that_others_can_read(examine: Examine, tmp_path: Path) -> N
 
 
 def altered(body: bytes) -> bytes:
-    """Add to each record what nobody knows yet."""
+    """Add unknown fields and values to each record."""
     answer = json.loads(body)
     for record in answer.get("records", [answer]):
         record |= {"presenceStatus": "OnTheMoon", "nickname": "Somebody Private"}
@@ -173,7 +175,9 @@ def altered(body: bytes) -> bytes:
     return json.dumps(answer).encode()
 
 
-async def test_drift_names_what_is_new_and_nobody(doctor: Doctor, sandbox: Sandbox) -> None:
+async def test_drift_lists_unknown_names_and_no_personal_data(
+    doctor: Doctor, sandbox: Sandbox
+) -> None:
     done = await doctor("--drift")
     assert (done.code, done.out.split(), done.err) == (
         0,
@@ -197,9 +201,7 @@ async def test_drift_names_what_is_new_and_nobody(doctor: Doctor, sandbox: Sandb
     assert done.err == "8 unknown fields or values.\n"
 
 
-async def test_drift_goes_on_where_something_cannot_be_read(
-    doctor: Doctor, sandbox: Sandbox
-) -> None:
+async def test_drift_continues_after_a_failed_read(doctor: Doctor, sandbox: Sandbox) -> None:
     sandbox.faults.add(Answer(404), path="unified-presence")
     done = await doctor("--drift")
     assert done.code == 1
@@ -213,7 +215,7 @@ async def test_drift_goes_on_where_something_cannot_be_read(
     assert done.err.endswith("\nCheck failed: no kind of presence could be read.\n")
 
 
-def test_drift_walks_into_everything() -> None:
+def test_drift_searches_nested_records() -> None:
     call = {"from": "1", "sipData": {"new": 1}, "direction": "Sideways", "id": 1}
     value = {"activeCalls": [call, call], "extension": {"id": 1}, "message": None}
     assert {*unknown(GetPresenceInfo, value, "$")} == {
@@ -225,7 +227,7 @@ def test_drift_walks_into_everything() -> None:
 
 
 @virtual
-async def test_the_login_of_the_doctor_is_left_to_expire_if_the_limits_hold_its_end_back() -> None:
+async def test_the_login_of_doctor_expires_if_rate_limits_delay_its_revocation() -> None:
     limits = {**PLENTY, "Auth": 1}
     async with virtual_sandbox(3, limits=limits) as sandbox, virtual_session(sandbox) as session:
         await session.read_user_presence_status()
@@ -234,3 +236,19 @@ async def test_the_login_of_the_doctor_is_left_to_expire_if_the_limits_hold_its_
         await environment._end_login(session)
         assert loop.time() - began == pytest.approx(environment.REVOKE_TIMEOUT, abs=0.1)
         assert not [r for r in sandbox.requests if r.path.endswith("/revoke")]
+
+
+async def test_an_invalid_date_header_skips_the_clock_check(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from aiopresence.cli.doctor.context import CheckContext, CheckSkipped
+    from aiopresence.cli.doctor.environment import clock
+
+    for text in (
+        "", "yesterday", "1 2 3 4 5 6", "Sun, 01 Jan 2023 99:99:99 GMT",
+        "Sun, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Sun, 01 Jan 2023 00:00:00 +99999999999999",
+    ):  # fmt: skip
+        context = CheckContext(None, None, None, date=(text, 0.0))  # type: ignore[arg-type]
+        with pytest.raises(CheckSkipped, match="invalid"):
+            await clock(context)

@@ -1,11 +1,9 @@
-"""What the commands do when something is wrong: one line, the right code, and no traceback."""
+"""Errors of commands: one line, the right exit code, and no traceback."""
 
-import asyncio
 import csv
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -13,11 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aiopresence import PresenceSession
-from aiopresence.sandbox import Answer, Delay, Sandbox
-from aiopresence.transport.clock import Clock
-from tests.support.cli_calls import Cli, commanding, credentials, invoke, lead
-from tests.support.terminal import COMMAND, Terminal, environment, run
+from tests.support.cli_calls import Cli, commanding, invoke, lead
+from tests.support.terminal import COMMAND, environment, run
 
 # One way to call each command; QUEUE and MEMBER are of the sandbox.
 CALLS = {
@@ -48,7 +43,7 @@ def call(cli: Cli, name: str) -> list[str]:
 
 
 def said(out: str, err: str, name: str) -> str:
-    """Give the one line that says what is wrong."""
+    """Return the line with the error."""
     if name in IN_ROWS:
         _, row = out.splitlines()
         return row
@@ -58,13 +53,13 @@ def said(out: str, err: str, name: str) -> str:
     return err
 
 
-async def test_all_calls_go_well_when_nothing_is_wrong(cli: Cli) -> None:
+async def test_every_call_succeeds_without_faults(cli: Cli) -> None:
     for name in CALLS:
         done = await cli(*call(cli, name))
         assert (name, done.code) == (name, 0), done
 
 
-def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lead(monkeypatch, tmp_path, {})
     for name, arguments in CALLS.items():
         done = invoke(*("1" if each.isupper() and each != "DND" else each for each in arguments))
@@ -73,7 +68,9 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         assert done.err.count("\n") == 1
 
 
-async def test_a_wrong_secret(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wrong_client_secret_is_a_one_line_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RC_APP_CLIENT_SECRET", "wrong")
     for name in CALLS:
         done = await cli(*call(cli, name))
@@ -83,7 +80,7 @@ async def test_a_wrong_secret(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None
         assert "wrong" not in done.err
 
 
-async def test_a_server_that_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_server_is_reported(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RC_SERVER_URL", "http://127.0.0.1:9")
     for name in CALLS:
         done = await cli(*call(cli, name))
@@ -91,7 +88,7 @@ async def test_a_server_that_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPa
         assert "cannot connect to 127.0.0.1:9" in said(done.out, done.err.splitlines(True)[0], name)
 
 
-async def test_a_permission_that_is_missing(cli: Cli) -> None:
+async def test_a_missing_permission_is_reported(cli: Cli) -> None:
     for name in CALLS:
         lacking = "EditPresence" if "set" in name else "ReadPresence"
         cli.sandbox.forbid(lacking)
@@ -106,7 +103,7 @@ async def test_a_permission_that_is_missing(cli: Cli) -> None:
         assert "[ReadAccounts] permission" in done.err
 
 
-async def test_ids_that_nobody_has(cli: Cli) -> None:
+async def test_unknown_ids_are_reported(cli: Cli) -> None:
     for arguments in (
         ("read", "999"),
         ("unified", "999"),
@@ -130,7 +127,7 @@ async def test_ids_that_nobody_has(cli: Cli) -> None:
     assert cli.writes == []
 
 
-async def test_what_is_no_id_is_refused_before_anything_is_sent(cli: Cli) -> None:
+async def test_invalid_arguments_are_refused_before_any_request(cli: Cli) -> None:
     for arguments in (
         ("read", "x"),
         ("read", "1", "0123"),
@@ -156,7 +153,7 @@ async def test_what_is_no_id_is_refused_before_anything_is_sent(cli: Cli) -> Non
     assert presence == []
 
 
-async def test_a_server_cannot_steer_the_terminal(cli: Cli) -> None:
+async def test_control_characters_of_a_server_are_escaped(cli: Cli) -> None:
     message = "\x1b[31mred\x9b2J\x07\r\nnext\u202eline"
     cli.sandbox.set_presence("~", message=message)
     for output in ("table", "csv", "json", "jsonl"):
@@ -170,7 +167,7 @@ async def test_a_server_cannot_steer_the_terminal(cli: Cli) -> None:
     assert json.loads(done.out)["presence"]["message"] == message
 
 
-async def test_a_state_directory_that_cannot_be_written(
+async def test_an_unwritable_state_directory_is_only_a_warning(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -182,7 +179,7 @@ async def test_a_state_directory_that_cannot_be_written(
     assert str(tmp_path / "file") in warning
 
 
-async def test_a_limit_that_is_used_up_is_waited_for(
+async def test_commands_wait_for_an_exhausted_limit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async with commanding(monkeypatch, tmp_path, limits={}) as cli:
@@ -195,82 +192,8 @@ async def test_a_limit_that_is_used_up_is_waited_for(
         assert cli.sandbox.counters.rate_limited == 3
 
 
-async def test_limits_are_told_without_waiting_for_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    async with commanding(monkeypatch, tmp_path, limits={}) as cli:
-        monkeypatch.setattr(PresenceSession, "_clock", Clock())
-        cli.sandbox.consume("Light", 51)
-        done = await cli("limits", "--all", "--output", "csv")
-    rows = [row.split(",") for row in done.out.splitlines()]
-    assert (done.code, rows[0]) == (0, ["group", "limit", "window", "remaining", "blockedFor"])
-    assert rows[1:] == [
-        ["Auth", "5", "60", "4", "0"],
-        ["Light", "50", "60", "0", rows[2][4]],
-        ["Medium", "40", "60", "39", "0"],
-        ["Heavy", "10", "60", "9", "0"],
-    ]
-    assert 58 <= int(rows[2][4]) <= 61
-
-
-def test_in_a_terminal_a_wait_is_told_and_ctrl_c_ends_it(tmp_path: Path) -> None:
-    async def limited() -> None:
-        async with Sandbox(40, window=3.0) as sandbox:
-            env = environment(tmp_path, **credentials(sandbox))
-            sandbox.consume("Light", 51)
-            await asyncio.to_thread(watch, env)
-
-    def watch(env: dict[str, str]) -> None:
-        with Terminal("read", "~", env=env) as terminal:
-            terminal.until(lambda t: "s: rate limit of group Light" in t.text)
-            assert "waiting " in terminal.text
-            assert terminal.end() == 0
-            warning, header, row, summary = terminal.text.splitlines()
-            assert "HTTP 429: group Light is blocked for" in warning
-            assert header.startswith("ID           NUMBER PRESENCE")
-            assert row.startswith("~            101")
-            assert summary.startswith("Read 1 extension in 2 requests, ")
-            assert terminal.screen.cursor.hidden is False
-        with Terminal("read", "--sandbox", "5000", env=env) as terminal:
-            terminal.until(lambda t: "/5,000" in t.text)
-            terminal.interrupt()
-            assert terminal.end() == 130
-            assert terminal.screen.cursor.hidden is False
-
-    asyncio.run(limited())
-
-
-async def test_a_long_wait_is_reported_on_standard_error_without_a_terminal(tmp_path: Path) -> None:
-    async with Sandbox(3, window=30.0) as sandbox:
-        sandbox.consume("Light", 51)
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "read", "~",
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment(tmp_path, **credentials(sandbox)),
-        )  # fmt: skip
-        assert process.stderr is not None
-        lines = [(await process.stderr.readline()).decode() for _ in range(2)]
-        process.terminate()
-        _, rest = await process.communicate()
-    assert "HTTP 429" in lines[0]
-    assert re.fullmatch(r"waiting (29|3[01]) s: rate limit of group Light\n", lines[1])
-    assert rest == b""
-
-
-async def test_a_warning_is_printed_above_the_progress_bar(tmp_path: Path) -> None:
-    async with Sandbox(40, window=3.0) as sandbox:
-        sandbox.faults.add(Delay(1.5), path="/oauth/token")
-        sandbox.faults.add(Answer(429, headers={"Retry-After": "1"}), path="/presence")
-        env = environment(tmp_path, **credentials(sandbox))
-        with Terminal("read", "~", env=env, size=(150, 24)) as terminal:
-            assert await asyncio.to_thread(terminal.end) == 0
-            warning, header, *_ = terminal.text.splitlines()
-    assert "HTTP 429" in warning
-    assert header.startswith("ID           NUMBER PRESENCE")
-
-
-def test_ctrl_c_in_a_pipe(tmp_path: Path) -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
+def test_ctrl_c_in_a_pipe_prints_nothing(tmp_path: Path) -> None:
+    with subprocess.Popen(  # noqa: S603 - a fixed command
         [*COMMAND, "read", "--sandbox", "5000", "--output", "jsonl"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -284,12 +207,12 @@ def test_ctrl_c_in_a_pipe(tmp_path: Path) -> None:
     assert (process.returncode, err) == (130, "")
 
 
-def test_a_reader_that_has_enough(tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path: Path) -> None:
     for arguments, errors in (
         ("read --sandbox 3000 --output jsonl", subprocess.PIPE),
         ("account --sandbox 3000", subprocess.STDOUT),
     ):
-        with subprocess.Popen(  # noqa: S603 - our own command
+        with subprocess.Popen(  # noqa: S603 - a fixed command
             [*COMMAND, *arguments.split()],
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -302,7 +225,7 @@ def test_a_reader_that_has_enough(tmp_path: Path) -> None:
             assert process.stderr is None or process.stderr.read() == b""
 
 
-def test_what_the_terminal_cannot_show_is_no_error(tmp_path: Path) -> None:
+def test_characters_that_the_encoding_lacks_are_escaped(tmp_path: Path) -> None:
     env = environment(tmp_path, PYTHONIOENCODING="ascii")
     done = run("account", "--sandbox", "25", "--names", "--output", "json", env=env)
     assert (done.code, done.out.isascii()) == (0, True)

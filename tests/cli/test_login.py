@@ -1,4 +1,4 @@
-"""login, logout, whoami: what is kept, what is said, and what never is."""
+"""The commands `login`, `logout` and `whoami`."""
 
 import asyncio
 import html
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 def user(home: Path, sandbox: Sandbox, *without: str, **more: str) -> dict[str, str]:
-    """Give the environment of a user of the sandbox, without some of the settings."""
+    """Return the environment of a user of the sandbox, without some of the settings."""
     settings = {
         "RC_SERVER_URL": sandbox.url,
         "RC_APP_CLIENT_ID": sandbox.client_id,
@@ -49,7 +49,7 @@ def user(home: Path, sandbox: Sandbox, *without: str, **more: str) -> dict[str, 
 
 
 async def run(*arguments: str, env: dict[str, str]) -> Done:
-    """Run a command without the half second that a process of its own takes."""
+    """Run a command in the process of the test, which is faster than a process of its own."""
     whole = {**dict.fromkeys(os.environ), **env}
     result = await asyncio.to_thread(
         CliRunner().invoke, app, arguments, env=whole, catch_exceptions=False
@@ -63,7 +63,7 @@ async def run(*arguments: str, env: dict[str, str]) -> Done:
 async def logging_in(
     env: dict[str, str], *more: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
-    """Begin a login with the browser; give its process and the query of the login page."""
+    """Start a browser login; yield its process and the query of the login page."""
     process = await asyncio.create_subprocess_exec(
         *terminal.COMMAND, "login", "--no-browser", "--port", str(free_port()), *more,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=env["HOME"],
@@ -80,7 +80,7 @@ async def logging_in(
 
 
 async def come_back(query: dict[str, str], **parameters: str) -> tuple[int, str]:
-    """Do as the browser does when the login page is done."""
+    """Request the redirect URI as the browser does after the login."""
     async with (
         aiohttp.ClientSession() as browser,
         browser.get(query["redirect_uri"], params=parameters) as answer,
@@ -98,7 +98,7 @@ async def log_in(env: dict[str, str], sandbox: Sandbox, *more: str) -> str:
     return out.decode()
 
 
-async def test_a_login_with_the_browser_lasts_over_commands_and_renewals(tmp_path: Path) -> None:
+async def test_a_browser_login_is_used_and_renewed_by_later_commands(tmp_path: Path) -> None:
     async with Sandbox(10, window=1.0) as sandbox:
         env = user(tmp_path, sandbox, "RC_USER_JWT", "RC_APP_CLIENT_SECRET")
         out = await log_in(env, sandbox)
@@ -128,7 +128,7 @@ async def test_a_login_with_the_browser_lasts_over_commands_and_renewals(tmp_pat
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "AGW-404"), (404, "AGW-404"), (403, "CMN-211")])
-async def test_a_login_that_a_gateway_refuses_shows_its_code_and_advice(
+async def test_a_refused_login_shows_the_error_code_and_advice(
     tmp_path: Path, status: int, code: str
 ) -> None:
     async with Sandbox(10) as sandbox:
@@ -145,7 +145,7 @@ async def test_a_login_that_a_gateway_refuses_shows_its_code_and_advice(
 
 
 @pytest.mark.parametrize("consent", ["yes", "no"])
-async def test_a_login_on_the_sandboxs_own_page(tmp_path: Path, consent: str) -> None:
+async def test_login_on_the_page_of_the_sandbox(tmp_path: Path, consent: str) -> None:
     async with Sandbox(10) as sandbox, aiohttp.ClientSession() as browser:
         env = user(tmp_path, sandbox, "RC_USER_JWT")
         async with logging_in(env) as (process, query):
@@ -167,7 +167,7 @@ async def test_a_login_on_the_sandboxs_own_page(tmp_path: Path, consent: str) ->
 
 
 def _age(home: Path) -> None:
-    """Let the access token that is kept be over."""
+    """Expire the saved access tokens."""
     file = home / "state" / "aiopresence" / "tokens.json"
     tokens = json.loads(file.read_text())
     for token in tokens.values():
@@ -175,7 +175,7 @@ def _age(home: Path) -> None:
     file.write_text(json.dumps(tokens))
 
 
-async def test_profiles_have_logins_of_their_own_and_logout_ends_one(tmp_path: Path) -> None:
+async def test_each_profile_has_its_own_login(tmp_path: Path) -> None:
     async with Sandbox(10, window=1.0) as sandbox:
         env = user(tmp_path, sandbox, "RC_USER_JWT")
         _configure(tmp_path, '[profile."a/b"]\n')
@@ -197,7 +197,7 @@ async def test_profiles_have_logins_of_their_own_and_logout_ends_one(tmp_path: P
         )
 
 
-async def test_a_kept_login_is_for_its_own_server(tmp_path: Path) -> None:
+async def test_a_saved_login_is_used_only_with_its_server(tmp_path: Path) -> None:
     async with Sandbox(10, window=1.0) as first, Sandbox(10, window=1.0) as second:
         assert (first.jwt, first.client_id) == (second.jwt, second.client_id)
         assert (await run("login", env=user(tmp_path, first))).code == 0
@@ -218,7 +218,9 @@ async def test_a_kept_login_is_for_its_own_server(tmp_path: Path) -> None:
         assert (await run("whoami", env=same)).code == 0
 
 
-async def test_a_kept_login_does_not_get_the_secret_of_another_server(tmp_path: Path) -> None:
+async def test_a_saved_login_is_not_sent_the_client_secret_of_another_server(
+    tmp_path: Path,
+) -> None:
     async with Sandbox(10, window=1.0) as theirs:
         assert (await run("login", env=user(tmp_path, theirs))).code == 0
         theirs_before = len(theirs.requests)
@@ -262,7 +264,7 @@ def _configure(home: Path, text: str) -> None:
     file.write_text(text)
 
 
-async def test_only_the_login_that_was_begun_counts(tmp_path: Path) -> None:
+async def test_only_redirects_with_the_state_are_accepted(tmp_path: Path) -> None:
     async with Sandbox(10) as sandbox:
         env = user(tmp_path, sandbox, "RC_USER_JWT")
         async with logging_in(env) as (process, query):
@@ -285,7 +287,7 @@ async def test_only_the_login_that_was_begun_counts(tmp_path: Path) -> None:
         assert sandbox.counters.token_requests == 0
 
 
-async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
+async def test_login_whoami_and_logout_with_a_jwt(tmp_path: Path) -> None:
     async with Sandbox(10, window=1.0) as sandbox:
         env = user(tmp_path, sandbox)
         done = await run("login", env=env)
@@ -325,7 +327,7 @@ async def test_a_login_with_a_jwt(tmp_path: Path) -> None:
         assert refused.err.count("\n") == 1
 
 
-async def test_without_a_state_directory_it_works_and_keeps_nothing(tmp_path: Path) -> None:
+async def test_commands_work_without_a_state_directory(tmp_path: Path) -> None:
     async with Sandbox(10, window=1.0) as sandbox:
         (tmp_path / "state").write_text("")
         env = user(tmp_path, sandbox)

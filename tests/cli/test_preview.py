@@ -45,7 +45,7 @@ def test_every_row_is_printed_with_all_in_a_pipe_and_in_other_formats(tmp_path: 
     assert json.loads(run("read", "--sandbox", "30", "-o", "json", env=env).out)[29]["id"]
 
 
-def test_a_table_of_twenty_rows_is_complete(tmp_path: Path) -> None:
+def test_a_table_of_at_most_twenty_rows_is_complete(tmp_path: Path) -> None:
     for arguments in (("read", "--sandbox", "20"), ("account", "--sandbox", "20")):
         code, lines = lines_on_terminal(*arguments, env=environment(tmp_path))
         assert (code, len(lines)) == (0, 22)

@@ -1,4 +1,4 @@
-"""Where settings come from, and that what is secret never gets out."""
+"""Sources of settings, and errors about them without secrets."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def configure(home: Path, text: str | bytes) -> None:
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
-def test_nothing_is_set() -> None:
+def test_defaults_without_settings() -> None:
     settings = load_settings(None)
     assert settings == Settings()
     assert settings.server_url == "https://platform.ringcentral.com"
@@ -52,7 +52,7 @@ def dotenv(*names: str, value: str = "dotenv") -> str:
     return "".join(f"{VARIABLES[name]}={value}\n" for name in names)
 
 
-def test_settings_are_those_of_the_first_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_the_first_source(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(home, profile(*ALL) + "[profile.other]\njwt = 'other'\n")
     assert load_settings(None).sources == dict.fromkeys(ALL, "profile default")
     other = load_settings("other")
@@ -76,7 +76,7 @@ def test_settings_are_those_of_the_first_place(home: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("names", [ALL[:1], ALL[:2], ALL[1:3], ALL[:3], ALL[1:], ALL[3:]])
-def test_settings_of_several_places_are_refused(
+def test_settings_of_several_sources_are_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
 ) -> None:
     configure(home, profile(*ALL, value=SECRET))
@@ -118,7 +118,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_is_told_without_what_is_in_it(home: Path, name: str) -> None:
+def test_errors_about_a_file_do_not_quote_it(home: Path, name: str) -> None:
     content, says = BROKEN[name]
     if content is not None:
         configure(home, content)
@@ -130,13 +130,13 @@ def test_a_broken_file_is_told_without_what_is_in_it(home: Path, name: str) -> N
     assert caught.value.__cause__ is None
 
 
-def test_a_file_that_is_none(home: Path) -> None:
+def test_a_directory_is_not_a_configuration_file(home: Path) -> None:
     (home / "config" / "aiopresence" / "config.toml").mkdir(parents=True)
     with pytest.raises(UsageError, match=r"^cannot read .*config\.toml: IsADirectoryError$"):
         load_settings(None)
 
 
-def test_a_fifo_or_a_huge_file_is_no_settings_file(home: Path) -> None:
+def test_fifos_and_huge_files_are_refused(home: Path) -> None:
     os.mkfifo(home / ".env")
     with pytest.raises(UsageError, match=r"^cannot read \.env: not a regular file$"):
         load_settings(None)
@@ -150,18 +150,18 @@ def test_a_fifo_or_a_huge_file_is_no_settings_file(home: Path) -> None:
         load_settings(None)
 
 
-def test_a_byte_order_mark_is_no_content(home: Path) -> None:
+def test_a_byte_order_mark_is_ignored(home: Path) -> None:
     configure(home, b"\xef\xbb\xbf" + profile(*ALL).encode())
     assert load_settings(None).jwt == "file"
 
 
-def test_deep_nesting_is_one_line(home: Path) -> None:
+def test_deeply_nested_toml_is_a_one_line_error(home: Path) -> None:
     configure(home, "a = " + "[" * 100_000)
     with pytest.raises(UsageError, match=r"config\.toml: RecursionError$"):
         load_settings(None)
 
 
-def test_without_a_home_directory_there_is_no_file(
+def test_there_are_no_files_without_a_home_directory(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody(_: int) -> None:
@@ -178,14 +178,14 @@ def test_without_a_home_directory_there_is_no_file(
     assert [*home.iterdir()] == []
 
 
-def test_a_dotenv_that_cannot_be_read(home: Path) -> None:
+def test_an_unreadable_dotenv_is_refused(home: Path) -> None:
     (home / ".env").write_bytes(b"RC_USER_JWT=\xff" + SECRET.encode())
     with pytest.raises(UsageError, match=r"cannot read \.env: UnicodeDecodeError"):
         load_settings(None)
 
 
 @pytest.mark.parametrize("command", [("whoami",), ("doctor",)])
-def test_no_failure_shows_a_secret(home: Path, command: tuple[str, ...]) -> None:
+def test_errors_contain_no_secrets(home: Path, command: tuple[str, ...]) -> None:
     secrets = {
         "RC_APP_CLIENT_ID": "client",
         "RC_APP_CLIENT_SECRET": SECRET,
@@ -198,14 +198,14 @@ def test_no_failure_shows_a_secret(home: Path, command: tuple[str, ...]) -> None
     assert len(done.err.splitlines()) <= 1
 
 
-def test_the_profile_of_the_environment_and_of_the_command(home: Path) -> None:
+def test_the_profile_option_overrides_the_environment(home: Path) -> None:
     env = terminal.environment(home, AIOPRESENCE_PROFILE="work")
     assert "has no [profile.work]" in terminal.run("whoami", env=env, cwd=home).err
     done = terminal.run("whoami", "--profile", "play", env=env, cwd=home)
     assert "has no [profile.play]" in done.err
 
 
-def test_the_shell_completes(home: Path) -> None:
+def test_shell_completion(home: Path) -> None:
     code = "import sys; sys.argv[0] = 'aiopresence'; from aiopresence.cli import main; main()"
     command = f'"$0" -c "{code}"'
     # With a command after it, so that bash stays the parent, by which the shell is known.
@@ -213,7 +213,7 @@ def test_the_shell_completes(home: Path) -> None:
         f"{command} --show-completion; true;"
         f' _AIOPRESENCE_COMPLETE=complete_bash COMP_WORDS="aiopresence wh" COMP_CWORD=1 {command}'
     )
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(  # noqa: S603 - a fixed command
         ["bash", "-c", script, terminal.COMMAND[0]],  # noqa: S607 - wherever it is
         capture_output=True, text=True, timeout=30, env=terminal.environment(home),
     )  # fmt: skip

@@ -1,193 +1,201 @@
-"""The board as it is drawn. `python -m tests.pictures` keeps what it looks like now."""
+"""The `watch` command: the board in a terminal, and changes in a pipe."""
 
-import attrs
+import asyncio
+import fcntl
+import json
+import re
+import shlex
+import signal
+import struct
+import subprocess
+import termios
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
 import pytest
-from rich.cells import cell_len
-from rich.console import Console
 
-from aiopresence import (
-    DndStatus,
-    GetPresenceInfo,
-    PresenceStatus,
-    TelephonyStatus,
-)
-from aiopresence.cli.watch_screen.model import Filter, Row, ScreenState, Sort
-from aiopresence.cli.watch_screen.render import FADE_SECONDS, duration, render
-from tests.support import pictures
+from aiopresence.sandbox import Answer, Sandbox
+from tests.support.sessions import PLENTY
+from tests.support.terminal import COMMAND, Terminal, environment, run
 
-AVAILABLE = GetPresenceInfo(presence_status=PresenceStatus.AVAILABLE)
-RINGING = GetPresenceInfo(
-    presence_status=PresenceStatus.BUSY, telephony_status=TelephonyStatus.RINGING
-)
-TALKING = GetPresenceInfo(
-    presence_status=PresenceStatus.BUSY, telephony_status=TelephonyStatus.CALL_CONNECTED
-)
-DND = GetPresenceInfo(
-    presence_status=PresenceStatus.OFFLINE, dnd_status=DndStatus.DO_NOT_ACCEPT_ANY_CALLS
-)
-ROWS = [
-    Row("1", "103", "bela", AVAILABLE, changed_at=5.0),
-    Row("2", "20", "Ada", RINGING),
-    Row("3", "101", "Carla", TALKING, changed_at=9.0),
-    Row("4", "", "", DND),
-    Row("5", "102", "Dana", None, error="gone"),
-]
+# What switches to the alternate screen and back, and what hides and shows the cursor.
+ENTER, LEAVE, HIDE, SHOW = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25l", b"\x1b[?25h"
 
 
-def shown(state: ScreenState) -> list[str]:
-    return [row.id for row in state.visible_rows()]
+@pytest.fixture
+async def platform() -> AsyncIterator[Sandbox]:
+    async with Sandbox(30, limits=PLENTY) as platform:
+        yield platform
 
 
-def drawn(state: ScreenState, now: float, size: tuple[int, int] = (80, 24)) -> str:
-    """Draw with colours, as the terminal's codes."""
-    console = Console(
-        width=size[0], height=size[1], force_terminal=True, color_system="256", _environ={}
-    )
-    with console.capture() as capture:
-        console.print(render(state, size, now))
-    return capture.get()
-
-
-async def test_screens_are_as_they_were() -> None:
-    for name, (size, state) in (await pictures.states()).items():
-        kept = (pictures.HERE / "screens" / f"{name}.txt").read_text()
-        assert pictures.screen(size, state) == kept, name
-
-
-async def test_the_readmes_pictures_are_of_this_code() -> None:
-    kept = pictures.HERE / "pictures"
-    for name, svg in (
-        ("watch", await pictures.watch_picture()),
-        ("read", await pictures.read_picture()),
-    ):
-        assert svg == (kept / f"{name}.svg").read_text(), name
-        assert len(svg.encode()) < 60_000
-
-
-@pytest.mark.parametrize("size", [(1, 1), (10, 3), (40, 2), (80, 24), (131, 40), (200, 60)])
-@pytest.mark.parametrize("detailed", [False, True])
-def test_a_picture_fills_the_terminal_and_no_more(size: tuple[int, int], detailed: bool) -> None:
-    rows = [Row(str(n), str(n), "外出中 🍜" * 5, AVAILABLE) for n in range(500)]
-    text = pictures.screen(size, ScreenState(rows, age=1.0, detailed=detailed, warning="外" * 300))
-    lines = text.rstrip("\n").split("\n")
-    assert len(lines) <= max(3, size[1])
-    assert max(cell_len(line) for line in lines) <= size[0]
-
-
-def test_what_does_not_fit_is_counted() -> None:
-    rows = [Row(str(n), str(n), "", AVAILABLE) for n in range(1_300)]
-    assert "\n… 1,279 more  filter" in pictures.screen((80, 24), ScreenState(rows))
-    assert "more" not in pictures.screen((80, 24), ScreenState(rows[:21]))
-
-
-@pytest.mark.parametrize(
-    ("chosen", "ids"),
-    [
-        (None, ["2", "3", "5", "1", "4"]),
-        (Filter.AVAILABLE, ["1"]),
-        (Filter.BUSY, ["2", "3"]),
-        (Filter.OFFLINE, ["4"]),
-        (Filter.ON_CALL, ["2", "3"]),
-        (Filter.DND, ["4"]),
-        (Filter.CHANGED, ["3", "1"]),
-    ],
-)
-def test_filters(chosen: Filter | None, ids: list[str]) -> None:
-    assert shown(ScreenState(ROWS, filter=chosen)) == ids
-
-
-@pytest.mark.parametrize(
-    ("sort", "ids"),
-    [
-        (Sort.NUMBER, ["2", "3", "5", "1", "4"]),
-        (Sort.NAME, ["2", "1", "3", "5", "4"]),
-        (Sort.STATUS, ["1", "2", "3", "4", "5"]),
-        (Sort.CHANGED, ["3", "1", "2", "5", "4"]),
-    ],
-)
-def test_orders(sort: Sort, ids: list[str]) -> None:
-    assert shown(ScreenState(ROWS, sort=sort)) == ids
-
-
-def test_the_header_counts_whoever_there_is() -> None:
-    assert ScreenState(ROWS, filter=Filter.DND).counts() == {
-        "available": 1,
-        "on a call": 1,
-        "ringing": 1,
-        "DND": 1,
-        "offline": 1,
-    }
-
-
-IN_CONTACT_CENTRE = GetPresenceInfo(
-    presence_status=PresenceStatus.BUSY,
-    telephony_status=TelephonyStatus.NO_CALL,
-    aggregated_telephony_status=TelephonyStatus.CALL_CONNECTED,
-)
-PERSONAL_DND = GetPresenceInfo(
-    presence_status=PresenceStatus.BUSY,
-    dnd_status=DndStatus.UNKNOWN,
-    dnd_status_personal=DndStatus.DO_NOT_ACCEPT_ANY_CALLS,
-)
-
-
-def test_effective_statuses_are_counted_filtered_sorted_and_shown() -> None:
-    rows = [
-        Row("1", "105", "Ada", IN_CONTACT_CENTRE),
-        Row("2", "102", "Bela", PERSONAL_DND),
-        Row("3", "103", "Carla", attrs.evolve(PERSONAL_DND, dnd_status=None)),
-        Row("4", "104", "Dana", attrs.evolve(PERSONAL_DND, dnd_status=DndStatus.TAKE_ALL_CALLS)),
-    ]
-    counts = ScreenState(rows).counts()
-    assert (counts["on a call"], counts["ringing"], counts["DND"]) == (1, 0, 2)
-    assert shown(ScreenState(rows, filter=Filter.ON_CALL)) == ["1"]
-    assert shown(ScreenState(rows, filter=Filter.DND)) == ["2", "3"]
-    assert shown(ScreenState(rows, sort=Sort.STATUS)) == ["1", "2", "3", "4"]
-    lines = pictures.screen((120, 24), ScreenState(rows)).splitlines()[2:6]
-    assert ["CallConnected" in line for line in lines] == [False, False, False, True]
-    assert ["DND" in line for line in lines] == [True, True, False, False]
-
-
-def test_a_change_is_bright_and_fades() -> None:
-    state = ScreenState([Row("1", "101", "Ada", AVAILABLE, changed_at=10.0)])
-    looks = [drawn(state, 10.0 + ago).split("\n")[2] for ago in (0.5, 2.0, 3.0, FADE_SECONDS)]
-    assert len({line.partition(">")[0] for line in looks[:3]}) == 3
-    assert all(">" in line for line in looks[:3])
-    assert ">" not in looks[3]
-    assert "48;5" not in looks[3]
-
-
-def test_what_may_be_otherwise_by_now_is_dim_and_marked() -> None:
-    row = drawn(ScreenState([Row("1", "101", "Ada", AVAILABLE, is_stale=True)]), 0.0).split("\n")[2]
-    assert row.startswith("\x1b[2m? 101")
-
-
-def test_nothing_that_steers_a_terminal_gets_through() -> None:
-    evil = "\x1b[2Jx\ny"
-    rows = [Row("1", evil, evil, GetPresenceInfo(message=evil), error=evil)]
-    text = pictures.screen((80, 24), ScreenState(rows, warning=evil))
-    assert "\x1b" not in text
-    assert text.count("\n") == 24
-
-
-def test_statuses_of_tomorrow_are_shown() -> None:
-    tomorrow = GetPresenceInfo(
-        presence_status=PresenceStatus("Asleep"), telephony_status=TelephonyStatus("Humming")
-    )
-    text = pictures.screen((80, 24), ScreenState([Row("1", "1", "", tomorrow)], sort=Sort.STATUS))
-    assert "Asleep" in text
-    assert "Humming" in text
-
-
-def test_nobody_is_like_that() -> None:
-    assert "No extension matches the filter" in pictures.screen(
-        (80, 24), ScreenState(ROWS[:1], filter=Filter.DND)
+def login(platform: Sandbox, home: object) -> dict[str, str]:
+    return environment(
+        home,
+        RC_SERVER_URL=platform.url,
+        RC_APP_CLIENT_ID=platform.client_id,
+        RC_APP_CLIENT_SECRET=platform.client_secret,
+        RC_USER_JWT=platform.jwt,
     )
 
 
+def mode(terminal: Terminal) -> list[Any]:
+    return termios.tcgetattr(terminal._master)
+
+
+def restored(terminal: Terminal, before: list[Any]) -> bool:
+    """Return whether the terminal is restored."""
+    raw = terminal.raw
+    return (
+        raw.rfind(LEAVE) > raw.rfind(ENTER)
+        and raw.rfind(SHOW) > raw.rfind(HIDE)
+        and mode(terminal)[3] == before[3]
+    )
+
+
+def test_watch_shows_the_board_and_reacts_to_keys_and_resizing(tmp_path: Path) -> None:
+    arguments = ("watch", "--sandbox", "60", "--rate", "20")
+    with Terminal(*arguments, env=environment(tmp_path)) as terminal:
+        before = mode(terminal)
+        terminal.until(lambda t: "live" in t.text and re.search("^> 1", t.text, re.M) is not None)
+        terminal.until(lambda t: "… 39 more  filter: all [f]" in t.text)
+        assert ENTER in terminal.raw
+        # Names of the directory, in place of ids.
+        terminal.until(lambda t: re.search("^. 101 +[A-Z]", t.text, re.M) is not None)
+        terminal.type("s")
+        terminal.until(lambda t: "sort: name" in t.text)
+        terminal.type("fx")
+        terminal.until(lambda t: "filter: available" in t.text and " Busy " not in t.text)
+        assert mode(terminal)[3] != before[3]
+        size = struct.pack("HHHH", 10, 70, 0, 0)
+        terminal.screen.resize(10, 70)
+        fcntl.ioctl(terminal._master, termios.TIOCSWINSZ, size)
+        terminal.until(lambda t: t.text.split("\n")[-1].startswith("… ") and "live" in t.text)
+        assert len(terminal.text.split("\n")) == 10
+        terminal.type("q")
+        assert terminal.end() == 0
+        assert restored(terminal, before)
+
+
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(-1, "0s"), (59.9, "59s"), (60, "1m"), (7199, "1h"), (86400, "1d"), (1e9, "999d")],
+    ("sent", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)],
 )
-def test_durations_are_short(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+def test_a_signal_restores_the_terminal(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    with Terminal("watch", "--sandbox", "3", env=environment(tmp_path)) as terminal:
+        before = mode(terminal)
+        terminal.until(lambda t: "live" in t.text)
+        terminal.process.send_signal(sent)
+        assert terminal.end() == code
+        assert restored(terminal, before)
+        assert terminal.raw.endswith(LEAVE)
+
+
+def is_prompted(terminal: Terminal) -> bool:
+    """Return whether the shell has printed its prompt after the command stopped.
+
+    Decided by the bytes written: the emulator has no alternate screen, so a drawing stays visible.
+    """
+    raw = terminal.raw
+    return raw.rfind(ENTER) < raw.rfind(LEAVE) < raw.rfind(b"ready$")
+
+
+def is_drawing(terminal: Terminal) -> bool:
+    return terminal.raw.rfind(ENTER) > terminal.raw.rfind(LEAVE) and "live" in terminal.text
+
+
+def test_ctrl_z_restores_the_terminal_until_fg(tmp_path: Path) -> None:
+    command = shlex.join([*COMMAND, "watch", "--sandbox", "3"])
+    env = {**environment(tmp_path), "PS1": "ready$ "}
+    with Terminal(env=env, command=("bash", "--norc", "--noprofile", "-i")) as terminal:
+        terminal.until(lambda t: "ready$" in t.text)
+        terminal.type(f"{command}\n")
+        terminal.until(is_drawing)
+        for times in (1, 2):
+            drawing = mode(terminal)
+            terminal.type("\x1a")
+            terminal.until(is_prompted)
+            raw = terminal.raw
+            assert raw.count(b"Stopped") == times
+            assert raw.rfind(SHOW) > raw.rfind(HIDE)
+            terminal.type("fg\n")
+            terminal.until(is_drawing)
+            assert mode(terminal)[3] == drawing[3]
+        terminal.type("q")
+        terminal.until(is_prompted)
+        terminal.type("exit\n")
+        assert terminal.end() == 0
+
+
+async def test_the_board_is_stale_while_the_connection_is_lost(
+    platform: Sandbox, tmp_path: Path
+) -> None:
+    with Terminal("watch", env=login(platform, tmp_path)) as terminal:
+        await asyncio.to_thread(terminal.until, lambda t: "live" in t.text)
+        # Not one of the faults that are tried again before anybody hears of them.
+        refusal = platform.faults.add(Answer(507), path="/ws", times=None)
+        platform.gateway.cut()
+        await asyncio.to_thread(
+            terminal.until, lambda t: "stale" in t.text and "? 101" in t.text and "507" in t.text
+        )
+        refusal.times = refusal.fired
+        await asyncio.to_thread(terminal.until, lambda t: "live" in t.text and "?" not in t.text)
+
+
+async def test_an_error_is_printed_after_the_terminal_is_restored(
+    platform: Sandbox, tmp_path: Path
+) -> None:
+    platform.forbid("WebSocketsSubscription")
+    with Terminal("watch", env=login(platform, tmp_path)) as terminal:
+        before = mode(terminal)
+        assert await asyncio.to_thread(terminal.end) == 1
+        assert restored(terminal, before)
+        last = terminal.raw[terminal.raw.rfind(LEAVE) + len(LEAVE) :]
+        assert last.startswith(b"aiopresence: HTTP 403")
+        assert last.count(b"\n") == 1
+
+
+def test_watch_names_missing_credentials(tmp_path: Path) -> None:
+    done = run("watch", env=environment(tmp_path), cwd=tmp_path)
+    assert done.code == 2
+    assert done.err.startswith("aiopresence: not set: RC_APP_CLIENT_ID")
+
+
+async def test_watch_writes_json_lines_in_a_pipe(platform: Sandbox, tmp_path: Path) -> None:
+    number, id_ = "102", platform.user_ids[1]
+    platform.set_presence(id_, user_status="Available", active_calls=[])
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "watch", "--number", number, "~"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=login(platform, tmp_path),
+    )
+    assert process.stdout is not None
+    first = [json.loads(await process.stdout.readline()) for _ in range(2)]
+    assert {each["id"] for each in first} == {id_, platform.user_ids[0]}
+    assert all(each["old"] is None for each in first)
+    platform.set_presence(id_, user_status="Offline")
+    change = json.loads(await process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    assert (change["id"], change["source"]) == (id_, "event")
+    assert change["old"]["userStatus"] == "Available"
+    assert change["new"]["userStatus"] == "Offline"
+    assert datetime.fromisoformat(change["time"]).tzinfo is not None
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_watch_ends_without_output_when_the_pipe_closes(tmp_path: Path) -> None:
+    with subprocess.Popen(  # noqa: S603 - a fixed command
+        [*COMMAND, "watch", "--sandbox", "10", "--rate", "50"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait(30)
+        assert process.stderr.read() == b""

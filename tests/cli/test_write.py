@@ -1,4 +1,4 @@
-"""The commands that write."""
+"""The commands `set`, `unified-set` and `queue-set`."""
 
 import json
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[
         yield cli
 
 
-async def test_a_write_shows_what_was_and_what_is(cli: Cli) -> None:
+async def test_a_write_prints_each_changed_field(cli: Cli) -> None:
     done = await cli("set", "--status", "busy", "--message", "", "--no-allow-see-my-presence")
     assert done.out.splitlines() == [
         HEADER,
@@ -39,7 +39,7 @@ async def test_a_write_shows_what_was_and_what_is(cli: Cli) -> None:
     assert (again.code, again.out, again.err) == (0, HEADER + "\n", "Nothing changed.\n")
 
 
-async def test_every_field_can_be_set_by_number_too(cli: Cli) -> None:
+async def test_every_field_can_be_set(cli: Cli) -> None:
     other = cli.sandbox.extension_ids[1]
     cli.sandbox.set_presence(other, user_status="Available", accept_call_queue_calls=True)
     cli.sandbox.set_presence(other, dnd_status_personal="TakeAllCalls")
@@ -61,7 +61,7 @@ async def test_every_field_can_be_set_by_number_too(cli: Cli) -> None:
     assert wire["ringOnMonitoredCall"] is wire["pickUpCallsOnHold"] is True
 
 
-async def test_the_personal_dnd_status_can_be_set_alone(cli: Cli) -> None:
+async def test_dnd_personal_can_be_set_alone(cli: Cli) -> None:
     cli.sandbox.set_presence("~", accept_call_queue_calls=False)
     before = cli.sandbox.presence("~")["dndStatus"]
     assert before in ("TakeAllCalls", "DoNotAcceptDepartmentCalls")
@@ -141,7 +141,7 @@ async def test_members_of_a_queue_are_written_together(cli: Cli) -> None:
     assert change["after"]["acceptCurrentQueueCalls"] is True
 
 
-async def test_nothing_to_change_is_refused_before_anything_is_sent(cli: Cli) -> None:
+async def test_invalid_changes_are_refused_before_any_request(cli: Cli) -> None:
     for arguments in (
         ("set",),
         ("set", "~", "--dry-run"),
@@ -160,7 +160,7 @@ async def test_nothing_to_change_is_refused_before_anything_is_sent(cli: Cli) ->
     assert [each.path for each in cli.sandbox.requests] == []
 
 
-async def test_when_a_write_may_have_been_applied_it_says_so(cli: Cli) -> None:
+async def test_a_write_that_may_have_been_applied_is_reported(cli: Cli) -> None:
     for fault in (Answer(500), Reset(after_handling=True)):
         cli.sandbox.faults.add(fault, method="PUT")
         done = await cli("set", "--status", "Busy")

@@ -1,4 +1,4 @@
-"""No text of a server steers a terminal: every command, in a terminal and in a pipe."""
+"""Control characters in text of a server are escaped, by every command and in every format."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ CALLS: Mapping[str, Sequence[str]] = {
 
 
 def calls(sandbox: Sandbox, only: Container[str], few: bool) -> list[list[str]]:
-    """Return calls of commands: of each in every form, or a few, in the first form only."""
+    """Return calls of commands: each in every format, or `few`, in the first format only."""
     queue = sandbox.queue_ids[0]
     member = next(iter(sandbox._state.account.queues[queue].members))
     me, other, *_ = sandbox.extension_ids
@@ -99,7 +99,7 @@ def _forms(option: Any) -> Iterator[list[str]]:
 
 
 def hostile() -> Callable[[str], str]:
-    """Return a function that puts hostile text, never the same, into the JSON of an answer."""
+    """Return a function that puts hostile text, different each time, into a JSON response."""
     numbers = count(1)
 
     def one(found: re.Match[str]) -> str:
@@ -113,14 +113,14 @@ def hostile() -> Callable[[str], str]:
 
 
 def clean(text: str) -> None:
-    """Check that nothing in what was written steers a terminal."""
+    """Check that text contains no control characters but those of this command."""
     for line in OURS.sub("", text).split("\n"):
         assert not FORBIDDEN & {*line}, ascii(line[:2000])
 
 
 @attrs.frozen
 class Ran:
-    """A command, its exit code, and what it has written."""
+    """A command, its exit code, and its output."""
 
     call: Sequence[str]
     code: int
@@ -150,7 +150,7 @@ def drive(
             assert terminal.end(40) == 0, terminal.raw[-3000:]
             text = terminal.raw.decode(errors="replace").replace("\r\n", "\n")
     else:
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(  # noqa: S603 - a fixed command
             command, capture_output=True, timeout=40, env=more, check=True
         )
         coded = env["PYTHONIOENCODING"]
@@ -174,7 +174,7 @@ def _together(out: str, err: str) -> str:
 
 
 class Plain(Terminal):
-    """A terminal of which only what is written to it matters, as long texts are slow to draw."""
+    """A terminal that only records what is written to it: long text is slow to draw."""
 
     def __enter__(self) -> "Plain":
         super().__enter__()
@@ -195,7 +195,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def check(ran: Sequence[Ran], silent: Container[str] = ()) -> None:
-    """Check what commands have written; all have shown hostile text but those named."""
+    """Check the output of commands; all but the `silent` ones must contain hostile text."""
     for each in ran:
         written = each.text.partition(SEAM)[0]
         assert each.code in CODES, each.call
@@ -208,7 +208,7 @@ def check(ran: Sequence[Ran], silent: Container[str] = ()) -> None:
 
 
 @pytest.mark.parametrize("where", ["terminal", "pipe"])
-async def test_names_messages_words_and_events(tmp_path: Path, where: str) -> None:
+async def test_names_messages_enums_and_events_are_escaped(tmp_path: Path, where: str) -> None:
     async with Sandbox(40, limits=PLENTY) as sandbox:
         fired = _names(sandbox)
         ran = await asyncio.to_thread(drive, sandbox, tmp_path, where)
@@ -222,7 +222,7 @@ async def test_names_messages_words_and_events(tmp_path: Path, where: str) -> No
 
 
 def _names(sandbox: Sandbox) -> Callable[[], None]:
-    """Put hostile text into all answers and events; call what is returned to check that."""
+    """Put hostile text into all responses and events; return a function that checks that."""
     sandbox.set_presence("~", message="x")
     change = hostile()
     rule = sandbox.faults.add(
@@ -239,7 +239,7 @@ def _names(sandbox: Sandbox) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("coding", ["cp1252", "ascii"])
-async def test_an_output_that_cannot_hold_it(tmp_path: Path, coding: str) -> None:
+async def test_text_is_escaped_for_a_limited_encoding(tmp_path: Path, coding: str) -> None:
     only = ("read", "events", "set", "login", "whoami", "doctor", "logout")
     env = {"LC_ALL": "C", "PYTHONIOENCODING": coding}
     async with Sandbox(40, limits=PLENTY) as sandbox:
@@ -287,7 +287,7 @@ SCENARIOS: Mapping[str, tuple[Fault, Sequence[str], Sequence[str], Sequence[str]
 
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("where", ["terminal", "pipe"])
-async def test_errors(tmp_path: Path, where: str, name: str) -> None:
+async def test_errors_are_escaped(tmp_path: Path, where: str, name: str) -> None:
     fault, paths, only, showing = SCENARIOS[name]
     async with Sandbox(40, limits=PLENTY) as sandbox:
         rule = sandbox.faults.add(fault, path=paths[0], times=None)

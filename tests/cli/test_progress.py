@@ -1,0 +1,104 @@
+"""Progress and waits on standard error."""
+
+import asyncio
+import os
+import pty
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aiopresence.sandbox import Answer, Delay, Sandbox
+from tests.support.cli_calls import credentials
+from tests.support.terminal import COMMAND, Terminal, environment
+
+
+def test_the_bar_on_the_terminal_does_not_mix_with_data_in_the_pipe(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - a fixed command
+        [*COMMAND, "read", "--sandbox", "5000", "--output", "csv"],
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        env={**environment(tmp_path), "TERM": "xterm"},
+        text=True,
+    ) as process:
+        os.close(slave)
+        with ThreadPoolExecutor() as threads:
+            errors = threads.submit(drained, master)
+            assert process.stdout is not None
+            lines = process.stdout.read().splitlines()
+            shown = errors.result().decode()
+    os.close(master)
+    assert (process.returncode, len(lines)) == (0, 5001)
+    assert {line.count(",") for line in lines} <= {7, 8}  # A message may have a comma.
+    assert "/5,000" in shown
+    assert "Read 5,000 extensions in 167 requests, " in shown
+
+
+def drained(terminal: int) -> bytes:
+    data = b""
+    while True:
+        try:
+            got = os.read(terminal, 65536)
+        except OSError:  # Its other side is closed.
+            return data
+        if not got:
+            return data
+        data += got
+
+
+def test_a_wait_is_shown_on_a_terminal_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    async def limited() -> None:
+        async with Sandbox(40, window=3.0) as sandbox:
+            env = environment(tmp_path, **credentials(sandbox))
+            headers = {"Retry-After": "3", "X-Rate-Limit-Group": "Light"}
+            sandbox.faults.add(Answer(429, headers=headers), path="/presence")
+            await asyncio.to_thread(watch, env)
+
+    def watch(env: dict[str, str]) -> None:
+        with Terminal("read", "~", env=env) as terminal:
+            terminal.until(lambda t: "s: rate limit of group Light" in t.text)
+            assert "waiting " in terminal.text
+            assert terminal.end() == 0
+            warning, header, row, summary = terminal.text.splitlines()
+            assert "HTTP 429: group Light is blocked for" in warning
+            assert header.startswith("ID           NUMBER PRESENCE")
+            assert row.startswith("~            101")
+            assert summary.startswith("Read 1 extension in 2 requests, ")
+            assert terminal.screen.cursor.hidden is False
+        with Terminal("read", "--sandbox", "5000", env=env) as terminal:
+            terminal.until(lambda t: "/5,000" in t.text)
+            terminal.interrupt()
+            assert terminal.end() == 130
+            assert terminal.screen.cursor.hidden is False
+
+    asyncio.run(limited())
+
+
+async def test_a_long_wait_is_reported_on_standard_error_without_a_terminal(tmp_path: Path) -> None:
+    async with Sandbox(3, window=30.0) as sandbox:
+        sandbox.consume("Light", 51)
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "read", "~",
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment(tmp_path, **credentials(sandbox)),
+        )  # fmt: skip
+        assert process.stderr is not None
+        lines = [(await process.stderr.readline()).decode() for _ in range(2)]
+        process.terminate()
+        _, rest = await process.communicate()
+    assert "HTTP 429" in lines[0]
+    assert re.fullmatch(r"waiting (29|3[01]) s: rate limit of group Light\n", lines[1])
+    assert rest == b""
+
+
+async def test_a_warning_is_printed_above_the_progress_bar(tmp_path: Path) -> None:
+    async with Sandbox(40, window=3.0) as sandbox:
+        sandbox.faults.add(Delay(1.5), path="/oauth/token")
+        sandbox.faults.add(Answer(429, headers={"Retry-After": "1"}), path="/presence")
+        env = environment(tmp_path, **credentials(sandbox))
+        with Terminal("read", "~", env=env, size=(150, 24)) as terminal:
+            assert await asyncio.to_thread(terminal.end) == 0
+            warning, header, *_ = terminal.text.splitlines()
+    assert "HTTP 429" in warning
+    assert header.startswith("ID           NUMBER PRESENCE")
