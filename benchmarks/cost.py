@@ -22,12 +22,12 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from aiopresence import PresenceSession
 from aiopresence.protocol.batch import MAX_IDS
 from aiopresence.protocol.rate_limits import DEFAULTS
 from aiopresence.protocol.read_plan import PAGE_SIZE
-from aiopresence.sandbox import Sandbox
+from aiopresence.sandbox import Sandbox, virtual_time
 
-from . import virtual
 from .report import Row, finish
 
 SIZES = (100, 1_000, 10_000)
@@ -65,7 +65,10 @@ async def live(sandbox: Sandbox, size: int) -> None:
 
 async def polled(size: int) -> int:
     """Return the number of requests of a poll, which chooses pages or batches."""
-    async with virtual.sandbox(size) as sandbox, virtual.session(sandbox) as session:
+    async with (
+        Sandbox(size) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url) as session,
+    ):
         living = asyncio.create_task(live(sandbox, size))
         with suppress(TimeoutError):
             async with (
@@ -81,8 +84,8 @@ async def polled(size: int) -> int:
 async def followed(size: int) -> int:
     """Return the number of requests of a board, its hourly refresh included."""
     async with (
-        virtual.sandbox(size) as sandbox,
-        virtual.session(sandbox) as session,
+        Sandbox(size) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url) as session,
         session.board() as board,
     ):
         await board.wait_ready()
@@ -98,8 +101,8 @@ def count() -> Counts:
     """Return the requests of every method in an hour, by the size of the account."""
     rounds = int(HOUR / MINUTE)
     counts = {way: {n: rounds * a_minute(way, n) for n in SIZES} for way in BY_ARITHMETIC}
-    counts[POLL] = {size: virtual.run(polled(size)) for size in SIZES}
-    counts[BOARDS] = {size: virtual.run(followed(size)) for size in SIZES}
+    counts[POLL] = {size: virtual_time.run(polled(size)) for size in SIZES}
+    counts[BOARDS] = {size: virtual_time.run(followed(size)) for size in SIZES}
     return counts
 
 

@@ -28,9 +28,9 @@ from math import ceil
 import aiohttp
 
 from aiopresence import PresenceSession
-from aiopresence.sandbox import Sandbox
+from aiopresence.sandbox import Sandbox, virtual_time
 
-from . import bare, virtual
+from . import bare
 from .report import Row, finish
 
 EXTENSIONS = 9_000
@@ -169,8 +169,8 @@ async def of_way(name: str, way: Callable[[Sandbox], Awaitable[int]]) -> list[Ro
 async def of_minutes() -> list[Row]:
     """Send many requests in virtual time."""
     async with (
-        virtual.sandbox(MANY * BATCH, latency=LATENCY) as sandbox,
-        virtual.session(sandbox) as session,
+        Sandbox(MANY * BATCH, latency=LATENCY) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url) as session,
     ):
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -188,7 +188,7 @@ def measure() -> list[Row]:
     """Measure each way, and many requests in virtual time."""
     return [
         *(row for name, way in WAYS.items() for row in asyncio.run(of_way(name, way))),
-        *virtual.run(of_minutes()),
+        *virtual_time.run(of_minutes()),
     ]
 
 

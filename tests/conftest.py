@@ -6,6 +6,9 @@ from hypothesis import settings
 
 from aiopresence.sandbox import GatewayPlan, Sandbox
 from tests.support.sessions import PLENTY, Replies, Session
+from tests.support.virtual import no_task_is_left
+
+pytest_plugins = ["aiopresence.sandbox.plugin"]
 
 # A shell starts background jobs with these ignored, and programs started by tests would inherit it.
 for _signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
@@ -48,3 +51,10 @@ def replies() -> Iterator[Replies]:
     replies = Replies()
     with replies:
         yield replies
+
+
+@pytest.fixture
+async def in_virtual_time(presence_virtual_time: None) -> AsyncIterator[None]:
+    """Virtual time for a test, which fails if it leaves a task running."""
+    yield
+    await no_task_is_left()

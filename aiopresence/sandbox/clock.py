@@ -1,26 +1,27 @@
-"""The time, as the running event loop has it, so that a loop with virtual time has all of it."""
+"""The time, which is that of the running event loop if it has virtual time: see `virtual_time`."""
 
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 
 def now() -> float:
-    """Return the running event loop's time in seconds; time.monotonic() without a loop."""
-    try:
-        return asyncio.get_running_loop().time()
-    except RuntimeError:
-        return time.monotonic()
+    """Return the monotonic time in seconds."""
+    loop = _virtual_loop()
+    return loop.time() if loop else time.monotonic()
 
 
 def utc_now() -> datetime:
-    """Return the time of day: the running loop's `wall_time()` if it has one, else the system's.
+    """Return the time of day."""
+    loop = _virtual_loop()
+    return datetime.fromtimestamp(loop.wall_time() if loop else time.time(), UTC)
 
-    A loop has one in virtual time: see `virtual_time`.
-    """
+
+def _virtual_loop() -> Any:
+    """Return the running event loop if it has virtual time, else None."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return datetime.now(UTC)
-    wall_time = getattr(loop, "wall_time", time.time)
-    return datetime.fromtimestamp(wall_time(), UTC)
+        return None
+    return loop if hasattr(loop, "wall_time") else None

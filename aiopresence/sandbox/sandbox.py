@@ -55,9 +55,9 @@ class Sandbox(PresenceControls, AccessControls):
         token_lifetime: seconds that access tokens are valid if the request does not say.
         refresh_tokens: whether logins return refresh tokens.
         gateway: the options of the WebSocket gateway; None for RingCentral's.
-        clock: returns the time in seconds and never goes back; by default the clock of the
-            running event loop. Limits and tokens use it; gateway, webhooks and simulations use
-            the event loop's.
+        clock: returns the time in seconds, for limits and tokens, and never goes back; by default
+            `time.monotonic`, or the event loop's clock in virtual time. All else follows the
+            event loop's clock.
 
     Attributes:
         gateway: connections, frames and faults of the WebSocket gateway.

@@ -22,7 +22,7 @@ from aiopresence import (
     filters,
 )
 from aiopresence.sandbox import Answer, Change, GatewayPlan, Hang, Sandbox
-from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 
 def reads(sandbox: Sandbox) -> list[str]:
@@ -612,7 +612,6 @@ async def test_a_disabled_filter_is_reported_and_its_extension_is_stale() -> Non
 
 @pytest.mark.parametrize("code", ["SUB-508", "SUB-505"])
 def test_a_subscription_that_is_refused_is_raised(code: str) -> None:
-    @virtual
     async def story() -> None:
         async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
             refused = sandbox.gateway.refuse_subscription(400, code)
@@ -621,7 +620,7 @@ def test_a_subscription_that_is_refused_is_raised(code: str) -> None:
                     await board.wait_ready()
             assert refused.fired == 1
 
-    story()
+    run(story)
 
 
 @virtual
@@ -646,13 +645,12 @@ async def test_a_board_waits_for_a_service_that_is_down() -> None:
     ],
 )
 def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], message: str) -> None:
-    @virtual
     async def story() -> None:
         async with virtual_sandbox(1) as sandbox, virtual_session(sandbox) as session:
             with pytest.raises(UsageError, match=message):
                 session.board(**arguments)
 
-    story()
+    run(story)
 
 
 @virtual

@@ -10,7 +10,7 @@ import pytest
 
 from aiopresence import GetPresenceInfo, NotFound, PresenceBoard, PresenceSession, ServerError
 from aiopresence.sandbox import Answer, GatewayPlan, Sandbox
-from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 LIMITS = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}
 
@@ -31,7 +31,6 @@ def note(sandbox: Sandbox, extension_id: str, *, at: datetime | None = None, **f
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("everybody", [True, False])
 def test_a_batch_that_is_refused_once_removes_nobody(status: int, everybody: bool) -> None:
-    @virtual
     async def story() -> None:
         async with (
             virtual_sandbox(10, limits=LIMITS) as sandbox,
@@ -60,12 +59,11 @@ def test_a_batch_that_is_refused_once_removes_nobody(status: int, everybody: boo
                 assert board.is_live
                 assert [board[who].user_status for who in pair] == ["Busy", "Busy"]
 
-    story()
+    run(story)
 
 
 @pytest.mark.parametrize("everybody", [True, False])
 def test_an_extension_that_comes_back_is_on_the_board_again(everybody: bool) -> None:
-    @virtual
     async def story() -> None:
         async with virtual_sandbox(10) as sandbox, virtual_session(sandbox) as session:
             who = sandbox.user_ids[2]
@@ -85,7 +83,7 @@ def test_an_extension_that_comes_back_is_on_the_board_again(everybody: bool) -> 
                 assert not board.is_stale(who)
                 assert who not in board.errors
 
-    story()
+    run(story)
 
 
 @virtual
@@ -153,7 +151,6 @@ async def test_a_new_extension_is_read_soon_behind_a_flood_of_unknown_ids() -> N
 
 @pytest.mark.parametrize("everybody", [True, False])
 def test_events_that_name_nobody_leave_the_limits_to_others(everybody: bool) -> None:
-    @virtual
     async def story() -> None:
         async with (
             virtual_sandbox(10, limits=LIMITS) as sandbox,
@@ -172,7 +169,7 @@ def test_events_that_name_nobody_leave_the_limits_to_others(everybody: bool) -> 
             await asyncio.sleep(20)
             assert board.is_live
 
-    story()
+    run(story)
 
 
 class TestWaitFor:
@@ -252,7 +249,6 @@ class TestWaitFor:
     def test_an_error_that_means_something_to_asyncio_does_not_end_the_board(
         self, error: type[BaseException]
     ) -> None:
-        @virtual
         async def story() -> None:
             async with (
                 virtual_sandbox(5) as sandbox,
@@ -276,7 +272,7 @@ class TestWaitFor:
                 assert board.is_live
                 assert board[who].user_status == "Busy"
 
-        story()
+        run(story)
 
     @virtual
     async def test_who_is_cancelled_leaves_nothing_behind(self) -> None:
@@ -346,7 +342,6 @@ async def test_the_error_of_a_request_is_told_from_that_of_an_id(
 def test_a_first_event_that_is_older_than_the_read_reverts_nothing(created: str | None) -> None:
     """The Date of responses shows the server's time where `creationTime` does not."""
 
-    @virtual
     async def story() -> None:
         # In virtual time, our clock is another one than the sandbox's.
         async with virtual_sandbox(3) as sandbox, virtual_session(sandbox) as session:
@@ -368,4 +363,4 @@ def test_a_first_event_that_is_older_than_the_read_reverts_nothing(created: str 
                 assert board.is_live
             assert [change async for change in changes] == []
 
-    story()
+    run(story)

@@ -30,6 +30,7 @@ from aiopresence import (
 from aiopresence.live import events as events_module
 from aiopresence.live.events import BUFFER_SIZE, EventBuffer
 from aiopresence.sandbox import Answer, GatewayPlan, Sandbox
+from aiopresence.transport.clock import Clock
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -375,7 +376,7 @@ async def test_a_failed_recovery_is_one_resync_in_its_place() -> None:
             await asyncio.sleep(100)
             sandbox.gateway.fail_recovery()
             sandbox.gateway.cut()
-            cut_at = datetime.fromtimestamp(1.8e9 + asyncio.get_running_loop().time(), UTC)
+            cut_at = datetime.fromtimestamp(Clock().wall(), UTC)
             sandbox.answer(who)  # This event is lost.
             lost = await anext(events)
             assert isinstance(lost, Resync)

@@ -20,7 +20,8 @@ from aiopresence import (
     UserStatus,
 )
 from aiopresence.sandbox import Answer, Change, Sandbox
-from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from aiopresence.transport.clock import Clock
+from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 HOUR = 3600.0
 # RingCentral's.
@@ -112,7 +113,7 @@ async def test_the_first_round_gives_everything_and_the_others_what_has_changed(
             assert (change.id, change.old) == (who, before)
             assert change.new is not None
             assert (change.new.user_status, change.new.message) == (UserStatus.BUSY, "Back at 3")
-            assert change.time.timestamp() == pytest.approx(1.8e9 + now())
+            assert change.time.timestamp() == pytest.approx(Clock().wall(), abs=1)
 
 
 @virtual
@@ -155,7 +156,6 @@ def test_without_an_interval_it_is_as_often_as_the_limits_sustain(
 ) -> None:
     hours = 0.025  # One is the same forty times, but slow to try.
 
-    @virtual
     async def story() -> None:
         async with virtual_sandbox(extensions, limits=PLAN) as sandbox:
             ids = None if count is None else sandbox.extension_ids[:count]
@@ -167,7 +167,7 @@ def test_without_an_interval_it_is_as_often_as_the_limits_sustain(
             assert 0.9 * rounds * hours <= done <= 1.1 * rounds * hours
             assert refused(sandbox) == 0
 
-    story()
+    run(story)
 
 
 @virtual
@@ -193,7 +193,6 @@ async def test_an_hour_of_polling_is_never_refused() -> None:
 def test_the_limits_say_whether_it_reads_batches_or_pages(
     limits: dict[str, int], source: ChangeSource
 ) -> None:
-    @virtual
     async def story() -> None:
         async with virtual_sandbox(200, limits={**PLAN, **limits}) as sandbox:
             async with virtual_session(sandbox, limits=limits) as session:
@@ -205,7 +204,7 @@ def test_the_limits_say_whether_it_reads_batches_or_pages(
             assert {change.source for change in changes} == {source}
             assert refused(sandbox) == 0
 
-    story()
+    run(story)
 
 
 @virtual
@@ -275,7 +274,6 @@ async def test_an_extension_that_is_new_in_the_account_is_reported_within_two_ro
 
 @pytest.mark.parametrize("everybody", [True, False])
 def test_who_is_gone_is_a_change_to_none(everybody: bool) -> None:
-    @virtual
     async def story() -> None:
         async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
             gone = sandbox.user_ids[3]
@@ -292,7 +290,7 @@ def test_who_is_gone_is_a_change_to_none(everybody: bool) -> None:
                 await asyncio.sleep(HOUR)
                 assert [(each.id, each.old) for each in following.taken()] == [(gone, None)]
 
-    story()
+    run(story)
 
 
 @virtual
@@ -381,19 +379,17 @@ async def test_closing_the_session_ends_it() -> None:
     ],
 )
 def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], message: str) -> None:
-    @virtual
     async def story() -> None:
         async with virtual_sandbox(1) as sandbox, virtual_session(sandbox) as session:
             with pytest.raises(UsageError, match=message):
                 session.poll(**arguments)
             assert not sandbox.requests
 
-    story()
+    run(story)
 
 
 @pytest.mark.parametrize("ids", [None, 120])
 def test_abandoning_it_leaves_nothing_behind(ids: int | None) -> None:
-    @virtual
     async def story() -> None:
         async with (
             virtual_sandbox(120, page_limit=10, latency=1.0) as sandbox,
@@ -407,7 +403,7 @@ def test_abandoning_it_leaves_nothing_behind(ids: int | None) -> None:
                 await polled.aclose()
                 assert under_way(session) == 0
 
-    story()
+    run(story)
 
 
 def under_way(session: PresenceSession) -> int:
@@ -436,7 +432,6 @@ async def test_cancelling_at_any_moment_leaves_nothing_behind() -> None:
 
 @pytest.mark.parametrize("ids", [None, 60])
 def test_limits_that_others_use_up_are_waited_for(ids: int | None) -> None:
-    @virtual
     async def story() -> None:
         async with (
             virtual_sandbox(200, limits=PLAN) as sandbox,
@@ -455,7 +450,7 @@ def test_limits_that_others_use_up_are_waited_for(ids: int | None) -> None:
                 assert len({change.id for change in following.taken()}) == (ids or 200)
             assert refused(sandbox) == 0
 
-    story()
+    run(story)
 
 
 def _left(sandbox: Sandbox, group: str) -> int:

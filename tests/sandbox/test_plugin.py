@@ -132,3 +132,159 @@ def test_they_are_there_only_when_asked_for(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     assert "pytest11" not in project
+
+
+SESSION_OPTIONS = """
+    import pytest
+    from aiopresence import ServerError
+    from aiopresence.sandbox import Answer
+
+    @pytest.fixture
+    def presence_session_options():
+        return {"attempts": 1, "account_id": "~"}
+
+    @pytest.mark.asyncio
+    async def test_the_session_does_not_retry(presence_sandbox, presence_session):
+        fault = presence_sandbox.faults.add(Answer(503), path="/presence", times=None)
+        with pytest.raises(ServerError):
+            await presence_session.read_user_presence_status()
+        assert fault.fired == 1
+"""
+
+
+def test_the_session_takes_the_options_of_an_overridden_fixture(pytester: pytest.Pytester) -> None:
+    run(pytester, SESSION_OPTIONS).assert_outcomes(passed=1)
+
+
+VIRTUAL_TIME = """
+    import asyncio
+    import time
+    from datetime import UTC, datetime, timedelta
+    import pytest
+    from aiopresence import PresenceSession
+    from aiopresence.sandbox import Sandbox
+
+    @pytest.fixture
+    def presence_sandbox_options():
+        return {"extensions": 20, "window": 60.0, "token_lifetime": 3600.0}
+
+    @pytest.mark.asyncio
+    @pytest.mark.usefixtures("presence_virtual_time")
+    async def test_a_board_follows_changes_for_a_day(presence_session, presence_sandbox):
+        loop, began, started = asyncio.get_running_loop(), time.monotonic(), datetime.now(UTC)
+        before = loop.time()
+        who = presence_sandbox.user_ids[1]
+        async with presence_session.board() as board:
+            loop.call_later(86_400, presence_sandbox.ring, who, "+12025550101")
+            async for change in board.changes():
+                if change.id == who and change.old:
+                    break
+        assert change.new.telephony_status == "Ringing"
+        assert change.time - started > timedelta(hours=23)
+        assert loop.time() - before >= 24 * 3600
+        assert presence_sandbox.counters.refreshes >= 20
+        assert presence_sandbox.requests[-1].arrival - before >= 20 * 3600
+        assert time.monotonic() - began < 60
+
+    @pytest.mark.asyncio
+    async def test_the_example_of_the_documentation(
+        presence_virtual_time, presence_sandbox, presence_session
+    ):
+        who = presence_sandbox.user_ids[1]
+        async with presence_session.board([who]) as board:
+            await asyncio.sleep(24 * 3600)
+            presence_sandbox.set_presence(who, user_status="Busy")
+            await board.wait_for(who, lambda presence: presence.user_status == "Busy")
+
+    @pytest.mark.asyncio
+    async def test_the_order_of_fixtures_is_free(
+        presence_session, presence_sandbox, presence_virtual_time
+    ):
+        presence_sandbox.consume("Light", 51)
+        await presence_session.read_user_presence_status()
+        assert presence_sandbox.requests[-1].status == 200
+
+    @pytest.mark.asyncio
+    async def test_sessions_and_sandboxes_of_ones_own_take_part(presence_virtual_time):
+        async with Sandbox(3) as sandbox:
+            sandbox.consume("Light", 51)
+            before = asyncio.get_running_loop().time()
+            async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
+                await session.read_user_presence_status()
+            assert asyncio.get_running_loop().time() - before >= 60
+
+    @pytest.mark.asyncio
+    async def test_time_is_real_without_the_fixture():
+        before = time.monotonic()
+        await asyncio.sleep(0.02)
+        assert time.monotonic() - before >= 0.02
+"""
+
+
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+def test_hours_pass_in_virtual_time(pytester: pytest.Pytester, mode: str) -> None:
+    text = VIRTUAL_TIME
+    if mode == "auto":
+        text = text.replace("@pytest.mark.asyncio\n", "\n")
+    run(pytester, text, "-o", f"asyncio_mode={mode}").assert_outcomes(passed=5)
+
+
+def test_on_a_shared_loop_time_is_virtual_for_one_test_and_never_goes_back(
+    pytester: pytest.Pytester,
+) -> None:
+    text = """
+        import asyncio
+        import time
+        import pytest
+
+        times = []
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_real():
+            times.append(asyncio.get_running_loop().time())
+
+        async def test_virtual(presence_virtual_time):
+            await asyncio.sleep(3600)
+            times.append(asyncio.get_running_loop().time())
+
+        async def test_real_again():
+            times.append(asyncio.get_running_loop().time())
+            assert times == sorted(times)
+            assert times[1] - times[0] >= 3600
+            before = time.monotonic()
+            await asyncio.sleep(0.02)
+            assert time.monotonic() - before >= 0.02
+
+        async def test_virtual_again(presence_virtual_time):
+            await asyncio.sleep(3600)
+            assert asyncio.get_running_loop().time() - times[-1] >= 3600
+    """
+    run(pytester, text).assert_outcomes(passed=4)
+
+
+def test_a_fixture_of_the_session_is_set_up_once_beside_tests_in_virtual_time(
+    pytester: pytest.Pytester,
+) -> None:
+    text = """
+        import pytest
+        import pytest_asyncio
+
+        calls = []
+
+        @pytest_asyncio.fixture(scope="session", loop_scope="session")
+        async def shared():
+            calls.append(1)
+
+        @pytest.mark.asyncio
+        async def test_one(shared):
+            pass
+
+        @pytest.mark.asyncio
+        async def test_two(presence_virtual_time):
+            pass
+
+        @pytest.mark.asyncio
+        async def test_three(shared):
+            assert calls == [1]
+    """
+    run(pytester, text).assert_outcomes(passed=3)

@@ -1,53 +1,45 @@
-"""A loop on which time passes only when there is nothing else to do, sockets included.
-
-Hours go by in a moment, in the order in which they would: timers of the library, of the sandbox and
-of aiohttp all follow the loop's time.
-"""
+"""Sandboxes and sessions for tests in virtual time."""
 
 import asyncio
-import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from aiopresence.sandbox import GatewayPlan, Sandbox
-from benchmarks.virtual import Loop, Session
+import pytest
+
+from aiopresence import PresenceSession
+from aiopresence.sandbox import GatewayPlan, Sandbox, virtual_time
 from tests.support.sessions import PLENTY
 
 T = TypeVar("T")
-P = ParamSpec("P")
+
+virtual = pytest.mark.usefixtures("in_virtual_time")
+"""Marks a test that runs in virtual time, and fails if it leaves a task running."""
 
 
 def run(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a test in virtual time; whatever it leaves running fails it."""
+    """Run a test in virtual time, as tests marked `virtual` do."""
 
-    async def tell() -> T:
+    async def checked() -> T:
         value = await story()
-        for _ in range(10):
-            await asyncio.sleep(0)
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not left
+        await no_task_is_left()
         return value
 
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        return runner.run(tell())
+    return virtual_time.run(checked())
 
 
-def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a test in virtual time."""
-
-    @functools.wraps(test)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        run(lambda: test(*args, **kwargs))
-
-    return wrapped
+async def no_task_is_left() -> None:
+    """Fail if the test has left a task running."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not asyncio.all_tasks() - {asyncio.current_task()}
 
 
 def virtual_sandbox(extensions: int = 20, **options: Any) -> Sandbox:
-    """Make a sandbox that lives in the loop's time."""
+    """Return a sandbox whose limits no test reaches by chance."""
     options.setdefault("limits", PLENTY)
     options.setdefault("gateway", GatewayPlan())
-    return Sandbox(extensions, clock=asyncio.get_running_loop().time, **options)
+    return Sandbox(extensions, **options)
 
 
-def virtual_session(sandbox: Sandbox, **options: Any) -> Session:
-    return Session(sandbox.grant, server=sandbox.url, **options)
+def virtual_session(sandbox: Sandbox, **options: Any) -> PresenceSession:
+    return PresenceSession(sandbox.grant, server=sandbox.url, **options)

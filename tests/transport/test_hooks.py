@@ -32,7 +32,7 @@ from aiopresence import (
 )
 from aiopresence.sandbox import Answer, Change, Delay, Redirect, Reset, Sandbox
 from tests.support.sessions import PLENTY
-from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 TOKEN_PATH = "/restapi/oauth/token"
 LATENCY = 0.125
@@ -487,7 +487,6 @@ for _name in HOOKS:
 def test_an_exception_in_a_hook_is_logged_once_and_changes_nothing(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @virtual
     async def story() -> None:
         hooks = Failing(error)
         async with (
@@ -510,7 +509,7 @@ def test_an_exception_in_a_hook_is_logged_once_and_changes_nothing(
             assert session.stats.requests >= 5
             assert hooks.calls > len(HOOKS)
 
-    story()
+    run(story)
     failed = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert sorted(r.getMessage() for r in failed) == [
         f"hook {name} failed; its further exceptions are not logged" for name in HOOKS
@@ -534,7 +533,6 @@ def test_an_exit_in_a_hook_ends_the_call_and_gives_its_slot_back(name: str) -> N
 
     setattr(Hooks, name, leave)
 
-    @virtual
     async def story() -> None:
         hooks = Hooks()
         async with (
@@ -550,7 +548,7 @@ def test_an_exit_in_a_hook_ends_the_call_and_gives_its_slot_back(name: str) -> N
             sandbox.faults.clear()
             await session.read_user_presence_status()
 
-    story()
+    run(story)
 
 
 @pytest.mark.parametrize("hooks", [SessionHooks, object(), "hooks", [SessionHooks()]])

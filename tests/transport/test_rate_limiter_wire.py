@@ -12,8 +12,7 @@ import attrs
 import pytest
 
 from aiopresence import GroupLimits, PresenceSession, RateLimited, ServerError
-from benchmarks.virtual import Session
-from tests.support.virtual import virtual
+from tests.support.virtual import run, virtual
 
 
 @attrs.define
@@ -97,7 +96,7 @@ async def test_a_penalty_that_is_longer_than_it_says_costs_one_429() -> None:
     async with Server(window=2.0, penalty=2.9).running() as server:
         for _ in range(11):
             server.charge()
-        async with Session("token", server=server.url) as session:
+        async with PresenceSession("token", server=server.url) as session:
             assert await read(session, 30) < 10.0
         assert len(server.refused_at) == 1
 
@@ -105,7 +104,7 @@ async def test_a_penalty_that_is_longer_than_it_says_costs_one_429() -> None:
 @virtual
 async def test_without_headers_one_429_teaches_a_lower_limit() -> None:
     async with Server(limit=7, spelling=None).running() as server:
-        async with Session("token", server=server.url) as session:
+        async with PresenceSession("token", server=server.url) as session:
             await read(session, 50)
             assert session.limits["Light"].limit == 7
         # Those on their way with the first one; later there is none.
@@ -116,18 +115,17 @@ async def test_without_headers_one_429_teaches_a_lower_limit() -> None:
 @pytest.mark.parametrize("spelling", ["X-Rate-Limit-", "X-RateLimit-", "x-ratelimit-"])
 @pytest.mark.parametrize("group", ["LIGHT", "liGHT"])
 def test_every_spelling_of_the_headers_teaches_the_limit(spelling: str, group: str) -> None:
-    @virtual
     async def story() -> None:
         async with Server(limit=7, spelling=spelling, group=group).running() as server:
             limits: dict[str, GroupLimits | int] = {"lIGHt": 5}
-            async with Session("token", server=server.url, limits=limits) as session:
+            async with PresenceSession("token", server=server.url, limits=limits) as session:
                 assert session.limits["Light"].limit == 5
                 assert await read(session, 30) < 5 * 61.0
                 assert [*session.limits] == ["Light"]
                 assert session.limits["LIGHT"].limit == 7
             assert server.refused_at == []
 
-    story()
+    run(story)
 
 
 WRONG = [
@@ -144,15 +142,14 @@ WRONG = [
 def test_one_wrong_header_delays_nothing_once_the_next_answer_corrects_it(
     wrong: dict[str, str], number: int
 ) -> None:
-    @virtual
     async def story() -> None:
         async with Server(wrong={number: wrong}).running() as server:
-            async with Session("token", server=server.url) as session:
+            async with PresenceSession("token", server=server.url) as session:
                 # The last answer of a full window is corrected by none before a slot is free.
                 assert await read(session, 30) < (125.0 if number == 5 else 190.0)
             assert server.refused_at == []
 
-    story()
+    run(story)
 
 
 @virtual
@@ -167,7 +164,7 @@ async def test_with_others_there_is_one_429_per_penalty_at_most_rl14() -> None:
 
         other = asyncio.create_task(foreign())
         await asyncio.sleep(6.0)
-        async with Session("token", server=server.url) as session:
+        async with PresenceSession("token", server=server.url) as session:
             await read(session, 100)
         other.cancel()
         await asyncio.gather(other, return_exceptions=True)
@@ -188,7 +185,7 @@ async def test_a_503_that_asks_for_years_is_a_server_error_with_retry_after() ->
     options: list[dict[str, Any]] = [{}, {"max_wait": 3600.0}]
     async with listening:
         for each in options:
-            async with Session("token", server=url, **each) as session:
+            async with PresenceSession("token", server=url, **each) as session:
                 with pytest.raises(ServerError) as caught:
                     await session.read_user_presence_status()
                 assert caught.value.retry_after == 99_999_999.0
@@ -199,7 +196,7 @@ async def test_a_503_that_asks_for_years_is_a_server_error_with_retry_after() ->
 async def test_a_429_that_asks_for_years_is_raised_with_retry_after_rl08() -> None:
     async with Server(penalty=99_999_999.0, limit=1).running() as server:
         server.charge()
-        async with Session("token", server=server.url) as session:
+        async with PresenceSession("token", server=server.url) as session:
             for _ in range(2):
                 with pytest.raises(RateLimited) as caught:
                     await session.read_user_presence_status()

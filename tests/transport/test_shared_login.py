@@ -8,7 +8,6 @@ from aiopresence import PresenceSession, RateLimited
 from aiopresence.sandbox import Sandbox
 from aiopresence.transport import shared_login
 from aiopresence.transport.clock import Clock
-from benchmarks.virtual import Session
 from tests.support.sessions import PLENTY
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
@@ -35,7 +34,7 @@ async def test_sessions_of_one_access_token_share_the_limits() -> None:
         async with virtual_session(sandbox) as session:
             await session.read_user_presence_status()
         token = str(sandbox.requests[-1].token)
-        sessions = [Session(token, server=sandbox.url) for _ in range(4)]
+        sessions = [PresenceSession(token, server=sandbox.url) for _ in range(4)]
         await read_together(*sessions, times=50)
         assert sandbox.counters.rate_limited == 0
         assert len(sandbox.requests) >= 200
