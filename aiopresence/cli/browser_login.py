@@ -7,6 +7,8 @@ import asyncio
 import secrets
 import threading
 import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -89,6 +91,21 @@ async def log_in(settings: "Settings", port: int, *, open_browser: bool) -> Auth
         state=state,
         code_verifier=verifier,
     )
+    async with _listening(port, state) as callback:
+        _show_address(url, open_browser=open_browser)
+        code = await callback.code()
+    return AuthorizationCodeGrant(
+        settings.client_id, settings.client_secret, code, redirect_uri, verifier
+    )
+
+
+@asynccontextmanager
+async def _listening(port: int, state: str) -> AsyncIterator[Callback]:
+    """Listen for the redirect from the login page.
+
+    Raises:
+        OSError: the port is in use.
+    """
     callback = Callback(state)
     app = web.Application()
     app.router.add_get("/callback", callback.handle, allow_head=False)
@@ -96,13 +113,9 @@ async def log_in(settings: "Settings", port: int, *, open_browser: bool) -> Auth
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        _show_address(url, open_browser=open_browser)
-        code = await callback.code()
+        yield callback
     finally:
         await runner.cleanup()
-    return AuthorizationCodeGrant(
-        settings.client_id, settings.client_secret, code, redirect_uri, verifier
-    )
 
 
 def _show_address(url: str, *, open_browser: bool) -> None:

@@ -1,62 +1,38 @@
+"""Running the command: its help, dependencies, credentials, and the sandbox."""
+
 import asyncio
-import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from aiopresence.cli.app import COMMANDS
 from aiopresence.sandbox import Sandbox
-from tests.support.cli_calls import invoke
-
-ENVIRONMENT = {
-    k: v for k, v in os.environ.items() if not k.startswith(("RC_", "RINGCENTRAL_", "COLUMNS"))
-}
+from tests.support.cli_calls import credentials, invoke
+from tests.support.terminal import COMMAND, environment, run
 
 
-def run(*arguments: str, environment: Mapping[str, str] = ENVIRONMENT) -> tuple[int, str, str]:
-    code = "from aiopresence.cli import main; main()"
-    done = subprocess.run(  # noqa: S603 - a fixed command
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**environment, "NO_COLOR": "1"},
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
+def test_read_reports_34_requests_for_a_thousand_extensions(tmp_path: Path) -> None:
+    done = run("read", "--sandbox", "1000", env=environment(tmp_path))
+    assert (done.code, len(done.out.splitlines())) == (0, 1001)
+    assert done.err.startswith("Read 1,000 extensions in 34 requests, ")
 
 
-def test_read_reports_34_requests_for_a_thousand_extensions() -> None:
-    code, out, err = run("read", "--sandbox", "1000")
-    assert code == 0
-    assert len(out.splitlines()) == 1001
-    assert err.startswith("Read 1,000 extensions in 34 requests, ")
-
-
-async def test_credentials_come_from_the_environment() -> None:
+async def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
-        environment = {
-            **ENVIRONMENT,
-            "RC_SERVER_URL": sandbox.url,
-            "RC_APP_CLIENT_ID": sandbox.client_id,
-            "RC_APP_CLIENT_SECRET": sandbox.client_secret,
-            "RC_USER_JWT": sandbox.jwt,
-        }
-        code, out, _ = await asyncio.to_thread(run, "read", "~", environment=environment)
-        assert code == 0
-        assert out.splitlines()[1].startswith("~ ")
+        env = environment(tmp_path, **credentials(sandbox))
+        done = await asyncio.to_thread(run, "read", "~", env=env)
+    assert done.code == 0
+    assert done.out.splitlines()[1].startswith("~ ")
 
 
-async def test_sandbox_runs_until_ctrl_c() -> None:
+async def test_sandbox_runs_until_ctrl_c(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from aiopresence.cli import main; main()", "sandbox",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={**ENVIRONMENT, "PYTHONUNBUFFERED": "1"},
+        *COMMAND, "sandbox",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path),
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
@@ -65,20 +41,20 @@ async def test_sandbox_runs_until_ctrl_c() -> None:
     names = ["RC_SERVER_URL", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"]
     values = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
     assert list(values) == names
-    code, out, _ = await asyncio.to_thread(run, "read", "~", environment={**ENVIRONMENT, **values})
-    assert (code, len(out.splitlines())) == (0, 2)
+    done = await asyncio.to_thread(run, "read", "~", env=environment(tmp_path, **values))
+    assert (done.code, len(done.out.splitlines())) == (0, 2)
     process.send_signal(signal.SIGINT)
     _, rest = await process.communicate()
     assert (process.returncode, rest) == (130, b"")
 
 
-async def test_a_port_in_use_is_a_one_line_error() -> None:
+async def test_a_port_in_use_is_a_one_line_error(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         port = sandbox.url.rpartition(":")[2]
-        code, _, err = await asyncio.to_thread(run, "sandbox", "--port", port)
-    assert code == 1
-    assert "address already in use" in err
-    assert err.count("\n") == 1
+        done = await asyncio.to_thread(run, "sandbox", "--port", port, env=environment(tmp_path))
+    assert done.code == 1
+    assert "address already in use" in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_missing_dependencies_name_the_extra_to_install() -> None:

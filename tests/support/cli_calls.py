@@ -1,4 +1,4 @@
-"""The command inside the process of the test, which is quick, with a sandbox as its server."""
+"""Run the command in the process of the test, which is fast, with a sandbox as its server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,11 +21,11 @@ PLENTY = {"Light": 9_000, "Medium": 9_000, "Heavy": 9_000, "Auth": 9_000}
 
 @attrs.frozen
 class Cli:
-    """Calls the command.
+    """Runs commands; call it with their arguments.
 
     Attributes:
-        sandbox: the platform that the environment leads to.
-        clock: of its sessions, for which time flies.
+        sandbox: the server that the environment variables name.
+        clock: the clock of its sessions, which skips waits.
     """
 
     sandbox: Sandbox
@@ -36,12 +36,13 @@ class Cli:
 
     @property
     def writes(self) -> list[str]:
-        """The requests so far that change something."""
+        """The requests so far that write."""
         written = [each for each in self.sandbox.requests if each.method in ("PUT", "PATCH")]
         return [f"{each.method} {each.path.rpartition('/')[2]}" for each in written]
 
 
 def invoke(*arguments: str, stdin: str | bytes = "") -> Done:
+    """Run a command."""
     result = CliRunner().invoke(app, arguments, input=stdin, prog_name="aiopresence")
     assert isinstance(result.exception, SystemExit | None), result.exc_info
     assert "Traceback" not in result.stderr
@@ -52,7 +53,7 @@ def invoke(*arguments: str, stdin: str | bytes = "") -> Done:
 async def commanding(
     monkeypatch: pytest.MonkeyPatch, home: Path, **options: Any
 ) -> AsyncIterator[Cli]:
-    """Start a sandbox, and lead the command to it."""
+    """Start a sandbox, and set the environment variables to it."""
     clock = SkippingClock()
     monkeypatch.setattr(PresenceSession, "_clock", clock)
     usual = {"extensions": 100, "limits": PLENTY, "clock": clock.now}
@@ -62,7 +63,7 @@ async def commanding(
 
 
 def credentials(sandbox: Sandbox) -> dict[str, str]:
-    """Give the environment that leads to a sandbox."""
+    """Return the environment variables for a sandbox."""
     return {
         "RC_SERVER_URL": sandbox.url,
         "RC_APP_CLIENT_ID": sandbox.client_id,
@@ -72,7 +73,7 @@ def credentials(sandbox: Sandbox) -> dict[str, str]:
 
 
 def lead(monkeypatch: pytest.MonkeyPatch, home: Path, environment: dict[str, str]) -> None:
-    """Give the command an environment with nothing of this machine's user."""
+    """Set environment variables, and remove those of the user who runs the tests."""
     for name in ("SERVER_URL", "CLIENT_ID", "CLIENT_SECRET", "JWT_TOKEN"):
         monkeypatch.delenv(f"RINGCENTRAL_{name}", raising=False)
     for name in ("RC_SERVER_URL", "RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"):

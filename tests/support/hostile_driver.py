@@ -1,8 +1,8 @@
-"""Runs commands one after the other in one process, which is quicker than a process for each.
+"""Run commands one after the other in one process, which is faster than a process for each.
 
 `python hostile_driver.py SPEED COMMANDS`: the commands are a JSON list of lists of arguments. After
-each, standard output gets a line with `MARK` and its exit code, and so does standard error. One
-that has no end of its own gets SIGTERM once it has shown what begins with `SHOWN`.
+each, a line with `MARK` and its exit code is written to standard output and to standard error. A
+command that does not end by itself gets SIGTERM once it has printed text that contains `SHOWN`.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ def main() -> None:
     commands = json.loads(sys.argv[2])
 
     class Quick(Clock):
-        """A clock that runs faster than time, so that retries take less of it."""
+        """A clock that runs faster, so that retries take less time."""
 
         def now(self) -> float:
             return super().now() * speed

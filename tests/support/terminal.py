@@ -1,4 +1,4 @@
-"""The command in a pipe and in a terminal, as a user has it: in a process of its own."""
+"""Run the command in a process of its own, with pipes or in a terminal."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ import attrs
 import pyte
 
 COMMAND = (sys.executable, "-c", "from aiopresence.cli import main; main()")
-# Nothing of this machine's user, and no colours but where a test wants them.
+# Without settings of the user who runs the tests, and without colors unless a test sets them.
 CLEAN = {
     name: value
     for name, value in os.environ.items()
@@ -27,7 +27,7 @@ CLEAN = {
 
 @attrs.frozen
 class Done:
-    """What a command came to."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -35,7 +35,7 @@ class Done:
 
 
 def environment(home: object, **more: str) -> dict[str, str]:
-    """Give the environment of a user whose files are under a directory."""
+    """Return an environment with all files of the user under a directory."""
     directories = {
         f"XDG_{name}_HOME": f"{home}/{name.lower()}" for name in ("CONFIG", "STATE", "CACHE")
     }
@@ -49,8 +49,8 @@ def run(
     cwd: object = None,
     seconds: float = 60.0,
 ) -> Done:
-    """Run the command in pipes."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    """Run the command with pipes."""
+    done = subprocess.run(  # noqa: S603 - a fixed command
         [*COMMAND, *arguments],
         input=stdin,
         capture_output=True,
@@ -65,11 +65,11 @@ def run(
 
 
 class Terminal:
-    """The command in a terminal; use it with `with`.
+    """Runs the command in a terminal; use it with `with`.
 
     Attributes:
-        screen: what the terminal shows; `screen.display` are its lines.
-        raw: every byte that was written to it.
+        screen: the emulated screen; `screen.display` are its lines.
+        raw: all bytes written to the terminal.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class Terminal:
         columns, lines = self._size
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.process = subprocess.Popen(  # noqa: S603 - our own command
+        self.process = subprocess.Popen(  # noqa: S603 - a fixed command
             [*self._command, *self._arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env=self._env,
             start_new_session=True,
-            # Of which job control wants that it is the session's own terminal.
+            # Job control requires that this is the controlling terminal.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
@@ -111,23 +111,23 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """Everything on the screen."""
+        """The text on the screen."""
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
-    def until(self, there: Callable[["Terminal"], bool], seconds: float = 30) -> None:
-        """Take in what is written until something holds."""
+    def until(self, condition: Callable[["Terminal"], bool], seconds: float = 30) -> None:
+        """Read output until a condition holds."""
         deadline = time.monotonic() + seconds
-        while not there(self):
-            assert time.monotonic() < deadline, f"not seen; the screen:\n{self.text}"
-            self._take(0.05)
+        while not condition(self):
+            assert time.monotonic() < deadline, f"condition not met; screen:\n{self.text}"
+            self._read(0.05)
 
     def end(self, seconds: float = 30) -> int:
-        """Take in all there is, and give the exit code."""
+        """Read all output, and return the exit code."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"it does not end; the screen:\n{self.text}"
-            self._take(0.05)
-        while self._take(0.05):
+            assert time.monotonic() < deadline, f"still running; screen:\n{self.text}"
+            self._read(0.05)
+        while self._read(0.05):
             pass
         assert b"Traceback" not in self.raw
         return self.process.returncode
@@ -140,12 +140,12 @@ class Terminal:
         """Press keys."""
         os.write(self._master, keys.encode())
 
-    def _take(self, seconds: float) -> bool:
+    def _read(self, seconds: float) -> bool:
         if not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
             data = os.read(self._master, 65536)
-        except OSError:  # The other side has closed it.
+        except OSError:  # The other side is closed.
             return False
         self.raw += data
         self._stream.feed(data)
