@@ -20,15 +20,13 @@ from ..models.events import EVENT_TYPES, EventType
 from . import decoding
 
 _IDS = {"account_id": "(?:~|[0-9]+)", "extension_id": "(?:~|[0-9]+)", "group_id": "[0-9]+"}
-# The types by the name of the group that matches their path.
-_TYPES_BY_GROUP = {
-    f"path{number}": tuple(each for each in EVENT_TYPES if each.path == path)
-    for number, path in enumerate(dict.fromkeys(each.path for each in EVENT_TYPES))
-}
-_PATHS = "|".join(
-    f"(?P<{group}>{types[0].path.format_map(_IDS)})" for group, types in _TYPES_BY_GROUP.items()
+_PATHS = tuple(dict.fromkeys(each.path for each in EVENT_TYPES))
+_GROUPS = "|".join(f"({path.format_map(_IDS)})" for path in _PATHS)
+_EVENT = re.compile(rf"/restapi/v1\.0/account/{_IDS['account_id']}(?:{_GROUPS})(?:\?.*)?", re.ASCII)
+# The types of the path that each group matches. Groups are numbered from 1.
+_TYPES_BY_GROUP = dict(
+    enumerate((tuple(each for each in EVENT_TYPES if each.path == path) for path in _PATHS), 1)
 )
-_EVENT = re.compile(rf"/restapi/v1\.0/account/{_IDS['account_id']}(?:{_PATHS})(?:\?.*)?", re.ASCII)
 
 
 @attrs.frozen(weakref_slot=False)
@@ -92,4 +90,4 @@ def _parse_body(event: str, body: dict[str, Any]) -> EventBody:
 
 def _types_of(event: str) -> tuple[EventType, ...]:
     match = _EVENT.fullmatch(event)
-    return () if match is None else _TYPES_BY_GROUP[str(match.lastgroup)]
+    return () if match is None else _TYPES_BY_GROUP[match.lastindex or 0]

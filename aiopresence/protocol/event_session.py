@@ -50,8 +50,10 @@ from .reconnect import STABLE_AFTER, ReconnectPolicy
 RATE_LIMITED_DELAY = 30.0
 # Unreadable frames on one connection before it is replaced. A guess.
 MAX_UNREADABLE = 10
+# For every event; to look up a member of an Enum is slow in Python 3.11.
+_NOTIFICATION = Input.NOTIFICATION
 # A body with one of these is a notification.
-_NOTIFICATION = frozenset({"uuid", "event", "body"})
+_NOTIFICATION_FIELDS = frozenset({"uuid", "event", "body"})
 
 
 @attrs.define
@@ -215,7 +217,10 @@ class EventSession:
             frames = event_frames.parse(text)
         except DecodeError as error:
             return self._on_unreadable(error.reason)
-        return [output for frame in frames for output in self._on_frame(now, frame)]
+        outputs: list[SessionOutput] = []
+        for frame in frames:
+            outputs += self._on_frame(now, frame)
+        return outputs
 
     # What frames and deadlines mean.
 
@@ -246,13 +251,13 @@ class EventSession:
 
     def _on_extra_body(self, now: float, frame: Frame) -> list[SessionOutput]:
         # Not documented; most likely one more notification.
-        if isinstance(frame.body, dict) and not _NOTIFICATION.isdisjoint(frame.body):
+        if isinstance(frame.body, dict) and not _NOTIFICATION_FIELDS.isdisjoint(frame.body):
             return self._on_notification(now, frame)
         self.diagnostics.add("ignored what followed the body of a frame: it is not a notification")
         return []
 
     def _on_notification(self, now: float, frame: Frame) -> list[SessionOutput]:
-        if not self._accept(Input.NOTIFICATION):
+        if not self._accept(_NOTIFICATION):
             return []
         if self._connection.details is None:
             self._gaps.interrupt_replay()
