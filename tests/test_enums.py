@@ -39,12 +39,12 @@ def test_an_unknown_value_is_kept() -> None:
     assert len(PresenceStatus) == 3
 
 
-def test_an_unknown_value_is_no_member_though_it_be_called_like_one() -> None:
+def test_an_unknown_value_with_the_name_of_a_member_is_not_that_member() -> None:
     assert PresenceStatus("OFFLINE") not in list(PresenceStatus)
     assert PresenceStatus("OFFLINE").name != PresenceStatus.OFFLINE.name
 
 
-def test_containment_tells_members_from_unknown_values() -> None:
+def test_containment_is_true_for_members_only() -> None:
     assert PresenceStatus.BUSY in PresenceStatus
     assert "Busy" in PresenceStatus
     assert UserStatus.BUSY in PresenceStatus
@@ -91,7 +91,7 @@ def test_an_unknown_value_survives_another_process() -> None:
     assert type(again) is PresenceStatus
 
 
-def test_an_unknown_value_of_one_enumeration_is_taken_by_another() -> None:
+def test_an_unknown_value_of_one_enumeration_converts_to_another() -> None:
     status = PresenceStatus(UserStatus("Meditating"))
     assert type(status) is PresenceStatus
     assert type(status.value) is str
@@ -125,6 +125,6 @@ def test_a_repr_has_one_line() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, True, b"Busy", ["Busy"]])
-def test_only_text_is_a_value(value: Any) -> None:
+def test_only_a_str_is_a_value(value: Any) -> None:
     with pytest.raises(UsageError, match="must be a str, such as Offline, Busy, Available"):
         UserStatus(value)

@@ -47,7 +47,7 @@ async def test_a_board_of_the_account_subscribes_then_reads_every_page() -> None
 
 
 @virtual
-async def test_a_board_of_given_ids_follows_these_and_reads_them_in_batches() -> None:
+async def test_a_board_of_ids_subscribes_to_each_and_reads_them_in_batches() -> None:
     async with virtual_sandbox(60) as sandbox, virtual_session(sandbox) as session:
         ids = sandbox.user_ids[:40]
         async with session.board([int(id_) for id_ in ids], sip_data=True) as board:
@@ -62,7 +62,7 @@ async def test_a_board_of_given_ids_follows_these_and_reads_them_in_batches() ->
 
 
 @virtual
-async def test_changes_tell_old_new_source_and_time() -> None:
+async def test_changes_have_old_new_source_and_time() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[1]
         sandbox.set_presence(who, user_status="Available", allow_see_my_presence=True)
@@ -84,7 +84,7 @@ async def test_changes_tell_old_new_source_and_time() -> None:
 
 
 @virtual
-async def test_changes_that_nobody_took_are_joined() -> None:
+async def test_changes_that_were_not_taken_are_combined() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         one, two = sandbox.user_ids[1:3]
         for who in (one, two):
@@ -106,7 +106,7 @@ async def test_changes_that_nobody_took_are_joined() -> None:
 
 
 @virtual
-async def test_wait_for_looks_at_what_is_known_and_then_at_what_comes() -> None:
+async def test_wait_for_checks_the_current_state_and_every_new_one() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[1]
         sandbox.set_presence(who, telephony_status="NoCall")
@@ -125,7 +125,7 @@ async def test_wait_for_looks_at_what_is_known_and_then_at_what_comes() -> None:
 
 
 @virtual
-async def test_wait_for_refuses_what_the_board_does_not_follow() -> None:
+async def test_wait_for_refuses_extensions_that_are_not_followed() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -224,7 +224,7 @@ async def test_after_a_gap_it_is_stale_until_it_was_read_again() -> None:
 
 
 @virtual
-async def test_what_no_event_tells_is_healed_by_the_refresh() -> None:
+async def test_a_change_without_an_event_is_found_by_the_refresh() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -248,7 +248,7 @@ async def test_what_no_event_tells_is_healed_by_the_refresh() -> None:
 
 
 @virtual
-async def test_an_extension_that_is_new_is_read_and_one_that_is_gone_leaves() -> None:
+async def test_a_new_extension_is_read_and_a_deleted_one_is_removed() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         gone, new = sandbox.user_ids[3], sandbox.user_ids[4]
 
@@ -282,7 +282,7 @@ async def test_an_extension_that_is_new_is_read_and_one_that_is_gone_leaves() ->
 
 
 @virtual
-async def test_an_extension_that_cannot_be_read_is_told_and_does_not_hold_up_the_rest() -> None:
+async def test_an_unreadable_extension_is_in_errors_and_does_not_delay_the_others() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox):
         broken, good = sandbox.user_ids[1:3]
 
@@ -311,7 +311,7 @@ async def test_an_extension_that_cannot_be_read_is_told_and_does_not_hold_up_the
 
 
 @virtual
-async def test_an_id_that_is_not_there_costs_only_itself() -> None:
+async def test_an_unknown_id_does_not_affect_the_others() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -327,7 +327,7 @@ async def test_an_id_that_is_not_there_costs_only_itself() -> None:
 
 
 @virtual
-async def test_an_id_that_is_not_there_is_found_even_if_the_service_is_down_meanwhile() -> None:
+async def test_an_unknown_id_is_found_although_the_service_is_down_meanwhile() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         down = sandbox.faults.add(Answer(503), path="/presence", times=9)
         async with session.board([*sandbox.user_ids[:3], "999"]) as board:
@@ -338,7 +338,7 @@ async def test_an_id_that_is_not_there_is_found_even_if_the_service_is_down_mean
 
 
 @virtual
-async def test_an_id_that_is_gone_later_does_not_end_the_board() -> None:
+async def test_an_extension_that_is_deleted_later_does_not_stop_the_board() -> None:
     async with virtual_sandbox() as sandbox:
         gone, left = sandbox.user_ids[:2]
 
@@ -366,7 +366,7 @@ async def test_an_id_that_is_gone_later_does_not_end_the_board() -> None:
 
 
 @virtual
-async def test_ids_none_of_which_is_there_are_an_error() -> None:
+async def test_a_board_of_unknown_ids_only_raises_the_error() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -377,7 +377,7 @@ async def test_ids_none_of_which_is_there_are_an_error() -> None:
 
 
 @virtual
-async def test_an_extension_that_is_refused_costs_only_itself() -> None:
+async def test_a_refused_extension_does_not_affect_the_others() -> None:
     async with virtual_sandbox() as sandbox:
         odd, good = sandbox.user_ids[1:3]
 
@@ -400,7 +400,7 @@ async def test_an_extension_that_is_refused_costs_only_itself() -> None:
 
 
 @virtual
-async def test_a_permission_that_is_missing_is_raised_wherever_the_board_is_used() -> None:
+async def test_a_missing_permission_is_raised_by_every_use_of_the_board() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         sandbox.forbid("ReadAccounts")
         board = session.board()
@@ -419,7 +419,7 @@ async def test_a_permission_that_is_missing_is_raised_wherever_the_board_is_used
 
 
 @virtual
-async def test_who_waits_hears_of_the_fault_and_it_is_not_raised_twice() -> None:
+async def test_the_error_of_a_board_is_raised_by_waits_and_not_again_at_the_end() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         sandbox.forbid("WebSocketsSubscription")
         async with session.board() as board:
@@ -428,7 +428,7 @@ async def test_who_waits_hears_of_the_fault_and_it_is_not_raised_twice() -> None
 
 
 @virtual
-async def test_presence_that_may_not_be_read_is_fatal() -> None:
+async def test_a_board_without_permission_to_read_stops() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         sandbox.forbid("ReadPresence")
         for ids in (None, sandbox.user_ids[:3]):
@@ -438,7 +438,7 @@ async def test_presence_that_may_not_be_read_is_fatal() -> None:
 
 
 @virtual
-async def test_a_board_whose_login_was_ended_says_so() -> None:
+async def test_a_board_whose_login_was_revoked_raises_the_error() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -488,7 +488,7 @@ async def test_closing_the_session_ends_the_board() -> None:
 
 
 @virtual
-async def test_cancelling_at_any_moment_leaves_nothing_behind() -> None:
+async def test_cancellation_at_any_moment_leaves_no_task() -> None:
     async with virtual_sandbox() as sandbox:
         for turns in [*range(60), *range(60, 400, 7)]:
 
@@ -510,7 +510,7 @@ async def test_cancelling_at_any_moment_leaves_nothing_behind() -> None:
 
 
 @virtual
-async def test_events_while_the_snapshot_is_on_its_way_are_not_overwritten() -> None:
+async def test_events_during_the_first_read_are_not_overwritten() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[2]
         sandbox.set_presence(who, user_status="Available", telephony_status="NoCall")
@@ -529,7 +529,7 @@ async def test_events_while_the_snapshot_is_on_its_way_are_not_overwritten() -> 
 
 
 @virtual
-async def test_numbers_that_begin_anew_are_noticed_and_healed() -> None:
+async def test_event_numbers_that_begin_anew_cause_a_read() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[2]
         async with session.board() as board:
@@ -548,7 +548,7 @@ async def test_numbers_that_begin_anew_are_noticed_and_healed() -> None:
 
 
 @virtual
-async def test_events_that_cannot_be_read_leave_the_limits_to_others() -> None:
+async def test_events_that_cannot_be_decoded_leave_the_limits_to_others() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -572,7 +572,7 @@ async def test_events_that_cannot_be_read_leave_the_limits_to_others() -> None:
 
 
 @virtual
-async def test_an_event_that_comes_late_is_not_taken_and_what_it_told_is_read() -> None:
+async def test_a_late_event_is_not_merged_and_its_extension_is_read() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[2]
         sandbox.set_presence(who, user_status="Available", telephony_status="NoCall")
@@ -611,7 +611,7 @@ async def test_a_disabled_filter_is_reported_and_its_extension_is_stale() -> Non
 
 
 @pytest.mark.parametrize("code", ["SUB-508", "SUB-505"])
-def test_a_subscription_that_is_refused_is_raised(code: str) -> None:
+def test_a_refused_subscription_is_raised(code: str) -> None:
     async def story() -> None:
         async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
             refused = sandbox.gateway.refuse_subscription(400, code)
@@ -654,7 +654,7 @@ def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], message:
 
 
 @virtual
-async def test_a_board_that_was_never_entered_says_so() -> None:
+async def test_a_board_that_was_not_entered_raises_a_usage_error() -> None:
     async with virtual_sandbox(1) as sandbox, virtual_session(sandbox) as session:
         board = session.board()
         for use in (board.wait_ready, lambda: board.wait_for("1", bool)):
@@ -666,7 +666,7 @@ async def test_a_board_that_was_never_entered_says_so() -> None:
 
 
 @virtual
-async def test_the_numbers_of_the_gateway_are_obeyed() -> None:
+async def test_the_timing_that_the_gateway_states_is_obeyed() -> None:
     plan = GatewayPlan(idle_timeout=30.0, absolute_timeout=600.0)
     async with (
         virtual_sandbox(gateway=plan) as sandbox,

@@ -30,7 +30,7 @@ def note(sandbox: Sandbox, extension_id: str, *, at: datetime | None = None, **f
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("everybody", [True, False])
-def test_a_batch_that_is_refused_once_removes_nobody(status: int, everybody: bool) -> None:
+def test_a_refused_batch_removes_no_extension(status: int, everybody: bool) -> None:
     async def story() -> None:
         async with (
             virtual_sandbox(10, limits=LIMITS) as sandbox,
@@ -63,7 +63,7 @@ def test_a_batch_that_is_refused_once_removes_nobody(status: int, everybody: boo
 
 
 @pytest.mark.parametrize("everybody", [True, False])
-def test_an_extension_that_comes_back_is_on_the_board_again(everybody: bool) -> None:
+def test_an_extension_that_is_restored_is_on_the_board_again(everybody: bool) -> None:
     async def story() -> None:
         async with virtual_sandbox(10) as sandbox, virtual_session(sandbox) as session:
             who = sandbox.user_ids[2]
@@ -150,7 +150,7 @@ async def test_a_new_extension_is_read_soon_behind_a_flood_of_unknown_ids() -> N
 
 
 @pytest.mark.parametrize("everybody", [True, False])
-def test_events_that_name_nobody_leave_the_limits_to_others(everybody: bool) -> None:
+def test_events_without_an_extension_leave_the_limits_to_others(everybody: bool) -> None:
     async def story() -> None:
         async with (
             virtual_sandbox(10, limits=LIMITS) as sandbox,
@@ -185,7 +185,7 @@ class TestWaitFor:
         return waiting
 
     @virtual
-    async def test_a_state_that_lasts_for_a_moment_is_seen(self) -> None:
+    async def test_wait_for_sees_a_state_that_lasts_a_moment(self) -> None:
         async with virtual_sandbox(5) as sandbox, virtual_session(sandbox) as session:
             who = sandbox.user_ids[1]
             sandbox.set_presence(who, user_status="Available")
@@ -201,7 +201,7 @@ class TestWaitFor:
                 assert states == ["Available", "Busy"]
 
     @virtual
-    async def test_an_extension_that_is_not_there_is_its_error(self) -> None:
+    async def test_wait_for_raises_the_error_of_an_unknown_extension(self) -> None:
         async with virtual_sandbox(5) as sandbox, virtual_session(sandbox) as session:
             who = sandbox.user_ids[1]
             sandbox.set_presence(who, user_status="Available")
@@ -219,7 +219,7 @@ class TestWaitFor:
                     await waiting
 
     @virtual
-    async def test_an_extension_that_cannot_be_read_for_now_is_waited_for(self) -> None:
+    async def test_wait_for_waits_for_an_extension_that_cannot_be_read_yet(self) -> None:
         async with (
             virtual_sandbox(5) as sandbox,
             virtual_session(sandbox, attempts=1) as session,
@@ -233,7 +233,7 @@ class TestWaitFor:
                 assert down.fired == 1
 
     @virtual
-    async def test_an_error_of_the_predicate_is_raised_and_the_board_lives(self) -> None:
+    async def test_an_error_of_the_predicate_is_raised_and_the_board_goes_on(self) -> None:
         async with (
             virtual_sandbox(5) as sandbox,
             virtual_session(sandbox) as session,
@@ -246,7 +246,7 @@ class TestWaitFor:
             assert board.is_live
 
     @pytest.mark.parametrize("error", [StopIteration, asyncio.CancelledError])
-    def test_an_error_that_means_something_to_asyncio_does_not_end_the_board(
+    def test_a_predicate_that_raises_cancelled_error_does_not_stop_the_board(
         self, error: type[BaseException]
     ) -> None:
         async def story() -> None:
@@ -275,7 +275,7 @@ class TestWaitFor:
         run(story)
 
     @virtual
-    async def test_who_is_cancelled_leaves_nothing_behind(self) -> None:
+    async def test_a_cancelled_wait_leaves_no_waiter(self) -> None:
         async with (
             virtual_sandbox(5) as sandbox,
             virtual_session(sandbox) as session,
@@ -290,7 +290,7 @@ class TestWaitFor:
 
 
 @virtual
-async def test_a_board_is_not_live_as_soon_as_it_is_too_old() -> None:
+async def test_a_board_without_messages_for_25_seconds_is_not_live() -> None:
     async with (
         virtual_sandbox(5, gateway=GatewayPlan()) as sandbox,
         virtual_session(sandbox) as session,
@@ -307,7 +307,7 @@ async def test_a_board_is_not_live_as_soon_as_it_is_too_old() -> None:
 
 
 @virtual
-async def test_a_poll_goes_on_when_a_batch_is_refused_once() -> None:
+async def test_a_poll_continues_after_a_refused_batch() -> None:
     async with virtual_sandbox(5) as sandbox, virtual_session(sandbox) as session:
         polled = session.poll(sandbox.user_ids, interval=60)
         gone = [(await anext(polled)).new is None for _ in sandbox.user_ids]
@@ -322,7 +322,7 @@ async def test_a_poll_goes_on_when_a_batch_is_refused_once() -> None:
         assert not any(gone)
 
 
-async def test_the_error_of_a_request_is_told_from_that_of_an_id(
+async def test_the_error_of_a_request_is_distinguished_from_that_of_an_id(
     session: PresenceSession, sandbox: Sandbox
 ) -> None:
     """`of_request` says whether an outcome is about its id."""

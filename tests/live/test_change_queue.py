@@ -45,7 +45,7 @@ async def test_changes_come_in_order() -> None:
     assert await take(followed) == given
 
 
-async def test_those_of_one_extension_are_joined_in_the_place_of_the_first() -> None:
+async def test_changes_of_one_extension_are_combined_at_the_place_of_the_first() -> None:
     followed = changes()
     followed.put(change("1", FREE, BUSY, 1))
     followed.put(change("2", None, FREE, 2))
@@ -53,7 +53,7 @@ async def test_those_of_one_extension_are_joined_in_the_place_of_the_first() -> 
     assert await take(followed) == [change("1", FREE, AWAY, 3), change("2", None, FREE, 2)]
 
 
-async def test_what_was_taken_is_not_joined_with_what_comes() -> None:
+async def test_a_change_that_was_taken_is_not_combined_with_later_ones() -> None:
     followed = changes()
     followed.put(change("1", FREE, BUSY))
     assert await anext(followed) == change("1", FREE, BUSY)
@@ -62,7 +62,7 @@ async def test_what_was_taken_is_not_joined_with_what_comes() -> None:
 
 
 @pytest.mark.parametrize("first", [None, FREE])
-async def test_what_has_changed_back_is_not_told(first: GetPresenceInfo | None) -> None:
+async def test_changes_that_cancel_out_are_dropped(first: GetPresenceInfo | None) -> None:
     followed = changes()
     followed.put(change("1", first, BUSY))
     followed.put(change("2", FREE, BUSY))
@@ -70,7 +70,7 @@ async def test_what_has_changed_back_is_not_told(first: GetPresenceInfo | None) 
     assert await take(followed) == [change("2", FREE, BUSY)]
 
 
-async def test_who_waits_is_not_woken_for_what_has_changed_back() -> None:
+async def test_a_consumer_is_not_woken_for_changes_that_cancel_out() -> None:
     followed = changes()
     waiting = asyncio.create_task(anext(followed))
     await asyncio.sleep(0)
@@ -96,7 +96,7 @@ async def test_the_end_comes_after_the_changes_before_it_and_stays() -> None:
         assert len(seen) == times
 
 
-async def test_the_end_wakes_who_waits() -> None:
+async def test_the_end_wakes_a_waiting_consumer() -> None:
     followed = changes()
     waiting = [asyncio.create_task(anext(followed, None)) for _ in range(2)]
     await asyncio.sleep(0)
@@ -104,7 +104,7 @@ async def test_the_end_wakes_who_waits() -> None:
     assert await asyncio.gather(*waiting) == [None, None]
 
 
-async def test_who_is_cancelled_loses_no_change() -> None:
+async def test_a_cancelled_consumer_loses_no_change() -> None:
     followed = changes()
     waiting = asyncio.create_task(anext(followed))
     await asyncio.sleep(0)
@@ -114,8 +114,7 @@ async def test_who_is_cancelled_loses_no_change() -> None:
     assert await take(followed) == [change("1", FREE, BUSY)]
 
 
-async def test_a_consumer_that_stalls_costs_one_change_for_each_extension() -> None:
-    """BP-01."""
+async def test_a_stalled_consumer_has_one_pending_change_per_extension() -> None:
     followed = changes()
     states = (FREE, BUSY, AWAY)
     for n in range(15_000):
@@ -127,7 +126,7 @@ async def test_a_consumer_that_stalls_costs_one_change_for_each_extension() -> N
     assert [(each.old, each.new) for each in await take(followed)] == [(FREE, BUSY)] * 10
 
 
-async def test_many_extensions_are_taken_as_fast_as_few() -> None:
+async def test_a_change_is_taken_as_fast_from_many_as_from_few() -> None:
     """The first snapshot of a huge account: taking each one must not pass by those taken before."""
     given = [change(str(n), None, FREE) for n in range(32_000)]
 

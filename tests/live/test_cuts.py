@@ -61,7 +61,7 @@ PLANS = {
 
 @pytest.mark.parametrize("auth", [9_000, 5])
 @pytest.mark.parametrize("plan", PLANS)
-def test_a_board_that_is_cut_every_12_seconds_is_live_nine_tenths_of_the_time(
+def test_a_board_disconnected_every_12_seconds_is_live_nine_tenths_of_the_time(
     plan: str, auth: int
 ) -> None:
     async def story() -> None:
@@ -83,7 +83,7 @@ def test_a_board_that_is_cut_every_12_seconds_is_live_nine_tenths_of_the_time(
 
 
 @pytest.mark.parametrize("recovers", [True, False])
-def test_a_board_that_is_cut_every_15_seconds_never_waits_longer(
+def test_a_board_disconnected_every_15_seconds_never_waits_longer(
     recovers: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
@@ -111,7 +111,7 @@ def test_a_board_that_is_cut_every_15_seconds_never_waits_longer(
     assert bool(messages) is not recovers
 
 
-def test_a_stream_that_is_cut_every_15_seconds_gets_every_event() -> None:
+def test_a_stream_disconnected_every_15_seconds_gets_every_event() -> None:
     async def story() -> None:
         plan = GatewayPlan(wstoken_lifetime=600.0)
         async with (
@@ -143,7 +143,7 @@ def test_a_stream_that_is_cut_every_15_seconds_gets_every_event() -> None:
     run(story)
 
 
-def test_a_gateway_whose_tokens_are_for_one_connection_is_waited_for_and_it_is_said(
+def test_waits_for_single_use_tokens_of_the_gateway_are_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The old token is tried, refused, and a new one taken as soon as the limits allow."""
@@ -177,7 +177,7 @@ def test_a_gateway_whose_tokens_are_for_one_connection_is_waited_for_and_it_is_s
     }
 
 
-def test_sockets_that_are_opened_together_do_not_ping_together() -> None:
+def test_connections_opened_together_do_not_ping_together() -> None:
     async def story() -> None:
         async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
             async with asyncio.TaskGroup() as group:

@@ -95,7 +95,7 @@ def sized(total: int) -> Any:
 
 
 @virtual
-async def test_the_first_round_gives_everything_and_the_others_what_has_changed() -> None:
+async def test_the_first_round_yields_everything_and_later_ones_the_changes() -> None:
     async with virtual_sandbox(limits=PLAN) as sandbox, virtual_session(sandbox) as session:
         who = sandbox.user_ids[1]
         sandbox.set_presence(who, user_status="Available", allow_see_my_presence=True)
@@ -117,7 +117,7 @@ async def test_the_first_round_gives_everything_and_the_others_what_has_changed(
 
 
 @virtual
-async def test_calls_are_read_if_wanted() -> None:
+async def test_calls_are_read_if_requested() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         me = sandbox.user_ids[0]
         sandbox.ring(me)
@@ -130,7 +130,7 @@ async def test_calls_are_read_if_wanted() -> None:
 
 
 @virtual
-async def test_a_given_interval_is_from_the_beginning_of_a_round_to_that_of_the_next() -> None:
+async def test_an_interval_is_from_the_start_of_a_round_to_the_start_of_the_next() -> None:
     async with virtual_sandbox(latency=2.0) as sandbox, virtual_session(sandbox) as session:
         async with Following(session.poll(sandbox.user_ids[:3], interval=30)):
             await asyncio.sleep(1000)
@@ -151,7 +151,7 @@ async def test_a_given_interval_is_from_the_beginning_of_a_round_to_that_of_the_
         (200, None, "Heavy", 600),
     ],
 )
-def test_without_an_interval_it_is_as_often_as_the_limits_sustain(
+def test_without_an_interval_rounds_are_as_frequent_as_the_limits_sustain(
     extensions: int, count: int | None, group: str, rounds: int
 ) -> None:
     hours = 0.025  # One is the same forty times, but slow to try.
@@ -171,7 +171,7 @@ def test_without_an_interval_it_is_as_often_as_the_limits_sustain(
 
 
 @virtual
-async def test_an_hour_of_polling_is_never_refused() -> None:
+async def test_an_hour_of_polling_has_no_429() -> None:
     # So few requests that an hour is soon over.
     limits = {"Light": 1, "Heavy": 2, "Auth": 5}
     async with virtual_sandbox(30, limits=limits) as sandbox:
@@ -190,7 +190,7 @@ async def test_an_hour_of_polling_is_never_refused() -> None:
         ({"Light": 50, "Heavy": 100}, ChangeSource.ACCOUNT),
     ],
 )
-def test_the_limits_say_whether_it_reads_batches_or_pages(
+def test_the_limits_decide_between_batches_and_pages(
     limits: dict[str, int], source: ChangeSource
 ) -> None:
     async def story() -> None:
@@ -234,7 +234,7 @@ async def test_ids_of_a_small_account_are_read_by_pages() -> None:
 
 
 @virtual
-async def test_of_ids_those_that_no_page_has_are_asked_for() -> None:
+async def test_ids_that_no_page_has_are_read_in_a_batch() -> None:
     async with virtual_sandbox(200, limits=PLAN) as sandbox, virtual_session(sandbox) as session:
         hidden = sandbox.user_ids[50]
         sandbox.faults.add(without(hidden), path="account/~/presence", times=None)
@@ -245,7 +245,7 @@ async def test_of_ids_those_that_no_page_has_are_asked_for() -> None:
 
 
 @virtual
-async def test_ids_are_read_in_batches_if_the_account_may_not_be_listed() -> None:
+async def test_ids_are_read_in_batches_without_permission_to_read_the_account() -> None:
     async with virtual_sandbox(200, limits=PLAN) as sandbox, virtual_session(sandbox) as session:
         denied = sandbox.faults.add(
             Answer.error(403, "CMN-401"), path="account/~/presence", times=None
@@ -257,7 +257,7 @@ async def test_ids_are_read_in_batches_if_the_account_may_not_be_listed() -> Non
 
 
 @virtual
-async def test_an_extension_that_is_new_in_the_account_is_reported_within_two_rounds() -> None:
+async def test_a_new_extension_is_reported_within_two_rounds() -> None:
     async with virtual_sandbox(limits=PLAN) as sandbox, virtual_session(sandbox) as session:
         new = sandbox.user_ids[4]
         missing = sandbox.faults.add(without(new), path="account/~/presence")
@@ -273,7 +273,7 @@ async def test_an_extension_that_is_new_in_the_account_is_reported_within_two_ro
 
 
 @pytest.mark.parametrize("everybody", [True, False])
-def test_who_is_gone_is_a_change_to_none(everybody: bool) -> None:
+def test_a_deleted_extension_is_a_change_to_none(everybody: bool) -> None:
     async def story() -> None:
         async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
             gone = sandbox.user_ids[3]
@@ -317,7 +317,7 @@ async def test_a_service_that_is_down_is_waited_for() -> None:
 
 
 @virtual
-async def test_presence_that_may_not_be_read_is_raised() -> None:
+async def test_polling_without_permission_raises_the_error() -> None:
     async with virtual_sandbox(200, limits=PLAN) as sandbox, virtual_session(sandbox) as session:
         sandbox.forbid("ReadPresence")
         for ids in (None, sandbox.extension_ids[:3], sandbox.extension_ids):
@@ -327,7 +327,7 @@ async def test_presence_that_may_not_be_read_is_raised() -> None:
 
 
 @virtual
-async def test_a_permission_that_is_taken_away_is_raised_and_removes_nobody() -> None:
+async def test_a_revoked_permission_is_raised_and_removes_no_extension() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         ids = sandbox.user_ids[:3]
         async with aclosing(session.poll(ids)) as polled:
@@ -338,7 +338,7 @@ async def test_a_permission_that_is_taken_away_is_raised_and_removes_nobody() ->
 
 
 @virtual
-async def test_a_login_that_was_ended_is_raised() -> None:
+async def test_a_revoked_login_is_raised() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -352,7 +352,7 @@ async def test_a_login_that_was_ended_is_raised() -> None:
 
 
 @virtual
-async def test_closing_the_session_ends_it() -> None:
+async def test_closing_the_session_ends_the_poll() -> None:
     async with (
         virtual_sandbox() as sandbox,
         virtual_session(sandbox) as session,
@@ -389,7 +389,7 @@ def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], message:
 
 
 @pytest.mark.parametrize("ids", [None, 120])
-def test_abandoning_it_leaves_nothing_behind(ids: int | None) -> None:
+def test_an_abandoned_poll_leaves_no_task(ids: int | None) -> None:
     async def story() -> None:
         async with (
             virtual_sandbox(120, page_limit=10, latency=1.0) as sandbox,
@@ -411,7 +411,7 @@ def under_way(session: PresenceSession) -> int:
 
 
 @virtual
-async def test_cancelling_at_any_moment_leaves_nothing_behind() -> None:
+async def test_cancellation_at_any_moment_leaves_no_task() -> None:
     async with virtual_sandbox(40, page_limit=20) as sandbox, virtual_session(sandbox) as session:
         await session.read_user_presence_status("~")
         for turns in range(0, 120, 7):
@@ -431,7 +431,7 @@ async def test_cancelling_at_any_moment_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.parametrize("ids", [None, 60])
-def test_limits_that_others_use_up_are_waited_for(ids: int | None) -> None:
+def test_polling_waits_for_limits_that_others_use_up(ids: int | None) -> None:
     async def story() -> None:
         async with (
             virtual_sandbox(200, limits=PLAN) as sandbox,
@@ -459,7 +459,7 @@ def _left(sandbox: Sandbox, group: str) -> int:
 
 
 @virtual
-async def test_limits_that_were_given_count_before_the_first_answer() -> None:
+async def test_presets_apply_before_the_first_response() -> None:
     async with (
         virtual_sandbox(200, limits={"Light": 5000, "Heavy": 10}) as sandbox,
         virtual_session(sandbox, limits={"Light": 5000}) as session,

@@ -24,7 +24,7 @@ IDLE, TALKING = TelephonyStatus.NO_CALL, TelephonyStatus.CALL_CONNECTED
         (DndStatus("Nights"), TAKES, "Nights"),
     ],
 )
-def test_the_personal_dnd_status_counts_where_the_other_is_unknown_or_absent(
+def test_the_personal_dnd_status_counts_if_the_other_is_unknown_or_absent(
     dnd: DndStatus | None, personal: DndStatus | None, effective: DndStatus | None
 ) -> None:
     presence = GetPresenceInfo(dnd_status=dnd, dnd_status_personal=personal)
@@ -42,7 +42,7 @@ def test_the_personal_dnd_status_counts_where_the_other_is_unknown_or_absent(
         (IDLE, TelephonyStatus("Wrapup"), "Wrapup"),
     ],
 )
-def test_the_aggregated_telephony_status_comes_first(
+def test_the_aggregated_telephony_status_takes_precedence(
     phone: TelephonyStatus | None,
     aggregated: TelephonyStatus | None,
     effective: TelephonyStatus | None,
@@ -51,5 +51,5 @@ def test_the_aggregated_telephony_status_comes_first(
     assert presence.effective_telephony_status == effective
 
 
-def test_a_change_of_the_personal_dnd_status_takes_its_text() -> None:
+def test_a_field_of_a_request_accepts_the_text_of_an_enum() -> None:
     assert PresenceInfoRequest(dnd_status_personal="TakeAllCalls").dnd_status_personal is TAKES

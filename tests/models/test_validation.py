@@ -16,7 +16,7 @@ from aiopresence import (
 from aiopresence.models.validation import seconds
 
 
-def test_plain_mappings_become_records() -> None:
+def test_mappings_become_records() -> None:
     body = CallQueueUpdatePresence(
         records=({"member": {"id": n}, "accept_current_queue_calls": True} for n in (1, 2))
     )

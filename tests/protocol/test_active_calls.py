@@ -6,7 +6,7 @@ import pytest
 
 from aiopresence import GetPresenceInfo
 from aiopresence.protocol.presence_state import PresenceState
-from tests.protocol.test_presence_state import apply, known, put, record, told
+from tests.support.presence_state import apply, merge_read, notice, record, state_of
 
 
 def call(id_: str, status: str = "CallConnected", **fields: Any) -> dict[str, Any]:
@@ -17,13 +17,13 @@ def board_with(*calls: dict[str, Any], total: int | None = None, status: str = "
     """Return a board of extension 1 whose calls were read, and counted by an event."""
     status = status or ("CallConnected" if calls else "NoCall")
     state = PresenceState(None, detailed=True)
-    reading = state.begin_read()
-    put(state, reading, "1", record("1", telephonyStatus=status, activeCalls=[*calls]))
-    state.end_read(reading, complete=True)
+    pending = state.begin_read()
+    merge_read(state, pending, "1", record("1", telephonyStatus=status, activeCalls=[*calls]))
+    state.end_read(pending, complete=True)
     if total is not None:
         apply(
             state,
-            told("1", 1, telephonyStatus=status, activeCalls=[*calls], totalActiveCalls=total),
+            notice("1", 1, telephonyStatus=status, activeCalls=[*calls], totalActiveCalls=total),
         )
         state.stale.clear()
     return state
@@ -34,9 +34,9 @@ def listed(state: PresenceState) -> list[tuple[str | None, str | None]]:
 
 
 def read_again(state: PresenceState, **fields: Any) -> list[tuple[GetPresenceInfo | None, Any]]:
-    reading = state.begin_read(["1"])
-    changes = put(state, reading, "1", record("1", **fields))
-    state.end_read(reading, complete=True)
+    pending = state.begin_read(["1"])
+    changes = merge_read(state, pending, "1", record("1", **fields))
+    state.end_read(pending, complete=True)
     return [(change.old, change.new) for change in changes]
 
 
@@ -45,12 +45,10 @@ A, B = call("a"), call("b")
 
 @pytest.mark.parametrize("idle", ["telephonyStatus", "aggregatedTelephonyStatus"])
 @pytest.mark.parametrize("total", [None, 1])
-def test_an_idle_phone_has_no_call_left_even_if_no_list_says_so(
-    idle: str, total: int | None
-) -> None:
+def test_an_idle_phone_without_a_list_has_no_call(idle: str, total: int | None) -> None:
     state = board_with(A, total=total)
     fields: dict[str, Any] = {idle: "NoCall"}
-    apply(state, told("1", 2, **fields))
+    apply(state, notice("1", 2, **fields))
     assert listed(state) == []
     assert state.records["1"].total_active_calls == (None if total is None else 0)
     assert not state.stale
@@ -59,14 +57,20 @@ def test_an_idle_phone_has_no_call_left_even_if_no_list_says_so(
 def test_a_call_that_is_listed_as_ended_is_shown_as_ended() -> None:
     state = board_with(A)
     ended = call("a", "NoCall", terminationType="final")
-    apply(state, told("1", 2, telephonyStatus="NoCall", activeCalls=[ended], totalActiveCalls=1))
+    apply(
+        state,
+        notice("1", 2, telephonyStatus="NoCall", activeCalls=[ended], totalActiveCalls=1),
+    )
     assert listed(state) == [("a", "NoCall")]
     assert not state.stale
 
 
 def test_a_live_call_that_is_not_listed_any_more_is_kept_and_read_again() -> None:
     state = board_with(A, B)
-    apply(state, told("1", 2, telephonyStatus="CallConnected", activeCalls=[A], totalActiveCalls=1))
+    apply(
+        state,
+        notice("1", 2, telephonyStatus="CallConnected", activeCalls=[A], totalActiveCalls=1),
+    )
     assert listed(state) == [("a", "CallConnected"), ("b", "CallConnected")]
     assert [*state.stale] == ["1"]
 
@@ -77,7 +81,7 @@ def test_two_legs_whose_events_list_one_leg_each_are_both_shown() -> None:
         del leg["id"]
     state = board_with()
     for n, leg in enumerate(legs):
-        apply(state, told("1", 2 + n, telephonyStatus="CallConnected", activeCalls=[leg]))
+        apply(state, notice("1", 2 + n, telephonyStatus="CallConnected", activeCalls=[leg]))
     assert [c.party_id for c in state.records["1"].active_calls or ()] == ["p2", "p1"]
     assert [*state.stale] == ["1"]
 
@@ -106,13 +110,13 @@ def test_calls_that_may_be_hidden_are_read_again(
     event: dict[str, Any], is_read_again: bool
 ) -> None:
     state = board_with(A)
-    apply(state, told("1", 2, **event))
+    apply(state, notice("1", 2, **event))
     assert ("1" in state.stale) == is_read_again
 
 
 def test_a_phone_that_rings_without_a_listed_call_is_read_again() -> None:
     state = board_with()
-    apply(state, told("1", 2, telephonyStatus="Ringing"))
+    apply(state, notice("1", 2, telephonyStatus="Ringing"))
     assert [*state.stale] == ["1"]
 
 
@@ -124,7 +128,7 @@ def test_a_phone_that_rings_without_a_listed_call_is_read_again() -> None:
         {"telephonyStatus": "CallConnected", "activeCalls": [B, A]},
     ],
 )
-def test_a_read_that_finds_what_events_said_changes_nothing(answer: dict[str, Any]) -> None:
+def test_a_read_with_the_calls_of_the_events_is_no_change(answer: dict[str, Any]) -> None:
     state = board_with(A, B, total=2)
     assert read_again(state, **answer) == []
     assert state.records["1"].total_active_calls == 2
@@ -136,7 +140,7 @@ def test_an_absent_list_is_an_empty_one(calls: Any) -> None:
     assert read_again(state, telephonyStatus="NoCall", activeCalls=calls) == []
 
 
-def test_a_read_that_finds_other_calls_counts_them() -> None:
+def test_a_read_with_other_calls_counts_them() -> None:
     state = board_with(A, B, total=2)
     [(_, new)] = read_again(state, telephonyStatus="CallConnected", activeCalls=[A])
     assert new.total_active_calls == 1
@@ -152,17 +156,17 @@ def test_more_calls_than_a_read_can_list_stay_counted() -> None:
 
 def test_events_during_a_read_are_applied_to_its_calls() -> None:
     state = PresenceState(None, detailed=True)
-    reading = state.begin_read()
-    apply(state, told("1", 1, telephonyStatus="CallConnected", activeCalls=[A]))
-    apply(state, told("1", 2, telephonyStatus="NoCall"))
-    put(state, reading, "1", record("1", telephonyStatus="CallConnected", activeCalls=[A]))
-    state.end_read(reading, complete=True)
+    pending = state.begin_read()
+    apply(state, notice("1", 1, telephonyStatus="CallConnected", activeCalls=[A]))
+    apply(state, notice("1", 2, telephonyStatus="NoCall"))
+    merge_read(state, pending, "1", record("1", telephonyStatus="CallConnected", activeCalls=[A]))
+    state.end_read(pending, complete=True)
     assert listed(state) == []
 
 
-def test_a_board_without_details_takes_events_about_the_phone_as_they_are() -> None:
-    state = known("1", telephonyStatus="NoCall")
-    apply(state, told("1", 1, telephonyStatus="Ringing"))
+def test_without_details_events_about_the_phone_are_merged_as_they_are() -> None:
+    state = state_of("1", telephonyStatus="NoCall")
+    apply(state, notice("1", 1, telephonyStatus="Ringing"))
     assert state.records["1"] == record("1", telephonyStatus="Ringing")
     assert state.is_settled
 
@@ -183,13 +187,13 @@ BUSY = "CallConnected"
 )
 def test_an_event_that_contradicts_itself_has_the_calls_read_again(said: dict[str, Any]) -> None:
     state = board_with()
-    apply(state, told("1", 1, **said))
+    apply(state, notice("1", 1, **said))
     assert state.is_stale("1")
 
 
-def test_a_number_of_none_leaves_no_call() -> None:
+def test_a_total_of_zero_leaves_no_call() -> None:
     state = board_with(A)
-    apply(state, told("1", 1, activeCalls=[], totalActiveCalls=0))
+    apply(state, notice("1", 1, activeCalls=[], totalActiveCalls=0))
     assert listed(state) == []
 
 
@@ -208,10 +212,10 @@ def test_an_event_during_the_first_read_hides_no_call_for_good(
     said: dict[str, Any], calls: list[dict[str, Any]]
 ) -> None:
     state = PresenceState(None, detailed=True)
-    reading = state.begin_read()
-    apply(state, told("1", 1, **said))
-    put(state, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[A]))
-    state.end_read(reading, complete=True)
+    pending = state.begin_read()
+    apply(state, notice("1", 1, **said))
+    merge_read(state, pending, "1", record("1", telephonyStatus=BUSY, activeCalls=[A]))
+    state.end_read(pending, complete=True)
     assert listed(state) == [(each["id"], each["telephonyStatus"]) for each in calls]
     assert state.is_stale("1")
 
@@ -222,8 +226,8 @@ def test_an_event_without_a_list_during_a_read_leaves_the_calls_that_were_read(
     before: list[dict[str, Any]], said: dict[str, Any]
 ) -> None:
     state = board_with(*before)
-    reading = state.begin_read(["1"])
-    apply(state, told("1", 1, **said))
-    put(state, reading, "1", record("1", telephonyStatus=BUSY, activeCalls=[call("new")]))
-    state.end_read(reading, complete=True)
+    pending = state.begin_read(["1"])
+    apply(state, notice("1", 1, **said))
+    merge_read(state, pending, "1", record("1", telephonyStatus=BUSY, activeCalls=[call("new")]))
+    state.end_read(pending, complete=True)
     assert listed(state) == [("new", BUSY)]

@@ -60,7 +60,7 @@ def kinds(outcomes: Sequence[Outcome[Any]]) -> list[str]:
 
 @pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
 @pytest.mark.parametrize("items", [GOOD, without_hrefs(GOOD)], ids=["hrefs", "no hrefs"])
-def test_a_good_answer(items: list[Item], eol: bytes) -> None:
+def test_a_complete_response(items: list[Item], eol: bytes) -> None:
     first, second, third = read(multipart(items, eol=eol))
     assert first.status == 200
     assert first.unwrap().presence_status is PresenceStatus.AVAILABLE
@@ -74,7 +74,7 @@ def test_a_good_answer(items: list[Item], eol: bytes) -> None:
 
 
 @pytest.mark.parametrize("content_type", [JSON_FORM, "application/json;charset=UTF-8"])
-def test_both_forms_decode_equal_mp30(content_type: str) -> None:
+def test_both_formats_have_the_same_outcomes(content_type: str) -> None:
     from_array = read(array(GOOD), content_type=content_type)
     from_parts = read(multipart(GOOD))
     assert [o.value for o in from_array] == [o.value for o in from_parts]
@@ -99,13 +99,13 @@ def test_every_truncation_is_an_error_in_the_right_outcomes_and_never_a_wrong_va
         assert kinds(read(body[:cut])) == kinds(whole)
 
 
-def test_every_truncation_of_the_array_form_is_an_error_for_all() -> None:
+def test_every_truncation_of_an_array_is_an_error_for_all_ids() -> None:
     body = array(GOOD)
     for cut in range(len(body)):
         assert kinds(read(body[:cut], content_type=JSON_FORM)) == ["DecodeError"] * 3
 
 
-def test_one_id_is_answered_plainly_hs06() -> None:
+def test_the_response_for_one_id_is_a_plain_record() -> None:
     response = answer(json.dumps(record("101")).encode(), "application/json", 200)
     [outcome] = batch.read(("101",), response, GetPresenceInfo)
     assert outcome.unwrap().extension is not None
@@ -113,7 +113,7 @@ def test_one_id_is_answered_plainly_hs06() -> None:
 
 
 @pytest.mark.parametrize("body", [multipart([ok("101")]), multipart(without_hrefs([ok("101")]))])
-def test_one_id_may_be_answered_with_one_part(body: bytes) -> None:
+def test_the_response_for_one_id_may_be_a_batch_of_one(body: bytes) -> None:
     assert kinds(read(body, ["101"])) == kinds(read(body, ["~"])) == ["ok"]
 
 
@@ -124,14 +124,14 @@ def test_the_plain_record_of_another_extension_is_refused() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 206])
-def test_a_status_that_is_no_batch_answer_is_never_guessed_at_hs07(status: int) -> None:
+def test_another_status_than_207_is_an_error_for_all_ids(status: int) -> None:
     outcomes = batch.read(IDS, answer(multipart(GOOD), status=status), GetPresenceInfo)
     assert kinds(outcomes) == ["DecodeError"] * 3
     assert {o.status for o in outcomes} == {status}
 
 
 @pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0), (1, 0, 2)])
-def test_permuted_answers_are_matched_by_id_mp18(order: tuple[int, ...]) -> None:
+def test_permuted_answers_are_matched_by_id(order: tuple[int, ...]) -> None:
     items = [GOOD[n] for n in order]
     assert kinds(read(multipart(items))) == ["ok", "NotFound", "ok"]
     assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "NotFound", "ok"]
@@ -143,12 +143,12 @@ def test_permuted_parts_below_a_summary_in_order_are_matched_by_id(order: tuple[
     assert kinds(read(body)) == ["ok", "NotFound", "ok"]
 
 
-def test_permuted_answers_without_hrefs_prove_only_themselves() -> None:
+def test_permuted_answers_without_hrefs_are_matched_by_the_id_in_the_record() -> None:
     body = multipart(without_hrefs([GOOD[2], GOOD[1], GOOD[0]]))
     assert kinds(read(body)) == ["ok", "DecodeError", "ok"]
 
 
-def test_a_record_without_its_id_is_matched_by_position_only_in_a_complete_answer() -> None:
+def test_a_record_without_an_id_is_matched_by_position_only_in_a_complete_response() -> None:
     bare = Item("102", 200, {"presenceStatus": "Busy"})
     items = without_hrefs([ok("101"), bare, ok("103")])
     assert kinds(read(multipart(items))) == ["ok"] * 3
@@ -157,14 +157,14 @@ def test_a_record_without_its_id_is_matched_by_position_only_in_a_complete_answe
 
 
 @pytest.mark.parametrize("items", [GOOD, without_hrefs(GOOD)], ids=["hrefs", "no hrefs"])
-def test_a_missing_part_leaves_only_its_id_without_an_answer(items: list[Item]) -> None:
+def test_a_missing_part_is_an_error_for_its_id_only(items: list[Item]) -> None:
     assert kinds(read(multipart(items[1:], lines=items)))[2] == "ok"
     assert kinds(read(multipart(items[:2], lines=items)))[0] == "ok"
     assert kinds(read(multipart(items[1:], lines=items)))[0] == "DecodeError"
     assert kinds(read(multipart(items[:2], lines=items)))[2] == "DecodeError"
 
 
-def test_a_surplus_part_does_not_shift_the_others_mp16() -> None:
+def test_a_surplus_part_does_not_shift_the_others() -> None:
     items = [GOOD[0], Item("", 200, {"presenceStatus": "Busy"}), *GOOD[1:]]
     assert kinds(read(multipart(items, lines=GOOD))) == ["ok", "NotFound", "ok"]
     assert kinds(read(multipart(without_hrefs(items), lines=without_hrefs(GOOD)))) == [
@@ -175,7 +175,7 @@ def test_a_surplus_part_does_not_shift_the_others_mp16() -> None:
 
 
 @pytest.mark.parametrize("lines", [GOOD[:2], [*GOOD, GOOD[0]], [], [*GOOD] * 2])
-def test_a_summary_of_another_length_is_no_positional_guess_mp16(lines: list[Item]) -> None:
+def test_with_a_summary_of_another_length_nothing_is_matched_by_position(lines: list[Item]) -> None:
     outcomes = read(multipart(without_hrefs(GOOD), lines=without_hrefs(lines)))
     assert kinds(outcomes) == ["ok", "DecodeError", "ok"]
 
@@ -183,7 +183,7 @@ def test_a_summary_of_another_length_is_no_positional_guess_mp16(lines: list[Ite
 @pytest.mark.parametrize(
     "summary",
     [
-        record("100"),  # MP-15: the summary itself is missing
+        record("100"),  # the summary itself is missing
         b"{",
         [],
         {"response": {}},
@@ -192,19 +192,19 @@ def test_a_summary_of_another_length_is_no_positional_guess_mp16(lines: list[Ite
         b"",
     ],
 )
-def test_without_a_summary_nothing_is_known_mp15_mp17(summary: Any) -> None:
+def test_without_a_summary_all_ids_have_an_error(summary: Any) -> None:
     body = wrap([part(summary), *(part(item.body) for item in GOOD)])
     assert kinds(read(body)) == ["DecodeError"] * 3
 
 
-def test_a_broken_part_concerns_its_own_id_only_mp22() -> None:
+def test_a_broken_part_is_an_error_for_its_id_only() -> None:
     summary = {"response": [ok(id_).line for id_ in IDS]}
     for broken in (part(b"{"), part(b"\xff{}"), part(b"\xef\xbb\xbf{}"), part({}, headers="x")):
         body = wrap([part(summary), part(record("101")), broken, part(record("103"))])
         assert kinds(read(body)) == ["ok", "DecodeError", "ok"]
 
 
-def test_a_wrong_type_concerns_its_own_id_only_and_is_located() -> None:
+def test_a_wrong_type_is_an_error_for_its_id_only_with_the_path() -> None:
     body = multipart([ok("101"), ok("102", activeCalls=[{"startTime": 5}]), ok("103")])
     outcomes = read(body)
     assert kinds(outcomes) == ["ok", "DecodeError", "ok"]
@@ -212,12 +212,12 @@ def test_a_wrong_type_concerns_its_own_id_only_and_is_located() -> None:
     assert outcomes[1].error.path == "$.activeCalls[0].startTime"
 
 
-def test_the_same_refusal_twice_is_one() -> None:
+def test_equal_errors_for_one_id_are_one() -> None:
     items = [missing("101"), missing("101"), ok("103")]
     assert kinds(read(multipart(items))) == ["NotFound", "DecodeError", "ok"]
 
 
-def test_of_a_cut_answer_only_records_that_name_their_id_count_mp02() -> None:
+def test_of_a_truncated_response_only_records_with_their_id_count() -> None:
     items = [Item(str(n), 200, {"status": "DND"}, f"/extension/{n}/x") for n in (1, 2, 3)]
     cut = multipart([items[0], items[2]], lines=items)[:-10]
     response = answer(cut)
@@ -225,7 +225,7 @@ def test_of_a_cut_answer_only_records_that_name_their_id_count_mp02() -> None:
     assert kinds(outcomes) == ["DecodeError"] * 3
 
 
-def test_the_callers_own_answer_stands_alone() -> None:
+def test_the_caller_is_matched_whatever_their_id_is() -> None:
     body = multipart([ok("999")], lines=[ok("101"), ok("999")])
     assert kinds(read(body, ["~"])) == ["DecodeError"]
     body = multipart([ok("101"), ok("999")])
@@ -233,7 +233,7 @@ def test_the_callers_own_answer_stands_alone() -> None:
 
 
 @pytest.mark.parametrize("depth", [260, 400, 1000])
-def test_a_refusal_of_any_depth_is_a_refusal(depth: int) -> None:
+def test_an_error_body_nested_deeply_is_an_error(depth: int) -> None:
     deep = b'{"errorCode":"X","a":' + b"[" * depth + b"]" * depth + b"}"
     lines = [ok("101"), missing("102"), ok("103")]
     parts = [part(record("101")), part(deep), part(record("103"))]
@@ -241,7 +241,7 @@ def test_a_refusal_of_any_depth_is_a_refusal(depth: int) -> None:
     assert kinds(read(body)) == ["ok", "NotFound", "ok"]
 
 
-def test_what_is_kept_of_a_failed_answer_is_small() -> None:
+def test_an_error_keeps_little_of_the_response() -> None:
     [outcome, *_] = read(b"x" * 1_000_000)
     assert outcome.error is not None
     assert outcome.error.__traceback__ is None
@@ -251,14 +251,14 @@ def test_what_is_kept_of_a_failed_answer_is_small() -> None:
         assert len(caught.traceback) <= 2
 
 
-def test_two_answers_for_one_id_must_agree_mp19() -> None:
+def test_two_answers_for_one_id_must_agree() -> None:
     twice = [ok("101"), ok("101", presenceStatus="Busy"), ok("103")]
     assert kinds(read(multipart(twice))) == ["DecodeError", "DecodeError", "ok"]
     agreeing = [ok("101"), ok("101"), ok("103")]
     assert kinds(read(multipart(agreeing))) == ["ok", "DecodeError", "ok"]
 
 
-def test_an_answer_for_an_id_never_asked_for_is_dropped_and_logged_mp20(
+def test_an_answer_for_an_id_that_was_not_requested_is_ignored_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     outcomes = read(multipart([ok("101"), ok("999", message="psst"), ok("103")]))
@@ -284,7 +284,9 @@ def test_an_answer_for_an_id_never_asked_for_is_dropped_and_logged_mp20(
         (None, record("102")),
     ],
 )
-def test_a_status_and_a_body_that_contradict_each_other_mp21(status: Any, body: Any) -> None:
+def test_a_status_and_a_body_that_contradict_each_other_are_an_error(
+    status: Any, body: Any
+) -> None:
     items = [ok("101"), Item("102", status, body, "/extension/102/presence"), ok("103")]
     assert kinds(read(multipart(items))) == ["ok", "DecodeError", "ok"]
     assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "DecodeError", "ok"]
@@ -293,8 +295,8 @@ def test_a_status_and_a_body_that_contradict_each_other_mp21(status: Any, body: 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (403, {"errorCode": "CMN-404"}, "PermissionDenied"),  # HS-05
-        (429, {"errorCode": "CMN-301"}, "RateLimited"),  # RL-11
+        (403, {"errorCode": "CMN-404"}, "PermissionDenied"),
+        (429, {"errorCode": "CMN-301"}, "RateLimited"),
         (503, {}, "ServerError"),
         (599, None, "ServerError"),
         (418, {"errorCode": "X"}, "InvalidRequest"),
@@ -337,7 +339,7 @@ def test_a_part_of_status_400_or_more_is_that_error_whatever_its_body(
 
 
 @pytest.mark.parametrize("other", ["103", "999"])
-def test_an_error_is_of_the_id_its_envelope_names_even_with_the_record_of_another(
+def test_an_error_is_for_the_id_in_the_envelope_even_with_another_record(
     other: str,
 ) -> None:
     items = [ok("101"), Item("102", 404, record(other), "/extension/102/presence"), ok("103")]
@@ -372,7 +374,7 @@ def test_the_code_of_an_error_is_found_in_its_list_of_errors() -> None:
 
 
 @pytest.mark.parametrize("own", ["", "x", " 102", [], {}, True, 1.5, -1])
-def test_a_record_whose_id_is_none_is_an_error_of_that_id_in_both_formats(own: Any) -> None:
+def test_a_record_with_an_invalid_id_is_an_error_in_both_formats(own: Any) -> None:
     body = {**record("102"), "extension": {"id": own}}
     for href in ("/extension/102/presence", None):
         items = [ok("101"), Item("102", 200, body, href), missing("103")]
@@ -384,12 +386,12 @@ def test_a_record_whose_id_is_none_is_an_error_of_that_id_in_both_formats(own: A
         assert kinds(batch.read((id_,), single, GetPresenceInfo)) == ["DecodeError"]
 
 
-def test_an_empty_resource_id_says_nothing() -> None:
+def test_an_empty_resource_id_counts_as_absent() -> None:
     items = [ok("101"), Item("", 404, {}), ok("103")]
     assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "NotFound", "ok"]
 
 
-def test_a_status_as_a_string_is_read() -> None:
+def test_a_status_may_be_a_string_in_a_batch() -> None:
     texts: Any = "200", "429"
     items = [ok("101"), Item("102", texts[0], record("102")), Item("103", texts[1], {})]
     expected = ["ok", "ok", "RateLimited"]
@@ -414,24 +416,24 @@ def test_a_status_as_a_string_is_read() -> None:
         b"[" * 100_000,
     ],
 )
-def test_an_array_form_that_makes_no_sense_mp31(body: bytes) -> None:
+def test_an_array_that_cannot_be_understood_is_an_error_for_all_ids(body: bytes) -> None:
     assert kinds(read(body, content_type=JSON_FORM)) == ["DecodeError"] * 3
 
 
-def test_an_array_form_of_one_object_is_a_list_of_one() -> None:
+def test_an_object_instead_of_an_array_is_one_answer() -> None:
     body = json.dumps({"resourceId": 101, "status": 200, "body": record("101")}).encode()
     assert kinds(read(body, content_type=JSON_FORM)) == ["ok", "DecodeError", "DecodeError"]
     assert kinds(read(body, ["101"], JSON_FORM)) == ["ok"]
 
 
-def test_unified_presence_has_no_id_of_its_own_and_is_proven_by_its_envelope() -> None:
+def test_unified_presence_has_no_id_and_is_matched_by_the_envelope() -> None:
     items = [Item("102", 200, {"status": "DND"}), Item("101", 200, {"status": "Busy"})]
     response = answer(array(items), "application/json")
     outcomes = batch.read(("101", "102"), response, UnifiedPresence)
     assert [o.unwrap().status for o in outcomes] == ["Busy", "DND"]
 
 
-def test_json_that_no_one_should_send_mp33_js01() -> None:
+def test_json_that_is_too_long_or_too_deep_is_an_error() -> None:
     deep = part(b"[" * 200_000)
     summary = {"response": [ok(id_).line for id_ in IDS]}
     body = wrap([part(summary), part(record("101")), deep, part(record("103"))])
@@ -464,7 +466,7 @@ def mutate(body: bytes, chance: random.Random, *, flips: bool) -> bytes:
 
 
 @given(st.randoms(use_true_random=False), st.booleans(), st.booleans(), st.booleans())
-def test_a_mutated_answer_never_gives_a_wrong_value(
+def test_a_mutated_response_never_has_a_wrong_value(
     chance: random.Random, hrefs: bool, flips: bool, all_good: bool
 ) -> None:
     items = [ok(str(n), message=f"I am {n}") for n in range(101, 107)]
@@ -477,14 +479,14 @@ def test_a_mutated_answer_never_gives_a_wrong_value(
 
 
 @given(st.lists(st.integers(1, 9), max_size=8), st.booleans())
-def test_any_choice_of_answers_gives_only_proven_values(chosen: list[int], hrefs: bool) -> None:
+def test_any_choice_of_answers_has_only_values_of_their_ids(chosen: list[int], hrefs: bool) -> None:
     items = [ok(str(n)) for n in chosen]
     outcomes = read(multipart(items if hrefs else without_hrefs(items)), list("123456789"))
     assert [o.ok for o in outcomes] == [n in chosen for n in range(1, 10)]
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_give_an_outcome_per_id(noise: bytes) -> None:
+def test_any_bytes_have_one_outcome_per_id(noise: bytes) -> None:
     for content_type in (None, JSON_FORM, "text/html"):
         assert kinds(read(noise, content_type=content_type)) == ["DecodeError"] * 3
 
@@ -494,7 +496,7 @@ def test_any_bytes_give_an_outcome_per_id(noise: bytes) -> None:
 
 @pytest.mark.parametrize("hrefs", [True, False])
 @pytest.mark.parametrize("form", ["crlf", "lf", "no last line end", "lengths differ", "array"])
-def test_an_answer_in_which_all_is_well_needs_no_matching(form: str, hrefs: bool) -> None:
+def test_a_regular_response_takes_the_fast_path(form: str, hrefs: bool) -> None:
     items = [ok("101"), ok("102", message="ä"), ok("103")]
     items = items if hrefs else without_hrefs(items)
     eol = b"\n" if form == "lf" else b"\r\n"
@@ -525,19 +527,19 @@ def test_an_answer_in_which_all_is_well_needs_no_matching(form: str, hrefs: bool
         [ok("101"), ok("102"), Item("103", True, record("103"))],
     ],
 )
-def test_an_answer_with_anything_odd_in_it_takes_the_long_way(items: list[Item]) -> None:
+def test_an_irregular_response_takes_the_slow_path(items: list[Item]) -> None:
     for body, content_type in ((multipart(items), None), (array(items), JSON_FORM)):
         assert batch_formats.fast_records(IDS, answer(body, content_type)) == []
         read(body, content_type=content_type)
 
 
-def test_only_a_207_is_an_answer_to_several_ids() -> None:
+def test_only_a_207_takes_the_fast_path() -> None:
     items = [ok(id_) for id_ in IDS]
     assert batch_formats.fast_records(IDS, answer(multipart(items))) != []
     assert batch_formats.fast_records(IDS, answer(multipart(items), status=200)) == []
 
 
-def test_a_wrong_type_in_one_record_takes_no_other_along() -> None:
+def test_a_wrong_type_in_one_record_leaves_the_others() -> None:
     outcomes = read(multipart([ok("101"), ok("102", message=5), ok("103")]))
     assert kinds(outcomes) == ["ok", "DecodeError", "ok"]
     assert isinstance(outcomes[1].error, DecodeError)
@@ -548,7 +550,7 @@ def test_a_wrong_type_in_one_record_takes_no_other_along() -> None:
 
 
 @given(st.lists(st.sampled_from(["1", "2", "3", "~"])))
-def test_a_plan_asks_for_each_id_once_and_the_caller_alone(ids: list[str]) -> None:
+def test_a_plan_has_each_id_once_and_the_caller_alone(ids: list[str]) -> None:
     requests = batch.plan(ids)
     assert sorted(id_ for request in requests for id_ in request) == sorted(set(ids))
     assert all("~" not in request or request == ("~",) for request in requests)
@@ -572,7 +574,7 @@ def test_a_plan_asks_for_each_id_once_and_the_caller_alone(ids: list[str]) -> No
         (PermissionDenied(403, "CMN-406"), False, False),
     ],
 )
-def test_which_refusals_are_worth_splitting_hs03_hs04(
+def test_which_errors_may_be_about_single_ids(
     error: ApiError, divisible: bool, too_large: bool
 ) -> None:
     assert batch.is_divisible(("1", "2"), error) is divisible
@@ -580,7 +582,7 @@ def test_which_refusals_are_worth_splitting_hs03_hs04(
     assert not batch.is_divisible(("2",), error)
 
 
-def test_a_rate_limited_part_tells_how_long_to_wait() -> None:
+def test_a_rate_limited_part_has_the_retry_after_of_the_response() -> None:
     items = [ok("101"), Item("102", 429, {"errorCode": "CMN-301"})]
     response = answer(multipart(items))
     headers = {**response.headers, "retry-after": "7", "x-rate-limit-group": "light"}
@@ -590,7 +592,7 @@ def test_a_rate_limited_part_tells_how_long_to_wait() -> None:
     assert outcomes[1].error.group == "Light"
 
 
-def test_an_id_that_is_nested_deeply_costs_only_itself() -> None:
+def test_a_deeply_nested_id_is_an_error_for_its_id_only() -> None:
     deep = b"[" * 1000 + b"]" * 1000
     items = [b'{"status":200,"body":{"extension":{"id":%b}}}' % id_ for id_ in (b"1", deep)]
     response = Response(207, {"content-type": JSON_FORM}, b"[" + b",".join(items) + b"]")
@@ -600,7 +602,7 @@ def test_an_id_that_is_nested_deeply_costs_only_itself() -> None:
 
 
 @pytest.mark.parametrize("boundary", ["a:b", "B"])
-def test_a_delimiter_that_could_be_a_header_is_none(boundary: str) -> None:
+def test_a_boundary_that_looks_like_a_header_takes_the_slow_path(boundary: str) -> None:
     edge = b"--" + boundary.encode()
     texts = (b'{"response":[{"status":200}]}', b'{"extension":{"id":1}}')
     body = b"".join(edge + b"\r\n" + edge + b"\r\n\r\n" + text + b"\r\n" for text in texts)

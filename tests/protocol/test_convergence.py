@@ -251,7 +251,7 @@ OPS = (
         *(("connect", 1), ("receive", 0), ("cut", 0), ("connect", 1), ("receive", 3)),
     ]
 )
-def test_whatever_happens_the_board_ends_as_the_server_is(ops: list[tuple[str, int]]) -> None:
+def test_whatever_happens_the_state_becomes_that_of_the_server(ops: list[tuple[str, int]]) -> None:
     world = World()
     for name, number in ops:
         world.do(name, number)
@@ -264,7 +264,7 @@ def test_whatever_happens_the_board_ends_as_the_server_is(ops: list[tuple[str, i
 
 @given(st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 23)), max_size=60))
 @settings(max_examples=settings().max_examples * 4)
-def test_what_was_not_delivered_is_covered_by_a_gap(ops: list[tuple[str, int]]) -> None:
+def test_events_that_were_not_delivered_are_covered_by_a_gap(ops: list[tuple[str, int]]) -> None:
     world = World()
     for name, number in ops:
         world.do(name, number)
@@ -274,7 +274,7 @@ def test_what_was_not_delivered_is_covered_by_a_gap(ops: list[tuple[str, int]]) 
 
 
 @given(st.integers(0, BUFFER - 1), st.integers(0, 3))
-def test_a_recovery_within_the_buffer_brings_every_event_once_and_no_gap(
+def test_a_recovery_within_the_buffer_delivers_every_event_once_without_a_gap(
     missed: int, before: int
 ) -> None:
     world = World()

@@ -75,7 +75,7 @@ def test_the_nine_calls(request_: Request[Any], method: str, path: str, group: s
     assert (request_.method, request_.path, request_.group) == (method, f"{A}/{path}", group)
 
 
-def test_bodies() -> None:
+def test_request_bodies() -> None:
     bodies = [
         endpoints.update_user_presence_status("~", "~", None).body,
         endpoints.update_user_presence_status("~", "~", PresenceInfoRequest(message="né")).body,
@@ -92,7 +92,7 @@ def test_bodies() -> None:
     ]
 
 
-def test_queries() -> None:
+def test_query_parameters() -> None:
     options = ReadOptions(detailed_telephony_state=True, sip_data=False)
     request = endpoints.read_account_presence(options, page=2, per_page=50)
     assert request.params == (
@@ -127,7 +127,7 @@ def test_wrong_arguments_are_refused(call: Callable[[], object]) -> None:
 
 
 @given(st.text())
-def test_a_path_is_its_template_or_nothing(text: str) -> None:
+def test_any_text_as_an_id_is_refused_or_part_of_the_path(text: str) -> None:
     for make, tail in (
         (
             lambda: endpoints.read_user_presence_status(ReadOptions(text), ["1"]),

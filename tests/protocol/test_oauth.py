@@ -69,13 +69,13 @@ def test_a_refused_refresh_token_falls_back_to_the_jwt() -> None:
     assert walk(GRANT, "r", REFUSED, GOOD)[1] == JWT_FORM
 
 
-def test_a_refused_refresh_token_of_another_grant_is_the_end() -> None:
+def test_a_refused_refresh_token_of_another_grant_ends_the_login() -> None:
     code = AuthorizationCodeGrant("id", "secret", "c", "https://app.example/cb")
     for grant in (code, RefreshTokenGrant("id", "secret", "r")):
         assert len(walk(grant, "r", REFUSED)) == 1
 
 
-def test_a_refresh_token_grant_starts_with_its_own() -> None:
+def test_a_refresh_token_grant_sends_its_refresh_token() -> None:
     assert walk(RefreshTokenGrant("id", "secret", "r"), None, GOOD) == [
         {"grant_type": "refresh_token", "refresh_token": "r"}
     ]
@@ -96,7 +96,7 @@ def test_a_code_is_exchanged_by_a_public_app_with_pkce() -> None:
     assert "authorization" not in next(oauth.renewal(grant, None)).headers
 
 
-def test_an_app_with_a_secret_proves_itself() -> None:
+def test_an_app_with_a_secret_authenticates() -> None:
     request = next(oauth.renewal(GRANT, None))
     assert request.headers["authorization"] == "Basic aWQ6c2VjOnJldA=="
     assert request.group == "Auth"
@@ -106,14 +106,14 @@ def test_an_app_with_a_secret_proves_itself() -> None:
     assert "j.w.t" not in repr(request)
 
 
-def test_revocation() -> None:
+def test_a_revocation_has_the_token() -> None:
     request = oauth.revocation(GRANT, "abc")
     assert (request.path, request.body) == ("/restapi/oauth/revoke", b"token=abc")
     assert "authorization" in request.headers
     assert "authorization" not in oauth.revocation(AccessToken("abc"), "abc").headers
 
 
-def test_the_login_page() -> None:
+def test_the_url_of_the_login_page() -> None:
     # The example of RFC 7636, appendix B.
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     url = authorize_url("id", "https://app.example/cb?x=1", state="s", code_verifier=verifier)
@@ -132,7 +132,7 @@ def test_the_login_page() -> None:
         authorize_url("id", "https://app.example/cb", code_verifier="short")
 
 
-def test_logins_are_kept_apart() -> None:
+def test_each_login_has_its_own_store_key() -> None:
     one = "https://one.example"
     keys = {
         oauth.store_key(one, GRANT),
@@ -149,7 +149,7 @@ def test_logins_are_kept_apart() -> None:
     assert not any("j.w.t" in key for key in keys)
 
 
-def test_a_stored_token_comes_back_as_old_as_it_is() -> None:
+def test_a_stored_token_keeps_its_expiry() -> None:
     token = oauth.Token("abc", 1000.0, "r", 5000.0)
     record = json.loads(json.dumps(oauth.to_record(token, now=400.0, wall=1e9)))
     again = oauth.from_record(record, now=7.0, wall=1e9 + 100.0)
@@ -160,11 +160,11 @@ def test_a_stored_token_comes_back_as_old_as_it_is() -> None:
     "record",
     [None, [], "x", {}, {"access_token": 5}, {"access_token": "a b"}, {"access_token": ""}],
 )
-def test_a_stored_token_that_cannot_be_used_is_none_rd10(record: object) -> None:
+def test_a_stored_token_that_cannot_be_used_is_none(record: object) -> None:
     assert oauth.from_record(record, 0.0, 0.0) is None
 
 
-def test_a_wall_clock_set_back_does_not_make_a_token_live_for_ever_au16() -> None:
+def test_a_wall_clock_that_is_set_back_does_not_extend_a_token() -> None:
     record = oauth.to_record(oauth.Token("abc", 3600.0), now=0.0, wall=2e9)
     again = oauth.from_record(record, now=0.0, wall=1e9)
     assert again is not None
@@ -189,7 +189,7 @@ def test_a_wall_clock_set_back_does_not_make_a_token_live_for_ever_au16() -> Non
         (1e12, 86_340.0),
     ],
 )
-def test_when_a_token_is_due_au10(expires_in: Any, due: float) -> None:
+def test_when_a_token_is_renewed(expires_in: Any, due: float) -> None:
     body = json.dumps({"access_token": "abc", "expires_in": expires_in}).encode()
     token = oauth.read_token(Response(200, {}, body), now=1000.0)
     assert token.due_at == 1000.0 + due
@@ -203,7 +203,7 @@ def test_when_a_token_is_due_au10(expires_in: Any, due: float) -> None:
     [b"", b"[]", b"{}", b'{"access_token":5}', b'{"access_token":""}', b'{"access_token":"a b"}',
      b'{"access_token":"a\\r\\nX: y"}', '{"access_token":"é"}'.encode()],
 )  # fmt: skip
-def test_an_answer_without_a_usable_token_au15(body: bytes) -> None:
+def test_a_response_without_a_usable_token_is_an_error(body: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
         oauth.read_token(Response(200, {}, body), now=0.0)
     assert caught.value.__context__ is None
@@ -273,7 +273,7 @@ def test_every_code_in_the_table_is_shown_with_its_advice(code: str, status: int
 
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token"])
-def test_a_token_of_more_than_64_kib_is_refused_au15(name: str) -> None:
+def test_a_token_of_more_than_64_kib_is_refused(name: str) -> None:
     for size, is_good in ((65_536, True), (65_537, False)):
         answer = {"access_token": "abc", "refresh_token": "def", name: "x" * size}
         response = Response(200, {}, json.dumps(answer).encode())
@@ -298,13 +298,13 @@ def test_a_token_that_the_session_has_sent_before_is_parsed_as_it_is() -> None:
     assert (token.access_token, token.refresh_token) == ("ABCDEFGHIJ", "ABCDEFGHIJ-2")
 
 
-def test_a_refused_login_repeats_nothing_that_the_server_said_se09() -> None:
+def test_the_error_of_a_refused_login_has_no_text_of_the_server() -> None:
     body = b'{"error":"canary","error_description":"bad canary","errors":[{"message":"canary"}]}'
     error = oauth.token_error(Response(400, {}, body))
     assert "canary" not in f"{error} {error!r} {vars(error)}"
 
 
-def test_times_that_no_clock_can_hold() -> None:
+def test_times_out_of_range_are_limited() -> None:
     record = {"access_token": "abc", "expires_time": 10**400, "refresh_expires_time": 1e999}
     token = oauth.from_record(record, 0.0, 0.0)
     assert token is not None
@@ -315,7 +315,7 @@ def test_times_that_no_clock_can_hold() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", " ", "a b", "a\r\nb", "a\0", "é", None, 5, b"x"])
-def test_credentials_that_cannot_travel_are_refused_early_au15(bad: Any) -> None:
+def test_invalid_credentials_are_refused_at_once(bad: Any) -> None:
     with pytest.raises(UsageError, match="access_token"):
         AccessToken(bad)
     for number, name in enumerate(("client_id", "client_secret", "jwt")):
@@ -325,7 +325,7 @@ def test_credentials_that_cannot_travel_are_refused_early_au15(bad: Any) -> None
             JwtGrant(*fields)
 
 
-def test_an_app_without_a_secret_says_so_with_none() -> None:
+def test_a_client_secret_may_be_none_but_not_empty() -> None:
     assert RefreshTokenGrant("id", None, "r").client_secret is None
     with pytest.raises(UsageError, match="client_secret"):
         RefreshTokenGrant("id", "", "r")

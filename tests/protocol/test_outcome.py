@@ -45,7 +45,7 @@ def test_a_result_by_id() -> None:
     assert RESULT.errors == {"2": GONE, "3": HIDDEN}
 
 
-def test_raising_for_errors() -> None:
+def test_raise_for_errors_names_the_failed_ids() -> None:
     BatchResult([Outcome("1", 200, "one")]).raise_for_errors()
     BatchResult([]).raise_for_errors()
     with pytest.raises(BatchError, match="2 of 3 ids failed: 2, 3") as caught:
@@ -67,7 +67,7 @@ def test_raising_for_errors() -> None:
         DecodeError("reason", "$.path"),
     ],
 )
-def test_errors_shared_by_ids_are_raised_apart_and_whole(error: PresenceError) -> None:
+def test_an_error_shared_by_ids_is_raised_once_per_id(error: PresenceError) -> None:
     with pytest.raises(BatchError) as caught:
         BatchResult([Outcome("1", error=error), Outcome("2", error=error)]).raise_for_errors()
     for copied, id_ in zip(caught.value.exceptions, "12", strict=True):
@@ -77,7 +77,7 @@ def test_errors_shared_by_ids_are_raised_apart_and_whole(error: PresenceError) -
     assert not hasattr(error, "__notes__")
 
 
-def test_errors_can_be_taken_apart_by_kind() -> None:
+def test_errors_can_be_split_by_class() -> None:
     seen: list[type] = []
     try:
         RESULT.raise_for_errors()

@@ -32,14 +32,14 @@ def written(*records: Mapping[str, object], **more: object) -> bytes:
 MANY = [record(n) for n in range(1000)]
 
 
-def test_a_large_page_is_read_in_slices() -> None:
+def test_a_large_page_is_decoded_in_slices() -> None:
     body = written(*MANY)
     read, turns = sliced(body)
     assert read == decoding.load(body, AccountPresenceInfo)
     assert len(body) / (page_decoding.SLICE + 600) <= turns <= len(body) / page_decoding.SLICE + 1
 
 
-def test_an_indented_one_is_read_in_slices() -> None:
+def test_an_indented_page_is_decoded_in_slices() -> None:
     page = {"uri": "u", "records": MANY, "paging": {"page": 1}}
     body = json.dumps(page, indent=4, separators=(" ,", " : ")).encode()
     read, turns = sliced(body)
@@ -47,7 +47,7 @@ def test_an_indented_one_is_read_in_slices() -> None:
     assert turns > 10
 
 
-def test_a_small_one_is_read_at_once() -> None:
+def test_a_small_page_is_decoded_at_once() -> None:
     body = written(*MANY[:10])
     assert sliced(body) == (decoding.load(body, AccountPresenceInfo), 0)
 
@@ -63,7 +63,7 @@ def test_a_small_one_is_read_at_once() -> None:
     ],
     ids=["uneven", "nested", "quoted", "quoted ends", "empty record"],
 )
-def test_whatever_is_in_a_page_it_is_read_as_a_whole_one_is(
+def test_slices_of_any_records_decode_to_the_same_page(
     records: list[dict[str, object]],
 ) -> None:
     body = written(*records)
@@ -93,7 +93,7 @@ def test_whatever_is_in_a_page_it_is_read_as_a_whole_one_is(
         "indented",
     ],
 )
-def test_wherever_records_are_in_a_page_it_is_read_as_a_whole_one_is(body: bytes) -> None:
+def test_a_page_with_records_anywhere_decodes_to_the_same_page(body: bytes) -> None:
     assert len(body) > 2 * page_decoding.SLICE
     assert sliced(body)[0] == decoding.load(body, AccountPresenceInfo)
 
@@ -111,7 +111,7 @@ def test_wherever_records_are_in_a_page_it_is_read_as_a_whole_one_is(body: bytes
     ],
     ids=["wrong type", "wrong record", "cut", "two pages", "a comma too many"],
 )
-def test_what_is_wrong_with_a_page_is_told_as_of_a_whole_one(body: bytes) -> None:
+def test_an_error_in_a_sliced_page_is_that_of_the_whole_page(body: bytes) -> None:
     with pytest.raises(DecodeError) as whole:
         decoding.load(body, AccountPresenceInfo)
     with pytest.raises(DecodeError) as caught:
@@ -124,9 +124,7 @@ def test_what_is_wrong_with_a_page_is_told_as_of_a_whole_one(body: bytes) -> Non
     [({"activeCalls": [{"id": "1"}] * 12}, 9000), ({"other": [0] * 2000}, 600)],
     ids=["objects", "commas"],
 )
-def test_a_page_with_more_in_it_than_any_has_is_refused(
-    more: dict[str, object], count: int
-) -> None:
+def test_a_page_that_exceeds_the_limits_is_refused(more: dict[str, object], count: int) -> None:
     body = written(*({"uri": "u", **more} for _ in range(count)))
     assert len(body) > page_decoding.CHECKED_SIZE
     for read in (sliced, lambda body: decoding.load(body, AccountPresenceInfo)):
@@ -134,7 +132,7 @@ def test_a_page_with_more_in_it_than_any_has_is_refused(
             read(body)
 
 
-def test_more_records_than_any_page_has_are_refused() -> None:
+def test_a_page_with_too_many_records_is_refused() -> None:
     body = written(*({"uri": ""} for _ in range(decoding.MAX_ITEMS + 1)))
     assert len(body) > 2 * page_decoding.SLICE
     with pytest.raises(DecodeError, match="exceeds the limit of 10,000"):

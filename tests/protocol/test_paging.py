@@ -33,7 +33,7 @@ def page(
     return AccountPresenceInfo(records=records, paging=paging, navigation=found)
 
 
-def test_a_total_gives_all_pages_at_once() -> None:
+def test_a_total_makes_all_pages_known_at_once() -> None:
     requests = list(pages.known_pages(FIRST, page(total=3)))
     assert [dict(r.params) for r in requests] == [
         {"sipData": "true", "perPage": "2", "page": "2"},
@@ -42,7 +42,7 @@ def test_a_total_gives_all_pages_at_once() -> None:
 
 
 @pytest.mark.parametrize("total", [None, 1, 0, -5])
-def test_no_total_gives_none(total: int | None) -> None:
+def test_without_a_total_no_page_is_known(total: int | None) -> None:
     assert list(pages.known_pages(FIRST, page(total=total))) == []
     assert list(pages.known_pages(FIRST, AccountPresenceInfo())) == []
 
@@ -60,13 +60,13 @@ def test_the_next_page_is_followed() -> None:
     assert pages.next_page(request, page(link=link), SERVER) is None
 
 
-def test_the_next_page_on_another_host_is_not() -> None:
+def test_a_next_page_on_another_host_is_an_error() -> None:
     with pytest.raises(DecodeError) as caught:
         pages.next_page(FIRST, page(link="https://evil.example/restapi/v1.0/x"), SERVER)
     assert caught.value.path == "$.navigation.nextPage.uri"
 
 
-def test_navigation_without_a_next_page_is_the_end() -> None:
+def test_navigation_without_a_next_page_ends_the_listing() -> None:
     assert pages.next_page(FIRST, page(navigation=True), SERVER) is None
 
 
@@ -79,7 +79,7 @@ def test_without_navigation_and_totals_a_full_page_has_a_next_one() -> None:
     assert dict(third.params)["page"] == "3"
 
 
-def test_a_page_is_never_larger_than_a_thousand() -> None:
+def test_a_full_page_has_at_most_a_thousand_records() -> None:
     greedy = endpoints.read_account_presence(ReadOptions(), per_page=5000)
     thousand = AccountPresenceInfo(records=(GetPresenceInfo(),) * 1000)
     assert pages.next_page(greedy, thousand, SERVER) is not None
@@ -91,7 +91,7 @@ def test_a_link_without_a_page_number_is_an_error(query: str) -> None:
         pages.next_page(FIRST, page(link=f"?{query}"), SERVER)
 
 
-def test_records_that_were_on_an_earlier_page_are_left_out() -> None:
+def test_records_of_earlier_pages_are_left_out() -> None:
     def listed(*ids: str | None) -> AccountPresenceInfo:
         extensions = (GetPresenceExtensionInfo(id=id_) for id_ in ids)
         return page(tuple(GetPresenceInfo(extension=each) for each in extensions))
@@ -105,7 +105,7 @@ def test_records_that_were_on_an_earlier_page_are_left_out() -> None:
     assert new.pages_repeat
 
 
-def test_without_navigation_the_end_is_a_page_that_is_not_full() -> None:
+def test_without_navigation_a_page_that_is_not_full_ends_the_listing() -> None:
     assert pages.next_page(FIRST, page(FULL[:1]), SERVER) is None
     assert pages.next_page(FIRST, page(FULL[:1], per_page=1), SERVER) is not None  # clamped
     assert pages.next_page(FIRST, page(total=1), SERVER) is None

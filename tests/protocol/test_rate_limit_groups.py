@@ -14,7 +14,7 @@ from aiopresence.protocol.rate_limit_groups import (
 LIGHT = {"x-rate-limit-group": "light", "x-rate-limit-limit": "7"}
 
 
-def test_groups_are_known_beforehand_and_corrected_by_the_answer_rl12() -> None:
+def test_the_expected_group_is_corrected_by_the_response() -> None:
     limits = RateLimits()
     limits.add_presets({"Presence": GroupLimits(3)})
     light = limits.group("GET X", "Light")
@@ -30,7 +30,7 @@ def test_groups_are_known_beforehand_and_corrected_by_the_answer_rl12() -> None:
     assert limits.snapshot(1.0)["Presence"].remaining == 1
 
 
-def test_a_429_names_its_group_or_shuts_all_rl09_rl17() -> None:
+def test_a_429_blocks_its_group_or_all_if_it_states_none() -> None:
     limits = RateLimits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
     limits.apply_429(0.0, light, {**LIGHT, "retry-after": "30"})
@@ -40,7 +40,7 @@ def test_a_429_names_its_group_or_shuts_all_rl09_rl17() -> None:
     assert limits.group("c", "Medium").delay(0.0) == 41.0
 
 
-def test_invented_groups_and_calls_cost_no_memory_bp07() -> None:
+def test_made_up_groups_do_not_fill_the_memory() -> None:
     limits = RateLimits()
     for number in range(1000):
         group = limits.group(f"call {number}", "")
@@ -49,7 +49,7 @@ def test_invented_groups_and_calls_cost_no_memory_bp07() -> None:
     assert len(limits.snapshot(0.0)) <= MAX_GROUPS
 
 
-def test_of_many_calls_in_another_group_the_first_are_forgotten() -> None:
+def test_of_too_many_calls_in_unexpected_groups_the_first_is_forgotten() -> None:
     limits = RateLimits()
     for number in range(MAX_CALLS + 1):
         group = limits.group(f"call {number}", "Light")
@@ -60,7 +60,7 @@ def test_of_many_calls_in_another_group_the_first_are_forgotten() -> None:
     assert limits.group("call 1", "Light") is heavy
 
 
-def test_a_429_with_the_other_spelling_of_the_headers_shuts_one_group() -> None:
+def test_a_429_with_the_other_spelling_of_the_headers_blocks_one_group() -> None:
     limits = RateLimits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
     headers = {"x-ratelimit-limit": "7", "retry-after": "30"}
@@ -69,7 +69,7 @@ def test_a_429_with_the_other_spelling_of_the_headers_shuts_one_group() -> None:
     assert light.limit == 7
 
 
-def test_a_429_without_headers_shuts_all_groups_and_teaches_the_limit_of_its_own() -> None:
+def test_a_429_without_headers_blocks_all_groups_and_teaches_the_limit_of_its_own() -> None:
     limits = RateLimits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
     for group in (light, light, heavy):
@@ -94,7 +94,7 @@ def test_groups_are_found_whatever_the_case_of_their_names() -> None:
         view["heavy"]
 
 
-def test_presets_are_for_groups_that_no_answer_has_told_of() -> None:
+def test_presets_apply_to_groups_without_stated_limits() -> None:
     limits = RateLimits()
     for name in ("Light", "Heavy"):
         group = limits.group(name, name)

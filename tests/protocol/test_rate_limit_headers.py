@@ -45,7 +45,7 @@ from aiopresence.protocol.rate_limit_headers import (
         ),
     ],
 )
-def test_retry_after_rl07_ck06(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
 
 
@@ -81,12 +81,12 @@ def test_limits_are_read_in_both_spellings(prefix: str) -> None:
 @pytest.mark.parametrize(
     "odd", ["", "-1", "many", "\u0665", "9" * 400, "1e9", "inf", "nan", "0.5", "1,0"]
 )
-def test_odd_numbers_are_no_limits_rl15(odd: str) -> None:
+def test_invalid_numbers_are_no_limits(odd: str) -> None:
     assert read_limits({f"x-rate-limit-{name}": odd for name in NAMES}).limit is None
 
 
 @pytest.mark.parametrize("window", ["3601", "60000", "86400", "0"])
-def test_a_window_of_more_than_an_hour_is_none(window: str) -> None:
+def test_a_window_of_more_than_an_hour_is_ignored(window: str) -> None:
     assert read_limits({"x-rate-limit-window": window}).window is None
 
 

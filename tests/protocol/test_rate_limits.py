@@ -170,7 +170,7 @@ def same(chance: random.Random, most: float) -> Iterator[tuple[float, float]]:
     st.floats(0, 2.5),
     st.integers(1, 200),
 )
-def test_alone_there_is_never_a_429_and_the_quota_is_used_rl01_rl04(
+def test_without_other_clients_there_is_no_429_and_the_limit_is_used(
     seed: int, tasks: int, limit: int, window: float, latency: float, requests: int
 ) -> None:
     server = Server(limit, window)
@@ -191,9 +191,7 @@ def test_alone_there_is_never_a_429_and_the_quota_is_used_rl01_rl04(
 
 
 @given(st.integers(0, 2**32), st.integers(1, 64), st.floats(0, 2.5))
-def test_a_coarse_clock_at_the_server_makes_no_429_ck03(
-    seed: int, tasks: int, latency: float
-) -> None:
+def test_a_coarse_clock_of_the_server_causes_no_429(seed: int, tasks: int, latency: float) -> None:
     server = Server(10, 60.0, tick=0.0156)
     latencies = same(random.Random(seed), latency)  # noqa: S311
     simulate(GroupWindow(GroupLimits(10)), server, latencies, requests=60, tasks=tasks)
@@ -216,7 +214,7 @@ def test_at_a_usual_latency_the_makespan_is_within_5_percent_of_the_optimum() ->
     st.lists(st.floats(0, 300), max_size=120),
     st.floats(0, 0.3),
 )
-def test_with_others_nothing_is_sent_inside_a_known_penalty_rl02_rl03_rl05(
+def test_with_other_clients_nothing_is_sent_during_a_known_penalty(
     seed: int, tasks: int, foreign: list[float], lost: float
 ) -> None:
     chance = random.Random(seed)  # noqa: S311
@@ -234,7 +232,7 @@ def test_with_others_nothing_is_sent_inside_a_known_penalty_rl02_rl03_rl05(
     assert len(run.sent) >= 60
 
 
-def test_a_quota_that_others_have_used_up_costs_one_request() -> None:
+def test_a_limit_used_up_by_others_costs_one_request() -> None:
     group, server = GroupWindow(GroupLimits(50)), Server(50, 60.0)
     for _ in range(50):
         server.arrive(0.0)
@@ -243,7 +241,7 @@ def test_a_quota_that_others_have_used_up_costs_one_request() -> None:
     assert run.sent[1] >= 60.0
 
 
-def test_what_others_have_used_is_learned_from_remaining_rl14() -> None:
+def test_the_requests_of_others_are_learned_from_remaining() -> None:
     group, server = GroupWindow(GroupLimits(50)), Server(50, 60.0)
     for _ in range(40):
         server.arrive(0.0)
@@ -258,9 +256,7 @@ def random_run(group: GroupWindow, server: Server, seed: int, **options: Any) ->
 
 
 @given(st.integers(0, 2**32), st.integers(1, 16), st.floats(1.0, 90.0))
-def test_a_retry_after_cut_down_to_whole_seconds_costs_one_429(
-    seed: int, tasks: int, penalty: float
-) -> None:
+def test_a_retry_after_rounded_down_costs_one_429(seed: int, tasks: int, penalty: float) -> None:
     server = Server(10, 1.0, penalty=penalty)
     for _ in range(11):
         server.arrive(0.0)
@@ -274,7 +270,7 @@ def test_a_retry_after_cut_down_to_whole_seconds_costs_one_429(
     st.floats(60.0, 500.0),
     st.booleans(),
 )
-def test_a_retry_after_that_is_too_short_for_ever_ends(
+def test_a_retry_after_that_is_always_too_short_is_overcome(
     seed: int, asked: str, penalty: float, headers: bool
 ) -> None:
     server = Server(10, 60.0, penalty=penalty, retry_after=asked, headers=headers)
@@ -311,7 +307,7 @@ def test_without_headers_the_first_429_teaches_the_limit(
     st.floats(0.3, 3.0),
     st.floats(0.0, 1.0),
 )
-def test_with_others_that_are_known_there_is_one_429_per_penalty_at_most_rl14(
+def test_with_known_other_clients_there_is_at_most_one_429_per_penalty(
     seed: int, tasks: int, limit: int, pause: float, latency: float
 ) -> None:
     group, server = GroupWindow(GroupLimits(limit)), Server(limit, 60.0)
@@ -323,7 +319,7 @@ def test_with_others_that_are_known_there_is_one_429_per_penalty_at_most_rl14(
 
 
 @given(st.integers(0, 2**32), st.lists(st.floats(0, 300), max_size=120), st.integers(1, 16))
-def test_a_small_quota_shared_with_any_others_has_one_429_per_penalty_at_most(
+def test_a_small_shared_limit_has_at_most_one_429_per_penalty(
     seed: int, foreign: list[float], tasks: int
 ) -> None:
     server = Server(10, 60.0)
@@ -348,7 +344,7 @@ def answered(limit: int = 5, requests: int = 1, **headers: str) -> GroupWindow:
 SLACK = 0.1
 
 
-def test_one_at_a_time_until_the_first_answer() -> None:
+def test_one_request_at_a_time_until_the_first_response() -> None:
     group = GroupWindow(GroupLimits(5))
     assert group.delay(0.0) == 0.0
     slot = group.take(0.0)
@@ -357,7 +353,7 @@ def test_one_at_a_time_until_the_first_answer() -> None:
     assert group.delay(1.0) == 0.0
 
 
-def test_a_slot_is_free_one_window_after_its_answer() -> None:
+def test_a_slot_is_free_one_window_after_its_response() -> None:
     group = answered(requests=4)
     last = group.take(0.0)
     assert 50.0 <= group.delay(10.0) < 50.0 + SLACK
@@ -369,7 +365,7 @@ def test_a_slot_is_free_one_window_after_its_answer() -> None:
     assert 20.0 <= group.delay(60.0) < 20.0 + SLACK
 
 
-def test_a_slot_given_back_is_free_at_once() -> None:
+def test_a_released_slot_is_free_at_once() -> None:
     group = answered(requests=4)
     group.take(0.0)
     assert group.delay(1.0) > 0
@@ -377,14 +373,14 @@ def test_a_slot_given_back_is_free_at_once() -> None:
     assert group.delay(1.0) == 0.0
 
 
-def test_a_request_that_was_lost_counts_from_then_on_rl05() -> None:
+def test_an_abandoned_request_counts_from_its_end() -> None:
     group = answered(limit=1)
     slot = group.take(0.0)
     group.abandon(30.0, slot)
     assert 30.0 <= group.delay(60.0) < 30.0 + SLACK
 
 
-def test_limit_and_window_are_adopted_at_once_rl13() -> None:
+def test_a_stated_limit_and_window_apply_at_once() -> None:
     group = answered(limit=50, requests=6)
     assert group.delay(1.0) == 0.0
     group.complete(1.0, group.take(0.0), {"x-rate-limit-limit": "5", "x-rate-limit-window": "300"})
@@ -395,19 +391,19 @@ def test_limit_and_window_are_adopted_at_once_rl13() -> None:
 
 
 @pytest.mark.parametrize("odd", ["", "-1", "many", "\u0665", "9" * 400, "1e9", "inf", "nan", "0"])
-def test_odd_numbers_are_ignored_rl15(odd: str) -> None:
+def test_invalid_numbers_are_ignored(odd: str) -> None:
     group = answered(limit=50)
     names = ("limit", "window") if odd == "0" else ("limit", "window", "remaining")
     group.complete(0.0, group.take(0.0), {f"x-rate-limit-{name}": odd for name in names})
     assert group.snapshot(0.0) == GroupLimits(50, 60.0, 48, 0.0)
 
 
-def test_more_remaining_than_there_can_be_is_ignored() -> None:
+def test_a_remaining_above_the_limit_is_ignored() -> None:
     group = answered(limit=50, remaining="9000")
     assert group.snapshot(0.0).remaining == 49
 
 
-def test_an_older_answer_never_raises_the_budget_rl16() -> None:
+def test_the_headers_of_an_older_request_are_ignored() -> None:
     group = GroupWindow(GroupLimits(50))
     group.complete(0.0, group.take(0.0), HEADERS)
     earlier, later = group.take(1.0), group.take(1.0)
@@ -435,7 +431,7 @@ def penalised(seconds: float | None) -> GroupWindow:
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(45.0, 46.0), (5.0, 6.0), (None, 60.0)])
-def test_a_429_shuts_the_group_rl02_rl06(seconds: float | None, wait: float) -> None:
+def test_a_429_blocks_the_group(seconds: float | None, wait: float) -> None:
     group = penalised(seconds)
     assert group.delay(0.0) == wait
     assert group.delay(wait) == 0.0
@@ -449,7 +445,7 @@ def test_the_shortest_penalty() -> None:
     assert group.delay(0.0) == MIN_PENALTY
 
 
-def test_the_longest_penalty_counts_rl03() -> None:
+def test_the_longest_penalty_counts() -> None:
     group = penalised(60.0)
     group.start_penalty(5.0, 10.0)
     assert group.delay(5.0) == 56.0
@@ -468,7 +464,7 @@ def test_only_a_request_sent_after_the_penalty_ends_the_probing() -> None:
     assert group.delay(12.0) == 0.0
 
 
-def test_a_request_lost_across_a_penalty_may_have_restarted_it() -> None:
+def test_a_request_abandoned_during_a_penalty_may_have_restarted_it() -> None:
     group = answered(limit=50)
     early = group.take(0.0)
     group.start_penalty(0.0, 10.0)
@@ -476,7 +472,7 @@ def test_a_request_lost_across_a_penalty_may_have_restarted_it() -> None:
     assert group.delay(8.0) == 11.0
 
 
-def test_slots_can_be_kept_rl18() -> None:
+def test_slots_can_be_kept_free() -> None:
     group = answered(limit=5, requests=3)
     assert group.delay(0.0, keep=2) > 0
     assert group.delay(0.0) == 0.0
@@ -487,38 +483,38 @@ def test_slots_can_be_kept_rl18() -> None:
 @pytest.mark.parametrize(
     ("ahead", "wait"), [(0, 0.0), (3, 0.0), (4, 60.0), (8, 60.0), (9, 120.0), (14, 180.0)]
 )
-def test_the_forecast_counts_those_ahead(ahead: int, wait: float) -> None:
+def test_the_forecast_counts_the_requests_ahead(ahead: int, wait: float) -> None:
     assert wait <= answered(limit=5).forecast(0.0, ahead) < wait + SLACK
 
 
-def test_the_forecast_knows_of_a_limit_that_shrank() -> None:
+def test_the_forecast_considers_a_lower_limit() -> None:
     group = answered(limit=50, requests=49)
     group.complete(0.0, group.take(0.0), {"x-rate-limit-limit": "5"})
     assert group.forecast(1.0, 0) == group.delay(1.0) == pytest.approx(59.0, abs=SLACK)
 
 
-def test_a_window_that_grows_brings_back_what_was_forgotten_rl13() -> None:
+def test_a_longer_window_includes_earlier_requests_again() -> None:
     group = answered(limit=10, requests=10)
     group.complete(61.0, group.take(61.0), {"x-rate-limit-window": "300"})
     assert group.delay(61.0) >= 239.0
 
 
 @pytest.mark.parametrize("limit", ["0.5", "0", "0.999"])
-def test_a_limit_below_one_is_none(limit: str) -> None:
+def test_a_limit_below_one_is_ignored(limit: str) -> None:
     group = answered(limit=5)
     group.complete(0.0, group.take(0.0), {"x-rate-limit-limit": limit})
     assert group.snapshot(0.0).limit == 5
 
 
-def test_a_penalty_of_nothing_is_of_unknown_length() -> None:
+def test_a_retry_after_of_zero_is_a_penalty_of_unknown_length() -> None:
     assert penalised(0.0).delay(0.0) == 60.0
 
 
-def test_the_forecast_knows_penalties() -> None:
+def test_the_forecast_considers_penalties() -> None:
     assert penalised(45.0).forecast(0.0, 0) == 46.0
 
 
-def test_float_age_ck05() -> None:
+def test_large_monotonic_times_keep_their_precision() -> None:
     now = 10 * 365 * 86_400.0
     group = GroupWindow(GroupLimits(1, 1.0))
     group.complete(now, group.take(0.0), {})
@@ -533,13 +529,13 @@ def told(group: GroupWindow, now: float, **headers: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["60000", "3600000", "86400", "6000", "0.06", "1"])
-def test_one_wrong_window_is_not_believed(odd: str) -> None:
+def test_a_single_implausible_window_is_ignored(odd: str) -> None:
     group = answered(limit=5, requests=4, window="60")
     told(group, 1.0, window=odd)
     assert 58.0 < group.delay(2.0) < 59.1
 
 
-def test_a_wrong_window_blocks_a_group_no_longer_than_until_the_next_answer() -> None:
+def test_a_wrong_window_applies_until_the_next_response() -> None:
     group = answered(limit=5, requests=5, window="60")
     told(group, 61.0, window="600")
     assert group.delay(61.0) > 500.0
@@ -548,14 +544,14 @@ def test_a_wrong_window_blocks_a_group_no_longer_than_until_the_next_answer() ->
     assert group.snapshot(62.0).remaining == 3
 
 
-def test_a_window_that_is_told_twice_is_believed() -> None:
+def test_a_window_that_is_stated_twice_applies() -> None:
     group = answered(limit=5, requests=4, window="60")
     told(group, 1.0, window="3000")
     told(group, 1.0, window="3000")
     assert group.snapshot(1.0).window == 3000.0
 
 
-def test_the_first_window_is_believed_until_the_next_answer() -> None:
+def test_the_first_stated_window_applies_until_the_next_response() -> None:
     assert answered(window="1").snapshot(0.0).window == 1.0
     group = answered(limit=2, window="3000")
     told(group, 1.0, window="60")
@@ -565,7 +561,7 @@ def test_the_first_window_is_believed_until_the_next_answer() -> None:
     assert group.delay(71.0) < 60.0
 
 
-def test_a_wrong_limit_or_remaining_counts_until_the_next_answer() -> None:
+def test_a_wrong_limit_or_remaining_applies_until_the_next_response() -> None:
     group = answered(limit=50, requests=5, limit_="50")
     told(group, 1.0, limit="1", remaining="0")
     assert group.delay(1.0) > 50.0
@@ -586,7 +582,7 @@ def refused(group: GroupWindow, now: float, **headers: str) -> float:
     return group.delay(now)
 
 
-def test_each_probe_that_is_refused_doubles_the_wait_up_to_ten_minutes() -> None:
+def test_each_rejected_probe_doubles_the_wait_up_to_ten_minutes() -> None:
     group, now, waits = answered(limit=50), 0.0, []
     for _ in range(10):
         waits.append(refused(group, now, retry_after="2"))
@@ -597,7 +593,7 @@ def test_each_probe_that_is_refused_doubles_the_wait_up_to_ten_minutes() -> None
     assert refused(group, now + 3.0, retry_after="3600") == 3601.0
 
 
-def test_requests_that_were_on_their_way_do_not_double_the_wait_rl03() -> None:
+def test_rejected_requests_that_were_in_flight_do_not_double_the_wait() -> None:
     group = answered(limit=50)
     slots = [group.take(0.0) for _ in range(4)]
     for at, each in enumerate(slots):
@@ -605,13 +601,13 @@ def test_requests_that_were_on_their_way_do_not_double_the_wait_rl03() -> None:
     assert group.delay(3.0) == 11.0
 
 
-def test_a_429_teaches_no_limit_where_an_answer_has_told_one() -> None:
+def test_a_429_teaches_no_limit_if_a_response_has_stated_one() -> None:
     group = answered(limit=50, requests=5, limit_="50")
     refused(group, 0.0)
     assert group.snapshot(100.0).limit == 50
 
 
-def test_a_limit_that_a_429_has_taught_is_kept_until_an_answer_tells_or_a_day_is_over() -> None:
+def test_a_guessed_limit_applies_until_a_response_states_one_or_for_a_day() -> None:
     for told_by_answer in (False, True):
         group = answered(limit=50, requests=5)
         refused(group, 0.0)
@@ -624,13 +620,13 @@ def test_a_limit_that_a_429_has_taught_is_kept_until_an_answer_tells_or_a_day_is
         assert group.snapshot(86_401.0).limit == (30 if told_by_answer else 50)
 
 
-def test_a_429_before_anything_was_answered_teaches_no_limit() -> None:
+def test_a_429_before_the_first_response_teaches_no_limit() -> None:
     group = GroupWindow(GroupLimits(50))
     refused(group, 0.0)
     assert group.snapshot(0.0).limit == 50
 
 
-def test_presets_count_until_an_answer_tells_the_limits() -> None:
+def test_presets_apply_until_a_response_states_the_limits() -> None:
     group = GroupWindow(GroupLimits(50))
     group.use_preset(GroupLimits(20, 30.0))
     assert group.snapshot(0.0) == GroupLimits(20, 30.0, 20, 0.0)

@@ -29,7 +29,7 @@ BATCH, ACCOUNT = ChangeSource.BATCH, ChangeSource.ACCOUNT
         (100, 10**9, BATCH, 4, 4.8),
     ],
 )
-def test_the_way_that_can_be_repeated_sooner_is_chosen(
+def test_the_plan_that_can_be_repeated_sooner_is_best(
     ids: int, size: int, source: ChangeSource, requests: int, interval: float
 ) -> None:
     way = best_plan(ids, size, {})
@@ -53,7 +53,7 @@ def test_the_way_that_can_be_repeated_sooner_is_chosen(
         (GroupLimits(50), GroupLimits(1), BATCH, 0.0),
     ],
 )
-def test_the_limits_decide_now_and_for_ever(
+def test_remaining_requests_and_blocks_decide_the_plan(
     light: GroupLimits, heavy: GroupLimits, source: ChangeSource, wait: float
 ) -> None:
     way = best_plan(300, 300, {"Light": light, "Heavy": heavy})
@@ -62,14 +62,14 @@ def test_the_limits_decide_now_and_for_ever(
 
 
 @pytest.mark.parametrize(("size", "requests"), [(0, 1), (1000, 1), (1001, 2), (10**9, 10**6)])
-def test_an_account_of_unknown_size_has_one_page_at_least(size: int, requests: int) -> None:
+def test_an_account_has_at_least_one_page(size: int, requests: int) -> None:
     way = account_plan(size, {})
     assert (way.source, way.requests) == (ACCOUNT, requests)
     assert way.interval == pytest.approx(6.0 * requests)
     assert way.wait == pytest.approx(6.0 * max(0, requests - 10))
 
 
-def test_more_requests_than_are_left_wait_for_the_rest() -> None:
+def test_a_plan_with_more_requests_than_remain_has_to_wait() -> None:
     limits = {"Light": GroupLimits(50, remaining=2, blocked_for=3.0)}
     assert best_plan(150, 10**6, limits).wait == pytest.approx(6.6)
 

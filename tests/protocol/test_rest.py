@@ -43,13 +43,13 @@ def refused(status: int, body: Any = None, **headers: str) -> ApiError:
         (599, ServerError),
     ],
 )
-def test_the_status_decides_the_class_hs09(status: int, kind: type[ApiError]) -> None:
+def test_the_status_decides_the_class(status: int, kind: type[ApiError]) -> None:
     error = refused(status, {"errorCode": "CMN-1", "message": "no"})
     assert type(error) is kind
     assert error.http_status == status
 
 
-def test_an_api_error_keeps_what_it_says() -> None:
+def test_an_api_error_has_the_fields_of_the_body() -> None:
     body = {
         "errorCode": "CMN-102",
         "message": "Resource is gone",
@@ -63,7 +63,7 @@ def test_an_api_error_keeps_what_it_says() -> None:
     )
 
 
-def test_an_oauth_error_keeps_what_it_says() -> None:
+def test_an_oauth_error_has_the_fields_of_the_body() -> None:
     body = {"error": "invalid_grant", "error_description": "Expired", "errors": []}
     error = refused(400, body)
     assert (error.error_code, error.message) == ("invalid_grant", "Expired")
@@ -74,7 +74,7 @@ def test_an_oauth_error_keeps_what_it_says() -> None:
     [b"", b"<html>Bad\nGateway</html>", b"\xff", b"null", b"[]", b'{"errors":5}', b'{"errors":[5]}',
      b'{"errorCode":5,"message":["x"]}'],
 )  # fmt: skip
-def test_a_body_that_is_no_error_body_is_still_an_error_hs02(body: bytes) -> None:
+def test_any_body_with_an_error_status_is_an_error(body: bytes) -> None:
     error = refused(502, body)
     assert type(error) is ServerError
     assert str(error) == "HTTP 502: no reason given"
@@ -91,11 +91,11 @@ def test_a_long_message_does_not_hide_the_request_id() -> None:
     assert len(error.message or "") <= 256
 
 
-def test_a_huge_body_is_no_error_body() -> None:
+def test_a_huge_error_body_is_not_parsed() -> None:
     assert refused(400, {"errorCode": "X", "padding": "a" * 70_000}).error_code is None
 
 
-def test_an_error_prints_on_one_short_line_se07() -> None:
+def test_an_error_prints_on_one_short_line() -> None:
     error = refused(400, {"errorCode": "X\n", "message": "a\r\n\x1b[31m" + "é" * 999})
     assert str(error).isprintable()
     assert len(str(error)) < 600
@@ -116,13 +116,13 @@ def test_an_error_prints_on_one_short_line_se07() -> None:
         ({"retry-after": "soon"}, None),
     ],
 )
-def test_retry_after_rl07(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_of_an_error(headers: dict[str, str], seconds: float | None) -> None:
     error = refused(429, {}, **headers, **{"x-rate-limit-group": "light"})
     assert isinstance(error, RateLimited)
     assert (error.retry_after, error.group) == (seconds, "Light")
 
 
-def test_a_response_reads_json() -> None:
+def test_a_response_is_parsed_as_json() -> None:
     assert Response(200, {}, b'{"a": 1}').json() == {"a": 1}
     with pytest.raises(DecodeError):
         Response(200, {}, b"<html>").json()
