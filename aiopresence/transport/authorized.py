@@ -1,4 +1,4 @@
-"""Send requests with the access token of a login, and log in when there is none that is good.
+"""Send requests with the access token of a login, and log in when there is no valid one.
 
 The token is looked up twice: before the rate limiter, so that a request does not wait for its
 limits only to find that the login fails; and after it, because the token may have been replaced

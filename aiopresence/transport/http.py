@@ -155,7 +155,10 @@ class HttpClient:
                 timeout=_NO_TIMEOUT,
                 middlewares=self._middlewares(request, may_resend, attempts, exchange),
             ) as response:
-                body = await self._read_body(response, request.max_body)
+                if response.status < 300:
+                    body = await _read_body(response, request.max_body)
+                else:
+                    body = await _read_error_body(response, self._timeout / 2)
                 return Response(response.status, _joined_headers(response), body)
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
             failure = transport_error(error, self._host, attempts, write=request.is_write)
@@ -211,19 +214,6 @@ class HttpClient:
 
         return (*middlewares(client), attempt)
 
-    async def _read_body(self, response: aiohttp.ClientResponse, longest: int) -> bytes:
-        """Return the body of a response; of an error only as much as is used, and never raise."""
-        if response.status < 300:
-            return await _read_body(response, longest)
-        body = bytearray()
-        with suppress(aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError):
-            async with asyncio.timeout(min(_ERROR_BODY_WAIT, self._timeout / 2)):
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > MAX_ERROR:
-                        break
-        return bytes(body)
-
 
 @cache
 def _user_agent() -> str:
@@ -259,3 +249,15 @@ async def _read_body(response: aiohttp.ClientResponse, longest: int) -> bytes:
         if size > longest:
             raise DecodeError(f"response body exceeds {longest} bytes")
     return b"".join(chunks)
+
+
+async def _read_error_body(response: aiohttp.ClientResponse, seconds: float) -> bytes:
+    """Return as much of the body of an error as can be read and is used; never raise."""
+    body = bytearray()
+    with suppress(aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError):
+        async with asyncio.timeout(min(_ERROR_BODY_WAIT, seconds)):
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_ERROR:
+                    break
+    return bytes(body)

@@ -50,7 +50,7 @@ async def log_in(
         grant: the credentials.
         old: the last token, for its refresh token; None if there is none.
         sender: sends the token requests.
-        hold: is told when the next login has to wait: refused credentials, or Retry-After.
+        hold: records why the next login has to wait: refused credentials, or Retry-After.
         clock: the source of time.
 
     Raises:

@@ -11,8 +11,8 @@ of more than five logins of one user and app, and allows few logins a minute. So
   as the rate limit demands, the other sessions go on with a task of their own.
 - *Cancellation.* A cancelled call leaves the task to the others. Closing a session cancels the task
   that logs in through it, and calls of other sessions start another one.
-- *Rejected tokens.* A token that the server has rejected is never sent again, whoever gets it from
-  where: the task of another process may save it, and the endpoint may issue it twice.
+- *Rejected tokens.* A token that the server has rejected is never sent again, wherever it comes
+  from: another process may have saved it, and the endpoint may issue it twice.
 - *Hold.* The next login waits (`LoginHold`) when the endpoint sent Retry-After; when tokens are
   rejected soon after their issue, because another process that ends our logins, as we end its,
   would otherwise continue for ever; and when the credentials were refused. In the last case calls
@@ -225,7 +225,7 @@ class TokenManager:
             if token.access_token in self._rejected:
                 error = AuthError(401, message="a rejected access token was issued again")
                 self._hold_after_early_rejection(error)
-                # Its refresh token is good for the next login; itself it is not sent.
+                # Its refresh token serves for the next login; the access token is not sent.
                 self._token = token = attrs.evolve(token, due_at=self._clock.now())
             await self._save(token)
             if token.access_token not in self._rejected:
