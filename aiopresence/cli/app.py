@@ -18,12 +18,15 @@ from .options import VersionOption
 
 
 @contextmanager
-def _escaped_errors() -> Iterator[None]:
-    """Escape control characters in usage errors: they quote arguments and texts from the server."""
+def _clean_errors() -> Iterator[None]:
+    """Escape control characters in usage errors, and remove the prefix of Typer's validation.
+
+    The messages quote arguments and text from the server.
+    """
     try:
         yield
     except TyperException as error:
-        error.message = escaped(error.message)
+        error.message = escaped(error.message.removeprefix("Value error, "))
         raise
 
 
@@ -32,12 +35,12 @@ class Commands(TyperGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the options before the command."""
-        with _escaped_errors():
+        with _clean_errors():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Parse the options of the command and run it."""
-        with _escaped_errors():
+        with _clean_errors():
             return super().invoke(ctx)
 
 

@@ -160,7 +160,7 @@ async def test_secret_files_readable_by_others_fail(examine: Examine, tmp_path: 
     dotenv = tmp_path / ".env"
     dotenv.write_text("RC_USER_JWT=x")
     dotenv.chmod(0o644)
-    # It has no say while the environment has all.
+    # It is not used while the environment has all settings.
     assert (await examine())["files"][0] is True
     found = await examine(RC_USER_JWT="")
     assert found["files"] == (False, ".env is accessible to other users: chmod 600 .env")

@@ -26,7 +26,7 @@ CALLS = {
     "unified-set": ("unified-set", "--glip-availability", "DND"),
     "limits": ("limits",),
 }
-# Those that have an error in the row of each id, instead of one line.
+# Commands with an error in the row of each id, instead of one line.
 IN_ROWS = ("read", "unified")
 
 
@@ -175,7 +175,7 @@ async def test_an_unwritable_state_directory_is_only_a_warning(
     done = await cli("queue", cli.sandbox.queue_ids[0])
     assert done.code == 0
     assert done.out
-    [warning, _] = done.err.splitlines()  # That the login is not kept is no reason not to read.
+    [warning, _] = done.err.splitlines()  # The login is not saved, but the read succeeds.
     assert str(tmp_path / "file") in warning
 
 

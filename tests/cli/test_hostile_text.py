@@ -22,19 +22,19 @@ from tests.support.sessions import PLENTY
 from tests.support.terminal import Terminal, environment
 
 SUPPORT = Path(__file__).parents[1] / "support"
-# Ordinary text that has to stay: an ideographic space, NBSP, U+202F, Persian with ZWNJ, a family.
+# Ordinary text that must stay: an ideographic space, NBSP, U+202F, Persian with ZWNJ, a family.
 KEPT = "山\u3000田 a\xa0b\u202fc می\u200cخواهم 👩\u200d👧"  # noqa: RUF001
 STEERS = (
     "\x1b[7777m\x1b]52;c;aGk=\x07\x1b]0;title\x1b\\\x1bc\x1b[>c\x9b2J\x9d0;t\x9c\x90q"
     "\x00\x01\x05\x08\x08\x0b\x0c\x0e\x0f\x18\x7f\r\n\ttab\rcr\nlf\u2028ls\u2029ps\x85nel"
     "\u202eoverride\u202d\u2066isolate\u2069\u200e\u200f\u061c\u200b\u2060\ufeff\xad"
 )
-# The C1 and C0 controls that are not there yet.
+# The other C0 and C1 control characters.
 STEERS += "".join(chr(c) for c in (*range(0x20), *range(0x80, 0xA0)) if chr(c) not in STEERS)
 HOSTILE = f"{SHOWN} {STEERS} {KEPT} [red]{{x}}%s"
 LONG = "x" * 100_000
 FORBIDDEN = frozenset(STEERS) - frozenset(" !:;<=>[]\\") - {c for c in STEERS if c.isalnum()}
-# What our colours, the cursor and the board's screen are made of; nothing else may be there.
+# The escape sequences of colors, cursor and screen; no others are allowed.
 OURS = re.compile(
     r"\x1b\[(?:[0-9]{1,3}(?:;[0-9]{1,3})*)?m|\x1b\[\?(?:25|1049)[hl]|\x1b\[[0-9]{0,3}[AKH]|\r(?=\n|\x1b)"
 )
@@ -42,13 +42,13 @@ CODES = (0, 1, 2, 143)
 CODED = {"PYTHONIOENCODING": "utf-8"}
 ENDED = re.compile(f"{MARK} ([0-9]+)\n")
 SEAM = "\n@@errors@@\n"
-# The fields of answers and events that hold text, or words that this version may not know.
+# The fields of responses and events with free text, or with enum values.
 TEXTS = re.compile(
     r'("(?:name|message|extensionNumber|(?:presence|telephony|user|meeting|dnd)Status'
     r'|glipStatus|availability|visibility|from|to|fromName|toName|direction|event)":\s*)"[^"]*"'
 )
 
-# How to call each command; QUEUE and MEMBER are of the sandbox. To each form it has, a call.
+# Arguments for each command; it is called with each of its formats.
 CALLS: Mapping[str, Sequence[str]] = {
     "read": ("~", "ME", "OTHER", "--names", "--detailed"),
     "watch": ("--detailed",),
@@ -213,11 +213,11 @@ async def test_names_messages_enums_and_events_are_escaped(tmp_path: Path, where
         fired = _names(sandbox)
         ran = await asyncio.to_thread(drive, sandbox, tmp_path, where)
         fired()
-    # The limits and the checks of the doctor name nobody.
+    # The output of limits and doctor contains no names.
     check(ran, silent=("limits", "doctor", "sandbox", "logout"))
     for each in ran:
         assert each.code in (0, 143) or each.call[0] in ("sandbox", "doctor"), each
-        # The board on a terminal cuts what is long.
+        # The watch screen cuts long text.
         assert KEPT in each.text or not each.shows or each.call[0] == "watch", each.call
 
 
@@ -261,7 +261,7 @@ LOGIN = {
 }
 JSON = {"Content-Type": "application/json"}
 API = ("/v1.0/", "/wstoken")
-# Those that end when one answer is wrong.
+# Commands that end after an error.
 SHORT = tuple(name for name in CALLS if name not in ("watch", "events", "poll"))
 
 
@@ -269,9 +269,9 @@ def _raw(head: str) -> Raw:
     return Raw(f"{head}\r\nContent-Length: 0\r\n\r\n".encode())
 
 
-# What a header can have: a line with other controls is no HTTP, which is the last of these.
+# What a header may contain; other control characters are invalid HTTP: see "broken".
 IN_HEADER = f"{SHOWN} \x9b2J\x9d0;t\x9c\u202e\u2066\u200b {KEPT}"
-# An answer, the paths it is for, the commands, and those of them that show it.
+# A fault, its paths, the commands to run, and those of them that print its text.
 SCENARIOS: Mapping[str, tuple[Fault, Sequence[str], Sequence[str], Sequence[str]]] = {
     "403": (_refused(403), API, tuple(CALLS), ("account", "queue", "queues", "limits")),
     "400": (_refused(400), API, SHORT, ("read", "account", "unified", "set", "whoami", "doctor")),

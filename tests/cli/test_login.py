@@ -103,7 +103,7 @@ async def test_a_browser_login_is_used_and_renewed_by_later_commands(tmp_path: P
         env = user(tmp_path, sandbox, "RC_USER_JWT", "RC_APP_CLIENT_SECRET")
         out = await log_in(env, sandbox)
         assert out.startswith(f"Logged in to {sandbox.url} as extension 101, until ")
-        # Server and app are those of the login, and need not be set any more.
+        # The login includes server and client id: they need not be set any more.
         del env["RC_SERVER_URL"], env["RC_APP_CLIENT_ID"]
         for _ in range(2):
             sandbox.expire_tokens()
@@ -116,7 +116,7 @@ async def test_a_browser_login_is_used_and_renewed_by_later_commands(tmp_path: P
         state = tmp_path / "state" / "aiopresence"
         assert state.stat().st_mode & 0o777 == 0o700
         assert {path.stat().st_mode & 0o777 for path in state.iterdir()} == {0o600}
-        # When the refresh token is over, too, it says what to do.
+        # After the refresh token has expired, too, the error says what to do.
         sandbox.expire_refresh_tokens()
         _age(tmp_path)
         done = await run("read", "~", env=env)
@@ -201,7 +201,7 @@ async def test_a_saved_login_is_used_only_with_its_server(tmp_path: Path) -> Non
     async with Sandbox(10, window=1.0) as first, Sandbox(10, window=1.0) as second:
         assert (first.jwt, first.client_id) == (second.jwt, second.client_id)
         assert (await run("login", env=user(tmp_path, first))).code == 0
-        # With a JWT there is another login to be had, without one there is not.
+        # With a JWT, another login is possible; without one, it is not.
         done = await run("whoami", "-o", "json", env=user(tmp_path, second))
         assert json.loads(done.out)["server"] == second.url
         requests = len(first.requests)
@@ -224,7 +224,7 @@ async def test_a_saved_login_is_not_sent_the_client_secret_of_another_server(
     async with Sandbox(10, window=1.0) as theirs:
         assert (await run("login", env=user(tmp_path, theirs))).code == 0
         theirs_before = len(theirs.requests)
-        # The same app id, for RingCentral's production, as it is where none is set.
+        # The same client id, for RingCentral's production server, which is the default.
         _configure(
             tmp_path,
             f'[profile.default]\nclient_id = "{theirs.client_id}"\nclient_secret = "ours"\n',

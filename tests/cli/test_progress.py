@@ -30,7 +30,7 @@ def test_the_bar_on_the_terminal_does_not_mix_with_data_in_the_pipe(tmp_path: Pa
             shown = errors.result().decode()
     os.close(master)
     assert (process.returncode, len(lines)) == (0, 5001)
-    assert {line.count(",") for line in lines} <= {7, 8}  # A message may have a comma.
+    assert {line.count(",") for line in lines} <= {7, 8}  # A message may contain a comma.
     assert "/5,000" in shown
     assert "Read 5,000 extensions in 167 requests, " in shown
 
@@ -40,7 +40,7 @@ def drained(terminal: int) -> bytes:
     while True:
         try:
             got = os.read(terminal, 65536)
-        except OSError:  # Its other side is closed.
+        except OSError:  # The other side is closed.
             return data
         if not got:
             return data

@@ -208,7 +208,7 @@ def test_the_profile_option_overrides_the_environment(home: Path) -> None:
 def test_shell_completion(home: Path) -> None:
     code = "import sys; sys.argv[0] = 'aiopresence'; from aiopresence.cli import main; main()"
     command = f'"$0" -c "{code}"'
-    # With a command after it, so that bash stays the parent, by which the shell is known.
+    # Another command follows, so that bash stays the parent process, which is the shell detected.
     script = (
         f"{command} --show-completion; true;"
         f' _AIOPRESENCE_COMPLETE=complete_bash COMP_WORDS="aiopresence wh" COMP_CWORD=1 {command}'

@@ -61,7 +61,7 @@ def test_watch_shows_the_board_and_reacts_to_keys_and_resizing(tmp_path: Path) -
         terminal.until(lambda t: "live" in t.text and re.search("^> 1", t.text, re.M) is not None)
         terminal.until(lambda t: "… 39 more  filter: all [f]" in t.text)
         assert ENTER in terminal.raw
-        # Names of the directory, in place of ids.
+        # Names from the directory instead of ids.
         terminal.until(lambda t: re.search("^. 101 +[A-Z]", t.text, re.M) is not None)
         terminal.type("s")
         terminal.until(lambda t: "sort: name" in t.text)
@@ -133,7 +133,7 @@ async def test_the_board_is_stale_while_the_connection_is_lost(
 ) -> None:
     with Terminal("watch", env=login(platform, tmp_path)) as terminal:
         await asyncio.to_thread(terminal.until, lambda t: "live" in t.text)
-        # Not one of the faults that are tried again before anybody hears of them.
+        # A status that is not retried before the board becomes stale.
         refusal = platform.faults.add(Answer(507), path="/ws", times=None)
         platform.gateway.cut()
         await asyncio.to_thread(

@@ -24,6 +24,7 @@ PortOption = Annotated[
         "--port",
         min=1,
         max=65535,
+        metavar="PORT",
         help="Port of the redirect URI, to which the browser returns after the login.",
     ),
 ]

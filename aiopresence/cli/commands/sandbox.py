@@ -10,16 +10,23 @@ from ..session import run_command
 from ..usage import InvalidArgument
 
 PortOption = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free port.")
+    int,
+    typer.Option(
+        "--port", min=0, max=65535, metavar="PORT", help="Port to listen on; 0 for any free port."
+    ),
 ]
 ExtensionsOption = Annotated[
-    int, typer.Option("--extensions", min=1, help="Number of extensions of the account.")
+    int,
+    typer.Option("--extensions", min=1, metavar="N", help="Number of extensions of the account."),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", help="Seed of the generated account; same seed, same account.")
+    int,
+    typer.Option(
+        "--seed", metavar="N", help="Seed of the generated account; same seed, same account."
+    ),
 ]
 RateOption = Annotated[
-    float, typer.Option("--rate", min=0, help="Simulate changes: how many per second.")
+    float, typer.Option("--rate", min=0, metavar="R", help="Simulate R changes per second.")
 ]
 LimitOption = Annotated[
     list[str] | None,
@@ -30,7 +37,7 @@ LimitOption = Annotated[
     ),
 ]
 WindowOption = Annotated[
-    float, typer.Option("--window", min=0.1, help="Window of the rate limits in seconds.")
+    float, typer.Option("--window", min=0.1, metavar="SECONDS", help="Window of the rate limits.")
 ]
 
 

@@ -77,7 +77,9 @@ DndPersonalOption = Annotated[
 ]
 MessageOption = Annotated[
     str | None,
-    typer.Option("--message", help="Status message, at most 75 characters; '' clears it."),
+    typer.Option(
+        "--message", metavar="TEXT", help="Status message, at most 75 characters; '' clears it."
+    ),
 ]
 SeeOption = Annotated[
     bool | None,

@@ -59,7 +59,7 @@ async def queue(context: CheckContext) -> str:
     if not ids:
         return "read; you are not a member of a call queue"
     await context.session.read_call_queue_presence(ids[0])
-    return f"read, one of your {len(ids)}"
+    return f"read the first of your call queues ({len(ids)})"
 
 
 async def unified(context: CheckContext) -> str:
