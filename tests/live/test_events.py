@@ -138,6 +138,15 @@ async def test_a_resync_while_the_buffer_is_full_is_merged_and_not_counted() -> 
     assert await drain(buffer) == [note(0), note(1), full(2, at(1))]
 
 
+async def test_a_resync_that_does_not_fit_counts_the_events_after_it() -> None:
+    buffer = EventBuffer(size=2)
+    fill(buffer, 0, 1)
+    buffer.put(Resync(ResyncReason.CONNECTION_LOST, at(5)))
+    fill(buffer, 2, 3)
+    lost = Resync(ResyncReason.CONNECTION_LOST, at(5), 2)
+    assert await drain(buffer) == [note(0), note(1), lost]
+
+
 async def test_an_overflow_after_a_resync_is_since_its_time() -> None:
     buffer, resync = EventBuffer(size=2), Resync(ResyncReason.UNREADABLE, at(1))
     fill(buffer, 0)

@@ -1,12 +1,15 @@
 """The WebSocket handshake: refusals, redirects, and addresses that are not trusted."""
 
+import asyncio
 import json
+from contextlib import aclosing
 
 import pytest
 
 from aiopresence import ConnectionFailed, PermissionDenied
-from aiopresence.sandbox import Answer, Change, Redirect, Reset, Sandbox
+from aiopresence.sandbox import Answer, Change, Hang, Redirect, Reset, Sandbox
 from tests.support.event_follower import HANDSHAKE, WSTOKEN, following, handshakes
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
 
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
@@ -70,3 +73,21 @@ async def test_a_gateway_on_another_domain_is_not_connected_to(sandbox: Sandbox,
             await follower.task
     assert rule.fired == 1
     assert handshakes(sandbox) == []
+
+
+@virtual
+async def test_a_handshake_without_a_response_is_given_up_and_repeated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox, timeout=20.0) as session:
+        rule = sandbox.faults.add(Hang(), path=HANDSHAKE)
+        async with aclosing(session.events()) as events:
+            waiting = asyncio.ensure_future(anext(events))
+            started_at = asyncio.get_running_loop().time()
+            while not sandbox.gateway.subscriptions:
+                await asyncio.sleep(0.1)
+            assert 20.0 <= asyncio.get_running_loop().time() - started_at < 30.0
+            sandbox.ring(sandbox.user_ids[0])
+            await waiting
+        assert rule.fired == 1
+        assert "no WebSocket handshake with 127.0.0.1 within 20 s" in caplog.text
