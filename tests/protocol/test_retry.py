@@ -16,7 +16,7 @@ from aiopresence import (
     Timeout,
     UsageError,
 )
-from aiopresence.protocol.failure_policy import Action, policy_for
+from aiopresence.protocol.failure_policy import POLICY, Action, Kind, kind_of, policy_for
 from aiopresence.protocol.retry import (
     SECOND_CHANCE_DELAY,
     Backoff,
@@ -89,6 +89,10 @@ DECISIONS: list[tuple[PresenceError, str, str, str, str, str, str, str]] = [
 ]
 
 
+def test_the_policy_and_this_table_cover_every_kind_of_error() -> None:
+    assert POLICY.keys() == set(Kind) == {kind_of(row[0]) for row in DECISIONS}
+
+
 def request_decision(error: PresenceError, *, write: bool = False, login: bool = False) -> str:
     first, second = (
         retry_delay(error, attempt, write=write, login=login, chance=0.5) for attempt in (1, 2)
@@ -124,7 +128,7 @@ def test_each_error_in_each_context(
 
 
 @given(st.floats(0, 1), st.integers(1, 8))
-def test_waits_double_and_are_spread(chance: float, attempt: int) -> None:
+def test_retry_delays_double_and_have_jitter(chance: float, attempt: int) -> None:
     wait = retry_delay(ServerError(500), attempt, write=False, chance=chance)
     assert wait is not None
     assert 2.0 ** (attempt - 1) <= wait <= 2.0**attempt
@@ -143,18 +147,18 @@ def test_a_backoff_does_not_delay_before_the_first_failure() -> None:
     assert Backoff(1.0, 120.0, 0.5).delay(0, 0.5) == 0.0
 
 
-def test_retry_after_is_never_undercut_hs01() -> None:
+def test_a_delay_is_not_less_than_retry_after() -> None:
     assert retry_delay(ServerError(503, retry_after=30.0), 1, write=False, chance=0.0) == 30.0
     assert retry_delay(ServerError(503, retry_after=0.0), 3, write=False, chance=1.0) == 8.0
 
 
-def test_the_gate_waits_for_a_quota_and_the_call_for_a_duplicate() -> None:
+def test_only_a_duplicate_request_is_delayed_after_a_429() -> None:
     assert retry_delay(RateLimited(429, retry_after=60.0), 1, write=False, chance=1.0) == 0.0
     assert retry_delay(RateLimited(429, "CMN-304"), 1, write=False, chance=1.0) == 2.0
 
 
 @pytest.mark.parametrize("calls", [100, 1000, 10_000])
-def test_the_budget_bounds_an_outage_hs12(calls: int) -> None:
+def test_the_budget_limits_retries_in_an_outage(calls: int) -> None:
     budget = RetryBudget()
     spent = 0
     for _ in range(calls):
@@ -163,14 +167,14 @@ def test_the_budget_bounds_an_outage_hs12(calls: int) -> None:
     assert 0 < spent <= 0.2 * calls
 
 
-def test_the_budget_lets_a_small_script_try_again() -> None:
+def test_the_budget_allows_a_small_script_some_retries() -> None:
     budget = RetryBudget()
     assert all(budget.spend() for _ in range(10))
     assert not budget.spend()
     assert not RetryBudget().spend(11)
 
 
-# When something that runs until it is stopped ends.
+# When a long-running task stops.
 
 
 DENIED = PermissionDenied(403)
@@ -184,7 +188,7 @@ TRANSIENT: list[PresenceError] = [
     DecodeError("x"),
     InvalidRequest(408),
 ]
-# Ends what has never worked, but is no refusal of credentials, of a permission or of filters.
+# Stops a task that has never worked, but not one that has.
 AT_FIRST: list[PresenceError] = [
     UNTRUSTED,
     SessionLost("x"),
@@ -200,24 +204,24 @@ def healthy() -> RestartPolicy:
 
 
 @pytest.mark.parametrize("error", [DENIED, REFUSED, UsageError("x"), *AT_FIRST], ids=repr)
-def test_what_has_never_worked_ends_with_its_first_refusal(error: PresenceError) -> None:
+def test_a_task_that_has_never_worked_stops_at_its_first_refusal(error: PresenceError) -> None:
     assert RestartPolicy().delay(error, 0.0) is None
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)
-def test_what_may_pass_ends_nothing(error: PresenceError) -> None:
+def test_a_transient_error_stops_no_task(error: PresenceError) -> None:
     for policy in (RestartPolicy(), healthy()):
         assert [policy.delay(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
 
 
 @pytest.mark.parametrize("error", AT_FIRST, ids=repr)
-def test_what_has_worked_ends_on_no_refusal_of_anything_else(error: PresenceError) -> None:
+def test_a_task_that_has_worked_goes_on_after_other_refusals(error: PresenceError) -> None:
     policy = healthy()
     assert [policy.delay(error, now) for now in range(0, 7200, 60)] == [0.0] * 120
 
 
 @pytest.mark.parametrize("error", [DENIED, REFUSED], ids=repr)
-def test_a_second_check_a_good_while_later_ends_what_has_worked(error: PresenceError) -> None:
+def test_a_confirmed_refusal_stops_a_task_that_has_worked(error: PresenceError) -> None:
     policy = healthy()
     assert policy.delay(error, 1000.0) == SECOND_CHANCE_DELAY
     assert policy.delay(error, 1000.0 + SECOND_CHANCE_DELAY) is None
@@ -225,7 +229,7 @@ def test_a_second_check_a_good_while_later_ends_what_has_worked(error: PresenceE
 
 @pytest.mark.parametrize("code", ["SUB-508", "SUB-402", "CMN-101", None])
 @pytest.mark.parametrize("kind", [InvalidRequest, NotFound])
-def test_filters_that_are_impossible_end_what_has_worked(
+def test_a_confirmed_refusal_of_filters_stops_a_task_that_has_worked(
     code: str | None, kind: type[ApiError]
 ) -> None:
     policy, error = healthy(), kind(400, code)
@@ -234,12 +238,12 @@ def test_filters_that_are_impossible_end_what_has_worked(
 
 
 @pytest.mark.parametrize("code", ["SUB-505", "SUB-525"])
-def test_a_subscription_that_may_be_made_later_ends_nothing(code: str) -> None:
+def test_a_subscription_that_is_refused_for_now_stops_no_task(code: str) -> None:
     policy, error = healthy(), InvalidRequest(400, code)
     assert [policy.delay(error, now, about_filters=True) for now in range(0, 600, 60)] == [0] * 10
 
 
-def test_further_refusals_while_waiting_are_no_second_check() -> None:
+def test_refusals_before_the_second_chance_confirm_nothing() -> None:
     policy = healthy()
     waits = [policy.delay(DENIED, now) for now in (0.0, 0.1, 5.0, 59.0)]
     assert waits == [60.0, 59.9, 55.0, 1.0]
@@ -247,27 +251,27 @@ def test_further_refusals_while_waiting_are_no_second_check() -> None:
 
 
 @pytest.mark.parametrize("other", [*TRANSIENT, *AT_FIRST, REFUSED], ids=repr)
-def test_another_error_is_no_second_check(other: PresenceError) -> None:
+def test_another_error_confirms_no_refusal(other: PresenceError) -> None:
     policy = healthy()
     assert policy.delay(DENIED, 0.0) == 60.0
     assert policy.delay(other, 61.0) is not None
     assert policy.delay(DENIED, 62.0) is None
 
 
-def test_after_a_success_a_refusal_is_the_first_one_again() -> None:
+def test_a_success_resets_refusals() -> None:
     policy = healthy()
     for now in range(0, 6000, 60):
         assert policy.delay(DENIED, now) == 60.0
         policy.record_success()
 
 
-def test_what_the_server_asks_for_is_the_least_wait() -> None:
+def test_a_task_waits_at_least_for_retry_after() -> None:
     policy = healthy()
     assert policy.delay(ServerError(503, retry_after=7.0), 0.0) == 7.0
     assert policy.delay(PermissionDenied(403, retry_after=100.0), 0.0) == 100.0
     assert policy.delay(PermissionDenied(403, retry_after=7.0), 10.0) == 50.0
 
 
-def test_no_server_stops_a_board_for_years() -> None:
+def test_retry_after_is_limited() -> None:
     error = ServerError(503, retry_after=1e9)
     assert healthy().delay(error, 0.0) == RestartPolicy().delay(error, 0.0) == 600.0
