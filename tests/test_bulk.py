@@ -436,6 +436,45 @@ async def test_wrong_writes_are_refused_before_anything_is_sent(
     assert sandbox.requests == []
 
 
+async def test_one_id_as_str_and_as_int_is_refused_in_a_write(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    bodies: dict[str | int, Any] = {"1": {"message": "x"}, 1: {"message": "y"}}
+    with pytest.raises(UsageError, match="request_bodies has the id 1 twice"):
+        await session.update_user_presence_statuses(bodies)
+    assert sandbox.requests == []
+
+
+async def test_a_session_closed_before_the_first_request_raises(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    async def ids() -> AsyncIterator[str]:
+        await session.close()
+        yield sandbox.extension_ids[0]
+
+    with pytest.raises(UsageError, match="the session is not open"):
+        await anext(session.iter_user_presence_statuses(ids()))
+    assert sandbox.requests == []
+
+
+async def test_a_429_in_a_part_of_a_response_blocks_the_group_and_is_retried(
+    sandbox: Sandbox, patient: Session
+) -> None:
+    def limit(body: bytes) -> bytes:
+        items = json.loads(body)
+        items[1].update(status=429, body={"errorCode": "CMN-301", "message": "Slow down"})
+        return json.dumps(items).encode()
+
+    began_at = patient.clock.now()
+    rule = sandbox.faults.add(Change(limit), path="unified")
+    result = await patient.read_unified_presences(sandbox.extension_ids[:3])
+    assert rule.fired == 1
+    assert result.errors == {}
+    assert patient.stats.retries == 1
+    assert patient.clock.now() - began_at >= 60.0
+    assert [len(ids) for ids in batches(sandbox)] == [3, 1]
+
+
 async def test_the_ids_before_a_wrong_one_are_a_batch() -> None:
     found = iter_batches(["1", 2, "3", "x", "5"], lambda: 2)
     assert await anext(found) == ("1", "2")
