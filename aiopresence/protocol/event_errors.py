@@ -45,7 +45,7 @@ def action_for(error: ApiError, *, is_decisive: bool, is_recovering: bool) -> Er
 
     Args:
         error: what the gateway has reported.
-        is_decisive: it is about the connection or its subscription, which there is not without.
+        is_decisive: it is about the connection or its subscription, so the session cannot go on.
         is_recovering: it may be about the recovery token, which is not sent a second time.
     """
     if is_decisive and error.http_status not in TRANSIENT and not is_recovering:

@@ -7,15 +7,16 @@ in `outgoing`, closes the connection once `close_reason` is set, and connects ag
 Theory: the gateway keeps the session of a lost connection for `recovery_timeout` seconds from the
 disconnect, and continues it on a connection whose address carries the session's recovery token.
 
-- The disconnect is dated. If the driver saw it, it was then. If the peer fell silent, or this
-  machine was suspended, it may have been at any time since the last sign of life: it was then.
+- The time starts when the connection ended. If the driver noticed that at once, it is now. If the
+  peer fell silent, or this machine was suspended, it may have been at any time since something was
+  last received, and that earlier time is used.
 - A connection that carried the recovery token and ended before ConnectionDetails, or got an error
   instead of them, may have been refused because of the token. The token is not sent again: the
   next connection makes a new session, and a gap is reported.
 - The same goes for what broke a connection, such as too many unreadable frames: a recovery would
   replay it.
 - After a recovery the session is complete once the heartbeat that was sent after ConnectionDetails
-  is echoed; without an echo in time a gap is reported. See `event_recovery`.
+  is echoed; without an echo in time a gap is reported. See `event_gaps`.
 
 Source: RingCentral guide, "WebSockets". Times are monotonic seconds, given by the driver.
 """
@@ -50,7 +51,7 @@ from .reconnect import STABLE_AFTER, ReconnectPolicy
 RATE_LIMITED_DELAY = 30.0
 # Unreadable frames on one connection before it is replaced. A guess.
 MAX_UNREADABLE = 10
-# For every event; to look up a member of an Enum is slow in Python 3.11.
+# Used for every event: looking up a member of an Enum is slow in Python 3.11.
 _NOTIFICATION = Input.NOTIFICATION
 # A body with one of these is a notification.
 _NOTIFICATION_FIELDS = frozenset({"uuid", "event", "body"})
@@ -58,7 +59,7 @@ _NOTIFICATION_FIELDS = frozenset({"uuid", "event", "body"})
 
 @attrs.define
 class _Connection:
-    """What belongs to one connection and ends with it.
+    """The state of one connection; each connection has a new one.
 
     Attributes:
         timers: its deadlines.
@@ -367,7 +368,7 @@ class EventSession:
 
     @property
     def _is_recovery_pending(self) -> bool:
-        """Whether the gateway has not said yet what it makes of the recovery token."""
+        """Whether a recovery was requested, and the gateway has not responded with its details."""
         return self._recovery.is_requested and self._connection.details is None
 
     def _expire(self, timer: Timer, now: float, late: float) -> list[Gap]:

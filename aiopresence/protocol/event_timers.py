@@ -42,7 +42,7 @@ class Timer(StrEnum):
     AGE = "age"
 
 
-# For every frame; to look up a member of an Enum is slow in Python 3.11.
+# Used for every frame: looking up a member of an Enum is slow in Python 3.11.
 _PING, _PONG = Timer.PING, Timer.PONG
 _TIMEOUTS = {
     Timer.RESPONSE: RESPONSE_TIMEOUT,
