@@ -174,7 +174,7 @@ async def test_a_batch_refused_as_a_duplicate_is_split(
 
 
 @pytest.mark.parametrize("code", ["InvalidMultipartRequest", "CMN-106"])
-async def test_a_smaller_batch_size_is_learned_and_kept_hs03(
+async def test_a_smaller_batch_size_is_learned_and_kept(
     sandbox: Sandbox, session: PresenceSession, code: str
 ) -> None:
     rule = refuse(Answer.error(400, code, "Too many"), sandbox, lambda r: len(r.ids) > 10)
@@ -215,7 +215,7 @@ async def test_a_size_error_of_a_small_batch_does_not_change_the_batch_size(
 @pytest.mark.parametrize(
     "error",
     [
-        Answer.error(404, "CMN-102", "No such account", "accountId"),  # HS-04
+        Answer.error(404, "CMN-102", "No such account", "accountId"),
         Answer.error(403, "CMN-404", "Not allowed"),
         Answer.error(400, "CMN-101", "Bad flag", "sipData"),
         Answer.error(429, "CMN-301", "Slow down"),
@@ -313,7 +313,7 @@ async def test_iterating_yields_the_outcomes_before_a_wrong_id(
     assert all(o.ok for o in got)
 
 
-async def test_iterating_takes_a_bounded_number_of_ids_ahead_bp04(sandbox: Sandbox) -> None:
+async def test_iterating_takes_a_bounded_number_of_ids_ahead(sandbox: Sandbox) -> None:
     taken = 0
 
     def endless() -> Iterator[str]:
@@ -331,7 +331,7 @@ async def test_iterating_takes_a_bounded_number_of_ids_ahead_bp04(sandbox: Sandb
     assert taken <= 300 + 30 * 6
 
 
-async def test_the_session_is_usable_after_a_break_out_of_an_iteration_ct11(
+async def test_the_session_is_usable_after_a_break_out_of_an_iteration(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     rule = sandbox.faults.add(Hang(), times=None, when=lambda r: sandbox.extension_ids[95] in r.ids)
@@ -368,7 +368,7 @@ CALLS: dict[str, Call] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_cancelling_at_any_step_leaves_the_session_usable_ct01(
+async def test_cancelling_at_any_step_leaves_the_session_usable(
     sandbox: Sandbox, name: str
 ) -> None:
     async with Session(sandbox.grant, server=sandbox.url, concurrency=2) as session:

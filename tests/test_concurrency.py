@@ -55,7 +55,7 @@ async def test_results_come_in_order_while_work_overlaps() -> None:
     assert other_tasks() == 0
 
 
-async def test_the_source_is_read_only_as_fast_as_results_are_taken_bp04() -> None:
+async def test_the_source_is_read_only_as_fast_as_results_are_taken() -> None:
     taken = 0
 
     def numbers() -> Iterator[int]:
@@ -105,7 +105,7 @@ async def test_an_error_of_the_source_is_raised_after_the_results_before_it() ->
 
 
 @pytest.mark.parametrize("steps", range(12))
-async def test_cancelling_at_any_step_leaves_no_task_ct01(steps: int) -> None:
+async def test_cancelling_at_any_step_leaves_no_task(steps: int) -> None:
     work, got = Work(), list[int]()
     reader = asyncio.create_task(collect(map_ordered(work, aiter_any([1, 2, 3, 4]), limit=2), got))
     for _ in range(steps):
@@ -119,7 +119,7 @@ async def test_cancelling_at_any_step_leaves_no_task_ct01(steps: int) -> None:
     assert other_tasks() == 0
 
 
-async def test_breaking_off_leaves_no_task_once_closed_ct11() -> None:
+async def test_breaking_off_leaves_no_task_once_closed() -> None:
     work = Work()
     async with aclosing(map_ordered(work, aiter_any([1, 2, 3]), limit=3)) as results:
         first = asyncio.ensure_future(anext(results))

@@ -136,7 +136,7 @@ def secrets_of(sandbox: Sandbox, directory: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", ["/presence", "/oauth/token"])
-async def test_no_secret_in_any_output_se01(
+async def test_no_secret_in_any_output(
     path: str,
     log: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
@@ -198,7 +198,7 @@ async def everything_raised_by(session: Session) -> str:
         "{}",
     ],
 )
-async def test_a_secret_in_the_location_of_a_redirect_is_not_shown_se08(
+async def test_a_secret_in_the_location_of_a_redirect_is_not_shown(
     sandbox: Sandbox, location: str, log: pytest.LogCaptureFixture
 ) -> None:
     canary = "Canary7SecretOfTheServer"
@@ -243,7 +243,7 @@ def test_the_search_finds_what_is_there() -> None:
         AuthorizationCodeGrant("id", "canary", "canary", "https://app.example", "canary"),
     ],
 )
-def test_grants_are_shown_without_their_secrets_se03(grant: Any) -> None:
+def test_grants_are_shown_without_their_secrets(grant: Any) -> None:
     stream = io.StringIO()
     print(grant, repr(grant), attrs.asdict(grant), copy.deepcopy(grant), file=stream)
     assert "canary" not in stream.getvalue()

@@ -163,9 +163,7 @@ async def test_limits_follow_response_headers(sandbox: Sandbox, session: Presenc
     assert session.stats.rate_limited == 1
 
 
-async def test_the_number_of_groups_is_bounded_bp07(
-    sandbox: Sandbox, session: PresenceSession
-) -> None:
+async def test_the_number_of_groups_is_bounded(sandbox: Sandbox, session: PresenceSession) -> None:
     for number in range(100):
         name = {"X-Rate-Limit-Group": f"group{number}"}
         sandbox.faults.add(Answer(200, b"{}", name, bare=True), path="/presence")
@@ -288,9 +286,7 @@ USES: dict[str, Callable[[PresenceSession], Coroutine[Any, Any, object]]] = {
 
 
 @pytest.mark.parametrize("name", USES)
-async def test_a_session_is_used_on_its_own_event_loop_only_co03(
-    sandbox: Sandbox, name: str
-) -> None:
+async def test_a_session_is_used_on_its_own_event_loop_only(sandbox: Sandbox, name: str) -> None:
     async def use() -> str:
         with pytest.raises(UsageError) as caught:
             await USES[name](session)

@@ -37,7 +37,7 @@ async def busy(sandbox: Sandbox) -> AsyncIterator[Session]:
         yield session
 
 
-async def test_a_401_that_comes_late_triggers_no_second_refresh_au03(
+async def test_a_401_that_comes_late_triggers_no_second_refresh(
     sandbox: Sandbox, busy: Session
 ) -> None:
     await busy.read_user_presence_status()
@@ -83,7 +83,7 @@ async def test_a_write_refused_for_its_token_is_sent_again(
     assert sandbox.counters.refreshes == 1
 
 
-async def test_while_the_token_endpoint_fails_nothing_else_is_sent_au09(
+async def test_while_the_token_endpoint_fails_nothing_else_is_sent(
     sandbox: Sandbox, patient: Session
 ) -> None:
     rules = [
@@ -137,7 +137,7 @@ async def test_revoking_ends_the_login_everywhere(sandbox: Sandbox) -> None:
         assert sandbox.counters.logins == 2
 
 
-async def test_revoking_what_fails_or_never_was_is_quiet_au14(
+async def test_revoking_what_fails_or_never_was_is_quiet(
     sandbox: Sandbox, patient: Session
 ) -> None:
     await patient.revoke()

@@ -89,7 +89,7 @@ async def test_first_come_first_served() -> None:
 
 
 @pytest.mark.parametrize("victim", range(5))
-async def test_a_cancelled_waiter_is_not_missed_rl19(victim: int) -> None:
+async def test_a_cancelled_waiter_is_not_missed(victim: int) -> None:
     world = World({"Light": GroupLimits(1)})
     await world.acquire_all("first")
     await world.answer()
@@ -107,7 +107,7 @@ async def test_a_cancelled_waiter_is_not_missed_rl19(victim: int) -> None:
 
 @pytest.mark.parametrize("steps", range(8))
 @pytest.mark.parametrize("blocked", [False, True])
-async def test_cancelling_at_any_step_lets_the_next_through_ct01(steps: int, blocked: bool) -> None:
+async def test_cancelling_at_any_step_lets_the_next_through(steps: int, blocked: bool) -> None:
     world = World({"Light": GroupLimits(1)})
     await world.acquire_all("first")
     await world.answer()
@@ -152,7 +152,7 @@ async def test_a_429_shuts_the_group_for_all_and_lets_one_probe_through() -> Non
     assert world.passed == ["a", "b", "c", "d", "e", "f"]
 
 
-async def test_other_groups_go_on_rl17() -> None:
+async def test_other_groups_go_on() -> None:
     world = World()
     await world.acquire_all("a")
     await world.answer(429, x_rate_limit_group="light", retry_after="30")
@@ -162,7 +162,7 @@ async def test_other_groups_go_on_rl17() -> None:
     assert world.passed == ["a", "heavy"]
 
 
-async def test_a_429_that_names_no_group_shuts_all_rl09() -> None:
+async def test_a_429_that_names_no_group_shuts_all() -> None:
     world = World()
     await world.acquire_all("a")
     await world.answer(429, retry_after="30")
@@ -173,7 +173,7 @@ async def test_a_429_that_names_no_group_shuts_all_rl09() -> None:
     assert world.passed == ["a", "heavy"]
 
 
-async def test_a_refused_duplicate_is_no_quota_rl10() -> None:
+async def test_a_refused_duplicate_is_no_quota() -> None:
     world = World()
     await world.acquire_all("a")
     world.permits.pop().complete(Response(429, {}, b'{"errorCode":"CMN-304"}'))
@@ -213,7 +213,7 @@ async def test_who_comes_again_at_once_is_behind_those_of_other_groups() -> None
     assert world.limiter._places == {}
 
 
-async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there_rl12() -> None:
+async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there() -> None:
     world = World({"Light": GroupLimits(50), "Presence": GroupLimits(3)})
     await world.acquire_all(*map(str, range(10)))
     await world.answer(x_rate_limit_group="presence")
@@ -296,7 +296,7 @@ async def test_with_a_max_wait_of_nothing_nothing_is_waited_for() -> None:
         await refusal(task)
 
 
-async def test_a_penalty_of_years_is_not_waited_for_rl08() -> None:
+async def test_a_penalty_of_years_is_not_waited_for() -> None:
     world = World({"Light": GroupLimits(50)})
     await world.acquire_all("a")
     queued = await world.acquire_all("b", "c")
@@ -308,7 +308,7 @@ async def test_a_penalty_of_years_is_not_waited_for_rl08() -> None:
     assert world.passed == ["a", "heavy"]
 
 
-async def test_max_wait_refuses_at_once_and_takes_nothing_rl20() -> None:
+async def test_max_wait_refuses_at_once_and_takes_nothing() -> None:
     world = World({"Light": GroupLimits(1)}, max_wait=30.0)
     await world.acquire_all("a")
     await world.answer()
@@ -337,7 +337,7 @@ async def test_max_wait_counts_those_ahead() -> None:
         task.cancel()
 
 
-async def test_max_wait_ends_a_wait_that_became_too_long_rl08() -> None:
+async def test_max_wait_ends_a_wait_that_became_too_long() -> None:
     world = World({"Light": GroupLimits(2)}, max_wait=70.0)
     await world.acquire_all("a")
     [waiter] = await world.acquire_all("b")
@@ -347,7 +347,7 @@ async def test_max_wait_ends_a_wait_that_became_too_long_rl08() -> None:
     assert world.shared.limits.snapshot(world.clock.now())["Light"].blocked_for == 86_401.0
 
 
-async def test_logins_have_slots_of_their_own_rl18() -> None:
+async def test_logins_have_slots_of_their_own() -> None:
     world = World({"Auth": GroupLimits(5)})
     world.acquire("login", LOGIN)
     await idle()
@@ -359,7 +359,7 @@ async def test_logins_have_slots_of_their_own_rl18() -> None:
     assert world.passed == ["login", "a", "b", "login again"]
 
 
-async def test_closing_refuses_all_who_wait_ct09() -> None:
+async def test_closing_refuses_all_who_wait() -> None:
     world = World({"Light": GroupLimits(1)})
     await world.acquire_all("a")
     tasks = await world.acquire_all(*map(str, range(1000)))

@@ -153,7 +153,7 @@ def test_one_wrong_header_delays_nothing_once_the_next_answer_corrects_it(
 
 
 @virtual
-async def test_with_others_there_is_one_429_per_penalty_at_most_rl14() -> None:
+async def test_with_others_there_is_one_429_per_penalty_at_most() -> None:
     async with Server(limit=20).running() as server:
 
         async def foreign() -> None:
@@ -193,7 +193,7 @@ async def test_a_503_that_asks_for_years_is_a_server_error_with_retry_after() ->
 
 
 @virtual
-async def test_a_429_that_asks_for_years_is_raised_with_retry_after_rl08() -> None:
+async def test_a_429_that_asks_for_years_is_raised_with_retry_after() -> None:
     async with Server(penalty=99_999_999.0, limit=1).running() as server:
         server.charge()
         async with PresenceSession("token", server=server.url) as session:

@@ -40,7 +40,7 @@ def nobody_was_refused(sandbox: Sandbox) -> bool:
     return sandbox.counters.rate_limited == sandbox.counters.in_penalty == 0
 
 
-async def test_reading_9000_ids_makes_no_429_and_uses_every_window_rl01(
+async def test_reading_9000_ids_makes_no_429_and_uses_every_window(
     clock: SkippingClock,
 ) -> None:
     async with (
@@ -72,9 +72,7 @@ async def test_an_earlier_process_has_used_the_quota(clock: SkippingClock) -> No
     "options",
     [{}, {"rate_headers": False}, {"retry_after": False}, {"html_429": True}, {"penalty": 90.0}],
 )
-async def test_a_used_up_quota_costs_one_429_rl02_rl06(
-    clock: SkippingClock, options: dict[str, Any]
-) -> None:
+async def test_a_used_up_quota_costs_one_429(clock: SkippingClock, options: dict[str, Any]) -> None:
     async with (
         Sandbox(clock=clock.now, **options) as sandbox,
         Session(sandbox.grant, server=sandbox.url, clock=clock) as session,
@@ -87,7 +85,7 @@ async def test_a_used_up_quota_costs_one_429_rl02_rl06(
         assert clock.skipped >= options.get("penalty", 60.0) - 1.0
 
 
-async def test_a_penalty_that_begins_amid_many_requests_is_waited_out_by_all_rl03(
+async def test_a_penalty_that_begins_amid_many_requests_is_waited_out_by_all(
     clock: SkippingClock,
 ) -> None:
     async with (
@@ -148,7 +146,7 @@ async def test_calls_of_the_users_own_are_held_back_too(clock: SkippingClock) ->
         assert nobody_was_refused(sandbox)
 
 
-async def test_several_groups_wait_each_for_itself_rl17(clock: SkippingClock) -> None:
+async def test_several_groups_wait_each_for_itself(clock: SkippingClock) -> None:
     async with (
         Sandbox(clock=clock.now) as sandbox,
         Session(sandbox.grant, server=sandbox.url, clock=clock) as session,
@@ -161,7 +159,7 @@ async def test_several_groups_wait_each_for_itself_rl17(clock: SkippingClock) ->
         assert sandbox.counters.in_penalty == 0
 
 
-async def test_closing_refuses_whoever_waits_ct09(sandbox: Sandbox) -> None:
+async def test_closing_refuses_whoever_waits(sandbox: Sandbox) -> None:
     async with PresenceSession(sandbox.grant, server=sandbox.url, limits={"Light": 1}) as session:
         rule = sandbox.faults.add(Hang(), path="/presence")
         tasks = [asyncio.create_task(session.read_user_presence_status()) for _ in range(1000)]
@@ -209,7 +207,7 @@ async def test_a_session_that_waits_for_nothing_sends_what_need_not_wait(sandbox
 PRESENCE = "/presence"
 
 
-async def test_a_redirect_on_the_same_origin_is_followed_hs08(
+async def test_a_redirect_on_the_same_origin_is_followed(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     target = f"/restapi/v1.0/account/~/extension/{sandbox.user_ids[1]}/presence?sipData=true"
@@ -228,7 +226,7 @@ async def test_a_redirect_on_the_same_origin_is_followed_hs08(
         ("https://[", "not a valid URL"),
     ],
 )
-async def test_a_redirect_elsewhere_is_not_se04(
+async def test_a_redirect_elsewhere_is_not(
     sandbox: Sandbox, session: PresenceSession, location: str, message: str
 ) -> None:
     rule = sandbox.faults.add(Redirect(location), path=PRESENCE)
@@ -269,7 +267,7 @@ async def test_a_location_that_cannot_be_used_is_an_outcome(
     assert not any(isinstance(error, UsageError) for error in result.errors.values())
 
 
-async def test_a_redirect_takes_the_token_to_no_other_port_se04(
+async def test_a_redirect_takes_the_token_to_no_other_port(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
     async with Sandbox() as other:

@@ -41,9 +41,7 @@ def reads(sandbox: Sandbox) -> int:
         Truncate(20),
     ],
 )
-async def test_a_read_is_tried_again_hs01_tr04(
-    sandbox: Sandbox, patient: Session, fault: Any
-) -> None:
+async def test_a_read_is_tried_again(sandbox: Sandbox, patient: Session, fault: Any) -> None:
     rule = sandbox.faults.add(fault, path="/presence", times=3)
     assert (await patient.read_user_presence_status()).extension is not None
     assert rule.fired == 3
@@ -82,7 +80,7 @@ async def test_a_timeout_is_tried_again(sandbox: Sandbox) -> None:
             await session.read_user_presence_status()
 
 
-async def test_nobody_listens_tr01_tr02() -> None:
+async def test_nobody_listens() -> None:
     async with Sandbox() as sandbox:
         server = sandbox.url
     async with Session("token", server=server) as session:
@@ -118,7 +116,7 @@ async def test_a_write_that_was_not_applied_is_tried_again(
         (Truncate(5), ConnectionFailed),
     ],
 )
-async def test_a_write_that_may_have_been_applied_is_not_hs11(
+async def test_a_write_that_may_have_been_applied_is_not(
     sandbox: Sandbox, patient: Session, fault: Any, kind: type[PresenceError]
 ) -> None:
     rule = sandbox.faults.add(fault, method="PUT", times=None)
@@ -128,7 +126,7 @@ async def test_a_write_that_may_have_been_applied_is_not_hs11(
     assert sum(r.method == "PUT" for r in sandbox.requests) == 1
 
 
-async def test_in_a_total_outage_the_load_is_bounded_hs12(sandbox: Sandbox) -> None:
+async def test_in_a_total_outage_the_load_is_bounded(sandbox: Sandbox) -> None:
     async with Session(sandbox.grant, server=sandbox.url, concurrency=50) as session:
         await session.read_user_presence_status()
         before = reads(sandbox)
@@ -174,7 +172,7 @@ async def test_only_what_failed_is_asked_again_and_together(
     assert set(batches[3]) == set(failing)
 
 
-async def test_a_429_in_a_part_shuts_the_group_rl11(sandbox: Sandbox, array: Session) -> None:
+async def test_a_429_in_a_part_shuts_the_group(sandbox: Sandbox, array: Session) -> None:
     ids = sandbox.extension_ids[:3]
     rule = sandbox.faults.add(in_parts(ids[:1], 429, "CMN-301"), path=",")
     await array.read_user_presence_statuses(ids)
@@ -182,7 +180,7 @@ async def test_a_429_in_a_part_shuts_the_group_rl11(sandbox: Sandbox, array: Ses
     assert sum(array.clock.waits) > 59.0
 
 
-async def test_a_refused_duplicate_in_a_part_shuts_no_group_rl10(
+async def test_a_refused_duplicate_in_a_part_shuts_no_group(
     sandbox: Sandbox, array: Session
 ) -> None:
     ids = sandbox.extension_ids[:3]

@@ -52,7 +52,7 @@ async def busy(sandbox: Sandbox) -> AsyncIterator[Session]:
         yield session
 
 
-async def test_200_tasks_start_on_an_expired_token_with_one_token_request_au01(
+async def test_200_tasks_start_on_an_expired_token_with_one_token_request(
     sandbox: Sandbox, busy: Session
 ) -> None:
     await busy.read_user_presence_status()
@@ -64,9 +64,7 @@ async def test_200_tasks_start_on_an_expired_token_with_one_token_request_au01(
     assert statuses(sandbox).count(401) == 0
 
 
-async def test_200_tasks_in_flight_while_the_token_rotates_au02(
-    sandbox: Sandbox, busy: Session
-) -> None:
+async def test_200_tasks_in_flight_while_the_token_rotates(sandbox: Sandbox, busy: Session) -> None:
     await busy.read_user_presence_status()
     before = sandbox.counters.token_requests
     rule = sandbox.faults.add(Delay(0.2), path="/presence", times=200)
@@ -79,7 +77,7 @@ async def test_200_tasks_in_flight_while_the_token_rotates_au02(
     assert statuses(sandbox).count(200) == 201
 
 
-async def test_tokens_that_are_rejected_as_soon_as_they_are_issued_au04(
+async def test_tokens_that_are_rejected_as_soon_as_they_are_issued(
     sandbox: Sandbox, patient: Session
 ) -> None:
     rule = sandbox.faults.add(Answer.error(401, "OAU-213", "No"), path="/presence", times=None)
@@ -227,7 +225,7 @@ async def test_short_lived_tokens_are_renewed_at_a_part_of_their_life() -> None:
 
 
 @pytest.mark.parametrize("expires_in", [0, -1, "0", None, 1e-9])
-async def test_a_token_that_says_it_has_expired_causes_no_loop_of_logins_au10(
+async def test_a_token_that_says_it_has_expired_causes_no_loop_of_logins(
     sandbox: Sandbox, patient: Session, expires_in: object
 ) -> None:
     def change(body: bytes) -> bytes:
@@ -287,7 +285,7 @@ async def test_renewal_goes_ahead_of_expiry_and_uses_the_refresh_token(
 
 
 @pytest.mark.parametrize("refresh_tokens", [True, False])
-async def test_without_a_refresh_token_the_jwt_logs_in_again_au11(refresh_tokens: bool) -> None:
+async def test_without_a_refresh_token_the_jwt_logs_in_again(refresh_tokens: bool) -> None:
     async with (
         Sandbox(limits=PLENTY, refresh_tokens=refresh_tokens) as sandbox,
         Session(sandbox.grant, server=sandbox.url) as session,
@@ -299,7 +297,7 @@ async def test_without_a_refresh_token_the_jwt_logs_in_again_au11(refresh_tokens
         assert (sandbox.counters.logins, sandbox.counters.refreshes) == (2, 0)
 
 
-async def test_a_lost_answer_to_a_refresh_is_asked_for_again_au05(
+async def test_a_lost_answer_to_a_refresh_is_asked_for_again(
     sandbox: Sandbox, patient: Session
 ) -> None:
     await patient.read_user_presence_status()
@@ -311,7 +309,7 @@ async def test_a_lost_answer_to_a_refresh_is_asked_for_again_au05(
     assert statuses(sandbox)[-1] == 200
 
 
-async def test_who_is_cancelled_during_a_renewal_cancels_nobody_else_au06(
+async def test_who_is_cancelled_during_a_renewal_cancels_nobody_else(
     sandbox: Sandbox, patient: Session
 ) -> None:
     rule = sandbox.faults.add(Delay(0.05), path=TOKEN)
@@ -324,7 +322,7 @@ async def test_who_is_cancelled_during_a_renewal_cancels_nobody_else_au06(
     assert sandbox.counters.token_requests == 1
 
 
-async def test_all_who_wait_get_the_same_failure_and_the_next_may_try_au07(
+async def test_all_who_wait_get_the_same_failure_and_the_next_may_try(
     sandbox: Sandbox,
 ) -> None:
     async with Session(sandbox.grant, server=sandbox.url, attempts=1) as session:
@@ -388,7 +386,7 @@ async def test_a_refresh_token_goes_on_with_an_earlier_login(sandbox: Sandbox) -
     assert (sandbox.counters.logins, sandbox.counters.refreshes) == (1, 2)
 
 
-async def test_sessions_with_one_store_share_one_login_au13(sandbox: Sandbox) -> None:
+async def test_sessions_with_one_store_share_one_login(sandbox: Sandbox) -> None:
     store = MemoryTokenStore()
 
     async def read(_: int) -> None:
@@ -399,7 +397,7 @@ async def test_sessions_with_one_store_share_one_login_au13(sandbox: Sandbox) ->
     assert sandbox.counters.token_requests == 1
 
 
-async def test_a_token_that_another_session_renewed_is_taken_over_au08(sandbox: Sandbox) -> None:
+async def test_a_token_that_another_session_renewed_is_taken_over(sandbox: Sandbox) -> None:
     store = MemoryTokenStore()
     one = Session(sandbox.grant, server=sandbox.url, token_store=store)
     two = Session(sandbox.grant, server=sandbox.url, token_store=store)
@@ -412,7 +410,7 @@ async def test_a_token_that_another_session_renewed_is_taken_over_au08(sandbox: 
     assert (sandbox.counters.logins, sandbox.counters.refreshes) == (1, 1)
 
 
-async def test_a_store_that_cannot_save_costs_no_answer_au12(
+async def test_a_store_that_cannot_save_costs_no_answer(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Full(MemoryTokenStore):
@@ -452,7 +450,7 @@ async def test_processes_with_one_file_share_one_login(sandbox: Sandbox, tmp_pat
     assert sandbox.counters.token_requests == 1
 
 
-async def test_a_refresh_token_that_was_not_replaced_goes_on_au11(sandbox: Sandbox) -> None:
+async def test_a_refresh_token_that_was_not_replaced_goes_on(sandbox: Sandbox) -> None:
     async with Session(sandbox.grant, server=sandbox.url) as session:
         await session.read_user_presence_status()
 
@@ -529,7 +527,7 @@ async def test_closing_during_a_login_ends_it(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("steps", range(1, 60, 2))
-async def test_cancelling_at_any_step_of_a_renewal_lets_the_next_through_ct01(
+async def test_cancelling_at_any_step_of_a_renewal_lets_the_next_through(
     sandbox: Sandbox, steps: int
 ) -> None:
     async with Session(sandbox.grant, server=sandbox.url, concurrency=1) as session:

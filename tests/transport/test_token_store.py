@@ -139,7 +139,7 @@ async def test_a_file_that_others_can_read_is_refused(path: Path, mode: int) -> 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "5", '{"a": 5}', "\0", "[" * 100_000, "9" * 5_000]
 )
-async def test_what_is_no_token_file_is_replaced_rd10(path: Path, content: str) -> None:
+async def test_what_is_no_token_file_is_replaced(path: Path, content: str) -> None:
     path.write_text(content)
     path.chmod(0o600)
     store = FileTokenStore(path)
