@@ -19,7 +19,7 @@ from .responses import (
 Read = Callable[[str], Body]
 
 
-def answer_each(context: RequestContext, tail: str, read: Read, array_type: str | None) -> Response:
+def read_each(context: RequestContext, tail: str, read: Read, array_type: str | None) -> Response:
     """Return a 200 for one id, a 207 for several.
 
     Args:

@@ -5,7 +5,7 @@ Each takes the request and returns the response, or raises RefusedError.
 
 from . import paging, representations, writable_fields
 from .account import Extension, Queue
-from .batch_response import answer_each
+from .batch_response import read_each
 from .request_context import RequestContext
 from .responses import BATCH_JSON_TYPE, Body, Response, bad, forbidden, json_response, missing
 
@@ -22,7 +22,7 @@ def read_presence(context: RequestContext) -> Response:
         )
 
     array_type = BATCH_JSON_TYPE if BATCH_JSON_TYPE in context.header("accept") else None
-    return answer_each(context, "presence", read, array_type)
+    return read_each(context, "presence", read, array_type)
 
 
 def update_presence(context: RequestContext) -> Response:
@@ -58,7 +58,9 @@ def read_account_presence(context: RequestContext) -> Response:
             context.base, context.account, extension, detailed=detailed, sip=sip
         )
 
-    return paging.answer(context, "presence", represent, ("detailedTelephonyState", "sipData"))
+    return paging.page_response(
+        context, "presence", represent, ("detailedTelephonyState", "sipData")
+    )
 
 
 def read_queue_presence(context: RequestContext) -> Response:
@@ -131,7 +133,7 @@ def read_unified(context: RequestContext) -> Response:
     def read(extension_id: str) -> Body:
         return representations.unified(context.account, context.extension(extension_id))
 
-    return answer_each(context, "unified-presence", read, "application/json")
+    return read_each(context, "unified-presence", read, "application/json")
 
 
 # The attribute of Extension for each field of PATCH.
@@ -181,7 +183,7 @@ def list_extensions(context: RequestContext) -> Response:
     def represent(extension: Extension) -> Body:
         return representations.listed(context.base, context.account, extension)
 
-    return paging.answer(context, "extension", represent)
+    return paging.page_response(context, "extension", represent)
 
 
 def read_extension(context: RequestContext) -> Response:

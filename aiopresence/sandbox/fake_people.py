@@ -78,5 +78,5 @@ def ids(rng: random.Random, count: int) -> list[str]:
 
 
 def token(rng: random.Random, prefix: str, length: int) -> str:
-    """Return a random credential with a prefix that says what it is."""
+    """Return a random credential with a prefix that names its kind."""
     return prefix + "".join(rng.choices(_BASE62, k=length - len(prefix)))

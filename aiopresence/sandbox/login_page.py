@@ -1,6 +1,6 @@
 """The login page of the code flow: it asks for consent and sends a code to the redirect URI.
 
-Source: RFC 6749 §4.1, RFC 7636. There is one user, so nobody has to log in.
+Source: RFC 6749 §4.1, RFC 7636. There is only one user, so the page asks for no password.
 """
 
 import html
@@ -23,7 +23,7 @@ _HEADERS = {
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sandbox login</title>
 <h1>Sandbox login</h1>{}</html>"""
 _FORM = """<p>Allow the app <b>{client_id}</b> to act as <b>{user}</b>?
-The answer goes to <code>{redirect_uri}</code>.</p>
+The response goes to <code>{redirect_uri}</code>.</p>
 <form method="post" action="{path}">{fields}
 <button name="consent" value="yes">Allow</button>
 <button name="consent" value="no">Deny</button></form>"""
@@ -104,11 +104,11 @@ def _oauth_error(params: Mapping[str, str]) -> str | None:
     return None if fits and params.get("code_challenge_method") == "S256" else "invalid_request"
 
 
-def _redirect(params: Mapping[str, str], answer: Mapping[str, str]) -> Response:
+def _redirect(params: Mapping[str, str], result: Mapping[str, str]) -> Response:
     state = {"state": params["state"]} if "state" in params else {}
     uri = params["redirect_uri"]
     separator = "&" if urlsplit(uri).query else "?"
-    location = f"{uri}{separator}{urlencode({**answer, **state}, errors='replace')}"
+    location = f"{uri}{separator}{urlencode({**result, **state}, errors='replace')}"
     return Response(302, headers={"Location": location, "Cache-Control": "no-store"})
 
 

@@ -81,13 +81,13 @@ class Feed:
             By default it has ids in place of `~`. RingCentral's documentation shows both.
         flat_queue_events: whether queue events are `{extensionId, callQueueId, acceptCalls}`,
             the other one of the two documented forms.
-        told: the number of notifications sent so far.
+        sent: the number of notifications sent so far.
     """
 
     def __init__(self, account: Account, granted: permissions.Permissions, seed: int) -> None:
         self.as_subscribed = False
         self.flat_queue_events = False
-        self.told = 0
+        self.sent = 0
         self._account = account
         self._granted = granted
         self._ids = random.Random(seed)  # noqa: S311 - makes uuids, protects nothing
@@ -246,7 +246,7 @@ class Feed:
         return {"records": [record]}
 
     def _notify(self, subscriber: _Subscriber, body: Body) -> None:
-        self.told += 1
+        self.sent += 1
         notification = {
             "uuid": self.new_id(),
             "event": self.filter_text(subscriber.filter),

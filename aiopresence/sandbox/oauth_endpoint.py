@@ -29,7 +29,7 @@ Form = Mapping[str, str]
 
 
 def make_grant(rng: random.Random) -> JwtGrant:
-    """Return invented credentials in the form of real ones; each says in its text what it is."""
+    """Return invented credentials in the form of real ones; their text shows that they are not."""
     claims = base64.urlsafe_b64encode(b'{"iss":"sandbox","note":"opens nothing"}').decode()
     header = base64.urlsafe_b64encode(b'{"alg":"none"}').decode()
     signature = fake_people.token(rng, "NotASignature", 86)

@@ -7,7 +7,7 @@ from .request_context import RequestContext
 from .responses import Body, Response, json_response
 
 
-def answer(
+def page_response(
     context: RequestContext,
     tail: str,
     represent: Callable[[Extension], Body],

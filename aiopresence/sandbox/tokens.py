@@ -26,7 +26,7 @@ class TokenLifetimes:
 
     Attributes:
         access: an access token.
-        refresh: a refresh token; with 0 or less a login brings none.
+        refresh: a refresh token; with 0 or less a login returns none.
 
     Raises:
         UsageError: the lifetime of access tokens is not a positive number.
@@ -188,7 +188,7 @@ class WebSocketTokens:
         token = context.query.get("access_token", "")
         now = context.received.arrival
         if now >= self._expires_at.get(token, now):
-            # What RingCentral answers here is not documented: the code is a guess.
+            # RingCentral does not document this error: the code is a guess.
             raise RefusedError(401, "OAU-213", "WebSocket token is not found.")
         if self._single_use:
             del self._expires_at[token]

@@ -1,4 +1,4 @@
-"""Arguments of the sandbox that are wrong: each is a UsageError that names it, and does nothing."""
+"""Invalid arguments of the sandbox: each raises a UsageError that names it, and changes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ from aiopresence.sandbox import (
     Sandbox,
     Truncate,
 )
-from tests.support.sandbox_socket import door
+from tests.support.sandbox_socket import gateway_client
 
 NAN, INF = float("nan"), float("inf")
 NO_TIME = (-1, NAN, INF, 10**400, True, "1", None)
@@ -85,7 +85,7 @@ def test_a_wrong_argument_of_a_gateway_plan_is_named(name: str, value: object) -
         GatewayPlan(**{name: value})  # type: ignore[arg-type]
 
 
-def test_the_edges_are_taken() -> None:
+def test_values_at_the_limits_are_accepted() -> None:
     edges: tuple[dict[str, Any], ...] = (
         {"seed": -1}, {"latency": 0}, {"penalty": None}, {"penalty": 0}, {"window": 0.001},
         {"limits": {}}, {"limits": {"Auth": 1}}, {"line_ending": "\r"}, {"port": 65_535},
@@ -115,13 +115,13 @@ def test_the_edges_are_taken() -> None:
         lambda: Change(status=5),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_a_mistake(make: Callable[[], object]) -> None:
+def test_invalid_arguments_of_faults_are_usage_errors(make: Callable[[], object]) -> None:
     with pytest.raises(UsageError):
         make()
 
 
-async def test_wrong_arguments_of_the_controls_do_nothing() -> None:
-    async with door() as it:
+async def test_invalid_arguments_of_the_controls_change_nothing() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         sandbox: Any = it.sandbox
         gateway, webhooks, before = sandbox.gateway, sandbox.webhooks, sandbox.presence("~")
@@ -180,7 +180,7 @@ async def test_wrong_arguments_of_the_controls_do_nothing() -> None:
             lambda: webhooks.duplicate(-1),
             lambda: setattr(webhooks, "attempts", 0),
             lambda: setattr(webhooks, "retry_seconds", -1),
-            lambda: setattr(webhooks, "patience", 0),
+            lambda: setattr(webhooks, "timeout", 0),
         ]
         for call in calls:
             with pytest.raises(UsageError):
@@ -191,8 +191,8 @@ async def test_wrong_arguments_of_the_controls_do_nothing() -> None:
         assert (await it.call.get("extension/~/presence")).status == 200
 
 
-async def test_a_frame_of_ones_own_may_be_invalid() -> None:
-    async with door() as it:
+async def test_an_injected_frame_may_be_invalid() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         rule = it.sandbox.gateway.inject("\ud800")
         assert rule.fired == 1

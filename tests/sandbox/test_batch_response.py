@@ -1,4 +1,4 @@
-"""Several ids in one path."""
+"""Reads of several ids in one path."""
 
 import json
 from typing import Any
@@ -64,7 +64,7 @@ async def test_multipart_byte_for_byte(line_ending: str) -> None:
         assert int(got.headers["Content-Length"]) == len(got.body)
 
 
-async def test_each_answer_has_a_boundary_of_its_own() -> None:
+async def test_each_response_has_its_own_boundary() -> None:
     async with calling(Sandbox(2)) as call:
         path = f"extension/{','.join(call.sandbox.extension_ids)}/presence"
         first, second = await call.get(path), await call.get(path)
@@ -78,7 +78,7 @@ async def test_links_can_be_left_out() -> None:
         assert summary == {"response": [{"status": 200, "responseDescription": "OK"}] * 2}
 
 
-async def test_the_array_form_is_answered_when_asked_for() -> None:
+async def test_an_accept_header_selects_the_array_form() -> None:
     array_type = "application/vnd.ringcentral.multipart+json"
     async with calling(Sandbox(2)) as call:
         known = call.sandbox.extension_ids[1]
@@ -90,7 +90,7 @@ async def test_the_array_form_is_answered_when_asked_for() -> None:
         ]
 
 
-async def test_unified_presence_answers_an_array_as_plain_json() -> None:
+async def test_unified_presences_are_an_array_of_plain_json() -> None:
     async with calling(Sandbox(2)) as call:
         known = call.sandbox.extension_ids[1]
         got = await call.get(f"extension/{known},5/unified-presence")
@@ -99,7 +99,7 @@ async def test_unified_presence_answers_an_array_as_plain_json() -> None:
         assert [row["body"] for row in got.json] == [alone.json, NOT_FOUND]
 
 
-async def test_one_id_is_answered_plainly() -> None:
+async def test_one_id_has_a_plain_response() -> None:
     async with calling(Sandbox(1)) as call:
         (only,) = call.sandbox.extension_ids
         got = await call.get(f"extension/{only}/presence")
@@ -107,7 +107,7 @@ async def test_one_id_is_answered_plainly() -> None:
         assert got.headers["Content-Type"] == "application/json;charset=UTF-8"
 
 
-async def test_thirty_ids_fit_and_thirty_one_do_not() -> None:
+async def test_thirty_ids_are_accepted_and_thirty_one_are_not() -> None:
     async with calling(Sandbox(31)) as call:
         ids = call.sandbox.extension_ids
         assert (await call.get(f"extension/{','.join(ids[:30])}/presence")).status == 207
@@ -130,7 +130,7 @@ async def test_the_limit_can_be_lower() -> None:
     ("ids", "code"),
     [("5,5", "CMN-406"), ("~,5", "CMN-101"), ("5,", "CMN-101"), ("5,x", "CMN-101")],
 )
-async def test_a_list_that_makes_no_sense_is_refused_as_a_whole(ids: str, code: str) -> None:
+async def test_an_invalid_list_is_refused_as_a_whole(ids: str, code: str) -> None:
     async with calling(Sandbox(1)) as call:
         got = await call.get(f"extension/{ids}/presence")
         assert (got.status, got.json["errorCode"]) == (400, code)
@@ -146,7 +146,7 @@ async def test_a_list_that_makes_no_sense_is_refused_as_a_whole(ids: str, code: 
         ("PATCH", "unified-presence", {"glip": {"availability": "DND"}}),
     ],
 )
-async def test_other_calls_take_one_id(method: str, tail: str, body: Any) -> None:
+async def test_other_endpoints_take_one_id(method: str, tail: str, body: Any) -> None:
     async with calling(Sandbox(2)) as call:
         before = [call.sandbox.presence(each) for each in call.sandbox.extension_ids]
         got = await call(

@@ -1,4 +1,4 @@
-"""The nine calls over one state."""
+"""The presence endpoints over one state."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ async def test_detailed_state_and_sip_data_come_only_when_asked_for() -> None:
         assert without_sip["telephonyStatus"] == "Ringing"
 
 
-async def test_extensions_that_are_no_persons_say_little_and_take_nothing() -> None:
+async def test_extensions_of_other_types_have_few_fields_and_refuse_writes() -> None:
     async with calling(Sandbox(20)) as call:
         department = call.sandbox.queue_ids[0]
         path = f"extension/{department}/presence"
@@ -100,7 +100,7 @@ async def test_extensions_that_are_no_persons_say_little_and_take_nothing() -> N
         ([], "body"),
     ],
 )
-async def test_a_write_that_makes_no_sense_changes_nothing(body: Any, parameter: str) -> None:
+async def test_an_invalid_write_changes_nothing(body: Any, parameter: str) -> None:
     async with calling(Sandbox(1)) as call:
         before = call.sandbox.presence("~")
         extended = {"pickUpCallsOnHold": True, **body} if isinstance(body, dict) else body
@@ -108,14 +108,14 @@ async def test_a_write_that_makes_no_sense_changes_nothing(body: Any, parameter:
         assert call.sandbox.presence("~") == before
 
 
-async def test_a_write_of_something_else_than_json_is_refused() -> None:
+async def test_a_write_of_other_data_than_json_is_refused() -> None:
     async with calling(Sandbox(1)) as call:
         for data in (b"userStatus=Busy", b"\xff", b"[" * 100_000):
             got = await call("PUT", "extension/~/presence", data=data)
             assert refused(got, 400, "CMN-101", "body")
 
 
-async def test_a_write_of_nothing_reads() -> None:
+async def test_a_write_without_a_body_returns_the_presence() -> None:
     async with calling(Sandbox(1)) as call:
         got = await call("PUT", "extension/~/presence")
         assert (got.status, got.json) == (200, call.sandbox.presence("~"))
@@ -151,12 +151,14 @@ async def test_a_message_of_75_characters_fits_and_an_empty_one_clears() -> None
         ("/", 404, "CMN-102", None),
     ],
 )  # fmt: skip
-async def test_errors(path: str, status: int, code: str, parameter: str | None) -> None:
+async def test_errors_have_ringcentrals_status_code_and_parameter(
+    path: str, status: int, code: str, parameter: str | None
+) -> None:
     async with calling(Sandbox(1)) as call:
         assert refused(await call.get(path), status, code, parameter)
 
 
-async def test_a_wrong_method_is_told_the_right_ones() -> None:
+async def test_a_405_lists_the_allowed_methods() -> None:
     async with calling(Sandbox(1)) as call:
         got = await call("DELETE", "extension/~/presence")
         assert (got.status, got.headers["Allow"]) == (405, "GET, PUT")
@@ -252,7 +254,7 @@ async def test_only_editable_queues_can_be_left() -> None:
         ({"acceptCurrentQueueCalls": True}, 400, "member"),
     ],
 )
-async def test_queue_writes_that_make_no_sense(record: Any, status: int, parameter: str) -> None:
+async def test_invalid_queue_writes_are_refused(record: Any, status: int, parameter: str) -> None:
     async with calling(Sandbox(20)) as call:
         got = await call.put(
             f"call-queues/{call.sandbox.queue_ids[0]}/presence", {"records": [record]}
@@ -261,7 +263,7 @@ async def test_queue_writes_that_make_no_sense(record: Any, status: int, paramet
         assert refused(got, status, code, parameter)
 
 
-async def test_a_queue_one_is_not_in_cannot_be_left() -> None:
+async def test_a_queue_without_the_member_is_not_found() -> None:
     async with calling(Sandbox(40)) as call:
         sandbox = call.sandbox
         records = (await call.get(f"call-queues/{sandbox.queue_ids[0]}/presence")).json["records"]
@@ -295,7 +297,7 @@ async def test_unified_writes_show_in_the_plain_record() -> None:
         }
 
 
-async def test_visibility_is_told_to_oneself_only() -> None:
+async def test_visibility_is_shown_to_the_user_only() -> None:
     async with calling(Sandbox(2)) as call:
         colleague = call.sandbox.user_ids[1]
         call.sandbox.set_presence(colleague, **CALM)
@@ -315,13 +317,13 @@ async def test_visibility_is_told_to_oneself_only() -> None:
         ({"glip": "DND"}, "glip"),
     ],
 )
-async def test_unified_writes_that_make_no_sense(body: Any, parameter: str) -> None:
+async def test_invalid_unified_writes_are_refused(body: Any, parameter: str) -> None:
     async with calling(Sandbox(1)) as call:
         got = await call("PATCH", "extension/~/unified-presence", json=body)
         assert refused(got, 400, "CMN-101", parameter)
 
 
-async def test_what_a_colleague_hides_only_they_see() -> None:
+async def test_a_hidden_presence_is_shown_to_its_owner_only() -> None:
     async with calling(Sandbox(2)) as call:
         hiding = {"allow_see_my_presence": False, "message": "here", "telephony_status": "Ringing"}
         for extension_id in call.sandbox.extension_ids:

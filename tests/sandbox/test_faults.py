@@ -1,4 +1,4 @@
-"""Faults to order."""
+"""The kinds of faults and their rules."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ async def raw(call: Caller) -> tuple[bytes, bytes]:
     return head, body
 
 
-async def test_a_rule_picks_its_requests() -> None:
+async def test_a_rule_applies_to_matching_requests() -> None:
     async with calling(Sandbox(1)) as call:
         faults = call.sandbox.faults
         rule = faults.add(Answer(500), path="?sipData", method="GET", times=2, skip=1)
@@ -43,7 +43,7 @@ async def test_a_rule_picks_its_requests() -> None:
         assert (rule.fired, body.fired) == (2, 1)
 
 
-async def test_the_first_rule_wins_and_a_rule_without_times_stays() -> None:
+async def test_the_first_matching_rule_applies_and_one_without_times_stays() -> None:
     async with calling(Sandbox(1)) as call:
         first = call.sandbox.faults.add(Answer(500))
         second = call.sandbox.faults.add(Answer(501), times=None)
@@ -80,7 +80,7 @@ async def test_answer_can_be_bare_or_have_odd_headers() -> None:
         assert odd.headers["X-Rate-Limit-Limit"] == "many"
 
 
-async def test_answer_error_is_written_as_ringcentral_writes_errors() -> None:
+async def test_answer_error_has_the_error_format_of_ringcentral() -> None:
     async with calling(Sandbox(1)) as call:
         error = Answer.error(429, "CMN-301", "Slower", "x", headers={"Retry-After": "60"})
         call.sandbox.faults.add(error)
@@ -149,7 +149,7 @@ async def test_change_can_quote_the_boundary() -> None:
         assert got.headers["Content-Type"] == 'multipart/mixed; boundary="q"'
 
 
-async def test_gzip_inflates_to_the_size_ordered() -> None:
+async def test_gzip_decompresses_to_the_given_size() -> None:
     async with calling(Sandbox(1)) as call:
         size = 3 * 2**20 + 5
         rule = call.sandbox.faults.add(Gzip(size), times=2)
@@ -160,7 +160,7 @@ async def test_gzip_inflates_to_the_size_ordered() -> None:
         assert rule.fired == 2
 
 
-async def test_redirect_leads_elsewhere() -> None:
+async def test_redirect_has_the_location() -> None:
     async with calling(Sandbox(1)) as call:
         rule = call.sandbox.faults.add(Redirect("https://elsewhere.example/", 307))
         got = await call.get(PATH)
@@ -168,7 +168,7 @@ async def test_redirect_leads_elsewhere() -> None:
         assert rule.fired == 1
 
 
-async def test_delay_answers_late() -> None:
+async def test_delay_delays_the_response() -> None:
     async with calling(Sandbox(1)) as call:
         rule = call.sandbox.faults.add(Delay(0.02))
         start = time.monotonic()
@@ -177,7 +177,7 @@ async def test_delay_answers_late() -> None:
         assert rule.fired == 1
 
 
-async def test_raw_bytes_go_out_as_they_are() -> None:
+async def test_raw_bytes_are_sent_unchanged() -> None:
     async with calling(Sandbox(1)) as call:
         odd = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
         rule = call.sandbox.faults.add(Raw(odd))
@@ -188,7 +188,7 @@ async def test_raw_bytes_go_out_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("fault", [Slice(), Drip(0.0)])
-async def test_slow_writers_send_the_whole_answer(fault: Slice | Drip) -> None:
+async def test_slice_and_drip_send_the_whole_response(fault: Slice | Drip) -> None:
     async with calling(Sandbox(1)) as call:
         rule = call.sandbox.faults.add(fault)
         got = await call.get(PATH)
@@ -196,7 +196,7 @@ async def test_slow_writers_send_the_whole_answer(fault: Slice | Drip) -> None:
         assert rule.fired == 1
 
 
-async def test_slice_hands_over_one_byte_at_a_time() -> None:
+async def test_slice_sends_one_byte_at_a_time() -> None:
     async with calling(Sandbox(1)) as call:
         whole = (await call.get(PATH)).body
         call.sandbox.faults.add(Slice())
@@ -219,7 +219,7 @@ async def test_closing_does_not_wait_for_a_fault(fault: Hang | Delay | Drip) -> 
 
 
 @pytest.mark.parametrize("fault", [Hang(), Delay(3600), Drip(3600)])
-async def test_a_client_that_leaves_ends_the_fault(fault: Hang | Delay | Drip) -> None:
+async def test_a_client_that_disconnects_ends_the_fault(fault: Hang | Delay | Drip) -> None:
     async with calling(Sandbox(1)) as call:
         rule = call.sandbox.faults.add(fault)
         before = len(asyncio.all_tasks())

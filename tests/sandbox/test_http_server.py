@@ -1,4 +1,4 @@
-"""The sandbox's HTTP side: what a request may look like on the wire, and what is refused how."""
+"""The HTTP server: which requests it accepts, and how it refuses others."""
 
 import asyncio
 import base64
@@ -88,7 +88,7 @@ async def bare() -> AsyncIterator[Bare]:
         yield Bare(call.sandbox, call.token)
 
 
-async def test_a_client_that_expects_100_continue_is_told_to_send_the_body() -> None:
+async def test_a_100_continue_is_sent_to_a_client_that_expects_it() -> None:
     async with bare() as send:
         head = send.request("PUT", PATH, "Expect: 100-Continue", body=BODY).removesuffix(BODY)
         data = await exchange(send.sandbox, head, BODY)
@@ -135,7 +135,7 @@ async def test_a_compressed_body_is_read(coding: str, body: bytes) -> None:
         ("gzip, gzip", packed(packed(BODY)), 415),
     ],
 )
-async def test_a_body_that_cannot_be_read_is_refused(coding: str, body: bytes, status: int) -> None:
+async def test_an_invalid_body_is_refused(coding: str, body: bytes, status: int) -> None:
     async with bare() as send:
         answer = await send("PUT", PATH, f"Content-Encoding: {coding}", body=body)
         assert (answer.status, answer.json["errorCode"]) == (status, "CMN-101")
@@ -143,13 +143,13 @@ async def test_a_body_that_cannot_be_read_is_refused(coding: str, body: bytes, s
         assert send.sandbox.requests[-1].status == status
 
 
-async def test_the_largest_body_is_read() -> None:
+async def test_a_body_of_the_largest_size_is_read() -> None:
     async with bare() as send:
         body = packed(BODY.ljust(MAX_SIZE))
         assert (await send("PUT", PATH, "Content-Encoding: gzip", body=body)).status == 200
 
 
-async def test_a_fault_and_the_quota_come_before_a_body_that_cannot_be_read() -> None:
+async def test_faults_and_quota_precede_the_error_of_an_invalid_body() -> None:
     async with bare() as send:
         fault = send.sandbox.faults.add(Answer(503))
         wrong = ("PUT", PATH, "Content-Encoding: br")
@@ -175,7 +175,7 @@ async def test_a_fault_and_the_quota_come_before_a_body_that_cannot_be_read() ->
         b"",
     ],
 )
-async def test_json_that_could_not_be_sent_again_is_refused(text: bytes) -> None:
+async def test_json_that_cannot_be_serialized_again_is_refused(text: bytes) -> None:
     async with bare() as send:
         before = send.sandbox.presence("~")
         for method, path in (
@@ -198,7 +198,7 @@ def test_ordinary_json_is_parsed() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC ", "bAsIc"])
-async def test_authentication_schemes_have_no_case(scheme: str) -> None:
+async def test_authentication_schemes_ignore_case(scheme: str) -> None:
     async with bare() as send:
         pair = f"{send.sandbox.client_id}:{send.sandbox.client_secret}".encode()
         form = f"grant_type={JWT_BEARER}&assertion={send.sandbox.jwt}".encode()
@@ -229,7 +229,7 @@ async def test_a_target_in_absolute_form_means_its_path(origin: str) -> None:
         assert send.sandbox.requests[-1].path == "/"
 
 
-async def test_head_is_answered_like_get_without_the_body() -> None:
+async def test_head_has_the_response_of_get_without_the_body() -> None:
     async with bare() as send:
         got, head = await send("GET", PATH), await send("HEAD", PATH)
         assert head.status == 200
@@ -241,7 +241,7 @@ async def test_head_is_answered_like_get_without_the_body() -> None:
         assert (await send("HEAD", "/restapi/oauth/token")).status == 405
 
 
-async def test_odd_requests_get_an_answer_and_leave_the_sandbox_as_it_was() -> None:
+async def test_malformed_requests_are_refused_and_change_nothing() -> None:
     async with bare() as send:
         chunks = b"%x\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(BODY), BODY)
         chunked = send.request("PUT", PATH, "Transfer-Encoding: chunked") + chunks
@@ -269,7 +269,7 @@ async def test_odd_requests_get_an_answer_and_leave_the_sandbox_as_it_was() -> N
         assert (await send("GET", PATH)).status == 200
 
 
-async def test_a_client_that_leaves_amid_its_body_changes_nothing() -> None:
+async def test_a_client_that_disconnects_within_its_body_changes_nothing() -> None:
     async with bare() as send:
         before = send.message
         head = send.request("PUT", PATH, "Content-Length: 999") + BODY
@@ -282,7 +282,7 @@ async def test_a_client_that_leaves_amid_its_body_changes_nothing() -> None:
         assert send.message == before
 
 
-async def test_the_ledger_keeps_the_latest_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_latest_requests_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert http_server.MOST_REQUESTS == 10_000
     monkeypatch.setattr(http_server, "MOST_REQUESTS", 3)
     async with calling(Sandbox(1, limits=PLENTY)) as call:

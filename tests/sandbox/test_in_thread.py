@@ -61,7 +61,7 @@ def test_a_synchronous_test_reads_and_changes_the_account() -> None:
     assert [each.path for each in sandbox.requests] == paths
 
 
-def test_faults_and_the_ledger_are_safe_to_use() -> None:
+def test_faults_and_requests_are_safe_to_use_from_other_threads() -> None:
     with Sandbox.in_thread(3, limits=PLENTY) as sandbox:
         seen = []
 
@@ -83,7 +83,7 @@ def test_faults_and_the_ledger_are_safe_to_use() -> None:
         assert ask(sandbox, "/nowhere")[0] == 404
 
 
-def test_everything_else_a_sandbox_has_is_there() -> None:
+def test_all_other_members_of_a_sandbox_work() -> None:
     with Sandbox.in_thread(3, limits=PLENTY) as sandbox:
         assert sandbox.gateway.connections == 0
         assert sandbox.gateway.cut().fired == 0
@@ -132,7 +132,7 @@ def test_errors_at_the_start_reach_the_caller() -> None:
     assert "aiopresence-sandbox" not in threads()
 
 
-def test_it_ends_whatever_happens_inside() -> None:
+def test_an_exception_in_the_block_ends_the_thread() -> None:
     with pytest.raises(ZeroDivisionError), Sandbox.in_thread(1) as sandbox:
         raise ZeroDivisionError
     assert "aiopresence-sandbox" not in threads()

@@ -1,4 +1,4 @@
-"""The sandbox's login page: what it shows, what it refuses, and where it sends its codes."""
+"""The login page: what it shows, what it refuses, and where it redirects."""
 
 import html
 import re
@@ -99,7 +99,7 @@ async def test_denying_sends_an_error_and_no_code() -> None:
         ({"code_challenge": "short", "code_challenge_method": "S256"}, "invalid_request"),
     ],
 )
-async def test_a_wrong_request_goes_back_as_an_error(
+async def test_an_invalid_request_redirects_with_an_error(
     changes: dict[str, str | None], error: str
 ) -> None:
     async with visiting() as it:
@@ -126,7 +126,7 @@ async def test_a_wrong_request_goes_back_as_an_error(
         "http://[::1",
     ],
 )
-async def test_nobody_is_sent_to_another_machine(uri: str | None) -> None:
+async def test_redirects_to_other_machines_are_refused(uri: str | None) -> None:
     async with visiting() as it:
         for got in (
             await it.visit(redirect_uri=uri),
@@ -137,7 +137,7 @@ async def test_nobody_is_sent_to_another_machine(uri: str | None) -> None:
             assert b"redirect_uri" in got.body
 
 
-async def test_an_unknown_app_is_sent_nowhere() -> None:
+async def test_an_unknown_app_is_not_redirected() -> None:
     async with visiting() as it:
         got = await it.visit(client_id="other")
         assert (got.status, "Location" in got.headers) == (400, False)
@@ -162,7 +162,7 @@ async def test_the_page_takes_get_and_post() -> None:
         assert got.status == 400
 
 
-async def test_codes_that_nobody_uses_are_forgotten() -> None:
+async def test_the_oldest_unused_codes_are_removed() -> None:
     async with visiting() as it, aiohttp.ClientSession() as http:
         codes = [it.call.sandbox.new_code(REDIRECT) for _ in range(101)]
         for code, status in ((codes[0], 400), (codes[1], 200), (codes[-1], 200)):

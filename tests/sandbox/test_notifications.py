@@ -1,4 +1,4 @@
-"""What subscribers are told of changes."""
+"""The notifications that subscribers get of changes."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def quiet(sandbox: Sandbox, *extension_ids: str) -> None:
         )  # fmt: skip
 
 
-def test_a_change_is_told_with_nothing_but_what_changed() -> None:
+def test_a_notification_has_only_the_changed_fields() -> None:
     sandbox = Sandbox(3)
     someone = sandbox.user_ids[1]
     quiet(sandbox, someone)
@@ -64,7 +64,7 @@ def test_a_change_is_told_with_nothing_but_what_changed() -> None:
     }
 
 
-def test_what_is_no_news_is_not_told() -> None:
+def test_a_write_without_a_change_is_not_notified() -> None:
     sandbox = Sandbox(3)
     quiet(sandbox, "~")
     listener = Listener(sandbox, EVERYONE + DETAILED)
@@ -73,7 +73,7 @@ def test_what_is_no_news_is_not_told() -> None:
     assert listener.got == []
 
 
-def test_only_detailed_filters_hear_of_calls() -> None:
+def test_only_detailed_filters_get_calls() -> None:
     sandbox = Sandbox(3)
     someone = sandbox.user_ids[1]
     quiet(sandbox, someone)
@@ -97,7 +97,7 @@ def test_only_detailed_filters_hear_of_calls() -> None:
     assert [body["totalActiveCalls"] for body in detailed.bodies()] == [1]
 
 
-def test_what_has_been_told_does_not_change_afterwards() -> None:
+def test_notifications_do_not_change_afterwards() -> None:
     sandbox = Sandbox(1)
     quiet(sandbox, "~")
     listener = Listener(sandbox, EVERYONE + DETAILED)
@@ -121,7 +121,7 @@ def test_every_extension_has_its_own_sequence() -> None:
     assert restarted == 8
 
 
-def test_of_a_plain_and_a_detailed_filter_the_detailed_one_speaks() -> None:
+def test_of_a_plain_and_a_detailed_filter_the_detailed_one_is_used() -> None:
     sandbox = Sandbox(2)
     quiet(sandbox, "~")
     me = of("~")
@@ -132,7 +132,7 @@ def test_of_a_plain_and_a_detailed_filter_the_detailed_one_speaks() -> None:
     assert len({each["uuid"] for each in listener.got}) == 2
 
 
-def test_a_filter_is_about_its_extension_only() -> None:
+def test_a_filter_matches_its_extension_only() -> None:
     sandbox = Sandbox(3)
     quiet(sandbox, *sandbox.user_ids)
     listener = Listener(sandbox, of(sandbox.user_ids[1]))
@@ -154,7 +154,7 @@ def test_the_event_can_be_the_filter_as_it_was_subscribed() -> None:
     assert [each["event"] for each in listener.got] == [numbers, of("~")]
 
 
-def test_who_hides_is_heard_of_no_more() -> None:
+def test_a_hidden_presence_is_not_notified() -> None:
     sandbox = Sandbox(2)
     someone = sandbox.user_ids[1]
     quiet(sandbox, someone)
@@ -193,7 +193,7 @@ def test_dnd_and_lines_and_favorites_have_their_own_bodies() -> None:
     assert len(dnd.got) == 1
 
 
-async def test_every_call_that_writes_is_told() -> None:
+async def test_every_write_is_notified() -> None:
     async with calling(Sandbox(40)) as call:
         sandbox = call.sandbox
         quiet(sandbox, "~")
@@ -220,7 +220,7 @@ async def test_every_call_that_writes_is_told() -> None:
         assert [each["body"] for each in queue.got] == [flat]
 
 
-def test_nothing_is_told_after_the_end_nor_of_what_was_before_the_start() -> None:
+def test_changes_outside_the_subscription_are_not_notified() -> None:
     sandbox = Sandbox(1)
     quiet(sandbox, "~")
     listener = Listener(sandbox, EVERYONE)
@@ -253,13 +253,13 @@ def test_nothing_is_told_after_the_end_nor_of_what_was_before_the_start() -> Non
         f"{ROOT}/call-queues/5/presence",
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(text: object) -> None:
+def test_an_invalid_filter_is_refused(text: object) -> None:
     with pytest.raises(RefusedError) as caught:
         Sandbox(1).feed.check_filters([EVERYONE, text])
     assert (caught.value.status, caught.value.body["errorCode"]) == (400, "SUB-508")
 
 
-def test_no_filters_are_refused() -> None:
+def test_a_subscription_without_filters_is_refused() -> None:
     with pytest.raises(RefusedError):
         Sandbox(1).feed.check_filters([])
 

@@ -1,4 +1,4 @@
-"""The sandbox's logins: three grants, what becomes of their tokens, and how they end."""
+"""The token endpoint: grants, refreshes, lifetimes and revocation."""
 
 import base64
 import hashlib
@@ -85,7 +85,7 @@ async def test_a_refresh_replaces_both_tokens() -> None:
         assert (call.sandbox.counters.logins, call.sandbox.counters.refreshes) == (2, 1)
 
 
-async def test_a_refresh_whose_answer_was_lost_can_be_asked_again() -> None:
+async def test_a_refresh_can_be_repeated_after_a_lost_response() -> None:
     clock = HandClock()
     async with calling(room(clock=clock)) as call:
         old = await log_in(call)
@@ -147,7 +147,7 @@ async def test_tokens_expire() -> None:
         assert refused(got, "invalid_grant", "OAU-210")
 
 
-async def test_refresh_tokens_can_be_expired_to_order() -> None:
+async def test_refresh_tokens_can_be_expired_on_request() -> None:
     async with calling(room()) as call:
         one = await log_in(call)
         two = (await refresh(call, one["refresh_token"])).json
@@ -176,7 +176,7 @@ async def test_an_unknown_refresh_token_is_refused() -> None:
 @pytest.mark.parametrize(
     ("asked", "given"), [("600", 600), ("1800", 1800), ("1", 600), ("-5", 600), ("9999", 3600)]
 )
-async def test_access_tokens_live_as_long_as_asked_for(asked: str, given: int) -> None:
+async def test_access_tokens_have_the_requested_lifetime(asked: str, given: int) -> None:
     clock = HandClock()
     async with calling(room(clock=clock, token_lifetime=5.0)) as call:
         answer = await log_in(call, access_token_ttl=asked)
@@ -187,7 +187,7 @@ async def test_access_tokens_live_as_long_as_asked_for(asked: str, given: int) -
         assert await state(call, answer) == "OAU-128"
 
 
-async def test_refresh_tokens_live_as_long_as_asked_for() -> None:
+async def test_refresh_tokens_have_the_requested_lifetime() -> None:
     clock = HandClock()
     async with calling(room(clock=clock)) as call:
         answer = await log_in(call, refresh_token_ttl="100")
@@ -200,7 +200,7 @@ async def test_refresh_tokens_live_as_long_as_asked_for() -> None:
         assert short["refresh_token_expires_in"] == 50
 
 
-async def test_a_login_need_not_bring_a_refresh_token() -> None:
+async def test_logins_can_be_without_refresh_tokens() -> None:
     async with calling(room(refresh_tokens=False)) as call:
         for form in ({}, {"refresh_token_ttl": "500"}):
             answer = await log_in(call, **form)
@@ -213,7 +213,7 @@ async def test_a_login_need_not_bring_a_refresh_token() -> None:
 
 @pytest.mark.parametrize("name", ["access_token_ttl", "refresh_token_ttl"])
 @pytest.mark.parametrize("ttl", ["soon", "1.5", "٦٠٠"])
-async def test_a_lifetime_is_a_number(name: str, ttl: str) -> None:
+async def test_a_requested_lifetime_must_be_a_number(name: str, ttl: str) -> None:
     async with calling(room()) as call:
         form = {"grant_type": JWT_BEARER, "assertion": call.sandbox.jwt, name: ttl}
         assert refused(await ask(call, form), "invalid_request", "OAU-250")
@@ -240,7 +240,7 @@ async def test_a_code_is_for_one_redirect_uri() -> None:
     [(CHALLENGE, "w" * 43), (CHALLENGE, CHALLENGE), (CHALLENGE, None), (None, VERIFIER)],
 )
 @pytest.mark.parametrize("secret", [True, False])
-async def test_a_verifier_has_to_fit_the_challenge(
+async def test_a_verifier_must_match_the_challenge(
     challenge: str | None, verifier: str | None, secret: bool
 ) -> None:
     async with calling(room()) as call:
@@ -267,7 +267,7 @@ async def test_a_client_with_a_secret_may_use_pkce() -> None:
         assert (await spend(call, code, code_verifier=VERIFIER)).status == 200
 
 
-async def test_a_public_client_needs_pkce_and_gets_nothing_for_a_jwt() -> None:
+async def test_a_public_client_needs_pkce_and_cannot_use_a_jwt() -> None:
     async with calling(room()) as call:
         code = call.sandbox.new_code(URI)
         got = await ask(call, code_form(code), secret=False)
@@ -277,7 +277,7 @@ async def test_a_public_client_needs_pkce_and_gets_nothing_for_a_jwt() -> None:
         assert refused(got, "invalid_client", "OAU-147", 401)
 
 
-async def test_other_clients_get_and_end_nothing() -> None:
+async def test_unknown_clients_are_refused() -> None:
     async with calling(room()) as call:
         answer = await log_in(call)
         token = answer["refresh_token"]
@@ -325,14 +325,14 @@ async def test_revoking_a_token_that_was_just_replaced_ends_the_login() -> None:
         assert await state(call, new) == "OAU-213"
 
 
-async def test_a_token_is_asked_for_by_post() -> None:
+async def test_token_requests_must_be_posts() -> None:
     async with calling(room()) as call:
         for path in ("/restapi/oauth/token", REVOKE_PATH):
             got = await call.get(path)
             assert (got.status, got.headers["Allow"]) == (405, "POST")
 
 
-def test_credentials_are_in_no_repr() -> None:
+def test_no_repr_has_credentials() -> None:
     logins = Logins(random.Random(0))  # noqa: S311 - protects nothing
     login = logins.begin(TokenLifetimes(), 0.0)
     assert login.refresh is not None
@@ -346,6 +346,6 @@ def test_credentials_are_in_no_repr() -> None:
     assert "guessed-it" not in repr(refusal.value)
 
 
-def test_tokens_have_to_live_at_all() -> None:
+def test_token_lifetimes_must_be_positive() -> None:
     with pytest.raises(UsageError, match="token_lifetime"):
         Sandbox(1, token_lifetime=-1.0)

@@ -1,4 +1,4 @@
-"""The fixtures for other people's tests, in both modes of pytest-asyncio."""
+"""The pytest plugin, in both modes of pytest-asyncio."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def test_the_fixtures_follow_the_default_loop_scope(
     result.assert_outcomes(passed=1)
 
 
-def test_a_synchronous_test_is_told_what_to_use(pytester: pytest.Pytester) -> None:
+def test_the_error_in_a_synchronous_test_names_the_other_fixture(pytester: pytest.Pytester) -> None:
     text = """
         import pytest_asyncio
 
@@ -122,7 +122,7 @@ def test_a_synchronous_test_is_told_what_to_use(pytester: pytest.Pytester) -> No
     assert "use presence_sandbox_in_thread" in result.stdout.str()
 
 
-def test_they_are_there_only_when_asked_for(pytester: pytest.Pytester) -> None:
+def test_the_fixtures_exist_only_if_the_plugin_is_loaded(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(presence_sandbox): pass")
     pytester.runpytest_subprocess().assert_outcomes(errors=1)
     pytester.makepyfile(

@@ -1,4 +1,4 @@
-"""The sandbox's rate limits: the rules by themselves, and as a client meets them."""
+"""The usage plan: its rules, and the responses that clients get."""
 
 from itertools import accumulate
 from typing import Any
@@ -61,7 +61,7 @@ def test_a_penalty_lasts_and_every_request_in_it_starts_it_again() -> None:
     assert not quota.charge(121.0, "Light").refused
 
 
-def test_refused_requests_are_no_arrivals() -> None:
+def test_refused_requests_do_not_count_in_the_window() -> None:
     quota = Quota(UsagePlan(limits={"Heavy": 1}, penalty=0.0))
     quota.charge(0.0, "Heavy")
     assert [quota.charge(at, "Heavy").refused for at in (10.0, 59.0, 60.0)] == [True, True, False]
@@ -80,7 +80,7 @@ def test_a_penalty_may_be_longer_or_shorter_than_the_window() -> None:
     assert (late.refused, late.in_penalty) == (True, False)
 
 
-def test_the_headers_say_how_the_group_stands() -> None:
+def test_the_headers_have_the_quota_of_the_group() -> None:
     plan = UsagePlan()
     quota_state = Quota(plan).charge(0.0, "Medium")
     assert plan.headers(quota_state) == {
@@ -95,7 +95,7 @@ def test_the_headers_say_how_the_group_stands() -> None:
     ("window", "written"),
     [(60.0, "60"), (600.0, "600"), (1, "1"), (0.5, "0.5"), (2.25, "2.25"), (1e6, "1000000")],
 )
-def test_the_window_is_written_without_idle_digits(window: float, written: str) -> None:
+def test_the_window_is_formatted_without_trailing_zeros(window: float, written: str) -> None:
     plan = UsagePlan(window=window)
     headers = plan.headers(Quota(plan).charge(0.0, "Light"))
     assert headers["X-Rate-Limit-Window"] == written
@@ -120,7 +120,7 @@ def test_retry_after_is_in_whole_seconds(
         {"token_lifetime": 0.0}, {"token_lifetime": float("nan")},
     ],
 )  # fmt: skip
-def test_rules_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_plans_are_usage_errors(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Sandbox(1, **wrong)
 
@@ -146,7 +146,7 @@ async def test_a_refused_request_has_no_effect() -> None:
         assert call.sandbox.counters == Counters(3, 2, 1, 1)
 
 
-async def test_a_429_can_be_poorer() -> None:
+async def test_a_429_can_lack_headers_and_json() -> None:
     plain = Sandbox(1, limits={"Heavy": 1}, rate_headers=False, retry_after=False, html_429=True)
     async with calling(plain) as call:
         for _ in range(2):
@@ -170,7 +170,7 @@ async def test_faults_do_not_hide_requests_from_the_quota() -> None:
         assert (call.sandbox.counters.rate_limited, call.sandbox.counters.in_penalty) == (1, 1)
 
 
-async def test_a_fault_on_the_real_answer_works_on_the_429() -> None:
+async def test_a_fault_that_uses_the_real_response_gets_the_429() -> None:
     async with calling(Sandbox(1, limits={"Light": 1})) as call:
         await call.get(PATH)
         call.sandbox.faults.add(Change(headers={"Retry-After": "soon"}))
@@ -189,7 +189,7 @@ async def test_logins_have_their_own_group() -> None:
         assert (counters.token_requests, counters.logins, counters.rate_limited) == (3, 1, 1)
 
 
-async def test_what_counts_nowhere() -> None:
+async def test_requests_without_a_group_or_token_do_not_count() -> None:
     async with calling(Sandbox(1, limits={"Light": 1, "Auth": 1})) as call:
         for _ in range(3):
             assert (await call.get("/nowhere")).status == 404
@@ -202,7 +202,7 @@ async def test_what_counts_nowhere() -> None:
         assert (await call.get(PATH)).headers["X-Rate-Limit-Remaining"] == "0"
 
 
-async def test_somebody_else_can_use_up_the_quota() -> None:
+async def test_consume_uses_up_the_quota() -> None:
     clock = HandClock()
     async with calling(Sandbox(1, clock=clock)) as call:
         call.sandbox.consume("Light")
@@ -218,7 +218,7 @@ async def test_somebody_else_can_use_up_the_quota() -> None:
 
 
 @pytest.mark.parametrize(("group", "requests"), [("light", 1), ("", 1), ("Light", 0)])
-def test_what_cannot_be_consumed(group: str, requests: int) -> None:
+def test_invalid_arguments_of_consume_are_usage_errors(group: str, requests: int) -> None:
     with pytest.raises(
         UsageError, match=r"group must be one of Light, Medium, Heavy, Auth|requests must be"
     ):

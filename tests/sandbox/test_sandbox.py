@@ -1,4 +1,4 @@
-"""The sandbox as a server: its life, its tokens, its ledger and its remote control."""
+"""The sandbox as a server: start and close, tokens, recorded requests, presence controls."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ def test_the_same_seed_makes_the_same_account() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 19, 20, 60])
-def test_there_are_exactly_as_many_extensions_as_asked_for(count: int) -> None:
+def test_the_account_has_the_given_number_of_extensions(count: int) -> None:
     sandbox = Sandbox(count)
     assert len(set(sandbox.extension_ids)) == count
     assert all(9 <= len(each) <= 12 and each.isdigit() for each in sandbox.extension_ids)
@@ -31,12 +31,12 @@ def test_there_are_exactly_as_many_extensions_as_asked_for(count: int) -> None:
     assert bool(sandbox.queue_ids) == (count >= 20)
 
 
-def test_no_extensions_is_a_mistake() -> None:
+def test_a_sandbox_without_extensions_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="from 1 to 100000"):
         Sandbox(0)
 
 
-async def test_the_account_is_lively() -> None:
+async def test_the_account_has_varied_presence() -> None:
     async with Sandbox(1000) as sandbox:
         records = [sandbox.presence(each, detailed=True) for each in sandbox.user_ids]
         for name, words in {
@@ -53,7 +53,7 @@ async def test_the_account_is_lively() -> None:
         assert any(not record.get("message", "").isascii() for record in records)
 
 
-async def test_the_url_is_there_only_while_it_runs() -> None:
+async def test_the_url_exists_only_while_it_runs() -> None:
     sandbox = Sandbox(1)
     with pytest.raises(UsageError, match="not started"):
         _ = sandbox.url
@@ -68,7 +68,7 @@ async def test_the_url_is_there_only_while_it_runs() -> None:
         assert sandbox.url
 
 
-async def test_a_token_is_given_for_the_jwt() -> None:
+async def test_a_login_with_the_jwt_returns_a_token() -> None:
     async with Sandbox(1) as sandbox, aiohttp.ClientSession() as http:
         got = await log_in(sandbox, http)
         assert got.status == 200
@@ -104,7 +104,7 @@ async def test_a_wrong_client_gets_no_token() -> None:
         assert (got.status, got.json["error"]) == (401, "invalid_client")
 
 
-async def test_only_good_tokens_open_the_door() -> None:
+async def test_requests_need_a_valid_token() -> None:
     async with calling(Sandbox(1)) as call:
         assert (await call.get("extension/~/presence")).status == 200
         for header in ("Bearer wrong", "Basic x", ""):
@@ -129,7 +129,7 @@ async def test_requests_are_counted_per_group() -> None:
         assert left == ["49", "9", "48"]
 
 
-async def test_the_ledger_has_every_request_as_it_was() -> None:
+async def test_requests_are_recorded_as_on_the_wire() -> None:
     async with calling(Sandbox(2)) as call:
         start = time.monotonic()
         await call.get("extension/5,%7E,7/presence?sipData=true&x=%20")
@@ -150,7 +150,7 @@ async def test_the_ledger_has_every_request_as_it_was() -> None:
         assert not any(secret in shown for secret in secrets)
 
 
-async def test_a_call_lives_from_ringing_to_its_end() -> None:
+async def test_a_call_rings_connects_is_held_and_ends() -> None:
     async with Sandbox(1) as sandbox:
         sandbox.set_presence("~", active_calls=[])
         seen = []
@@ -172,7 +172,7 @@ async def test_only_the_latest_calls_are_listed() -> None:
         assert [call["from"][-1] for call in calls] == list("2345678")
 
 
-async def test_a_telephony_status_is_made_true_with_calls() -> None:
+async def test_a_telephony_status_changes_the_calls_to_match() -> None:
     async with Sandbox(1) as sandbox:
         sandbox.set_presence("~", active_calls=[], user_status="Available")
         for status in ("ParkedCall", "OnHold", "NoCall", "Ringing"):
@@ -182,7 +182,7 @@ async def test_a_telephony_status_is_made_true_with_calls() -> None:
             assert record["activeCalls"][-1]["telephonyStatus"] == status
 
 
-async def test_set_presence_refuses_what_it_does_not_know() -> None:
+async def test_set_presence_refuses_unknown_names_and_values() -> None:
     async with Sandbox(20) as sandbox:
         before = sandbox.presence("~")
         with pytest.raises(UsageError, match="user_status must be one of Available, Busy"):
@@ -198,14 +198,14 @@ async def test_set_presence_refuses_what_it_does_not_know() -> None:
         assert sandbox.presence("~") == before
 
 
-async def test_latency_delays_every_answer() -> None:
+async def test_latency_delays_every_response() -> None:
     async with calling(Sandbox(1, latency=0.02)) as call:
         start = time.monotonic()
         await call.get("extension/~/presence")
         assert time.monotonic() - start >= 0.02
 
 
-async def test_closing_ends_answers_that_are_still_on_their_way() -> None:
+async def test_closing_ends_responses_in_progress() -> None:
     sandbox = Sandbox(1, latency=60)
     async with sandbox:
         waiting = asyncio.ensure_future(read_socket(sandbox, "/", "x"))

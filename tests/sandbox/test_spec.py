@@ -1,4 +1,4 @@
-"""The sandbox's answers to all nine calls against the vendor's own description of them."""
+"""The responses of all presence endpoints against the vendor's own description."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -80,7 +80,7 @@ async def answers(call: Caller) -> list[tuple[str, int, Any]]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_the_sandbox_answers_as_the_vendor_describes(seed: int) -> None:
+async def test_responses_match_the_description_of_the_vendor(seed: int) -> None:
     described = {name: operation["responses"] for name, (_, _, operation) in operations().items()}
     async with calling(
         Sandbox(70, seed=seed, limits={**PLENTY, "Light": 9_000, "Medium": 9_000})
@@ -95,7 +95,7 @@ async def test_the_sandbox_answers_as_the_vendor_describes(seed: int) -> None:
             assert list(faults(schema, each)) == [], name
 
 
-def test_the_validation_sees_what_is_wrong() -> None:
+def test_the_validation_finds_errors() -> None:
     schema = {"type": "object", "properties": {"id": {"type": "integer", "enum": [1]}}}
     assert list(faults(schema, {"id": 1, "new": "field"})) == []
     wrongs: list[Any] = [{"id": "1"}, {"id": 2}, {"id": True}, {"id": None}, []]

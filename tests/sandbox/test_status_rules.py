@@ -1,4 +1,4 @@
-"""The rules by which statuses follow from each other."""
+"""The statuses that are computed from others."""
 
 import pytest
 
@@ -16,7 +16,9 @@ from aiopresence.sandbox import status_rules
         (["Ringing", "CallConnected", "OnHold"], "CallConnected"),
     ],
 )
-def test_the_call_that_matters_most_decides(calls: list[str], status: str) -> None:
+def test_telephony_status_is_that_of_the_first_call_in_precedence(
+    calls: list[str], status: str
+) -> None:
     assert status_rules.telephony_status(calls) == status
 
 
@@ -31,7 +33,7 @@ def test_the_call_that_matters_most_decides(calls: list[str], status: str) -> No
         ("DoNotAcceptAnyCalls", True, False, "DoNotAcceptAnyCalls"),
     ],
 )
-def test_dnd_joins_its_two_halves(
+def test_dnd_status_combines_both_settings(
     personal: str, queue_calls: bool, in_a_queue: bool, status: str
 ) -> None:
     assert status_rules.dnd_status(personal, queue_calls, in_a_queue) == status

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,18 +25,18 @@ class Socket:
     ws: aiohttp.ClientWebSocketResponse
 
     async def get(self) -> Any:
-        """Receive a frame and read it."""
+        """Receive a frame and parse it."""
         return json.loads(await self.ws.receive_str(timeout=2))
 
-    async def say(self, *frame: object) -> None:
+    async def send(self, *frame: object) -> None:
         await self.ws.send_str(json.dumps(frame))
 
     async def subscribe(self, *filters: str, message_id: str = "m-1") -> Any:
-        await self.say(*request(*filters, message_id=message_id))
+        await self.send(*request(*filters, message_id=message_id))
         return await self.get()
 
     async def end(self) -> Any:
-        """Receive what should be the end."""
+        """Receive the close frame, or the end of the connection."""
         return await self.ws.receive(timeout=2)
 
 
@@ -47,7 +47,7 @@ def request(*filters: str, message_id: str = "m-1") -> tuple[dict[str, Any], dic
 
 
 @attrs.frozen
-class Door:
+class GatewayClient:
     """Opens WebSockets to one sandbox."""
 
     call: Caller
@@ -57,29 +57,31 @@ class Door:
     def sandbox(self) -> Sandbox:
         return self.call.sandbox
 
-    async def ticket(self) -> Any:
+    async def websocket_token(self) -> Any:
         return (await self.call("POST", WSTOKEN_PATH)).json
 
     async def open(self, wsc: str | None = None, **options: Any) -> Socket:
-        """Connect, without waiting for ConnectionDetails."""
-        token = (await self.ticket())["ws_access_token"]
-        return await self.knock(f"access_token={token}" + (f"&wsc={wsc}" if wsc else ""), **options)
+        """Connect with a new token, without waiting for ConnectionDetails."""
+        token = (await self.websocket_token())["ws_access_token"]
+        return await self.connect(
+            f"access_token={token}" + (f"&wsc={wsc}" if wsc else ""), **options
+        )
 
-    async def knock(self, query: str, **options: Any) -> Socket:
-        """Connect with a query of one's own."""
+    async def connect(self, query: str, **options: Any) -> Socket:
+        """Connect with a query, without waiting for ConnectionDetails."""
         uri = f"{self.sandbox.url}/ws?{query}"
         socket = Socket(await self.call.http.ws_connect(uri, **options))
         self.sockets.append(socket)
         return socket
 
-    async def shut(self) -> None:
-        """End everything; the sandbox first, as a silent one lets nobody go."""
+    async def close(self) -> None:
+        """Close the sandbox, then the sockets: a silent connection answers no close frame."""
         await self.sandbox.close()
         for socket in self.sockets:
             await socket.ws.close()
 
     async def subscribed(self, *filters: str) -> tuple[Socket, str]:
-        """Connect and subscribe; also give the wsc token of ConnectionDetails."""
+        """Connect and subscribe; return the socket and the recovery token of ConnectionDetails."""
         socket = await self.open()
         meta, _ = await socket.get()
         await socket.subscribe(*(filters or (EVERYONE,)))
@@ -94,18 +96,20 @@ class Door:
 
 
 @asynccontextmanager
-async def door(plan: GatewayPlan | None = None, **options: Any) -> AsyncIterator[Door]:
-    """Start a sandbox, log in, and stand before its gateway."""
+async def gateway_client(
+    plan: GatewayPlan | None = None, **options: Any
+) -> AsyncIterator[GatewayClient]:
+    """Start a sandbox, log in, and open WebSockets on request."""
     async with calling(Sandbox(3, limits=PLENTY, gateway=plan, **options)) as call:
-        it = Door(call)
+        client = GatewayClient(call)
         try:
-            yield it
+            yield client
         finally:
-            await it.shut()
+            await client.close()
 
 
 async def until(sandbox: Sandbox, connections: int) -> None:
-    """Wait until so many connections are open."""
+    """Wait until a number of connections is open."""
     for _ in range(100_000):
         if sandbox.gateway.connections == connections:
             return
@@ -113,30 +117,7 @@ async def until(sandbox: Sandbox, connections: int) -> None:
     raise AssertionError(f"{sandbox.gateway.connections} connections, not {connections}")
 
 
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop whose time a test can move on."""
-
-    skipped = 0.0
-
-    def time(self) -> float:
-        return super().time() + self.skipped
-
-
-async def jump(seconds: float) -> None:
-    """Let time pass, and what is due happen."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, JumpingLoop)
-    loop.skipped += seconds
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-def in_its_own_time(story: Callable[[Door], Awaitable[None]]) -> None:
-    """Run a test on a loop whose time it moves on itself."""
-
-    async def tell() -> None:
-        async with door(token_lifetime=1e9) as it:
-            await story(it)
-
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        runner.run(tell())
+def sequence(frame: Any) -> int:
+    """Return the sequence in the recovery token of a frame."""
+    number: int = frame[0]["wsc"]["sequence"]
+    return number

@@ -174,7 +174,7 @@ class GatewayControl:
             times: how many responses; None for all.
         """
         argument_checks.seconds("seconds", seconds, zero=True)
-        return self._add(lambda frame: [(frame, seconds)], times, 0, "answer")
+        return self._add(lambda frame: [(frame, seconds)], times, 0, "response")
 
     def no_answer(self, times: int | None = 1) -> GatewayRule:
         """Lose responses to requests, which still take effect.
@@ -182,7 +182,7 @@ class GatewayControl:
         Args:
             times: how many responses; None for all.
         """
-        return self._add(lambda frame: [], times, 0, "answer")
+        return self._add(lambda frame: [], times, 0, "response")
 
     def late_details(self, seconds: float, times: int | None = 1) -> GatewayRule:
         """Delay ConnectionDetails, and all frames after it.

@@ -90,7 +90,7 @@ class GatewayServer:
             self._end(token)
 
     def _connect(self, connection: Connection, wsc: str | None, base: str) -> None:
-        """Start a session on a connection, at once or when a fault says."""
+        """Start a session on a connection, after the delay that a fault may require."""
         delay = self.faults.details_delay()
         if delay is None:
             return

@@ -18,7 +18,7 @@ from ..request_body import parse_json
 from ..responses import Body, RefusedError, bad, error_body
 from .options import GatewayPlan
 
-FrameKind = Literal["details", "answer", "error", "heartbeat", "notification"]
+FrameKind = Literal["details", "response", "error", "heartbeat", "notification"]
 
 WSC = re.compile(r"SandboxWsc-[0-9a-f-]{36}\.[0-9]{1,18}")  # a recovery token
 
@@ -118,11 +118,11 @@ class GatewaySession:
         if meta["type"] == "Heartbeat":
             return write("heartbeat", {"type": "Heartbeat", "messageId": meta["messageId"]})
         try:
-            status, *answer = self._handle(meta, body)
+            status, *content = self._handle(meta, body)
         except RefusedError as error:
             return self._refused(error, meta["messageId"])
         return write(
-            "answer", self._meta("ClientRequest", meta["messageId"], status=status), *answer
+            "response", self._meta("ClientRequest", meta["messageId"], status=status), *content
         )
 
     def error(self, code: str, message: str, status: int, message_id: str | None = None) -> Frame:
@@ -132,7 +132,7 @@ class GatewaySession:
 
     def _refused(self, error: RefusedError, message_id: str) -> Frame:
         kind = "ClientRequest" if self._plan.errors_as_answers else "Error"
-        return write("answer", self._meta(kind, message_id, status=error.status), error.body)
+        return write("response", self._meta(kind, message_id, status=error.status), error.body)
 
     def _handle(self, meta: Body, body: object) -> tuple[int] | tuple[int, Body]:
         """Handle a request about the subscription; return the status and the body, if any."""

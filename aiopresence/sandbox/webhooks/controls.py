@@ -84,14 +84,14 @@ class WebhookControl:
         self._deliverer.retry_seconds = seconds
 
     @property
-    def patience(self) -> float:
+    def timeout(self) -> float:
         """Seconds that a webhook may take to respond; 3 by default, as at RingCentral."""
-        return self._deliverer.patience
+        return self._deliverer.timeout
 
-    @patience.setter
-    def patience(self, seconds: float) -> None:
-        argument_checks.seconds("patience", seconds)
-        self._deliverer.patience = seconds
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        argument_checks.seconds("timeout", seconds)
+        self._deliverer.timeout = seconds
 
     async def delivered(self) -> None:
         """Wait until every notification so far is delivered or has failed for good."""

@@ -120,7 +120,7 @@ class WebhookDeliverer:
         header: the header that has the verification token.
         attempts: attempts per notification before the webhook is blacklisted; 3 is a guess.
         retry_seconds: seconds from a failed attempt to the next; 1 is a guess.
-        patience: seconds that a response may take.
+        timeout: seconds that a response may take.
     """
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class WebhookDeliverer:
         self.header: Literal["Verification-Token", "Validation-Token"] = "Verification-Token"
         self.attempts = 3
         self.retry_seconds = 1.0
-        self.patience = 3.0
+        self.timeout = 3.0
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -142,7 +142,7 @@ class WebhookDeliverer:
         """Send a handshake; return what is wrong with the response, None for nothing."""
         response = await self._call(webhook, {"Validation-Token": challenge}, b"", None, 1)
         if response is None or response.status != 200:
-            return f"no 200 within {self.patience:g} seconds"
+            return f"no 200 within {self.timeout:g} seconds"
         if response.headers.get("validation-token") != challenge:
             return "Validation-Token is not echoed"
         if response.headers.get("content-type", "").partition(";")[0] != "application/json":
@@ -198,9 +198,9 @@ class WebhookDeliverer:
     async def _post(self, address: str, headers: Body, body: bytes) -> _WebhookResponse:
         if self._http is None:
             self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        patience = aiohttp.ClientTimeout(total=self.patience)
+        timeout = aiohttp.ClientTimeout(total=self.timeout)
         async with self._http.post(
-            address, data=body, headers=headers, timeout=patience, allow_redirects=False
+            address, data=body, headers=headers, timeout=timeout, allow_redirects=False
         ) as response:
             size = len(await response.read()) + len(f"HTTP/1.1 {response.status} {response.reason}")
             size += sum(len(name) + len(value) + 4 for name, value in response.raw_headers) + 4

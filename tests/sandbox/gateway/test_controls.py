@@ -1,4 +1,4 @@
-"""The remote control of the gateway: each switch, and that it tells when it has fired."""
+"""The controls of the gateway: each fault, and that its rule counts."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.sandbox_socket import EVERYONE, Socket, door, until
+from tests.support.sandbox_socket import EVERYONE, Socket, gateway_client, until
 
 CLOSED = aiohttp.WSMsgType.CLOSED
 CLOSE = aiohttp.WSMsgType.CLOSE
@@ -25,7 +25,7 @@ async def told(socket: Socket, count: int) -> list[int]:
 
 async def beat(socket: Socket) -> Any:
     """Send a heartbeat and receive a frame."""
-    await socket.say({"type": "Heartbeat", "messageId": "h"})
+    await socket.send({"type": "Heartbeat", "messageId": "h"})
     return await socket.get()
 
 
@@ -35,7 +35,7 @@ async def is_quiet(socket: Socket) -> bool:
 
 
 async def test_cut_resets_the_open_connections() -> None:
-    async with door() as it:
+    async with gateway_client() as it:
         sockets = [(await it.subscribed())[0] for _ in range(2)]
         rule = it.sandbox.gateway.cut()
         for socket in sockets:
@@ -47,7 +47,7 @@ async def test_cut_resets_the_open_connections() -> None:
 
 
 async def test_cut_waits_for_frames_and_repeats() -> None:
-    async with door() as it:
+    async with gateway_client() as it:
         rule = it.sandbox.gateway.cut(after=3, times=2)
         for fired in (1, 2):
             socket, _ = await it.subscribed()
@@ -60,8 +60,8 @@ async def test_cut_waits_for_frames_and_repeats() -> None:
         assert await numbers(socket, 2) == [2, 3]
 
 
-async def test_cut_without_a_connection_takes_the_next_one() -> None:
-    async with door() as it:
+async def test_cut_without_a_connection_resets_the_next_one() -> None:
+    async with gateway_client() as it:
         rule = it.sandbox.gateway.cut()
         assert rule.fired == 0
         socket = await it.open()
@@ -71,7 +71,7 @@ async def test_cut_without_a_connection_takes_the_next_one() -> None:
 
 
 async def test_close_sends_a_close_frame() -> None:
-    async with door() as it:
+    async with gateway_client() as it:
         socket, wsc = await it.subscribed()
         assert it.sandbox.gateway.close(4001).fired == 1
         end = await socket.end()
@@ -81,11 +81,11 @@ async def test_close_sends_a_close_frame() -> None:
 
 
 async def test_silence_leaves_a_connection_half_open() -> None:
-    async with door() as it:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         assert it.sandbox.gateway.silence().fired == 1
         it.change()
-        await socket.say({"type": "Heartbeat", "messageId": "h"})
+        await socket.send({"type": "Heartbeat", "messageId": "h"})
         await socket.ws.ping()
         with pytest.raises(TimeoutError):
             await socket.ws.receive(timeout=0.03)
@@ -97,8 +97,8 @@ async def test_silence_leaves_a_connection_half_open() -> None:
         assert await numbers(other, 1) == [2]
 
 
-async def test_a_silent_connection_does_not_answer_a_close_either() -> None:
-    async with door() as it:
+async def test_a_silent_connection_sends_no_close_frame() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         it.sandbox.gateway.silence()
         with pytest.raises(TimeoutError):
@@ -108,7 +108,7 @@ async def test_a_silent_connection_does_not_answer_a_close_either() -> None:
 
 
 async def test_notifications_are_dropped_and_recovered() -> None:
-    async with door() as it:
+    async with gateway_client() as it:
         socket, wsc = await it.subscribed()
         rule = it.sandbox.gateway.drop(times=2, skip=1)
         it.change(4)
@@ -119,8 +119,8 @@ async def test_notifications_are_dropped_and_recovered() -> None:
         assert await numbers(again, 4) == [2, 3, 4, 5]
 
 
-async def test_notifications_come_twice() -> None:
-    async with door() as it:
+async def test_notifications_are_duplicated() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         rule = it.sandbox.gateway.duplicate()
         it.change(2)
@@ -128,8 +128,8 @@ async def test_notifications_come_twice() -> None:
         assert rule.fired == 1
 
 
-async def test_notifications_come_late() -> None:
-    async with door() as it:
+async def test_notifications_are_delayed() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         rule = it.sandbox.gateway.delay(1, 0.01)
         it.change(2)
@@ -137,8 +137,8 @@ async def test_notifications_come_late() -> None:
         assert rule.fired == 1
 
 
-async def test_notifications_swap_places() -> None:
-    async with door() as it:
+async def test_notifications_are_reordered() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         rule = it.sandbox.gateway.reorder(2)
         it.change(6)
@@ -146,8 +146,8 @@ async def test_notifications_swap_places() -> None:
         assert rule.fired == 2
 
 
-async def test_what_is_held_back_is_told_when_the_rules_are_cleared() -> None:
-    async with door() as it:
+async def test_clearing_the_rules_sends_held_notifications() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         it.sandbox.gateway.reorder()
         it.change(1)
@@ -156,8 +156,8 @@ async def test_what_is_held_back_is_told_when_the_rules_are_cleared() -> None:
         assert await told(socket, 1) == [1]
 
 
-async def test_rules_work_one_after_the_other_until_they_are_cleared() -> None:
-    async with door() as it:
+async def test_rules_apply_one_after_the_other_until_they_are_cleared() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         gateway = it.sandbox.gateway
         rules = [gateway.duplicate(None), gateway.drop(1)]
@@ -170,8 +170,8 @@ async def test_rules_work_one_after_the_other_until_they_are_cleared() -> None:
         assert await is_quiet(socket)
 
 
-async def test_a_recovery_fails_to_order() -> None:
-    async with door() as it:
+async def test_a_recovery_fails_on_request() -> None:
+    async with gateway_client() as it:
         _, wsc = await it.subscribed()
         it.sandbox.gateway.cut()
         await until(it.sandbox, 0)
@@ -180,8 +180,8 @@ async def test_a_recovery_fails_to_order() -> None:
         assert (rule.fired, it.sandbox.gateway.subscriptions) == (1, [])
 
 
-async def test_subscriptions_are_refused_to_order() -> None:
-    async with door() as it:
+async def test_subscriptions_are_refused_on_request() -> None:
+    async with gateway_client() as it:
         socket = await it.open()
         await socket.get()
         rule = it.sandbox.gateway.refuse_subscription(403, "SUB-505")
@@ -191,8 +191,8 @@ async def test_subscriptions_are_refused_to_order() -> None:
         assert (await socket.subscribe(EVERYONE))[1]["status"] == "Active"
 
 
-async def test_answers_come_late_or_not_at_all() -> None:
-    async with door() as it:
+async def test_responses_are_delayed_or_lost() -> None:
+    async with gateway_client() as it:
         socket = await it.open()
         await socket.get()
         gateway = it.sandbox.gateway
@@ -206,12 +206,12 @@ async def test_answers_come_late_or_not_at_all() -> None:
 
 async def _subscribe_and_beat(socket: Socket) -> Any:
     heartbeat = asyncio.ensure_future(socket.subscribe(EVERYONE))
-    await socket.say({"type": "Heartbeat", "messageId": "h"})
+    await socket.send({"type": "Heartbeat", "messageId": "h"})
     return (await heartbeat)[0]
 
 
-async def test_frames_of_ones_own_go_to_all_connections() -> None:
-    async with door() as it:
+async def test_injected_frames_are_sent_on_all_connections() -> None:
+    async with gateway_client() as it:
         sockets = [(await it.subscribed())[0] for _ in range(2)]
         assert it.sandbox.gateway.inject("[nonsense").fired == 2
         it.sandbox.gateway.inject(b"\x00\xff")
@@ -221,20 +221,20 @@ async def test_frames_of_ones_own_go_to_all_connections() -> None:
 
 
 async def test_frames_are_replaced() -> None:
-    async with door() as it:
+    async with gateway_client() as it:
         gateway = it.sandbox.gateway
         first = gateway.replace(lambda text: text[:5])
         second = gateway.replace(str.encode, skip=1)
         socket = await it.open()
         assert await socket.ws.receive_str() == '[{"ty'
-        await socket.say({"type": "Heartbeat", "messageId": "h"})
+        await socket.send({"type": "Heartbeat", "messageId": "h"})
         assert json.loads(await socket.ws.receive_bytes())[0]["type"] == "Heartbeat"
         assert (first.fired, second.fired) == (1, 1)
         assert [each.text for each in gateway.frames[:1]] == ['[{"ty']
 
 
-async def test_an_error_is_sent_to_order() -> None:
-    async with door() as it:
+async def test_an_error_is_sent_on_request() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         assert it.sandbox.gateway.error("WSG-000", "Something is wrong", 503).fired == 1
         meta, error = await socket.get()
@@ -242,16 +242,16 @@ async def test_an_error_is_sent_to_order() -> None:
         assert (error["errorCode"], error["message"]) == ("WSG-000", "Something is wrong")
 
 
-async def test_sequences_start_again() -> None:
-    async with door() as it:
+async def test_sequences_restart() -> None:
+    async with gateway_client() as it:
         socket, _ = await it.subscribed()
         it.sandbox.gateway.restart_sequences(41)
         it.change()
         assert (await socket.get())[1]["body"]["sequence"] == 42
 
 
-async def test_connection_details_never_come() -> None:
-    async with door() as it:
+async def test_connection_details_are_not_sent() -> None:
+    async with gateway_client() as it:
         rule = it.sandbox.gateway.without_details()
         socket = await it.open()
         with pytest.raises(TimeoutError):
@@ -259,18 +259,18 @@ async def test_connection_details_never_come() -> None:
         assert (rule.fired, it.sandbox.gateway.frames) == (1, ())
 
 
-async def test_who_speaks_before_connection_details_is_noticed() -> None:
-    async with door() as it:
+async def test_frames_before_connection_details_are_counted() -> None:
+    async with gateway_client() as it:
         rule = it.sandbox.gateway.late_details(0.03)
         socket = await it.open()
-        await socket.say({"type": "Heartbeat", "messageId": "early"})
+        await socket.send({"type": "Heartbeat", "messageId": "early"})
         assert (await socket.get())[0]["type"] == "ConnectionDetails"
         assert (it.sandbox.gateway.violations, rule.fired) == (1, 1)
         assert await is_quiet(socket)
 
 
-async def test_late_details_come_before_what_is_recovered() -> None:
-    async with door() as it:
+async def test_late_details_are_sent_before_recovered_notifications() -> None:
+    async with gateway_client() as it:
         _, wsc = await it.subscribed()
         it.sandbox.gateway.cut()
         it.sandbox.gateway.late_details(0.01)
@@ -280,8 +280,8 @@ async def test_late_details_come_before_what_is_recovered() -> None:
         assert await numbers(again, 1) == [2]
 
 
-async def test_nothing_that_has_not_happened_is_counted() -> None:
-    async with door() as it:
+async def test_rules_that_have_not_applied_are_not_counted() -> None:
+    async with gateway_client() as it:
         gateway = it.sandbox.gateway
         rules = [gateway.close(), gateway.silence(), gateway.inject("x"), gateway.error("a", "b")]
         rules += [gateway.drop(), gateway.fail_recovery(), gateway.no_answer()]

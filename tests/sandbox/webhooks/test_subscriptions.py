@@ -1,4 +1,4 @@
-"""The sandbox's webhooks, over plain HTTP: the calls, the handshake, deliveries and switches."""
+"""Webhook subscriptions over plain HTTP: endpoints, handshake, deliveries and controls."""
 
 import asyncio
 import json
@@ -74,7 +74,9 @@ def busy(sandbox: Sandbox, number: int = 1) -> None:
     sandbox.set_presence(sandbox.user_ids[number], user_status="Busy")
 
 
-async def test_a_webhook_shakes_hands_and_is_told_of_changes(call: Caller, hook: Hook) -> None:
+async def test_a_webhook_passes_the_handshake_and_gets_notifications(
+    call: Caller, hook: Hook
+) -> None:
     made = await subscribe(call, hook, expiresIn=3600)
     assert made["status"] == "Active"
     assert made["deliveryMode"] == {"transportType": "WebHook", "address": hook.url}
@@ -119,7 +121,7 @@ REPLIES: list[tuple[Callable[[str], web.Response], str]] = [
 
 
 @pytest.mark.parametrize(("shake", "objection"), REPLIES)
-async def test_a_wrong_handshake_is_refused(
+async def test_an_invalid_handshake_is_refused(
     call: Caller, hook: Hook, shake: Callable[[str], web.Response], objection: str
 ) -> None:
     hook.shake = shake
@@ -130,8 +132,8 @@ async def test_a_wrong_handshake_is_refused(
     assert call.sandbox.webhooks.subscriptions == ()
 
 
-async def test_a_webhook_that_is_slow_or_away_is_refused(call: Caller) -> None:
-    call.sandbox.webhooks.patience = 0.02
+async def test_a_slow_or_unreachable_webhook_is_refused(call: Caller) -> None:
+    call.sandbox.webhooks.timeout = 0.02
     never = asyncio.Event()
 
     async def slow(_: web.Request) -> web.Response:
@@ -160,7 +162,7 @@ async def test_a_webhook_that_is_slow_or_away_is_refused(call: Caller) -> None:
         ({"expiresIn": "60"}, "expiresIn"),
     ],
 )
-async def test_a_wish_that_makes_no_sense_is_refused(
+async def test_an_invalid_subscription_is_refused(
     call: Caller, hook: Hook, changes: dict[str, Any], parameter: str
 ) -> None:
     got = await call("POST", SUBSCRIPTION, json=wish(hook.url, **changes))
@@ -172,7 +174,7 @@ async def test_a_wish_that_makes_no_sense_is_refused(
     "address",
     ["https://localhost/", "http://example.com/", "http://8.8.8.8/", "", None, 5, "http://[::1"],
 )
-async def test_nothing_leaves_the_machine(call: Caller, address: Any) -> None:
+async def test_addresses_on_other_machines_are_refused(call: Caller, address: Any) -> None:
     got = await call("POST", SUBSCRIPTION, json=wish(address))
     assert (got.status, got.json["parameterName"]) == (400, "deliveryMode.address")
     assert call.sandbox.webhooks.deliveries == []
@@ -199,7 +201,7 @@ async def test_a_subscription_is_shown_changed_renewed_and_ended(call: Caller, h
     assert len(hook.events) == 1
 
 
-async def test_calls_count_in_their_groups_and_need_a_token(call: Caller, hook: Hook) -> None:
+async def test_requests_count_in_their_groups_and_need_a_token(call: Caller, hook: Hook) -> None:
     id_ = (await subscribe(call, hook))["id"]
     await call("GET", f"{SUBSCRIPTION}/{id_}")
     await call("POST", f"{SUBSCRIPTION}/{id_}/renew")
@@ -224,7 +226,7 @@ async def test_a_failed_delivery_is_repeated_with_the_same_uuid(call: Caller, ho
     assert call.sandbox.webhooks.subscriptions[0].status == "Active"
 
 
-async def test_a_webhook_that_goes_on_failing_is_blacklisted(call: Caller, hook: Hook) -> None:
+async def test_a_webhook_that_keeps_failing_is_blacklisted(call: Caller, hook: Hook) -> None:
     id_ = (await subscribe(call, hook))["id"]
     assert call.sandbox.webhooks.attempts == 3
     call.sandbox.webhooks.attempts = 2
@@ -238,7 +240,9 @@ async def test_a_webhook_that_goes_on_failing_is_blacklisted(call: Caller, hook:
     assert set(shown["blacklistedData"]) == {"reason", "blacklistedAt"}
 
 
-async def test_switches(call: Caller, hook: Hook) -> None:
+async def test_subscriptions_can_be_suspended_expired_and_blacklisted(
+    call: Caller, hook: Hook
+) -> None:
     webhooks = call.sandbox.webhooks
     ids = [(await subscribe(call, hook))["id"] for _ in range(3)]
     webhooks.blacklist(ids[0], "because")
@@ -256,7 +260,7 @@ async def test_switches(call: Caller, hook: Hook) -> None:
     assert hook.events == []
 
 
-async def test_a_subscription_whose_time_is_over_is_gone(call: Caller, hook: Hook) -> None:
+async def test_an_expired_subscription_is_not_found(call: Caller, hook: Hook) -> None:
     id_ = (await subscribe(call, hook))["id"]
     call.sandbox.webhooks.subscriptions[0].expires_at = 0.0
     busy(call.sandbox)
@@ -267,7 +271,7 @@ async def test_a_subscription_whose_time_is_over_is_gone(call: Caller, hook: Hoo
     assert call.sandbox.webhooks.subscriptions == ()
 
 
-async def test_notifications_may_come_twice(call: Caller, hook: Hook) -> None:
+async def test_notifications_can_be_delivered_twice(call: Caller, hook: Hook) -> None:
     await subscribe(call, hook)
     rule = call.sandbox.webhooks.duplicate(2)
     for number in (1, 2, 3):
@@ -286,7 +290,7 @@ async def test_a_filter_without_permission_is_listed(call: Caller, hook: Hook) -
     assert len(made["eventFilters"]) == 1
 
 
-async def test_a_fault_in_place_of_the_answer_makes_no_subscription(
+async def test_a_fault_in_place_of_the_response_prevents_the_subscription(
     call: Caller, hook: Hook
 ) -> None:
     rule = call.sandbox.faults.add(Answer(503), path=SUBSCRIPTION)
@@ -295,7 +299,7 @@ async def test_a_fault_in_place_of_the_answer_makes_no_subscription(
     assert (hook.calls, call.sandbox.webhooks.subscriptions) == ([], ())
 
 
-async def test_closing_ends_what_is_under_way(hook: Hook) -> None:
+async def test_closing_ends_deliveries_in_progress(hook: Hook) -> None:
     before = asyncio.all_tasks()
     stuck, never = asyncio.Event(), asyncio.Event()
 
@@ -318,7 +322,7 @@ async def test_closing_ends_what_is_under_way(hook: Hook) -> None:
     assert {t for t in asyncio.all_tasks() - before if "deliver" in repr(t)} == set()
 
 
-async def test_closing_ends_a_handshake_under_way() -> None:
+async def test_closing_ends_a_handshake_in_progress() -> None:
     stuck, never = asyncio.Event(), asyncio.Event()
 
     async def handler(_: web.Request) -> web.Response:

@@ -2,7 +2,7 @@ from aiopresence.sandbox import Sandbox
 from tests.support.sandbox_raw import calling
 
 
-async def test_the_list_of_extensions_says_who_is_behind_an_id() -> None:
+async def test_the_list_has_the_name_and_number_of_each_extension() -> None:
     async with calling(Sandbox(21)) as call:
         got = await call("GET", "extension")
         records = got.json["records"]
@@ -24,7 +24,7 @@ async def test_the_list_of_extensions_says_who_is_behind_an_id() -> None:
         assert (records[19]["type"], last["type"]) == ("Department", "User")
 
 
-async def test_it_comes_in_pages() -> None:
+async def test_the_list_has_pages() -> None:
     async with calling(Sandbox(25)) as call:
         got = (await call("GET", "extension?page=2&perPage=10")).json
         assert [each["extensionNumber"] for each in got["records"]] == [
@@ -51,7 +51,7 @@ async def test_it_comes_in_pages() -> None:
         assert (await call("GET", "extension?page=0")).status == 400
 
 
-async def test_it_needs_a_permission_of_its_own() -> None:
+async def test_the_list_needs_the_permission_to_read_accounts() -> None:
     async with calling(Sandbox(5)) as call:
         call.sandbox.forbid("ReadPresence")
         assert (await call("GET", "extension")).status == 200
@@ -63,7 +63,7 @@ async def test_it_needs_a_permission_of_its_own() -> None:
         assert (await call("GET", "presence")).status == 200
 
 
-async def test_it_can_only_be_read() -> None:
+async def test_the_list_is_read_only() -> None:
     async with calling(Sandbox(5)) as call:
         refused = await call("POST", "extension", json={})
         assert (refused.status, refused.headers["Allow"]) == (405, "GET")
