@@ -21,8 +21,8 @@ _log = logging.getLogger("aiopresence")
 class AccountReader:
     """Reads the presence of all extensions of an account.
 
-    The first page states how many pages there are, and the others are then read concurrently. A
-    server that does not state it is asked for one page after another.
+    The first page states how many pages there are, and the others are then read concurrently. If
+    the server does not state it, one page is read after another.
 
     Args:
         requester: what sends the requests.
