@@ -12,6 +12,8 @@ from .usage import InvalidArgument
 if TYPE_CHECKING:
     from .. import PresenceSession
 
+OWN_EXTENSION = "/restapi/v1.0/account/~/extension/~"
+
 _NUMBER = re.compile("[0-9]{1,20}", re.ASCII)
 
 
@@ -84,6 +86,25 @@ async def read_directory(session: "PresenceSession") -> list[Entry]:
         entries = (_entry(record) for record in await _read_records(session))
         _directories[session] = [entry for entry in entries if entry is not None]
     return _directories[session]
+
+
+async def read_own_extension(session: "PresenceSession") -> dict[str, Any]:
+    """Return the record of one's own extension; an empty one if reading it is not permitted.
+
+    Source: RingCentral API reference, "Get Extension"; group Light, permission ReadAccounts.
+
+    Raises:
+        PresenceError: the login failed.
+    """
+    from .. import NotFound, PermissionDenied
+
+    try:
+        record = (await session.request("GET", OWN_EXTENSION)).json()
+    except (NotFound, PermissionDenied):
+        if not session.stats.requests:
+            raise  # The login was refused: no other request was sent.
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _entry(record: dict[str, Any]) -> Entry | None:

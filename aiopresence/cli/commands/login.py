@@ -7,16 +7,15 @@ import typer
 
 from ..columns import Column
 from ..console import output_is_optional, print_line, print_notice
+from ..directory import read_own_extension
 from ..options import OutputOption, ProfileOption, SandboxOption
 from ..output import Layout, OutputFormat
 from ..session import open_login_session, open_session, run_command
 
 if TYPE_CHECKING:
-    from ... import AuthorizationCodeGrant, JwtGrant, PresenceSession
+    from ... import AuthorizationCodeGrant, JwtGrant
     from ..logins import Login
     from ..settings import Settings
-
-OWN_EXTENSION = "/restapi/v1.0/account/~/extension/~"
 
 PortOption = Annotated[
     int,
@@ -167,25 +166,6 @@ async def _whoami(output: OutputFormat, sandbox: int | None, profile: str | None
         }
     with output.renderer(_FACTS) as renderer:
         renderer.write({**facts, **_extension_facts(record), "settings": sources})
-
-
-async def read_own_extension(session: "PresenceSession") -> dict[str, Any]:
-    """Return the record of one's own extension; an empty one if reading it is not permitted.
-
-    Source: RingCentral API reference, "Get Extension"; group Light, permission ReadAccounts.
-
-    Raises:
-        PresenceError: the login failed.
-    """
-    from ... import NotFound, PermissionDenied
-
-    try:
-        record = (await session.request("GET", OWN_EXTENSION)).json()
-    except (NotFound, PermissionDenied):
-        if not session.stats.requests:
-            raise  # The login was refused: no other request was sent.
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _extension_facts(record: dict[str, Any]) -> dict[str, str]:

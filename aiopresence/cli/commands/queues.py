@@ -70,8 +70,8 @@ def queues(
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, _), Progress(session, None):
             id_ = await resolve_id(session, extension_id, number) or "~"
-            found = (await session.read_extension_call_queue_presence(id_)).records
-            _write_all(session, found or (), output.renderer(_QUEUES), "queue")
+            records = (await session.read_extension_call_queue_presence(id_)).records
+            _write_all(session, records or (), output.renderer(_QUEUES), "queue")
 
     run_command(command())
 
@@ -114,10 +114,10 @@ def _member_cells(presence: "CallQueueMemberPresence") -> list[Any]:
 
 
 def _queue_cells(presence: "ExtensionCallQueuePresence") -> list[Any]:
-    found = presence.call_queue
+    queue = presence.call_queue
     return [
-        *(found and found.id, found and found.name, found and found.extension_number),
-        *(found and found.editable_member_status, presence.accept_calls),
+        *(queue and queue.id, queue and queue.name, queue and queue.extension_number),
+        *(queue and queue.editable_member_status, presence.accept_calls),
     ]
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from ... import NotFound, PermissionDenied, PresenceSession
-from ..commands.login import OWN_EXTENSION
+from ..directory import OWN_EXTENSION
 from ..logins import new_login, select_login
 from ..session import open_login_session, open_session
 from ..settings import config_file, load_settings, state_directory
@@ -34,17 +34,17 @@ async def settings(context: CheckContext) -> str:
         context.server = platform.url if platform else ""
         return "embedded sandbox"
     context.settings = load_settings(context.profile)
-    found = await select_login(context.settings, context.profile)
-    if found.profile is None:
+    chosen = await select_login(context.settings, context.profile)
+    if chosen.profile is None:
         # Log in anew: with tokens of an earlier login a wrong secret would not be noticed.
-        found = new_login(context.settings.grant(), found.server, context.profile)
-    context.server = found.server
-    context.session = await context.stack.enter_async_context(open_login_session(found))
-    if found.is_new:
+        chosen = new_login(context.settings.grant(), chosen.server, context.profile)
+    context.server = chosen.server
+    context.session = await context.stack.enter_async_context(open_login_session(chosen))
+    if chosen.is_new:
         context.stack.push_async_callback(_end_login, context.session)
     sources = [f"{name} from {source}" for name, source in context.settings.sources.items()]
-    if not found.is_new:
-        sources.append(f"the saved login of profile {found.profile}")
+    if not chosen.is_new:
+        sources.append(f"the saved login of profile {chosen.profile}")
     return ", ".join(sources)
 
 
