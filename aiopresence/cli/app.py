@@ -4,7 +4,9 @@ To add a command, write its module in commands/ and add a line to `COMMANDS`. Co
 library when they run, so that `--help` does not have to.
 """
 
-from collections.abc import Iterator
+import functools
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +16,8 @@ from typer.exceptions import TyperException
 
 from ..escaping import escaped
 from .commands import doctor, events, limits, login, queues, read, sandbox, watch, write
-from .options import VersionOption
+from .diagnostics import add_verbosity, set_verbosity
+from .options import VerboseOption, VersionOption
 
 
 @contextmanager
@@ -80,9 +83,28 @@ EXIT_CODES = "Exit codes: 0 success, 1 something failed, 2 usage or settings err
 
 
 @app.callback()
-def main(version: VersionOption = False) -> None:
+def main(version: VersionOption = False, verbose: VerboseOption = 0) -> None:
     """Read, change and watch RingCentral presence."""
-    # Options for all commands go here: defined in options.py, applied before the command runs.
+    set_verbosity(verbose)
+
+
+def with_verbose_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes `-v`, too: it may stand before or after the command's name."""
+
+    @functools.wraps(function)
+    def command(*args: Any, verbose: int, **options: Any) -> None:
+        add_verbosity(verbose)
+        function(*args, **options)
+
+    # Typer makes the options from these.
+    signature = inspect.signature(function)
+    option = inspect.Parameter(
+        "verbose", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=VerboseOption
+    )
+    parameters = [*signature.parameters.values(), option]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {**function.__annotations__, "verbose": VerboseOption}
+    return command
 
 
 def join_lines(text: str | None) -> str:
@@ -95,4 +117,4 @@ for function, example in COMMANDS:
         name=function.__name__.strip("_").replace("_", "-"),
         help=join_lines(function.__doc__),
         epilog=f"{EXIT_CODES}\n\nExample: {example}",
-    )(function)
+    )(with_verbose_option(function))

@@ -24,6 +24,16 @@ VersionOption = Annotated[
     ),
 ]
 
+_VERBOSE = typer.Option(
+    "--verbose",
+    "-v",
+    count=True,
+    show_default=False,
+    metavar="",
+    help="Log waits, retries, logins and connections to standard error; -vv also each request.",
+)
+VerboseOption = Annotated[int, _VERBOSE]
+
 # Options of commands.
 OutputOption = Annotated[
     OutputFormat,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..escaping import escaped
 from .console import print_notice, terminal
-from .diagnostics import show_warnings
+from .diagnostics import show_log
 
 if TYPE_CHECKING:
     from .. import PresenceSession
@@ -73,7 +73,7 @@ class Progress:
 
     async def _show_bar(self) -> None:
         await asyncio.sleep(FIRST_SHOWN_AFTER)
-        with self._bar() as bar, show_warnings(partial(_print_above, bar)):
+        with self._bar() as bar, show_log(partial(_print_above, bar)):
             task = bar.add_task(self._description(), total=self._total, completed=self._done)
             while True:
                 bar.update(task, completed=self._done, description=self._description())
@@ -112,11 +112,11 @@ class Progress:
         return f"{self._done / self.seconds:,.0f}/s, {stats.requests:,} requests"
 
 
-def _print_above(bar: Any, warning: str) -> None:
-    """Print a warning above the bar."""
+def _print_above(bar: Any, line: str, _: int) -> None:
+    """Print a line of the log above the bar."""
     from rich.text import Text
 
-    bar.console.print(Text(escaped(f"aiopresence: {warning}")), soft_wrap=True)
+    bar.console.print(Text(escaped(f"aiopresence: {line}")), soft_wrap=True)
 
 
 def _wait_text(group: str, seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .console import flush_streams, print_notice
-from .diagnostics import show_warnings
+from .diagnostics import show_log
 from .signals import signal_handlers
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def run_command(command: Coroutine[Any, Any, None]) -> None:
     from .. import PresenceError, UsageError
 
     try:
-        with show_warnings(lambda warning: print_notice(f"aiopresence: {warning}")):
+        with show_log(lambda text, _: print_notice(f"aiopresence: {text}")):
             asyncio.run(_run_until_signal(command))
     except BrokenPipeError:
         pass  # The reader of the output has enough.

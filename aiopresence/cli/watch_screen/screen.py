@@ -1,7 +1,9 @@
 """The live board in the terminal: it redraws on changes, keys and signals."""
 
 import asyncio
+import logging
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from ..diagnostics import show_warnings
+from ..console import print_notice
+from ..diagnostics import show_log
 from ..directory import read_directory
 from ..signals import signal_handlers, suspend_process
 from .model import Filter, Row, ScreenState, Sort
@@ -70,7 +73,7 @@ class WatchScreen:
         try:
             # The screen is left before an error is printed.
             with (
-                show_warnings(self._on_warning),
+                show_log(self._on_log_line),
                 read_keys(self._on_key) as keyboard,
                 signal_handlers(dict.fromkeys(("SIGWINCH", "SIGTSTP", "SIGCONT"), self._on_signal)),
             ):
@@ -106,7 +109,14 @@ class WatchScreen:
         """Redraw on every change until the user quits or the board stops."""
         self._has_keys = keyboard.is_available
         console = Console()
-        with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False) as live:
+        with Live(
+            console=console,
+            screen=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            # What is written to a file does not spoil the screen.
+            redirect_stderr=sys.stderr.isatty(),
+        ) as live:
             while not (self._is_quit or following.done()):
                 self._redraw.clear()
                 self._handle_job_control(live, keyboard)
@@ -178,9 +188,13 @@ class WatchScreen:
         self._signals.add(signal.Signals(number).name)
         self._redraw.set()
 
-    def _on_warning(self, warning: str) -> None:
-        self._warning = warning
-        self._redraw.set()
+    def _on_log_line(self, text: str, level: int) -> None:
+        """Show a line below the rows, or append it to the file that standard error leads to."""
+        if not sys.stderr.isatty():
+            print_notice(f"aiopresence: {text}")
+        if level > logging.DEBUG:
+            self._warning = text
+            self._redraw.set()
 
 
 def _next(choices: list[Any], current: Any) -> Any:
