@@ -26,7 +26,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    # A session for which time flies would not wait for a replay that comes later.
+    # A session with a skipping clock would not wait for a later replay.
     plan = GatewayPlan(replay_delay=0.0)
     async with Sandbox(extensions=100, limits=PLENTY, gateway=plan) as sandbox:
         yield sandbox
@@ -34,14 +34,14 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def session(sandbox: Sandbox) -> AsyncIterator[Session]:
-    """A session that tries everything once, and for which time flies."""
+    """A session that does not retry, with a skipping clock."""
     async with Session(sandbox.grant, server=sandbox.url, attempts=1) as session:
         yield session
 
 
 @pytest.fixture
 async def patient(sandbox: Sandbox) -> AsyncIterator[Session]:
-    """A session with the usual number of attempts, for which time flies."""
+    """A session with the default number of attempts, and a skipping clock."""
     async with Session(sandbox.grant, server=sandbox.url) as session:
         yield session
 

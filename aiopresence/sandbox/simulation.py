@@ -54,7 +54,7 @@ class Simulation:
         self._account = account
         self._feed = feed
         self._rate = rate
-        self._rng = random.Random(seed)  # noqa: S311 - invents a day, protects nothing
+        self._rng = random.Random(seed)  # noqa: S311 - decides changes, protects nothing
         self._users = [each for each in account.extensions.values() if each.is_user]
         self._timer: asyncio.TimerHandle | None = None
         self._due_at = 0.0

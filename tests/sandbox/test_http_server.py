@@ -27,7 +27,7 @@ def packed(data: bytes) -> bytes:
 
 @attrs.frozen
 class Response:
-    """One response, taken apart in the bluntest way."""
+    """One response, parsed without a library."""
 
     data: bytes
 
@@ -58,7 +58,7 @@ async def exchange(sandbox: Sandbox, *pieces: bytes) -> bytes:
 
 @attrs.frozen
 class Bare:
-    """Sends requests of its own making to a sandbox."""
+    """Sends raw requests to a sandbox."""
 
     sandbox: Sandbox
     token: str

@@ -21,14 +21,14 @@ PATH = "/restapi/oauth/authorize"
 
 
 def fields(page: str) -> dict[str, str]:
-    """Find the hidden fields of the form."""
+    """Return the hidden fields of the form."""
     found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page)
     return {name: html.unescape(value) for name, value in found}
 
 
 @attrs.frozen
 class Visitor:
-    """Somebody with a browser."""
+    """A user with a browser."""
 
     call: Caller
 

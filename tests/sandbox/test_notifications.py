@@ -15,7 +15,7 @@ DETAILED = "?detailedTelephonyState=true"
 
 
 class Listener:
-    """Listens to a sandbox's feed."""
+    """Subscribes to a sandbox's feed."""
 
     def __init__(self, sandbox: Sandbox, *filters: str) -> None:
         self.got: list[dict[str, Any]] = []
@@ -23,7 +23,7 @@ class Listener:
         self.stop = sandbox.feed.subscribe("sub-1", wanted, self.got.append)
 
     def bodies(self) -> list[dict[str, Any]]:
-        """Take what has come, without what every presence body has."""
+        """Return the bodies so far, without the fields that every presence body has."""
         bodies = [each["body"] for each in self.got]
         self.got.clear()
         return [
@@ -49,17 +49,17 @@ def test_a_notification_has_only_the_changed_fields() -> None:
     quiet(sandbox, someone)
     listener = Listener(sandbox, EVERYONE)
     sandbox.set_presence(someone, user_status="Busy")
-    (told,) = listener.got
+    (notification,) = listener.got
     owner = sandbox.extension_ids[0]
-    assert told["event"] == f"/restapi/v1.0/account/{sandbox.account_id}/presence"
-    assert (told["subscriptionId"], told["ownerId"]) == ("sub-1", owner)
-    assert told["timestamp"].startswith("20")
-    assert told["timestamp"].endswith("Z")
-    assert told["body"] == {
+    assert notification["event"] == f"/restapi/v1.0/account/{sandbox.account_id}/presence"
+    assert (notification["subscriptionId"], notification["ownerId"]) == ("sub-1", owner)
+    assert notification["timestamp"].startswith("20")
+    assert notification["timestamp"].endswith("Z")
+    assert notification["body"] == {
         "extensionId": someone,
         "userStatus": "Busy",
         "presenceStatus": "Busy",
-        "sequence": told["body"]["sequence"],
+        "sequence": notification["body"]["sequence"],
         "ownerId": owner,
     }
 

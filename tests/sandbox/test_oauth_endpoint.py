@@ -63,7 +63,7 @@ async def spend(call: Caller, code: str, **form: str) -> Got:
 
 
 async def state(call: Caller, answer: dict[str, Any]) -> Any:
-    """Use an access token; give the status, or the code of a 401."""
+    """Use an access token; return the status, or the code of a 401."""
     got = await call.get(PATH, Authorization=f"Bearer {answer['access_token']}")
     return got.json["errorCode"] if got.status == 401 else got.status
 

@@ -42,7 +42,7 @@ def faults(schema: Any, value: Any, where: str = "$") -> Iterator[str]:
 
 
 def parts(schema: Any, value: object) -> Iterator[tuple[str, Any, Any]]:
-    """Find what is inside an object or array: its place, its schema, and itself."""
+    """Yield the members of an object or array, with their paths and schemas."""
     if isinstance(value, dict):
         known = schema.get("properties", {})
         yield from ((f".{name}", known[name], value[name]) for name in known if name in value)
@@ -51,7 +51,7 @@ def parts(schema: Any, value: object) -> Iterator[tuple[str, Any, Any]]:
 
 
 async def answers(call: Caller) -> list[tuple[str, int, Any]]:
-    """Make every call, in every form; return operation ids, statuses and bodies."""
+    """Call every endpoint in every form; return operation ids, statuses and bodies."""
     found = []
 
     async def ask(operation: str, method: str, path: str, body: object = None) -> Any:

@@ -7,7 +7,7 @@ from aiopresence.transport.clock import Clock
 
 
 class SkippingClock(Clock):
-    """Real time, except that whoever wants to wait is told at once that the time has passed."""
+    """Real time, but every wait ends at once and skips its seconds."""
 
     def __init__(self) -> None:
         self.skipped = 0.0
@@ -34,7 +34,7 @@ class SkippingClock(Clock):
 
 
 class ManualClock(Clock):
-    """Time that passes only when a test says so."""
+    """Time that passes only when a test advances it."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -51,12 +51,12 @@ class ManualClock(Clock):
             await asyncio.sleep(0)
 
     async def advance(self, seconds: float) -> None:
-        """Let some time pass, and whatever follows from it happen."""
+        """Advance the time, and run every task that is due."""
         self.time += seconds
         await idle()
 
 
 async def idle() -> None:
-    """Let every task that can run do so."""
+    """Run every task that can run."""
     for _ in range(50):
         await asyncio.sleep(0)

@@ -20,7 +20,7 @@ ACCOUNT_PATH = "/restapi/v1.0/account/~/"
 
 @attrs.define
 class HandClock:
-    """A clock that stands still until a test moves it."""
+    """A clock that a test sets."""
 
     now: float = 1000.0
 
@@ -125,7 +125,7 @@ async def read_socket(sandbox: Sandbox, path: str, token: str) -> bytes:
 
 
 def unmixed(body: bytes, content_type: str, line_ending: bytes = b"\r\n") -> list[Any]:
-    """Take a multipart body apart in the bluntest way."""
+    """Split a multipart body, without the library's parser."""
     boundary = content_type.partition("boundary=")[2].encode()
     parts = body.split(b"--" + boundary)[1:-1]
     return [json.loads(part.partition(line_ending * 2)[2]) for part in parts]

@@ -29,7 +29,7 @@ class _Response(aiohttp.ClientResponse):
 
 
 class Replies(aioresponses):
-    """aioresponses for single odd answers; bodies stay under 64 KiB, where it would hang."""
+    """aioresponses for single unusual responses; bodies must be under 64 KiB, or it hangs."""
 
     def add(self, *args: Any, **kwargs: Any) -> None:
         super().add(*args, **{"response_class": _Response, **kwargs})

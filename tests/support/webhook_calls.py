@@ -20,7 +20,7 @@ ACCOUNT = "/restapi/v1.0/account/400100/presence"
 
 
 class Receiver(WebhookReceiver):
-    """A receiver whose time passes when a test says so, and which keeps what it is given."""
+    """A receiver with a manual clock, which records its events."""
 
     def __init__(self, token: str | Iterable[str] | None = TOKEN, **options: Any) -> None:
         self._clock = self.clock = ManualClock()
@@ -50,7 +50,7 @@ class Answer:
 
 @attrs.frozen
 class Caller:
-    """Whoever calls the webhook."""
+    """Calls the webhook, as RingCentral or an attacker does."""
 
     port: int
     http: aiohttp.ClientSession
@@ -71,7 +71,7 @@ class Caller:
             return Answer(response.status, dict(response.headers), await response.read())
 
     async def raw(self, data: bytes) -> bytes:
-        """Send bytes, and read all that is answered until the connection ends."""
+        """Send bytes, and read until the connection ends."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
         try:

@@ -23,7 +23,7 @@ FrameKind = Literal["details", "response", "error", "heartbeat", "notification"]
 WSC = re.compile(r"SandboxWsc-[0-9a-f-]{36}\.[0-9]{1,18}")  # a recovery token
 
 _SUBSCRIPTIONS = ("/restapi/v1.0/subscription", "/restapi/v1.0/subscription/")
-_LIFETIME = 604800  # seconds until a subscription expires, by its own word; a guess
+_LIFETIME = 604800  # expiresIn of a subscription, in seconds; a guess
 
 
 @attrs.frozen

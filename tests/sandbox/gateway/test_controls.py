@@ -14,12 +14,12 @@ CLOSE = aiohttp.WSMsgType.CLOSE
 
 
 async def numbers(socket: Socket, count: int) -> list[int]:
-    """Receive notifications; give their wsc sequences. The first change of a session has 2."""
+    """Receive notifications; return their wsc sequences. The first of a session has 2."""
     return [(await socket.get())[0]["wsc"]["sequence"] for _ in range(count)]
 
 
-async def told(socket: Socket, count: int) -> list[int]:
-    """Receive notifications; tell which they are. The first change of the account is 1."""
+async def received(socket: Socket, count: int) -> list[int]:
+    """Receive notifications; return the numbers of their changes, from 1."""
     return [(await socket.get())[1]["body"]["sequence"] - 1000 for _ in range(count)]
 
 
@@ -30,7 +30,7 @@ async def beat(socket: Socket) -> Any:
 
 
 async def is_quiet(socket: Socket) -> bool:
-    """Tell whether nothing is on its way but the answer to a heartbeat."""
+    """Return whether the next frame is the response to a heartbeat."""
     return [each["type"] for each in await beat(socket)] == ["Heartbeat"]
 
 
@@ -133,7 +133,7 @@ async def test_notifications_are_delayed() -> None:
         socket, _ = await it.subscribed()
         rule = it.sandbox.gateway.delay(1, 0.01)
         it.change(2)
-        assert await told(socket, 2) == [2, 1]
+        assert await received(socket, 2) == [2, 1]
         assert rule.fired == 1
 
 
@@ -142,7 +142,7 @@ async def test_notifications_are_reordered() -> None:
         socket, _ = await it.subscribed()
         rule = it.sandbox.gateway.reorder(2)
         it.change(6)
-        assert await told(socket, 6) == [2, 1, 4, 3, 5, 6]
+        assert await received(socket, 6) == [2, 1, 4, 3, 5, 6]
         assert rule.fired == 2
 
 
@@ -153,7 +153,7 @@ async def test_clearing_the_rules_sends_held_notifications() -> None:
         it.change(1)
         assert await is_quiet(socket)
         it.sandbox.gateway.clear()
-        assert await told(socket, 1) == [1]
+        assert await received(socket, 1) == [1]
 
 
 async def test_rules_apply_one_after_the_other_until_they_are_cleared() -> None:

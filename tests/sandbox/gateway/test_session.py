@@ -129,7 +129,7 @@ async def test_the_subscription_can_be_read_changed_and_ended_on_its_connection(
         (gone,) = await ask("DELETE")
         assert (gone["type"], gone["status"]) == ("ClientRequest", 204)
         assert it.sandbox.gateway.subscriptions == []
-        it.change()  # nobody is told
+        it.change()  # nobody is subscribed
         assert (await ask("GET"))[0]["status"] == 404
 
 

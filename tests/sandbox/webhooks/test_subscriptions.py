@@ -22,7 +22,7 @@ SECRET = "shown-to-webhooks"
 
 @attrs.define
 class Hook:
-    """A webhook that notes all calls; a test says what it answers."""
+    """A webhook that records all requests, with a response that a test sets."""
 
     calls: list[tuple[dict[str, str], bytes]] = attrs.field(factory=list)
     answers: list[int] = attrs.field(factory=list)
@@ -59,13 +59,13 @@ async def hook() -> AsyncIterator[Hook]:
         yield hook
 
 
-def wish(address: str, **more: Any) -> dict[str, Any]:
+def subscription_body(address: str, **more: Any) -> dict[str, Any]:
     mode = {"transportType": "WebHook", "address": address, "verificationToken": SECRET}
     return {"eventFilters": [FILTER], "deliveryMode": mode, **more}
 
 
 async def subscribe(call: Caller, hook: Hook, **more: Any) -> Any:
-    got = await call("POST", SUBSCRIPTION, json=wish(hook.url, **more))
+    got = await call("POST", SUBSCRIPTION, json=subscription_body(hook.url, **more))
     assert got.status == 200
     return got.json
 
@@ -125,7 +125,7 @@ async def test_an_invalid_handshake_is_refused(
     call: Caller, hook: Hook, shake: Callable[[str], web.Response], objection: str
 ) -> None:
     hook.shake = shake
-    got = await call("POST", SUBSCRIPTION, json=wish(hook.url))
+    got = await call("POST", SUBSCRIPTION, json=subscription_body(hook.url))
     assert (got.status, got.json["errorCode"]) == (400, "SUB-525")
     assert objection in got.json["message"]
     assert got.headers["RCRequestId"]
@@ -141,10 +141,10 @@ async def test_a_slow_or_unreachable_webhook_is_refused(call: Caller) -> None:
         return web.Response()
 
     async with served(slow) as there:
-        got = await call("POST", SUBSCRIPTION, json=wish(there.url))
+        got = await call("POST", SUBSCRIPTION, json=subscription_body(there.url))
         assert got.json["errorCode"] == "SUB-525"
         never.set()
-    got = await call("POST", SUBSCRIPTION, json=wish(there.url))
+    got = await call("POST", SUBSCRIPTION, json=subscription_body(there.url))
     assert got.json["errorCode"] == "SUB-525"
     assert [each.status for each in call.sandbox.webhooks.deliveries] == [None, None]
 
@@ -165,7 +165,7 @@ async def test_a_slow_or_unreachable_webhook_is_refused(call: Caller) -> None:
 async def test_an_invalid_subscription_is_refused(
     call: Caller, hook: Hook, changes: dict[str, Any], parameter: str
 ) -> None:
-    got = await call("POST", SUBSCRIPTION, json=wish(hook.url, **changes))
+    got = await call("POST", SUBSCRIPTION, json=subscription_body(hook.url, **changes))
     assert (got.status, got.json["parameterName"]) == (400, parameter)
     assert hook.calls == []
 
@@ -175,7 +175,7 @@ async def test_an_invalid_subscription_is_refused(
     ["https://localhost/", "http://example.com/", "http://8.8.8.8/", "", None, 5, "http://[::1"],
 )
 async def test_addresses_on_other_machines_are_refused(call: Caller, address: Any) -> None:
-    got = await call("POST", SUBSCRIPTION, json=wish(address))
+    got = await call("POST", SUBSCRIPTION, json=subscription_body(address))
     assert (got.status, got.json["parameterName"]) == (400, "deliveryMode.address")
     assert call.sandbox.webhooks.deliveries == []
 
@@ -294,7 +294,7 @@ async def test_a_fault_in_place_of_the_response_prevents_the_subscription(
     call: Caller, hook: Hook
 ) -> None:
     rule = call.sandbox.faults.add(Answer(503), path=SUBSCRIPTION)
-    assert (await call("POST", SUBSCRIPTION, json=wish(hook.url))).status == 503
+    assert (await call("POST", SUBSCRIPTION, json=subscription_body(hook.url))).status == 503
     assert rule.fired == 1
     assert (hook.calls, call.sandbox.webhooks.subscriptions) == ([], ())
 
@@ -311,7 +311,7 @@ async def test_closing_ends_deliveries_in_progress(hook: Hook) -> None:
 
     async with served(handler) as there:
         async with calling(Sandbox(extensions=20)) as call:
-            await call("POST", SUBSCRIPTION, json=wish(there.url))
+            await call("POST", SUBSCRIPTION, json=subscription_body(there.url))
             busy(call.sandbox)
             await stuck.wait()
         await call.sandbox.close()
@@ -331,7 +331,9 @@ async def test_closing_ends_a_handshake_in_progress() -> None:
         return web.Response()
 
     async with served(handler) as there, calling(Sandbox(extensions=20)) as call:
-        asking = asyncio.ensure_future(call("POST", SUBSCRIPTION, json=wish(there.url)))
+        asking = asyncio.ensure_future(
+            call("POST", SUBSCRIPTION, json=subscription_body(there.url))
+        )
         await stuck.wait()
         await call.sandbox.close()
         with suppress(Exception):
