@@ -37,11 +37,15 @@ def check(line: str) -> None:
 
 def check_own(words: list[str]) -> None:
     flags = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
+    while words[0] in ("-v", "-vv"):
+        words = words[1:]
     if words[0] in flags:
         return
     assert words[0] in COMMANDS, words
     known = {o for p in COMMANDS[words[0]].params for o in (*p.opts, *p.secondary_opts)}
-    assert {w.partition("=")[0] for w in words if w.startswith("-")} <= known | flags, words
+    assert {w.partition("=")[0] for w in words if w.startswith("-")} <= known | flags | {"-vv"}, (
+        words
+    )
 
 
 def check_python(words: list[str]) -> None:
