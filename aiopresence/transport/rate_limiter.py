@@ -1,9 +1,11 @@
-"""The gate: holds every request back until its usage-plan group has room for it.
+"""Delay each request until the rate limit of its usage-plan group allows it.
 
-One queue per group keeps the order: first come, first served. Only the one at its waiter looks at
-the limits, so ten thousand waiters cost no more than one. A waiter that is cancelled leaves nothing
-behind, because nothing is taken before the request may go. Limits are shared by the sessions of one
-login; queues, concurrency and `max_wait` are each session's own.
+Theory. A session has one first-in, first-out queue per group. Only the first request of a queue
+checks the limits, so ten thousand waiting requests cost no more than one. The first requests of the
+sessions of one login form the shared queue of the group (`shared_limits.py`); the first of those
+that its session's `concurrency` allows is sent next. A slot is taken only when a request is sent,
+so a cancelled one leaves nothing behind. Limits are shared by the sessions of one login; queues,
+concurrency and `max_wait` are each session's own.
 """
 
 import asyncio
@@ -23,20 +25,15 @@ from .clock import Clock
 from .instrumentation import Instrumentation
 from .shared_limits import QueueKey, SharedLimits, Waiter
 
-# Auth slots that only logins and refreshes get. Reconnecting sockets need tokens of the same
-# group, and must not use up what keeps the session alive.
+# Slots of group Auth that are left to logins: WebSocket tokens count in the same group, and must
+# not use up what keeps the session logged in.
 RESERVED = 2
-
-
-# Paths that differ in ids only are one call.
+# Requests whose paths differ in ids only count in the same group.
 _IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
-
-
-# The longest penalty that is waited for without a max_wait: RingCentral's are minutes. Beyond it a
-# request fails at once.
+# The longest penalty in seconds that requests without a max_wait wait for: RingCentral's are
+# minutes. In a longer one they fail at once.
 LONGEST_PENALTY = 3600.0
-
-# What `_call` returns for a login.
+# The name of a login among the calls; see `_call`.
 _LOGIN = f"POST {LOGIN_PATH}"
 
 T = TypeVar("T")
@@ -44,7 +41,7 @@ Queue = OrderedDict[Waiter, None]
 
 
 class Permit:
-    """The permission to put one request on the wire, to be ended in exactly one way."""
+    """The permission to send one request. It ends with complete, abandon or release."""
 
     def __init__(
         self, limiter: "RateLimiter", shared: SharedLimits, call: str, group: GroupWindow
@@ -57,7 +54,7 @@ class Permit:
         limiter.in_flight += 1
 
     def complete(self, response: Response) -> None:
-        """End it with an answer: learn from it."""
+        """End it with the response, and update the limits with its headers."""
         self._shared.limits.complete(
             self._limiter.clock.now(),
             self._call,
@@ -70,17 +67,17 @@ class Permit:
         self._end()
 
     def abandon(self) -> None:
-        """End it without an answer, or without knowing whether it was sent."""
+        """End it without a response; the request may have been counted by the server."""
         self._group.abandon(self._limiter.clock.now(), self._slot)
         self._end()
 
     def release(self) -> None:
-        """End it because nothing was sent."""
+        """End it because nothing was sent, and free the slot."""
         self._group.release()
         self._end()
 
     def reacquire(self) -> bool:
-        """Count the same request a second time, if there is room right now."""
+        """Take a slot for sending the same request again; return False when none is free."""
         now = self._limiter.clock.now()
         if self._group.delay(now) > 0:
             return False
@@ -94,19 +91,19 @@ class Permit:
 
 
 class RateLimiter:
-    """What every request of a session passes through.
+    """Delays the requests of one session.
 
     Args:
-        presets: limits of groups, where they are not the default ones.
+        presets: limits of groups to assume before the server states them.
         concurrency: how many requests of the session may be in flight.
-        clock: where time comes from.
-        max_wait: the seconds a request may be held back at most; None for as long as it takes.
+        clock: the source of time.
+        max_wait: the longest wait of a request in seconds; None for no limit.
         instrumentation: reports waits and 429s.
 
     Attributes:
         max_wait: as given.
-        closed: set once nothing more is let through.
-        in_flight: how many requests of the session have been sent and not been answered.
+        closed: set when the session is closed: waiting requests are refused.
+        in_flight: how many requests of the session are sent and have no response yet.
     """
 
     def __init__(
@@ -123,51 +120,52 @@ class RateLimiter:
         self.max_wait = max_wait
         self._instrumentation = instrumentation
         self.in_flight = 0
-        # The heads of queues that only the concurrency holds back, first come, first served.
-        self._places: dict[Waiter, None] = {}
+        # The requests that only the concurrency holds back, in the order in which they may be sent.
+        self._capacity_queue: dict[Waiter, None] = {}
         self.open(SharedLimits())
 
     def open(self, shared: SharedLimits) -> None:
-        """Accept requests, also after a `close`, and on another event loop than before.
+        """Accept requests, possibly again after `close` and on another event loop.
 
         Args:
-            shared: the state of the login's limits on this event loop.
+            shared: the limits of the login on this event loop.
         """
         self._shared = shared
         self._limits = shared.limits
         self._limits.add_presets(self._presets)
-        # By group and slots kept: a login does not queue behind those who leave it its slots.
+        # By group and slots left free: a login does not queue behind requests that leave slots.
         self._queues: defaultdict[QueueKey, Queue] = defaultdict(OrderedDict)
         self.closed = asyncio.Event()
 
     def snapshot(self) -> dict[str, GroupLimits]:
-        """Give what is known of each group at this moment, by name."""
+        """Return what is known of each group now, by name."""
         return LimitsByGroup({**self._presets, **self._limits.snapshot(self.clock.now())})
 
     def forecast(self, request: Request[Any], behind: int = 0) -> float:
         """Return the least seconds that a request would have to wait for the limits.
 
         Args:
-            request: what would be sent.
-            behind: how many others like it would be sent before.
+            request: the request.
+            behind: how many others like it would be sent before it.
         """
         key = self._limits.group(_call(request), request.group), _keep(request)
         ahead = self._shared.count_ahead(key, self) + behind
         return key[0].forecast(self.clock.now(), ahead, key[1])
 
     async def acquire(self, request: Request[Any]) -> Permit:
-        """Wait until a request may be sent: for its group, and for room in the session.
+        """Wait until the limits of its group and the session's concurrency allow a request.
 
         Raises:
-            RateLimited: it would take longer than `max_wait`, or it did. Nothing was sent or taken.
+            RateLimited: the wait would be longer than `max_wait`, or was. Nothing was sent.
+            UsageError: the session was closed.
         """
         call = _call(request)
-        shared, closed = self._shared, self.closed  # Others, once the session is opened again.
+        shared, closed = self._shared, self.closed  # Replaced when the session is opened again.
         deadline = inf if self.max_wait is None else self.clock.now() + self.max_wait
         while True:
             group = shared.limits.group(call, request.group)
             key = group, _keep(request)
-            if self._may_go(shared, key) and not closed.is_set():
+            if self._may_send(shared, key) and not closed.is_set():
                 return Permit(self, shared, call, group)
             self._check(deadline, key, in_queue=True)
 
@@ -177,37 +175,37 @@ class RateLimiter:
             await self._wait(shared, key, is_its_group, deadline, closed)
             if is_its_group():
                 return Permit(self, shared, call, group)
-            # A response has shown meanwhile that it counts in another group: queue there.
+            # Meanwhile a response has shown that this call counts in another group: queue there.
 
     async def wait_for_login(self, login: Coroutine[Any, Any, T]) -> T:
-        """Wait for a login, which may go through another session and wait there for the limits.
+        """Wait for a login, which may be sent, and delayed, by another session.
 
         Raises:
-            RateLimited: that takes longer than `max_wait` of this session.
+            RateLimited: the delay is longer than `max_wait` of this session.
         """
         if self.max_wait is None:
             return await login
-        shared, looks_again = self._shared, asyncio.Event()
+        shared, changed = self._shared, asyncio.Event()
         deadline = self.clock.now() + self.max_wait
         task = asyncio.ensure_future(login)
-        task.add_done_callback(lambda _: looks_again.set())
-        shared.watchers.add(looks_again)
+        task.add_done_callback(lambda _: changed.set())
+        shared.watchers.add(changed)
         try:
-            await asyncio.sleep(0)  # Most often there is a token already.
+            await asyncio.sleep(0)  # Mostly there is a token already.
             while not task.done():
                 key = shared.limits.group(_LOGIN, "Auth"), 0
                 if shared.has_waiters(key):
                     self._check(deadline, key)
-                looks_again.clear()
-                await looks_again.wait()
+                changed.clear()
+                await changed.wait()
             return await task
         finally:
-            shared.watchers.discard(looks_again)
+            shared.watchers.discard(changed)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
     def apply_429(self, request: Request[Any], response: Response) -> None:
-        """Shut the group of a request because a part of its answer was a 429."""
+        """Block the group of a request because a part of its response was a 429."""
         group = self._limits.group(_call(request), request.group)
         self._limits.apply_429(self.clock.now(), group, response.headers)
         self.report_429(request, response)
@@ -219,7 +217,7 @@ class RateLimiter:
         self._instrumentation.rate_limited(group.name, seconds, response.request_id)
 
     def close(self) -> None:
-        """Refuse all who wait."""
+        """Refuse all waiting requests."""
         self.closed.set()
         for queue in self._queues.values():
             for waiter in queue:
@@ -230,36 +228,36 @@ class RateLimiter:
         return len(self._queues[key]) if key in self._queues else 0
 
     def has_capacity(self, waiter: Waiter) -> bool:
-        """Return whether this is the next request the session may have in flight.
+        """Return whether the concurrency allows this request to be sent next.
 
-        Who has just been answered and comes again is behind those of other groups who wait.
+        Requests of all groups take turns, so that no group uses the whole concurrency.
         """
-        room = self._concurrency - self.in_flight
-        if len(self._places) < room + waiter.has_place:
+        free = self._concurrency - self.in_flight
+        if len(self._capacity_queue) < free + waiter.needs_capacity:
             return True
-        return waiter.has_place and [*self._places].index(waiter) < room
+        return waiter.needs_capacity and [*self._capacity_queue].index(waiter) < free
 
-    def _may_go(self, shared: SharedLimits, key: QueueKey) -> bool:
-        """Return whether a request may be sent at once, with nothing before it or in its way."""
+    def _may_send(self, shared: SharedLimits, key: QueueKey) -> bool:
+        """Return whether a request may be sent at once."""
         return (
-            not (self.waiting(key) or self._places or shared.has_waiters(key))
+            not (self.waiting(key) or self._capacity_queue or shared.has_waiters(key))
             and self.in_flight < self._concurrency
             and shared.limits.delay(key[0], self.clock.now(), key[1]) <= 0
         )
 
     def _check(self, deadline: float, key: QueueKey, *, in_queue: bool = False) -> None:
-        """Raise RateLimited if a request has to wait longer than it may."""
+        """Raise RateLimited if a request would have to wait too long."""
         group, keep = key
         now = self.clock.now()
         if deadline == inf:
             wait, longest = group.blocked_until - now, LONGEST_PENALTY
-            why = f"longer than {longest:g} s"
+            limit = f"longer than {longest:g} s"
         else:
             ahead = self._shared.count_ahead(key, self) if in_queue else 0
             wait, longest = group.forecast(now, ahead, keep), deadline - now
-            why = "longer than max_wait"
+            limit = "longer than max_wait"
         if wait > 0 and wait > longest:
-            raise _not_sent(group, f"it would have to wait {wait:.1f} s, {why}", wait)
+            raise _not_sent(group, f"it would have to wait {wait:.1f} s, {limit}", wait)
 
     async def _wait(
         self,
@@ -269,6 +267,7 @@ class RateLimiter:
         deadline: float,
         closed: asyncio.Event,
     ) -> None:
+        """Wait in the queue for a group until a request may be sent, or counts in another one."""
         queue = self._queues[key]
         waiter = Waiter(self)
         queue[waiter] = None
@@ -277,20 +276,20 @@ class RateLimiter:
                 waiter.event.clear()
                 if closed.is_set():
                     raise UsageError("the session is not open: use it inside `async with session:`")
-                wait = self._look(shared, key, queue, waiter, deadline)
+                wait = self._check_turn(shared, key, queue, waiter, deadline)
                 if wait <= 0:
                     break
                 if deadline < inf:
-                    wait = min(wait, self._left(deadline, key))
+                    wait = min(wait, self._remaining(deadline, key))
                 await self.clock.wait(waiter.event, wait)
         finally:
-            self._leave(waiter)
-            self._give_way(shared, key, queue, waiter)
+            self._leave_capacity_queue(waiter)
+            self._dequeue(shared, key, queue, waiter)
             if waiter.limited_at is not None:
                 seconds = self.clock.now() - waiter.limited_at
                 self._instrumentation.wait_ended(waiter.reason, seconds, key[0].name)
 
-    def _left(self, deadline: float, key: QueueKey) -> float:
+    def _remaining(self, deadline: float, key: QueueKey) -> float:
         """Return the seconds that a request may still wait; raise RateLimited if there are none."""
         now = self.clock.now()
         if now >= deadline:
@@ -298,10 +297,10 @@ class RateLimiter:
             raise _not_sent(key[0], "it had to wait longer than max_wait", known or None)
         return deadline - now
 
-    def _look(
+    def _check_turn(
         self, shared: SharedLimits, key: QueueKey, queue: Queue, waiter: Waiter, deadline: float
     ) -> float:
-        """Return the seconds until a request should look again; 0 when it may go."""
+        """Return the seconds until a request should check again; 0 when it may be sent."""
         if next(iter(queue)) is not waiter:
             return inf
         shared.join(key, waiter)
@@ -310,15 +309,15 @@ class RateLimiter:
         delay = shared.limits.delay(group, now, keep)
         if delay > 0:
             self._record_wait(waiter, group, now, delay)
-            self._leave(waiter)
+            self._leave_capacity_queue(waiter)
             self._check(deadline, key)
-        elif not waiter.has_place:
-            waiter.has_place = True
-            self._places[waiter] = None
+        elif not waiter.needs_capacity:
+            waiter.needs_capacity = True
+            self._capacity_queue[waiter] = None
         is_next = shared.is_first(key, waiter)
         if delay <= 0:
             return 0.0 if is_next else inf
-        # Those behind the first one are woken up, but for a place in their session.
+        # Requests behind the first are woken up, except those that need their session's capacity.
         return delay if is_next or not self.has_capacity(waiter) else inf
 
     def _record_wait(self, waiter: Waiter, group: GroupWindow, now: float, delay: float) -> None:
@@ -329,7 +328,7 @@ class RateLimiter:
             if delay < inf:
                 self._instrumentation.wait_begins(waiter.reason, delay, group.name)
 
-    def _give_way(self, shared: SharedLimits, key: QueueKey, queue: Queue, waiter: Waiter) -> None:
+    def _dequeue(self, shared: SharedLimits, key: QueueKey, queue: Queue, waiter: Waiter) -> None:
         was_first = next(iter(queue)) is waiter
         del queue[waiter]
         if was_first:
@@ -337,28 +336,31 @@ class RateLimiter:
             if queue:
                 next(iter(queue)).event.set()
 
-    def _leave(self, waiter: Waiter) -> None:
-        if waiter.has_place:
-            waiter.has_place = False
-            del self._places[waiter]
-            if self._places:
+    def _leave_capacity_queue(self, waiter: Waiter) -> None:
+        if waiter.needs_capacity:
+            waiter.needs_capacity = False
+            del self._capacity_queue[waiter]
+            if self._capacity_queue:
                 self._shared.wake_waiters()
 
 
-def _not_sent(group: GroupWindow, why: str, retry_after: float | None) -> RateLimited:
-    error = RateLimited(429, message=f"not sent: {why}", retry_after=retry_after)
+def _not_sent(group: GroupWindow, reason: str, retry_after: float | None) -> RateLimited:
+    error = RateLimited(429, message=f"not sent: {reason}", retry_after=retry_after)
     error.group, error.sent = group.name, False
     return error
 
 
 def _keep(request: Request[Any]) -> int:
-    """Give how many slots a request has to leave: those that a login may need soon."""
+    """Return how many slots a request has to leave free for logins."""
     return RESERVED if request.group == "Auth" and not request.is_login else 0
 
 
 def _call(request: Request[Any]) -> str:
-    """Give what tells one call from another: its answer, and for the user's own its path."""
-    free = request.model is object
-    name = _IDS.sub("/*", request.path) if free else request.model.__name__
+    """Return the name of a call: by its model, or by its path for `session.request`.
+
+    Calls of the same name count in the same group.
+    """
+    is_raw = request.model is object
+    name = _IDS.sub("/*", request.path) if is_raw else request.model.__name__
     # Secret, because the path of a redirect may hold one.
     return Secret(f"{request.method} {name}")

@@ -37,15 +37,15 @@ class Waiter:
     Attributes:
         queues: the queues of its session.
         event: set when it is to check the limits again.
-        has_place: whether its group has a free slot, so that only the session's `concurrency` or an
-            earlier request of another session may hold it back.
+        needs_capacity: whether its group has a free slot, so that only the session's `concurrency`
+            or an earlier request of another session may hold it back.
         limited_at: when the limits first held it back, in monotonic seconds; None if they did not.
         reason: what holds it back.
     """
 
     queues: SessionQueues
     event: asyncio.Event = attrs.field(factory=asyncio.Event)
-    has_place: bool = False
+    needs_capacity: bool = False
     limited_at: float | None = None
     reason: WaitReason = "rate_limit"
 
@@ -119,5 +119,5 @@ def _wake(queue: SharedQueue) -> None:
         if waiter.queues.has_capacity(waiter):
             waiter.event.set()
             return
-        if not waiter.has_place:
+        if not waiter.needs_capacity:
             waiter.event.set()  # So that it queues for its session's concurrency.

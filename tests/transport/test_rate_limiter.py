@@ -210,7 +210,7 @@ async def test_who_comes_again_at_once_is_behind_those_of_other_groups() -> None
     world.permits.pop(0).complete(Response(200, {}, b""))
     await asyncio.gather(other, looping)
     assert world.passed == ["first", "other", *["again"] * 5]
-    assert world.limiter._places == {}
+    assert world.limiter._capacity_queue == {}
 
 
 async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there() -> None:
