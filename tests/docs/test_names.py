@@ -14,6 +14,8 @@ from aiopresence import (
     Outcome,
     PresenceBoard,
     PresenceSession,
+    SessionHooks,
+    Stats,
     errors,
     filters,
 )
@@ -45,6 +47,8 @@ def is_documented(name: str) -> bool:
         GatewayControl,
         WebhookControl,
         GroupLimits,
+        Stats,
+        SessionHooks,
     ],
 )
 def test_every_public_method_and_property_is_documented(cls: type) -> None:
