@@ -163,3 +163,30 @@ def test_imports_are_found() -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_no_file_is_too_long_to_read(name: str) -> None:
     assert MODULES[name].read_text().count("\n") <= LONGEST_FILE
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_function_is_too_long_to_read(name: str) -> None:
+    functions = [node for node in ast.walk(parsed(name)) if isinstance(node, Function)]
+    assert {f.name for f in functions if body_length(f) > LONGEST_BODY} == set()
+
+
+def body_length(function: Function) -> int:
+    """Return the lines of a function below its signature and docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings_begin_with_what_is_done(name: str) -> None:
+    texts = [
+        ast.get_docstring(node) or ""
+        for node in ast.walk(parsed(name))
+        if isinstance(node, DOCUMENTED)
+    ]
+    literary = ("Give", "Tell", "Let", "Say")
+    assert [text for text in texts if text.startswith(tuple(f"{word} " for word in literary))] == []

@@ -100,7 +100,7 @@ class GatewayServer:
             self._attach(connection, wsc, base)
 
     def _attach(self, connection: Connection, wsc: str | None, base: str) -> None:
-        """Give a connection a new session, or the one that its recovery token names."""
+        """Attach a new session to a connection, or the one that its recovery token names."""
         if wsc is not None and not WSC.fullmatch(wsc):
             self._refuse(connection)
             return
