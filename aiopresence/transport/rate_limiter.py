@@ -3,33 +3,40 @@
 Theory. A session has one first-in, first-out queue per group. Only the first request of a queue
 checks the limits, so ten thousand waiting requests cost no more than one. The first requests of the
 sessions of one login form the shared queue of the group (`shared_limits.py`); the first of those
-that its session's `concurrency` allows is sent next. A slot is taken only when a request is sent,
-so a cancelled one leaves nothing behind. Limits are shared by the sessions of one login; queues,
-concurrency and `max_wait` are each session's own.
+that its session's `concurrency` allows is sent next. Limits are shared by the sessions of one
+login; queues, concurrency and `max_wait` are each session's own.
+
+- A slot is taken when a request is sent, not when it begins to wait: a cancelled one leaves nothing
+  behind, and wakes the next. Each attempt on the wire takes one, also when aiohttp sends a request
+  again by itself (`Permit.reacquire`).
+- What a slot is worth afterwards is known when the request ends: with a response, without one, or
+  unsent (`permit.py`). How long a group is blocked is decided in `protocol/rate_limits.py`.
+- A 429 blocks its group for all sessions of the login. Waiting requests stay in their queues, and
+  the first one is sent alone when the penalty is over.
+- `max_wait` refuses a request as soon as its wait is known to be too long, and at the latest when
+  it has passed. It never makes a request earlier.
 """
 
 import asyncio
-import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from math import inf
 from typing import Any, TypeVar
 
 from ..errors import RateLimited, UsageError
-from ..protocol.failure_policy import Kind, kind_of
 from ..protocol.rate_limit_groups import LimitsByGroup
 from ..protocol.rate_limits import GroupLimits, GroupWindow
-from ..protocol.rest import LOGIN_PATH, Request, Response, error_from_response
+from ..protocol.rest import LOGIN_PATH, Request, Response
 from ..redaction import Secret
 from .clock import Clock
+from .hooks import IDS
 from .instrumentation import Instrumentation
+from .permit import Permit
 from .shared_limits import QueueKey, SharedLimits, Waiter
 
 # Slots of group Auth that are left to logins: WebSocket tokens count in the same group, and must
 # not use up what keeps the session logged in.
 RESERVED = 2
-# Requests whose paths differ in ids only count in the same group.
-_IDS = re.compile(r"/(?:[0-9,]+|~)(?=/|$)")
 # The longest penalty in seconds that requests without a max_wait wait for: RingCentral's are
 # minutes. In a longer one they fail at once.
 LONGEST_PENALTY = 3600.0
@@ -38,56 +45,6 @@ _LOGIN = f"POST {LOGIN_PATH}"
 
 T = TypeVar("T")
 Queue = OrderedDict[Waiter, None]
-
-
-class Permit:
-    """The permission to send one request. It ends with complete, abandon or release."""
-
-    def __init__(
-        self, limiter: "RateLimiter", shared: SharedLimits, call: str, group: GroupWindow
-    ) -> None:
-        self._limiter = limiter
-        self._shared = shared
-        self._call = call
-        self._group = group
-        self._slot = group.take(limiter.clock.now())
-        limiter.in_flight += 1
-
-    def complete(self, response: Response) -> None:
-        """End it with the response, and update the limits with its headers."""
-        self._shared.limits.complete(
-            self._limiter.clock.now(),
-            self._call,
-            self._group,
-            self._slot,
-            response.headers,
-            refused=response.status == 429
-            and kind_of(error_from_response(response)) is Kind.RATE_LIMITED,
-        )
-        self._end()
-
-    def abandon(self) -> None:
-        """End it without a response; the request may have been counted by the server."""
-        self._group.abandon(self._limiter.clock.now(), self._slot)
-        self._end()
-
-    def release(self) -> None:
-        """End it because nothing was sent, and free the slot."""
-        self._group.release()
-        self._end()
-
-    def reacquire(self) -> bool:
-        """Take a slot for sending the same request again; return False when none is free."""
-        now = self._limiter.clock.now()
-        if self._group.delay(now) > 0:
-            return False
-        self._group.abandon(now, self._slot)
-        self._slot = self._group.take(now)
-        return True
-
-    def _end(self) -> None:
-        self._limiter.in_flight -= 1
-        self._shared.wake_waiters()
 
 
 class RateLimiter:
@@ -166,7 +123,7 @@ class RateLimiter:
             group = shared.limits.group(call, request.group)
             key = group, _keep(request)
             if self._may_send(shared, key) and not closed.is_set():
-                return Permit(self, shared, call, group)
+                return self._permit(shared, call, group)
             self._check(deadline, key, in_queue=True)
 
             def is_its_group(group: GroupWindow = group) -> bool:
@@ -174,7 +131,7 @@ class RateLimiter:
 
             await self._wait(shared, key, is_its_group, deadline, closed)
             if is_its_group():
-                return Permit(self, shared, call, group)
+                return self._permit(shared, call, group)
             # Meanwhile a response has shown that this call counts in another group: queue there.
 
     async def wait_for_login(self, login: Coroutine[Any, Any, T]) -> T:
@@ -236,6 +193,14 @@ class RateLimiter:
         if len(self._capacity_queue) < free + waiter.needs_capacity:
             return True
         return waiter.needs_capacity and [*self._capacity_queue].index(waiter) < free
+
+    def _permit(self, shared: SharedLimits, call: str, group: GroupWindow) -> Permit:
+        permit = Permit(self.clock, shared, call, group, self._on_end)
+        self.in_flight += 1
+        return permit
+
+    def _on_end(self) -> None:
+        self.in_flight -= 1
 
     def _may_send(self, shared: SharedLimits, key: QueueKey) -> bool:
         """Return whether a request may be sent at once."""
@@ -358,9 +323,9 @@ def _keep(request: Request[Any]) -> int:
 def _call(request: Request[Any]) -> str:
     """Return the name of a call: by its model, or by its path for `session.request`.
 
-    Calls of the same name count in the same group.
+    Calls of the same name, whose paths differ in ids only, count in the same group.
     """
     is_raw = request.model is object
-    name = _IDS.sub("/*", request.path) if is_raw else request.model.__name__
+    name = IDS.sub("/*", request.path) if is_raw else request.model.__name__
     # Secret, because the path of a redirect may hold one.
     return Secret(f"{request.method} {name}")

@@ -10,7 +10,8 @@ from ..redaction import Redactor
 from .clock import Clock
 from .http import HttpClient
 from .instrumentation import Instrumentation
-from .rate_limiter import Permit, RateLimiter
+from .permit import Permit
+from .rate_limiter import RateLimiter
 
 
 class Sender:

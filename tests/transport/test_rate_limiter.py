@@ -10,7 +10,8 @@ from aiopresence.protocol.rate_limit_groups import RateLimits
 from aiopresence.protocol.rate_limits import GroupWindow
 from aiopresence.protocol.rest import LOGIN_PATH, Request
 from aiopresence.transport.instrumentation import Instrumentation
-from aiopresence.transport.rate_limiter import Permit, RateLimiter
+from aiopresence.transport.permit import Permit
+from aiopresence.transport.rate_limiter import RateLimiter
 from aiopresence.transport.shared_limits import SharedLimits
 from tests.support.clocks import ManualClock, idle
 
