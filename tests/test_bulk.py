@@ -487,3 +487,19 @@ async def test_batches_have_the_size_that_applies_when_they_are_filled() -> None
     sizes = iter([3, 3, 3, 2, 2, 2, 2])
     got = [chunk async for chunk in iter_batches(range(6), lambda: next(sizes))]
     assert got == [("0", "1", "2"), ("3", "4"), ("5",)]
+
+
+async def test_the_error_of_a_request_is_distinguished_from_that_of_an_id(
+    session: PresenceSession, sandbox: Sandbox
+) -> None:
+    """`of_request` says whether an outcome is about its id."""
+    ids = sandbox.user_ids[:3]
+    sandbox.faults.add(Answer(404), path=",")
+    result = await session.read_user_presence_statuses(ids)
+    assert [(type(o.error), o.of_request) for o in result] == [(NotFound, True)] * 3
+    result = await session.read_user_presence_statuses([*ids, "999"])
+    assert [o.of_request for o in result] == [False] * 4
+    assert isinstance(result.errors["999"], NotFound)
+    sandbox.faults.add(Answer(500), path="999", times=None)
+    [alone] = await session.read_user_presence_statuses(["999"])
+    assert (type(alone.error), alone.of_request) == (ServerError, False)

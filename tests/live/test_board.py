@@ -679,3 +679,20 @@ async def test_the_timing_that_the_gateway_states_is_obeyed() -> None:
         assert not any("WSG-902" in end for end in ends)
         # The sandbox ends a session after so long whatever we do, and cannot continue it.
         assert len(ends) == session.stats.resyncs == 3500 // 600
+
+
+@virtual
+async def test_a_board_without_messages_for_25_seconds_is_not_live() -> None:
+    async with (
+        virtual_sandbox(5, gateway=GatewayPlan()) as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        await board.wait_ready()
+        sandbox.gateway.silence()
+        seen = set()
+        for _ in range(400):
+            seen.add((board.is_live, board.age > 25))
+            await asyncio.sleep(0.1)
+        assert (True, True) not in seen
+        assert (True, False) in seen

@@ -473,3 +473,19 @@ async def test_presets_apply_before_the_first_response() -> None:
         await asyncio.gather(changing, return_exceptions=True)
         # Every second round is in batches.
         assert sum(r.group == "Light" for r in sandbox.requests) > 7 * 5
+
+
+@virtual
+async def test_a_poll_continues_after_a_refused_batch() -> None:
+    async with virtual_sandbox(5) as sandbox, virtual_session(sandbox) as session:
+        polled = session.poll(sandbox.user_ids, interval=60)
+        gone = [(await anext(polled)).new is None for _ in sandbox.user_ids]
+        refused = sandbox.faults.add(Answer(404), path=",")
+        waiting = asyncio.ensure_future(anext(polled))
+        while not refused.fired:
+            await asyncio.sleep(1)
+        await asyncio.sleep(200)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert not any(gone)
