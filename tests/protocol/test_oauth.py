@@ -339,3 +339,21 @@ def test_credentials_are_not_shown() -> None:
     assert "canary" not in repr({"jwt": JwtGrant("id", "canary", "canary").jwt})
     assert repr(GRANT) == "JwtGrant(client_id='id')"
     assert repr(AccessToken("canary")) == "AccessToken()"
+
+
+def test_a_new_grant_needs_only_its_form_and_identity() -> None:
+    class PasswordGrant:
+        client_id, client_secret, is_repeatable = "app", None, True
+
+        def token_form(self) -> dict[str, str]:
+            return {"grant_type": "password", "username": "u"}
+
+        def identity(self) -> str:
+            return "u"
+
+    grant: Any = PasswordGrant()
+    request = next(oauth.renewal(grant, None))
+    assert request.body == b"grant_type=password&username=u&client_id=app"
+    assert oauth.store_key("https://one.example", grant) != oauth.store_key(
+        "https://two.example", grant
+    )
