@@ -22,8 +22,8 @@ async def log_in(http: aiohttp.ClientSession, server: str, grant: JwtGrant) -> s
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": grant.jwt}
     basic = aiohttp.encode_basic_auth(grant.client_id, grant.client_secret)
     login = f"{server}/restapi/oauth/token"
-    async with http.post(login, data=form, headers={"Authorization": basic}) as answer:
-        return f"Bearer {(await answer.json())['access_token']}"
+    async with http.post(login, data=form, headers={"Authorization": basic}) as response:
+        return f"Bearer {(await response.json())['access_token']}"
 
 
 def presence(server: str, ids: Sequence[str], query: str = "") -> URL:

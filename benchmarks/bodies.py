@@ -52,11 +52,11 @@ async def _take() -> Bodies:
         async def get(path: str, accept: str = "*/*") -> Response:
             url = URL(f"{sandbox.url}/restapi/v1.0/account/~/{path}", encoded=True)
             headers = {"Authorization": authorization, "Accept": accept}
-            async with http.get(url, headers=headers) as answer:
+            async with http.get(url, headers=headers) as response:
                 return Response(
-                    answer.status,
-                    {name.lower(): value for name, value in answer.headers.items()},
-                    (await answer.read()).replace(sandbox.url.encode(), SERVER.encode()),
+                    response.status,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    (await response.read()).replace(sandbox.url.encode(), SERVER.encode()),
                 )
 
         authorization = await bare.log_in(http, sandbox.url, sandbox.grant)

@@ -39,7 +39,7 @@ def ids(count: int) -> list[str]:
 
 
 @attrs.frozen
-class Answer:
+class CannedResponse:
     """One response."""
 
     status: int
@@ -51,7 +51,7 @@ class Answer:
         return web.Response(status=self.status, headers=self.headers, body=self.body)
 
 
-class Answers:
+class CannedResponses:
     """The responses by path and query."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Answers:
             False: [_split(record) for record in json.loads(taken.page.body)["records"]],
             True: [_split(record) for record in json.loads(taken.detailed_page.body)["records"]],
         }
-        self._made: dict[str, Answer] = {}
+        self._made: dict[str, CannedResponse] = {}
 
     async def get(self, request: web.Request) -> web.Response:
         """Respond to a GET."""
@@ -70,7 +70,7 @@ class Answers:
             self._made[target] = self._make(target)
         return self._made[target].response()
 
-    def _make(self, target: str) -> Answer:
+    def _make(self, target: str) -> CannedResponse:
         url = urlsplit(target)
         query = parse_qs(url.query)
         detailed = query.get("detailedTelephonyState") == ["true"]
@@ -78,13 +78,13 @@ class Answers:
             return self._page(int(query.get("page", ["1"])[0]), detailed=detailed)
         asked = url.path.removeprefix(f"{ACCOUNT}/extension/").removesuffix("/presence").split(",")
         if len(asked) == 1:
-            return _answer(200, self._record(asked[0], detailed=detailed))
+            return _respond(200, self._record(asked[0], detailed=detailed))
         lines = [_line(f"{ACCOUNT}/extension/{id_}/presence") for id_ in asked]
         documents = [_dump({"response": lines})]
         documents += [self._record(id_, detailed=detailed) for id_ in asked]
-        return _answer(207, _multipart(documents), f"multipart/mixed; boundary={_EDGE}")
+        return _respond(207, _multipart(documents), f"multipart/mixed; boundary={_EDGE}")
 
-    def _page(self, number: int, *, detailed: bool) -> Answer:
+    def _page(self, number: int, *, detailed: bool) -> CannedResponse:
         start = (number - 1) * PER_PAGE
         end = start + PER_PAGE
         records = [self._record(id_, detailed=detailed) for id_ in ids(end)[start:]]
@@ -102,7 +102,7 @@ class Answers:
             }
         )
         body = b'{"records":[' + b",".join(records) + b"]," + tail[1:]
-        return _answer(200, body, group="heavy")
+        return _respond(200, body, group="heavy")
 
     def _record(self, id_: str, *, detailed: bool) -> bytes:
         records = self._records[detailed]
@@ -127,9 +127,9 @@ def _multipart(documents: Sequence[bytes]) -> bytes:
     return b"".join(head + document + b"\r\n" for document in documents) + edge + b"--\r\n"
 
 
-def _answer(
+def _respond(
     status: int, body: bytes, content_type: str = "application/json", group: str = "light"
-) -> Answer:
+) -> CannedResponse:
     headers = {
         "Content-Type": content_type,
         "RCRequestId": "a0116be5-ab0c-4681-88f8-e3d0d3290a4c",
@@ -138,18 +138,18 @@ def _answer(
         "X-Rate-Limit-Remaining": str(process.LIMIT),
         "X-Rate-Limit-Window": f"{process.WINDOW:g}",
     }
-    return Answer(status, headers, body)
+    return CannedResponse(status, headers, body)
 
 
 async def _log_in(_: web.Request) -> web.Response:
-    return _answer(200, _dump(_LOGIN), group="auth").response()
+    return _respond(200, _dump(_LOGIN), group="auth").response()
 
 
-async def serve(answers: Answers) -> None:
+async def serve(responses: CannedResponses) -> None:
     """Serve until the input ends."""
     app = web.Application()
     app.router.add_post("/restapi/oauth/token", _log_in)
-    app.router.add_get("/{path:.*}", answers.get)
+    app.router.add_get("/{path:.*}", responses.get)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -158,4 +158,4 @@ async def serve(answers: Answers) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Answers()))
+    asyncio.run(serve(CannedResponses()))

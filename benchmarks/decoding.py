@@ -47,34 +47,34 @@ DICTS, DICTS_ORJSON = "json (dicts)", "orjson (dicts)"
 Reader = Callable[[], object]
 
 
-def vendor(answer: Response) -> Reader:
+def vendor(response: Response) -> Reader:
     """Return a reader with the vendor's SDK, of a response of requests."""
     received = requests.Response()
-    received.status_code = answer.status
-    received.headers.update(answer.headers)
+    received.status_code = response.status
+    received.headers.update(response.headers)
     received.encoding = requests.utils.get_encoding_from_headers(received.headers)
-    received._content = answer.body
+    received._content = response.body
     return lambda: [part.json_dict() for part in ApiResponse(response=received).multipart()]
 
 
-def toolbelt(answer: Response, loads: Callable[[bytes], object]) -> Reader:
+def toolbelt(response: Response, loads: Callable[[bytes], object]) -> Reader:
     """Return a reader with requests-toolbelt."""
 
     def read() -> list[object]:
-        parts = MultipartDecoder(answer.body, answer.headers["content-type"]).parts
+        parts = MultipartDecoder(response.body, response.headers["content-type"]).parts
         return [loads(part.content) for part in parts]
 
     return read
 
 
-def reader(answer: Response) -> Reader:
+def reader(response: Response) -> Reader:
     """Return a reader with aiohttp, on an event loop that is already open."""
     loop = asyncio.new_event_loop()
-    headers = CIMultiDict({"Content-Type": answer.headers["content-type"]})
+    headers = CIMultiDict({"Content-Type": response.headers["content-type"]})
 
     async def read() -> list[Any]:
         stream = aiohttp.StreamReader(BaseProtocol(loop), 2**16, loop=loop)
-        stream.feed_data(answer.body)
+        stream.feed_data(response.body)
         stream.feed_eof()
         parts = aiohttp.MultipartReader(headers, stream)
         return [
@@ -84,12 +84,12 @@ def reader(answer: Response) -> Reader:
     return lambda: loop.run_until_complete(read())
 
 
-def split(answer: Response, decode: Callable[[bytes], object]) -> Reader:
+def split(response: Response, decode: Callable[[bytes], object]) -> Reader:
     """Return a reader that checks nothing."""
-    delimiter = b"\r\n--" + multipart.parse_boundary(answer.headers["content-type"])
+    delimiter = b"\r\n--" + multipart.parse_boundary(response.headers["content-type"])
 
     def read() -> list[object]:
-        _summary, *parts = answer.body.split(delimiter)[:-1]
+        _summary, *parts = response.body.split(delimiter)[:-1]
         return [decode(part[part.index(b"\r\n\r\n") + 4 :]) for part in parts]
 
     return read
@@ -115,18 +115,18 @@ def _of_structs(hint: Any) -> Any:
 
 
 def of_batch(
-    label: str, ids: tuple[str, ...], answer: Response, *, targets: bool = True
+    label: str, ids: tuple[str, ...], response: Response, *, targets: bool = True
 ) -> list[Row]:
     """Measure a batch in multipart/mixed."""
     times = interleaved(
         {
-            OURS: lambda: batch.read(ids, answer, GetPresenceInfo),
-            VENDOR: vendor(answer),
-            TOOLBELT: toolbelt(answer, json.loads),
-            READER: reader(answer),
-            TOOLBELT_ORJSON: toolbelt(answer, orjson.loads),
-            SPLIT: split(answer, orjson.loads),
-            FLOOR: split(answer, msgspec.json.Decoder(_struct(GetPresenceInfo)).decode),
+            OURS: lambda: batch.read(ids, response, GetPresenceInfo),
+            VENDOR: vendor(response),
+            TOOLBELT: toolbelt(response, json.loads),
+            READER: reader(response),
+            TOOLBELT_ORJSON: toolbelt(response, orjson.loads),
+            SPLIT: split(response, orjson.loads),
+            FLOOR: split(response, msgspec.json.Decoder(_struct(GetPresenceInfo)).decode),
         }
     )
     least = {VENDOR: 6.0, TOOLBELT: 3.0, READER: 3.0} if targets else {}
@@ -134,15 +134,15 @@ def of_batch(
     return [*(_other(label, times, name, least.get(name)) for name in others), _ours(label, times)]
 
 
-def of_json(label: str, ours: Reader, answer: Response, shape: Any) -> list[Row]:
+def of_json(label: str, ours: Reader, response: Response, shape: Any) -> list[Row]:
     """Measure a response in plain JSON."""
     decode = msgspec.json.Decoder(shape).decode
     times = interleaved(
         {
             OURS: ours,
-            DICTS: lambda: json.loads(answer.body),
-            DICTS_ORJSON: lambda: orjson.loads(answer.body),
-            FLOOR: lambda: decode(answer.body),
+            DICTS: lambda: json.loads(response.body),
+            DICTS_ORJSON: lambda: orjson.loads(response.body),
+            FLOOR: lambda: decode(response.body),
         }
     )
     return [*(_other(label, times, name) for name in (DICTS, DICTS_ORJSON)), _ours(label, times)]
@@ -161,7 +161,7 @@ def _ours(label: str, times: Times) -> Row:
 def measure() -> list[Row]:
     """Measure all."""
     taken = bodies.take()
-    answer = msgspec.defstruct("Answer", [("body", _struct(GetPresenceInfo))])
+    item = msgspec.defstruct("Answer", [("body", _struct(GetPresenceInfo))])
     page = _struct(AccountPresenceInfo)
     # Keep what the contestants imported out of the garbage collections that are measured.
     gc.collect()
@@ -178,7 +178,7 @@ def measure() -> list[Row]:
             "30 detailed records as an array",
             lambda: batch.read(taken.ids, taken.array, GetPresenceInfo),
             taken.array,
-            list[answer],  # type: ignore[valid-type] # made at run time
+            list[item],  # type: ignore[valid-type] # made at run time
         ),
         *of_json("a page of 1,000 records", load(taken.page), taken.page, page),
         *of_json(

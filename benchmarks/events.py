@@ -92,11 +92,11 @@ class Follower:
 
     def __init__(self, story: Story, *, detailed: bool) -> None:
         self._frames = iter(story.frames)
-        greeting, answer = next(self._frames), next(self._frames)
-        asked = json.loads(answer)[0]["messageId"]
-        self._session = EventSession(("all",), lambda: str(asked))
+        greeting, reply = next(self._frames), next(self._frames)
+        message_id = json.loads(reply)[0]["messageId"]
+        self._session = EventSession(("all",), lambda: str(message_id))
         self._session.connection_made(0.0, 1.0)
-        for frame in (greeting, answer):
+        for frame in (greeting, reply):
             self._session.receive(0.0, frame)
         self._now = datetime.now(UTC)
         self._state = PresenceState(None, detailed=detailed)

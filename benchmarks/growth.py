@@ -145,9 +145,9 @@ async def grown(wire: Wire, count: int) -> float:
 
 def measure() -> list[Row]:
     """Measure all."""
-    answer = bodies.take().plain
-    given = {"type": answer.headers["content-type"], "body": answer.body.decode()}
-    times = asyncio.run(compared(Wire(given["type"], answer.body)))
+    response = bodies.take().plain
+    given = {"type": response.headers["content-type"], "body": response.body.decode()}
+    times = asyncio.run(compared(Wire(given["type"], response.body)))
     late = {name: values[-ROUNDS // 4 :] for name, values in times.items()}
     return [
         *(_dearer(f"{size:,}", times, size) for size in SIZES[1:]),

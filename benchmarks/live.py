@@ -54,7 +54,9 @@ async def follow(board: PresenceBoard, latencies: "array[float]") -> None:
         latencies.append(late)
 
 
-async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader) -> list[Row]:
+async def watch(
+    url: str, commands: asyncio.StreamWriter, output: asyncio.StreamReader
+) -> list[Row]:
     """Follow the sandbox, and return the results."""
     latencies = array("d")
     grant = Sandbox(EXTENSIONS).grant  # The same seed makes the same credentials.
@@ -64,11 +66,11 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
     ):
         await board.wait_ready()
         following = asyncio.create_task(follow(board, latencies))
-        say.write(b"start\n")
+        commands.write(b"start\n")
         used, began = time.process_time(), time.perf_counter()
         await asyncio.sleep(WARM)
         warm = process.peak()
-        changes = int(await hear.readline())
+        changes = int(await output.readline())
         await asyncio.sleep(1.0)  # the last ones are in flight
         used, took = time.process_time() - used, time.perf_counter() - began
         grown = process.peak() - warm
@@ -84,7 +86,7 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
             raise SystemExit(f"{len(fresh)} extensions are in the account")
         stats = session.stats
         following.cancel()
-        say.write(b"stop\n")
+        commands.write(b"stop\n")
     low, middle, high = (1000 * late for late in statistics.quantiles(latencies, n=4))
     each = 100 * len(latencies) / changes
     latest = 1000 * statistics.quantiles(latencies, n=100)[98]
@@ -103,18 +105,18 @@ async def watch(url: str, say: asyncio.StreamWriter, hear: asyncio.StreamReader)
 
 async def both() -> list[Row]:
     """Run the sandbox, and follow it."""
-    process_ = await asyncio.create_subprocess_exec(
+    server = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __spec__.name, "serve"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1],
     )
-    say, hear = process_.stdin, process_.stdout
-    if say is None or hear is None:
+    commands, output = server.stdin, server.stdout
+    if commands is None or output is None:
         raise SystemExit("no pipe to the sandbox")
-    url = (await hear.readline()).decode().strip()
-    rows = await watch(url, say, hear)
-    await process_.wait()
+    url = (await output.readline()).decode().strip()
+    rows = await watch(url, commands, output)
+    await server.wait()
     return rows
 
 

@@ -50,8 +50,8 @@ async def of_requests(server: str) -> list[Row]:
         }
 
         async def get() -> None:
-            async with http.get(bare.presence(server, [ID]), headers=headers) as answer:
-                await answer.read()
+            async with http.get(bare.presence(server, [ID]), headers=headers) as response:
+                await response.read()
 
         ways: dict[str, Call] = {
             BARE: get,
@@ -119,8 +119,8 @@ async def herd(size: int) -> float:
     clock = Unhurried()
     limiter = RateLimiter({}, 8, clock, None, Instrumentation(None, clock))
     request = Request("GET", PATH, "Light", GetPresenceInfo)
-    answer = Response(429, {"x-rate-limit-group": "light", "retry-after": "30"}, b"")
-    (await limiter.acquire(request)).complete(answer)
+    response = Response(429, {"x-rate-limit-group": "light", "retry-after": "30"}, b"")
+    (await limiter.acquire(request)).complete(response)
     good = Response(200, {"x-rate-limit-group": "light"}, b"")
 
     async def pass_through() -> None:

@@ -49,7 +49,7 @@ def python(arguments: tuple[str, ...], compiled: str) -> str:
     ).stdout
 
 
-def taken(compiled: str) -> Times:
+def measure_times(compiled: str) -> Times:
     """Return the seconds of each, by round."""
     contestants = {name: partial(python, command, compiled) for name, command in THINGS.items()}
     return interleaved(contestants, rounds=RUNS, seconds=0.0)
@@ -58,7 +58,7 @@ def taken(compiled: str) -> Times:
 def measure() -> list[Row]:
     """Measure all."""
     with TemporaryDirectory() as compiled:
-        times = taken(compiled)
+        times = measure_times(compiled)
         parts = float(python(("-c", _COUNT), compiled))
     return [
         *(

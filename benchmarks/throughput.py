@@ -72,8 +72,8 @@ class Reading:
 
         async def work() -> None:
             for url in urls:
-                async with self._http.get(url, headers=self._headers) as answer:
-                    await answer.read()
+                async with self._http.get(url, headers=self._headers) as response:
+                    await response.read()
 
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
