@@ -131,7 +131,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         """Return whether the state of an extension may have changed since the board's.
 
         True while there is no connection, from a gap in the events until the extension has been
-        read again, and for an extension that is not on the board.
+        read again, and for an extension that is not on the board. The regular read of everything,
+        see `refresh`, makes nothing stale.
         """
         id_ = str(extension_id)
         is_followed = self._is_following and id_ not in self._feed.disabled_ids

@@ -79,7 +79,7 @@ class Refresher:
             await clock.wait(self.work, next_at - clock.now())
             self.work.clear()
             if clock.now() >= self._due_at:
-                state.mark_stale()
+                state.schedule_read()
             if clock.now() >= self._retry_at:
                 state.retry_unreadable()
             if state.all_stale or state.stale or not self.ready.is_set():

@@ -25,6 +25,8 @@ Reads:
   until the next attempt.
 - An extension that a complete read did not return is stale: it may be gone, or have been missed
   between two pages.
+- A scheduled read of everything does not mean that anything was missed. What was current before it
+  stays current until there is such a reason, also if the read fails.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -84,6 +86,8 @@ class PresenceState:
         self._ids = None if ids is None else frozenset(ids)
         self._detailed = detailed
         self._reads: list[PendingRead] = []
+        # The ids that are, were or could not be read only because it was time to.
+        self._scheduled: set[str] = set()
         self._order = EventOrder()
         self._times = ReadTimes()
 
@@ -99,8 +103,14 @@ class PresenceState:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is to be read, nor being read."""
-        return not (self.all_stale or self.stale or self._reads or self.has_unreadable)
+        """Whether nothing is to be read, nor being read, except by a scheduled read."""
+        is_all_waiting = self.all_stale or self.all_unreadable
+        if (is_all_waiting or self._reads) and not self._scheduled:
+            return False  # Also while the first read has no record yet.
+        waiting = [self.stale, self.unreadable, *(read.pending for read in self._reads)]
+        if is_all_waiting:
+            waiting.append(self.records)
+        return all(self._scheduled.issuperset(ids) for ids in waiting)
 
     @property
     def has_unreadable(self) -> bool:
@@ -112,21 +122,39 @@ class PresenceState:
         return is_id(id_) if self._ids is None else id_ in self._ids
 
     def is_stale(self, id_: str) -> bool:
-        """Return whether an extension is to be read, is being read, or has no record."""
-        if self.all_stale or self.all_unreadable or id_ not in self.records:
-            return True
-        if id_ in self.stale or id_ in self.unreadable:
+        """Return whether an extension is to be read, is being read, or has no record.
+
+        A scheduled read does not count.
+        """
+        return id_ not in self.records or self._is_missed(id_)
+
+    def _is_missed(self, id_: str) -> bool:
+        if id_ in self._scheduled:
+            return False
+        if self.all_stale or self.all_unreadable or id_ in self.stale or id_ in self.unreadable:
             return True
         return any(id_ in read.pending for read in self._reads)
 
     def mark_stale(self, ids: Iterable[str] | None = None) -> None:
-        """Request that some extensions are read again; None for all."""
-        if ids is not None:
-            self.stale.update(dict.fromkeys(ids))
-        elif self._ids is not None:
-            self.stale.update(dict.fromkeys(self._ids))
+        """Request that some extensions are read again because of a doubt; None for all."""
+        if ids is None:
+            self._scheduled.clear()
+            self._request_all()
         else:
+            self.stale.update(wanted := dict.fromkeys(ids))
+            self._scheduled.difference_update(wanted)
+
+    def schedule_read(self) -> None:
+        """Request that everything is read again, without a doubt about what is current."""
+        ids = self.records if self._ids is None else self._ids
+        self._scheduled = {id_ for id_ in ids if not self._is_missed(id_)}
+        self._request_all()
+
+    def _request_all(self) -> None:
+        if self._ids is None:
             self.all_stale = True
+        else:
+            self.stale.update(dict.fromkeys(self._ids))
 
     def mark_unreadable(self, ids: Collection[str]) -> None:
         """Record that extensions could not be read."""

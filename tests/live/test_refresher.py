@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiopresence import NotFound
-from aiopresence.sandbox import Answer, Sandbox
+from aiopresence.sandbox import Answer, Delay, Fault, Sandbox
 from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 LIMITS = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}
@@ -82,6 +82,36 @@ def test_an_extension_that_is_restored_is_on_the_board_again(everybody: bool) ->
                 assert board[who].message == "Back"
                 assert not board.is_stale(who)
                 assert who not in board.errors
+
+    run(story)
+
+
+@pytest.mark.parametrize("fault", [Delay(8.0), Answer(503)])
+@pytest.mark.parametrize("everybody", [True, False])
+def test_a_board_is_live_while_everything_is_read_again_on_schedule(
+    fault: Fault, everybody: bool
+) -> None:
+    async def story() -> None:
+        async with virtual_sandbox(10) as sandbox, virtual_session(sandbox) as session:
+            ids = None if everybody else [*sandbox.user_ids, "999"]
+            async with session.board(ids, refresh=60) as board:
+                await board.wait_ready()
+                await asyncio.sleep(10)
+                who = sandbox.user_ids[2]
+                sandbox.set_presence(who, message="Back")
+                rule = sandbox.faults.add(fault, path="/presence", times=5)
+                for _ in range(900):
+                    await asyncio.sleep(0.1)
+                    assert board.is_live
+                    assert not any(board.is_stale(id_) for id_ in board)
+                assert rule.fired
+                assert board[who].message == "Back"
+                sandbox.gateway.fail_recovery()
+                sandbox.gateway.cut()
+                await asyncio.sleep(0.1)
+                assert not board.is_live
+                await asyncio.sleep(55)
+                assert board.is_live
 
     run(story)
 

@@ -372,6 +372,55 @@ def test_an_extension_that_becomes_stale_during_its_read_stays_stale() -> None:
     assert [*state.stale] == ["1"]
 
 
+@pytest.mark.parametrize("ids", [None, frozenset({"1", "2", "3"})])
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_scheduled_read_makes_only_stale_what_was_missed(
+    ids: frozenset[str] | None, complete: bool
+) -> None:
+    state = state_of("1", "2", "3", of=ids)
+
+    def stale() -> list[str]:
+        return [id_ for id_ in state.records if state.is_stale(id_)]
+
+    state.schedule_read()
+    assert (stale(), state.is_settled) == ([], True)
+    assert state.all_stale or state.stale.keys() == state.ids
+    state.mark_stale(["2"])
+    assert (stale(), state.is_settled) == (["2"], False)
+    pending = state.begin_read(ids)
+    assert (stale(), state.is_settled) == (["2"], False)
+    merge_read(state, pending, "2", record("2"))
+    if complete:
+        assert (stale(), state.is_settled) == ([], True)
+        merge_read(state, pending, "1", record("1"))
+    state.end_read(pending, complete=complete)
+    # One that a complete read did not return was missed; a failed read shows nothing.
+    missed = ["3"] if complete else []
+    assert [id_ for id_ in ("1", "3") if state.is_stale(id_)] == missed
+    state.schedule_read()
+    assert [id_ for id_ in ("1", "3") if state.is_stale(id_)] == missed
+    state.mark_stale()
+    assert (stale(), state.is_settled) == (["1", "2", "3"], False)
+
+
+def test_a_state_without_records_is_not_settled_by_a_scheduled_read() -> None:
+    state = PresenceState(None)
+    state.mark_stale()
+    state.schedule_read()
+    assert not state.is_settled
+    state.begin_read()
+    assert not state.is_settled
+
+
+def test_a_rejected_extension_does_not_unsettle_the_others_when_it_is_read_again() -> None:
+    state = state_of("1", of=frozenset({"1", "2"}))
+    first = state.begin_read(["2"])
+    merge_read(state, first, "2", NotFound(404, "gone"))
+    state.end_read(first, complete=True)
+    state.schedule_read()
+    assert (state.is_settled, state.is_stale("1"), state.is_stale("2")) == (True, False, True)
+
+
 def test_marking_all_of_given_ids_stale_marks_each_id() -> None:
     state = PresenceState(["2", "1"])
     assert state.ids == {"1", "2"}
