@@ -103,12 +103,18 @@ class ApiError(PresenceError):
         self.body = body
 
     def __str__(self) -> str:
-        reason = " ".join(filter(None, (self.error_code, self.message))) or "no reason given"
-        about = f" (parameter {self.parameter_name})" if self.parameter_name else ""
-        request = f" [request {self.request_id}]" if self.request_id else ""
         advice = advice_for(self.error_code) or self._advice()
-        text = one_line(f"HTTP {self.http_status}: {reason}{about}{request}", 512)
+        text = one_line(self._description(), 512)
         return f"{text}; {advice}" if advice else text
+
+    def _description(self) -> str:
+        """Return what happened, without advice: RingCentral's reason as a part of a sentence."""
+        message = (self.message or "").rstrip(" .")
+        reason = " ".join(filter(None, (self.error_code, message))) or "no reason given"
+        is_named = self.parameter_name is None or self.parameter_name in message
+        about = "" if is_named else f" (parameter {self.parameter_name})"
+        request = f" [request {self.request_id}]" if self.request_id else ""
+        return f"HTTP {self.http_status}: {reason}{about}{request}"
 
     def _advice(self) -> str:
         """Return what to do about this kind of error, where its code does not say."""
@@ -136,11 +142,18 @@ class PermissionDenied(ApiError):
     """The app or the user has no permission. Reads need ReadPresence, writes EditPresence."""
 
     def _advice(self) -> str:
-        return "check the app's permissions and the user's role"
+        advice = "check the app's permissions and the user's role"
+        if "ReadAccounts" in (self.message or ""):
+            # RingCentral demands it for the whole account and for the directory.
+            return f"{advice}, or use extension ids: they need only ReadPresence"
+        return advice
 
 
 class NotFound(ApiError):
     """The extension, account, call queue or path does not exist, or not for this user."""
+
+    def _advice(self) -> str:
+        return "check the id, and that this user may see it"
 
 
 class InvalidRequest(ApiError):
@@ -160,15 +173,26 @@ class RateLimited(ApiError):
     group: str | None = None
     sent: bool = True
 
+    def _description(self) -> str:
+        # There was no response: the status stands for the one that is avoided.
+        return super()._description() if self.sent else self.message or "not sent"
+
     def _advice(self) -> str:
-        if self.retry_after is None:
-            return ""
-        advice = f"try again in {self.retry_after:.0f} s"
-        return f"{advice}: earlier requests extend the penalty" if self.sent else advice
+        advice = _try_again(self.retry_after)
+        is_penalty = self.sent and self.retry_after is not None
+        return f"{advice}: earlier requests extend the penalty" if is_penalty else advice
 
 
 class ServerError(ApiError):
     """RingCentral failed: a 5xx. A read may be repeated later; a write may have been applied."""
+
+    def _advice(self) -> str:
+        return _try_again(self.retry_after)
+
+
+def _try_again(seconds: float | None) -> str:
+    """Return when to try again; None if RingCentral did not say."""
+    return "try again later" if seconds is None else f"try again in {seconds:.0f} s"
 
 
 class DecodeError(PresenceError):

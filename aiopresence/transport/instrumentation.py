@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from ..errors import ConnectionFailed, PresenceError, UsageError, one_line
+from ..errors import ConnectionFailed, PresenceError, RateLimited, UsageError, one_line
 from ..models import PresenceEvent, Resync
 from ..protocol.rate_limit_headers import group_of
 from ..protocol.rest import Request, Response
@@ -161,7 +161,10 @@ class Instrumentation:
         self.stats.retries += 1
         if _log.isEnabledFor(logging.INFO):
             what = f"{ids} ids" if request is None else f"{request.method} {_shortened(request)}"
-            _log.info("retrying %s in %.1f s (attempt %d): %s", what, seconds, attempt, error)
+            # The rate limiter delays the next attempt after a 429, not the retry.
+            is_limited = isinstance(error, RateLimited)
+            when = "when the rate limits allow it" if is_limited else f"in {seconds:.1f} s"
+            _log.info("retrying %s %s (attempt %d): %s", what, when, attempt, error)
         if "on_retry" in self._hooks:
             path = None if request is None else _path(request)
             self._call("on_retry", RetryScheduled(attempt, seconds, error, path, ids))

@@ -222,7 +222,7 @@ class RateLimiter:
             wait, longest = group.forecast(now, ahead, keep), deadline - now
             limit = "longer than max_wait"
         if wait > 0 and wait > longest:
-            raise _not_sent(group, f"it would have to wait {wait:.1f} s, {limit}", wait)
+            raise _not_sent(group, f"would delay it {wait:.1f} s, {limit}", wait)
 
     async def _wait(
         self,
@@ -259,7 +259,7 @@ class RateLimiter:
         now = self.clock.now()
         if now >= deadline:
             known = key[0].forecast(now, 0, key[1])
-            raise _not_sent(key[0], "it had to wait longer than max_wait", known or None)
+            raise _not_sent(key[0], "has delayed it longer than max_wait", known or None)
         return deadline - now
 
     def _check_turn(
@@ -310,7 +310,8 @@ class RateLimiter:
 
 
 def _not_sent(group: GroupWindow, reason: str, retry_after: float | None) -> RateLimited:
-    error = RateLimited(429, message=f"not sent: {reason}", retry_after=retry_after)
+    message = f"not sent: rate limit of group {group.name or 'unknown'} {reason}"
+    error = RateLimited(429, message=message, retry_after=retry_after)
     error.group, error.sent = group.name, False
     return error
 

@@ -59,8 +59,43 @@ def test_an_api_error_has_the_fields_of_the_body() -> None:
     assert (error.error_code, error.message) == ("CMN-102", "Resource is gone")
     assert (error.parameter_name, error.request_id) == ("extensionId", "r-9")
     assert str(error) == (
-        "HTTP 404: CMN-102 Resource is gone (parameter extensionId) [request r-9]"
+        "HTTP 404: CMN-102 Resource is gone (parameter extensionId) [request r-9];"
+        " check the id, and that this user may see it"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "text"),
+    [
+        (
+            404,
+            {
+                "errorCode": "CMN-102",
+                "message": "Resource for parameter [extensionId] is not found.",
+                "parameterName": "extensionId",
+            },
+            "CMN-102 Resource for parameter [extensionId] is not found;"
+            " check the id, and that this user may see it",
+        ),
+        (
+            403,
+            {"errorCode": "CMN-408", "message": "User needs to have [EditPresence] permission."},
+            "CMN-408 User needs to have [EditPresence] permission;"
+            " check the app's permissions and the user's role",
+        ),
+        (
+            403,
+            {"errorCode": "CMN-408", "message": "User needs to have [ReadAccounts] permission."},
+            "CMN-408 User needs to have [ReadAccounts] permission;"
+            " check the app's permissions and the user's role, or use extension ids: they need"
+            " only ReadPresence",
+        ),
+        (503, {}, "no reason given; try again later"),
+        (429, {}, "no reason given; try again later"),
+    ],
+)
+def test_a_message_ends_with_what_to_do(status: int, body: dict[str, str], text: str) -> None:
+    assert str(refused(status, body)) == f"HTTP {status}: {text}"
 
 
 def test_an_oauth_error_has_the_fields_of_the_body() -> None:
@@ -77,7 +112,7 @@ def test_an_oauth_error_has_the_fields_of_the_body() -> None:
 def test_any_body_with_an_error_status_is_an_error(body: bytes) -> None:
     error = refused(502, body)
     assert type(error) is ServerError
-    assert str(error) == "HTTP 502: no reason given"
+    assert str(error) == "HTTP 502: no reason given; try again later"
 
 
 def test_the_body_is_excerpted() -> None:

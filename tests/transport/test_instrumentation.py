@@ -121,9 +121,11 @@ def test_a_429_is_a_warning_and_the_wait_for_it_is_logged(
     [warning] = lines(caplog, logging.WARNING)
     found = re.fullmatch(r"HTTP 429: group Light is blocked for (\d+\.\d) s", warning)
     assert found is not None
-    assert lines(caplog, logging.INFO)[-1] == (
-        f"waiting {found[1]} s: group Light is blocked after a 429"
+    retry, wait = lines(caplog, logging.INFO)[-2:]
+    assert re.fullmatch(
+        r"retrying GET \S+ when the rate limits allow it \(attempt 2\): HTTP 429: .*", retry
     )
+    assert wait == f"waiting {found[1]} s: group Light is blocked after a 429"
 
 
 def test_a_gap_in_the_events_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

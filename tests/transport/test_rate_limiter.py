@@ -314,9 +314,14 @@ async def test_max_wait_refuses_at_once_and_takes_nothing() -> None:
     await world.acquire_all("a")
     await world.answer()
     [refused] = await world.acquire_all("b")
-    with pytest.raises(RateLimited, match=r"not sent: it would have to wait 60\.0 s") as caught:
+    with pytest.raises(RateLimited, match="not sent") as caught:
         await refused
     assert not caught.value.sent
+    assert caught.value.http_status == 429
+    assert str(caught.value) == (
+        "not sent: rate limit of group Light would delay it 60.0 s, longer than max_wait;"
+        " try again in 60 s"
+    )
     assert caught.value.retry_after == pytest.approx(60.0, abs=0.1)
     await world.clock.advance(31.0)
     await world.acquire_all("c")
