@@ -49,6 +49,7 @@ class Wire(HttpClient):
     """
 
     def __init__(self, content_type: str, body: bytes) -> None:
+        self.server = "http://127.0.0.1"
         self._headers = {"content-type": content_type}
         self._dashes = b"--" + multipart.parse_boundary(content_type)
         _, self._summary, *self._records = body.split(self._dashes)[:-1]
@@ -58,6 +59,9 @@ class Wire(HttpClient):
         """Do nothing."""
 
     async def close(self) -> None:
+        """Do nothing."""
+
+    def check_open(self) -> None:
         """Do nothing."""
 
     async def send(self, request: Request[Any], *_: object) -> Response:

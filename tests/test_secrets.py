@@ -23,6 +23,7 @@ from aiopresence import (
     FileTokenStore,
     JwtGrant,
     PresenceError,
+    RateLimited,
     RefreshTokenGrant,
     SessionHooks,
 )
@@ -352,3 +353,22 @@ def test_no_secret_of_an_event_session_is_logged_or_passed_to_hooks(
     for secret in secrets:
         for disguise in disguises(secret):
             assert disguise not in text
+
+
+async def test_a_group_name_that_repeats_a_credential_is_not_shown(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client secret is sent only to the token endpoint; a proxy may repeat it anywhere."""
+    caplog.set_level("DEBUG")
+    grant = sandbox.grant
+    values = [grant.client_secret, grant.jwt]
+    values.append(base64.b64encode(f"{grant.client_id}:{grant.client_secret}".encode()).decode())
+    for value in values:
+        headers = {"X-Rate-Limit-Group": value}
+        rule = sandbox.faults.add(Answer(429, headers=headers), path="/presence")
+        async with Session(grant, server=sandbox.url, attempts=1) as session:
+            with pytest.raises(RateLimited) as raised:
+                await session.read_user_presence_status()
+            shown = f"{raised.value} {raised.value.group} {session.limits} {caplog.text}"
+        assert rule.fired == 1
+        assert value.lower() not in shown.lower()

@@ -15,6 +15,8 @@ Headers = Mapping[str, str]
 
 # RingCentral's documentation has both spellings.
 _PREFIXES = ("x-rate-limit-", "x-ratelimit-")
+# What can be the name of a group. The names are logged, so a server must not put anything there.
+_GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,31}")
 _NAMES = [prefix + name for prefix in _PREFIXES for name in ("limit", "window", "remaining")]
 # RingCentral's window is a minute. A value above an hour is a mistake, such as milliseconds.
 MAX_STATED_WINDOW = 3600.0
@@ -53,13 +55,12 @@ def group_name(text: str) -> str:
 
 
 def group_of(headers: Headers) -> str | None:
-    """Return the group that a response states, or None."""
-    one, other = _PREFIXES
-    return (
-        group_name(headers.get(f"{one}group", ""))
-        or group_name(headers.get(f"{other}group", ""))
-        or None
-    )
+    """Return the group that a response states, or None if it states none that can be a name."""
+    for prefix in _PREFIXES:
+        name = headers.get(f"{prefix}group", "").strip()
+        if _GROUP.fullmatch(name):
+            return group_name(name)
+    return None
 
 
 def retry_after(headers: Headers) -> float | None:

@@ -12,6 +12,8 @@ been made.
 
 from typing import Any, TypeVar
 
+import attrs
+
 from ..errors import AuthError, PresenceError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
@@ -183,5 +185,14 @@ class AuthorizedSender:
 
     async def _transmit_login(self, request: Request[Any]) -> Response:
         """Send a request that carries credentials of its own."""
+        self._register_credentials(request)
         permit = await self._limiter.acquire(request)
         return await self._sender.transmit(request, None, permit)
+
+    def _register_credentials(self, request: Request[Any]) -> None:
+        """Register what is about to be sent, in case that a response repeats it."""
+        redactor = self._sender.redactor
+        for secret in attrs.astuple(self._grant, recurse=False):
+            if isinstance(secret, Secret):
+                redactor.add(secret)
+        redactor.add(request.headers.get("authorization", "").removeprefix("Basic "))

@@ -93,3 +93,11 @@ def test_a_window_of_more_than_an_hour_is_ignored(window: str) -> None:
 def test_a_response_without_limits_has_none() -> None:
     assert not has_limits({"retry-after": "30", "x-rate": "1"})
     assert read_limits({}) == StatedLimits(None, None, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["Secret/token=", "x" * 33, "\x1b[31mLight", "%53ecret", "U0VDUkVUdG9rZW4=", "***", ""]
+)
+def test_a_group_that_cannot_be_a_name_is_ignored(name: str) -> None:
+    assert group_of({"x-rate-limit-group": name}) is None
+    assert group_of({"x-rate-limit-group": name, "x-ratelimit-group": "heavy"}) == "Heavy"
