@@ -280,7 +280,7 @@ SCENARIOS: Mapping[str, tuple[Fault, Sequence[str], Sequence[str], Sequence[str]
     "reason": (_raw(f"HTTP/1.1 404 {IN_HEADER}"), API, SHORT, ()),
     "location": (_raw(f"HTTP/1.1 302 X\r\nLocation: /{IN_HEADER}"), API, SHORT, ()),
     "request": (_raw(f"HTTP/1.1 404 X\r\nRCRequestId: {IN_HEADER}"), API, SHORT, ()),
-    "group": (Change(headers={"X-Rate-Limit-Group": IN_HEADER}), API, SHORT, ("limits",)),
+    "group": (Change(headers={"X-Rate-Limit-Group": IN_HEADER}), API, SHORT, ()),
     "broken": (_raw(f"HTTP/1.1 404 X\r\nRCRequestId: {STEERS}"), API, SHORT, ()),
 }
 
