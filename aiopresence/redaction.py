@@ -7,6 +7,7 @@ Whatever reaches a message, an error attribute, a log or a user goes through the
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
 from types import TracebackType
@@ -18,6 +19,8 @@ STARS = "***"
 # The secrets that one Redactor remembers, the latest ones; and the length below which nothing is
 # replaced within a text: it would take the digits of good responses along.
 MAX_SECRETS, MIN_LENGTH = 16, 8
+# The alphabet of base64 in URLs.
+_URL_SAFE = str.maketrans("+/", "-_")
 # Characters that look the same in JSON and in a URL.
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 # The characters of a text that are decoded: more than are ever shown; and how deep.
@@ -60,10 +63,12 @@ class _Spellings:
 
     Attributes:
         literal: as it is, and as JSON and URLs usually spell it; none if it is very short.
+        encoded: in base64, whatever stands before and after it, and in hexadecimal digits.
         decoded: what decoding may turn it into, should it look as if it were encoded.
     """
 
     literal: tuple[str, ...]
+    encoded: tuple[str, ...]
     decoded: frozenset[str]
 
 
@@ -86,8 +91,8 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return a text without secrets; only stars if decoding it somehow reveals one."""
         for spellings in self._secrets.values():
-            for literal in spellings.literal:
-                text = text.replace(literal, STARS)
+            for spelling in (*spellings.literal, *spellings.encoded):
+                text = text.replace(spelling, STARS)
         versions = [*_versions(text[:_MAX_DECODED].replace("\0", ""))]
         hidden = (each for spellings in self._secrets.values() for each in spellings.decoded)
         return STARS if any(each in version for each in hidden for version in versions) else text
@@ -114,10 +119,23 @@ class Redactor:
 def _spellings(secret: str) -> _Spellings:
     decoded = frozenset(filter(None, _versions(secret)))
     if len(secret) < MIN_LENGTH:
-        return _Spellings((), decoded)
-    if _PLAIN.fullmatch(secret):
-        return _Spellings((secret,), decoded)
-    return _Spellings((secret, secret.replace("/", "\\/"), quote(secret, safe="")), decoded)
+        return _Spellings((), (), decoded)
+    literal: tuple[str, ...] = (secret,)
+    if not _PLAIN.fullmatch(secret):
+        literal = (secret, secret.replace("/", "\\/"), quote(secret, safe=""))
+    return _Spellings(literal, tuple(_encoded(secret.encode())), decoded)
+
+
+def _encoded(secret: bytes) -> Iterator[str]:
+    """Yield what stands in a text that has a secret in it, when it is encoded."""
+    for before in range(3):
+        # A base64 digit has 6 bits: the first and the last ones may have bits of other bytes.
+        digits = b64encode(bytes(before) + secret).decode().rstrip("=")
+        first, last = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+        yield digits[first:last]
+        yield digits[first:last].translate(_URL_SAFE)
+    yield secret.hex()
+    yield secret.hex().upper()
 
 
 def _versions(text: str) -> Iterator[str]:

@@ -50,6 +50,7 @@ LAYERS = {
     "webhooks": CORE | {"transport", "session"},
     "sandbox": {"errors", "grants"},
     "cli": {"", "auth_advice", "escaping", "filters", "ids", "sandbox"},
+    "__main__": {"cli"},
     "__init__": CORE | {"transport", "session", "live"},
 }
 # The fixtures hand tests a session next to the sandbox. They use both; nothing of the sandbox

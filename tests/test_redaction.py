@@ -1,4 +1,5 @@
 import json
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from html import escape
 from urllib.parse import quote
@@ -135,3 +136,25 @@ def test_the_latest_secrets_are_remembered() -> None:
 def test_a_redactor_shows_no_secret_itself() -> None:
     redactor = hiding(TOKEN)
     assert TOKEN not in f"{redactor!r} {vars(redactor)!r}"
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "client-id:"])
+@pytest.mark.parametrize("after", ["", "z", "zz"])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@pytest.mark.parametrize("secret", [TOKEN, PLAIN])
+def test_base64_of_a_text_with_a_secret_in_it_is_redacted(
+    before: str, after: str, encode: Callable[[bytes], bytes], secret: str
+) -> None:
+    redactor = Redactor()
+    redactor.add(secret)
+    shown = redactor.text(f"refused: {encode((before + secret + after).encode()).decode()}")
+    assert STARS in shown
+    # What is left are the digits at the ends, which have bits of the surrounding text.
+    assert len(shown) <= len(f"refused: {STARS}") + 2 * len(before) + 2 * len(after) + 8
+
+
+@pytest.mark.parametrize("encode", [bytes.hex, lambda secret: secret.hex().upper()])
+def test_hexadecimal_digits_of_a_secret_are_redacted(encode: Callable[[bytes], str]) -> None:
+    redactor = Redactor()
+    redactor.add(TOKEN)
+    assert redactor.text(f"refused: {encode(TOKEN.encode())}") == f"refused: {STARS}"

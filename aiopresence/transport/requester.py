@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ..errors import ApiError, DecodeError, PresenceError, UsageError
+from ..errors import ApiError, DecodeError, PresenceError, RateLimited, UsageError
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from ..protocol.rest import Request, Response, error_from_response
@@ -182,17 +182,20 @@ class Requester:
             response = await self._authorized.send(request)
             location = response.location
             if response.status not in REDIRECTS or location is None:
-                return _successful(request, response)
+                return self._successful(request, response)
             if request.is_write:
                 raise ApiError(response.status, message="redirects of writes are not followed")
             request = follow(request, self._sender.http.server, location, "Location")
         raise DecodeError(f"more than {MAX_REDIRECTS} redirects", "Location")
 
-
-def _successful(request: Request[Any], response: Response) -> Response:
-    """Return a response if its status is a success; raise its error otherwise."""
-    if 200 <= response.status < 300:
-        return response
-    if request.path in CREDENTIAL_PATHS:
-        raise oauth.token_error(response)
-    raise error_from_response(response)
+    def _successful(self, request: Request[Any], response: Response) -> Response:
+        """Return a response if its status is a success; raise its error otherwise."""
+        if 200 <= response.status < 300:
+            return response
+        if request.path in CREDENTIAL_PATHS:
+            raise oauth.token_error(response)
+        error = error_from_response(response)
+        if isinstance(error, RateLimited):
+            # The penalty may be longer than the response says; see protocol/rate_limits.py.
+            error.retry_after = max(error.retry_after or 0.0, self.forecast(request)) or None
+        raise error

@@ -21,6 +21,17 @@ def test_read_reports_34_requests_for_a_thousand_extensions(tmp_path: Path) -> N
     assert done.err.startswith("Read 1,000 extensions in 34 requests, ")
 
 
+def test_the_package_can_be_run_as_a_module(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aiopresence", "--version"],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0.1.0" in done.stdout
+
+
 async def test_credentials_come_from_the_environment(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         env = environment(tmp_path, **credentials(sandbox))

@@ -1,40 +1,20 @@
 """Requests with a token: rejected tokens, failed logins, and their revocation."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from aiopresence import (
     AuthError,
     MemoryTokenStore,
-    PresenceSession,
     ServerError,
     UsageError,
 )
 from aiopresence.sandbox import Answer, Delay, Reset, Sandbox
+from tests.support.logins import TOKEN, many
 from tests.support.sessions import PLENTY, Session
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.waiting import fired
-
-TOKEN = "/oauth/token"
-
-
-def statuses(sandbox: Sandbox) -> list[int | None]:
-    return [r.status for r in sandbox.requests if r.group == "Light"]
-
-
-async def many(session: PresenceSession, count: int) -> int:
-    """Read so often at once; give how many were answered."""
-    records = await asyncio.gather(*(session.read_user_presence_status() for _ in range(count)))
-    return sum(record.extension is not None for record in records)
-
-
-@pytest.fixture
-async def busy(sandbox: Sandbox) -> AsyncIterator[Session]:
-    """A session for many requests at once."""
-    async with Session(sandbox.grant, server=sandbox.url, concurrency=200) as session:
-        yield session
 
 
 async def test_a_401_that_comes_late_triggers_no_second_refresh(

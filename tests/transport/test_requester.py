@@ -15,6 +15,7 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.sandbox import (
+    Answer,
     Hang,
     Raw,
     Redirect,
@@ -294,3 +295,15 @@ async def test_a_write_is_not_redirected(sandbox: Sandbox, session: PresenceSess
         await session.update_user_presence_status({"message": "x"})
     assert caught.value.http_status == 307
     assert rule.fired == 1
+
+
+async def test_retry_after_covers_the_whole_penalty_of_the_group(
+    sandbox: Sandbox, session: Session
+) -> None:
+    answer = Answer(429, headers={"Retry-After": "0"})
+    rule = sandbox.faults.add(answer, path="/presence")
+    with pytest.raises(RateLimited) as raised:
+        await session.read_user_presence_status()
+    assert rule.fired == 1
+    assert raised.value.retry_after is not None
+    assert raised.value.retry_after >= session.limits["Light"].blocked_for > 0

@@ -2,7 +2,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from aiopresence import (
     NotFound,
     PermissionDenied,
     PresenceError,
-    PresenceSession,
     RateLimited,
     RefreshTokenGrant,
     ServerError,
@@ -29,27 +27,9 @@ from aiopresence import (
 from aiopresence.protocol.oauth import challenge
 from aiopresence.sandbox import Answer, Change, Delay, Fault, Hang, Reset, Sandbox
 from tests.support.clocks import SkippingClock
+from tests.support.logins import TOKEN, many, statuses
 from tests.support.sessions import PLENTY, Session
 from tests.support.waiting import fired
-
-TOKEN = "/oauth/token"
-
-
-def statuses(sandbox: Sandbox) -> list[int | None]:
-    return [r.status for r in sandbox.requests if r.group == "Light"]
-
-
-async def many(session: PresenceSession, count: int) -> int:
-    """Read so often at once; give how many were answered."""
-    records = await asyncio.gather(*(session.read_user_presence_status() for _ in range(count)))
-    return sum(record.extension is not None for record in records)
-
-
-@pytest.fixture
-async def busy(sandbox: Sandbox) -> AsyncIterator[Session]:
-    """A session for many requests at once."""
-    async with Session(sandbox.grant, server=sandbox.url, concurrency=200) as session:
-        yield session
 
 
 async def test_200_tasks_start_on_an_expired_token_with_one_token_request(

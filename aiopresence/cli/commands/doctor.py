@@ -71,9 +71,10 @@ async def _drift(output: OutputFormat, sandbox: int | None, profile: str | None)
 
     async with open_session(sandbox, profile) as (session, _):
         unknown, errors = await drift.find_drift(session)
-    with output.renderer(_DRIFT) as renderer:
-        for each in unknown:
-            renderer.write(each)
+    if unknown or output is not OutputFormat.TABLE:
+        with output.renderer(_DRIFT) as renderer:
+            for each in unknown:
+                renderer.write(each)
     for error in errors:
         print_notice(f"aiopresence: {error}")
     print_notice(_drift_summary(len(unknown), len(errors), len(drift.READS)))

@@ -73,7 +73,8 @@ def set_(
     """Change the presence of an extension.
 
     Only the fields that you pass are sent. The output lists every field that differs afterwards,
-    including those that RingCentral derives, such as presenceStatus.
+    including those that RingCentral derives, such as presenceStatus. With --dry-run it lists only
+    the fields that would be sent.
     """
     fields = {
         "user_status": plain(status),
