@@ -52,7 +52,7 @@ ADVICE = {
     " at present",
 }
 
-# A code is no secret, but the text around it may be one: a part of a longer word is no code.
+# A code is not secret, but the text around it may be: a part of a longer word is not a code.
 _CODE_PATTERN = re.compile(r"(?<![\w.+/=~-])[A-Z]{3}-[0-9]{1,9}(?![\w+/=~-])", re.ASCII)
 
 

@@ -72,21 +72,38 @@ class _Spellings:
     decoded: frozenset[str]
 
 
+@attrs.frozen(repr=False)
+class _Literals:
+    """The literal spellings of all secrets, for texts and for bodies."""
+
+    texts: tuple[str, ...]
+    as_bytes: tuple[bytes, ...] = attrs.field(init=False)
+
+    @as_bytes.default
+    def _encode(self) -> tuple[bytes, ...]:
+        return tuple(text.encode() for text in self.texts)
+
+
 class Redactor:
     """Replaces secrets in what is shown with three stars."""
 
     def __init__(self) -> None:
         # The latest one last.
         self._secrets: dict[str, _Spellings] = {}
+        # Kept in step with it, because every response is searched for them.
+        self._literals = _Literals(())
 
     def add(self, secret: str) -> None:
         """Register a secret, or register it again as the latest one. The oldest are forgotten."""
-        if not secret:
+        if not secret or secret == next(reversed(self._secrets), None):
             return
         known = self._secrets.pop(secret, None)
         self._secrets[Secret(secret)] = known or _spellings(secret)
         if len(self._secrets) > MAX_SECRETS:
             del self._secrets[next(iter(self._secrets))]
+        self._literals = _Literals(
+            tuple(each for spellings in self._secrets.values() for each in spellings.literal)
+        )
 
     def text(self, text: str) -> str:
         """Return a text without secrets; only stars if decoding it somehow reveals one."""
@@ -100,20 +117,16 @@ class Redactor:
     def headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Return the headers of a response without secrets, as they are or usually spelt."""
         values = "\n".join(headers.values())
-        for literal in self._literals():
+        for literal in self._literals.texts:
             if literal in values:
                 headers = {name: value.replace(literal, STARS) for name, value in headers.items()}
         return headers
 
     def body(self, body: bytes) -> bytes:
         """Return the body of a response without secrets, as they are or usually spelt."""
-        for literal in self._literals():
-            body = body.replace(literal.encode(), STARS.encode())
+        for literal in self._literals.as_bytes:
+            body = body.replace(literal, STARS.encode())
         return body
-
-    def _literals(self) -> Iterator[str]:
-        for spellings in self._secrets.values():
-            yield from spellings.literal
 
 
 def _spellings(secret: str) -> _Spellings:

@@ -132,7 +132,7 @@ async def _read_records(session: "PresenceSession") -> list[dict[str, Any]]:
         )
         body = response.json()
         on_page, has_next = _parse_page(body if isinstance(body, dict) else {})
-        # A server that ignores page numbers would send the first page for ever.
+        # A server that ignores page numbers would send the first page forever.
         new = {str(each.get("id")): each for each in on_page if str(each.get("id")) not in records}
         records |= new
         if not (new and has_next):

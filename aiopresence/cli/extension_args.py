@@ -134,7 +134,7 @@ def _ids_in(name: str) -> Iterator[str]:
 
 
 async def _read_in_thread(items: Iterator[str]) -> AsyncGenerator[str, None]:
-    """Iterate in a thread: reading may block for ever, and must not keep Ctrl-C from working.
+    """Iterate in a thread: reading may block forever, and must not keep Ctrl-C from working.
 
     It is a daemon thread, which does not delay the end of the process.
     """

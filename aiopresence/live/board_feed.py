@@ -59,7 +59,7 @@ class BoardFeed:
         return self._refresher.ready
 
     async def run(self) -> None:
-        """Follow events and read, for ever.
+        """Follow events and read, forever.
 
         Raises:
             ExceptionGroup: a PresenceError that trying again does not help against.

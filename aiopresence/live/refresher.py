@@ -67,7 +67,7 @@ class Refresher:
         self._unknown_gap = MIN_REFRESH_GAP
 
     async def run(self) -> None:
-        """Read for ever.
+        """Read forever.
 
         Raises:
             PresenceError: an error that trying again does not help against.

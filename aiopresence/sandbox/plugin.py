@@ -135,9 +135,9 @@ def _loop_scope(request: pytest.FixtureRequest) -> str:
 
 
 # pytest-asyncio takes the event loop of a fixture from where it is defined, so each loop scope has
-# fixtures of its own. Virtual time is no loop of pytest-asyncio's `pytest_asyncio_loop_factories`:
-# with that hook all tests of a project get a loop per test, and fixtures of a wider scope are set
-# up again for each (seen with pytest-asyncio 1.5).
+# fixtures of its own. Virtual time does not use its hook `pytest_asyncio_loop_factories`: with it,
+# all tests of a project get a loop per test, and fixtures of a wider scope are set up again for
+# each (seen with pytest-asyncio 1.5).
 def _fixtures(loop_scope: _LoopScope) -> tuple[Any, ...]:
     @pytest_asyncio.fixture(loop_scope=loop_scope, name=f"_presence_sandbox_{loop_scope}")
     async def sandbox(presence_sandbox_options: dict[str, Any]) -> AsyncIterator[Sandbox]:

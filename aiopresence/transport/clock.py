@@ -19,13 +19,13 @@ class Clock:
         """Return the monotonic time in seconds."""
         # Not always the loop's: uvloop's is that of the loop's last turn, which is too early for
         # rate limits.
-        loop = _virtual_loop()
-        return loop.time() if loop else time.monotonic()
+        loop: Any = asyncio._get_running_loop()
+        return loop.time() if hasattr(loop, "wall_time") else time.monotonic()
 
     def wall(self) -> float:
         """Return the seconds since 1970, for what outlives this process."""
-        loop = _virtual_loop()
-        return loop.wall_time() if loop else time.time()
+        loop: Any = asyncio._get_running_loop()
+        return loop.wall_time() if hasattr(loop, "wall_time") else time.time()
 
     async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
         """Wait until an event is set, but no longer than some seconds."""
@@ -35,15 +35,6 @@ class Clock:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
-
-
-def _virtual_loop() -> Any:
-    """Return the running event loop if it has virtual time, else None."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-    return loop if hasattr(loop, "wall_time") else None
 
 
 def chance() -> float:

@@ -1,6 +1,6 @@
 """Count, log and report to hooks what a session does: the one place for all three.
 
-Nothing here costs more than a counter and a check unless somebody listens: objects for hooks are
+Nothing here costs more than a counter and a check unless it is used: objects for hooks are
 made for overridden methods only, and log lines for enabled levels.
 """
 
@@ -82,7 +82,7 @@ class Instrumentation:
         stats: the counters.
 
     Raises:
-        UsageError: `hooks` is no SessionHooks, or a method of it is a coroutine function.
+        UsageError: `hooks` is not a SessionHooks, or a method of it is a coroutine function.
     """
 
     def __init__(self, hooks: SessionHooks | None, clock: Clock) -> None:

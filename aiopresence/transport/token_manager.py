@@ -15,7 +15,7 @@ of more than five logins of one user and app, and allows few logins a minute. So
   from: another process may have saved it, and the endpoint may issue it twice.
 - *Hold.* The next login waits (`LoginHold`) when the endpoint sent Retry-After; when tokens are
   rejected soon after their issue, because another process that ends our logins, as we end its,
-  would otherwise continue for ever; and when the credentials were refused. In the last case calls
+  would otherwise continue forever; and when the credentials were refused. In the last case calls
   fail at once instead of waiting.
 """
 

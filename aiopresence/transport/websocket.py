@@ -23,7 +23,7 @@ _API_STATUSES = frozenset({401, 403, 429})
 
 
 class HandshakeRefused(ConnectionFailed):
-    """The server refused the address with a status that says nothing else: a 4xx."""
+    """The server refused the address with a 4xx that has no other meaning."""
 
 
 class _ResendRefused(aiohttp.ClientError):
@@ -43,7 +43,7 @@ async def connect(
     Raises:
         AuthError, PermissionDenied, RateLimited, ServerError: the status is 401, 403, 429 or 5xx.
         HandshakeRefused: the status is another 4xx.
-        ConnectionFailed: there is no connection, or the response is no handshake.
+        ConnectionFailed: there is no connection, or the response is not a handshake.
         Timeout: the handshake took too long.
     """
     attempts = Attempts()

@@ -148,7 +148,7 @@ def test_too_many_unreadable_frames_end_the_connection_and_are_not_replayed() ->
     driver.receive("garbage")
     assert driver.close_reason() == "too many unreadable frames"
     driver.disconnect()
-    # The server has the same garbage in its buffer, and would replay it for ever.
+    # The server has the same garbage in its buffer, and would replay it forever.
     assert "wsc" not in driver.connect(1.0)
     driver.receive(details())
     assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, last_received_at)]

@@ -52,7 +52,7 @@ class Keyboard:
             keys = os.read(sys.stdin.fileno(), 64).decode(errors="replace")
         except OSError:
             keys = ""
-        if not keys:  # The terminal was closed: it would be ready to read for ever.
+        if not keys:  # The terminal was closed: it would be ready to read forever.
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         for key in keys:
             self._on_key(key)

@@ -136,7 +136,7 @@ class DetailsRule(GatewayRule):
     """Delays ConnectionDetails.
 
     Attributes:
-        seconds: for how long; None for ever.
+        seconds: for how long; None forever.
     """
 
     seconds: float | None = attrs.field(kw_only=True)
@@ -208,7 +208,7 @@ class GatewayFaults:
         return None
 
     def details_delay(self) -> float | None:
-        """Return the seconds before the ConnectionDetails at hand; None for ever."""
+        """Return the seconds before the ConnectionDetails at hand; None forever."""
         for rule in self.rules:
             if isinstance(rule, DetailsRule) and rule.take():
                 return rule.seconds
