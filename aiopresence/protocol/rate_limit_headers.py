@@ -17,7 +17,6 @@ Headers = Mapping[str, str]
 _PREFIXES = ("x-rate-limit-", "x-ratelimit-")
 # What can be the name of a group. The names are logged, so a server must not put anything there.
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,31}")
-_NAMES = [prefix + name for prefix in _PREFIXES for name in ("limit", "window", "remaining")]
 # RingCentral's window is a minute. A value above an hour is a mistake, such as milliseconds.
 MAX_STATED_WINDOW = 3600.0
 MAX_LIMIT = 10_000
@@ -40,7 +39,14 @@ class StatedLimits:
 
 def read_limits(headers: Headers) -> StatedLimits:
     """Return the limits in headers, which may be missing or invalid."""
-    return _read(*map(headers.get, _NAMES))
+    limit = _first_number(headers, "limit")
+    window = _first_number(headers, "window")
+    remaining = _first_number(headers, "remaining")
+    return StatedLimits(
+        int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else None,
+        window if window and window <= MAX_STATED_WINDOW else None,
+        None if remaining is None else int(remaining),
+    )
 
 
 def has_limits(headers: Headers) -> bool:
@@ -87,21 +93,16 @@ def read_date(text: str) -> datetime | None:
     return date if date.tzinfo else None
 
 
-# Nearly all responses have the same headers.
+def _first_number(headers: Headers, name: str) -> float | None:
+    for prefix in _PREFIXES:
+        number = _number(headers.get(prefix + name, ""))
+        if number is not None:
+            return number
+    return None
+
+
+# Nearly all responses have the same few numbers.
 @lru_cache(maxsize=1024)
-def _read(*texts: str | None) -> StatedLimits:
-    numbers = [_number(text or "") for text in texts]
-    limit, window, remaining = (
-        one if one is not None else other
-        for one, other in zip(numbers[:3], numbers[3:], strict=True)
-    )
-    return StatedLimits(
-        int(min(limit, MAX_LIMIT)) if limit and limit >= 1 else None,
-        window if window and window <= MAX_STATED_WINDOW else None,
-        None if remaining is None else int(remaining),
-    )
-
-
 def _number(text: str) -> float | None:
     text = text.strip()
     return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) else None

@@ -113,6 +113,8 @@ class Response:
         if self._redactor is None:
             return self
         headers = self._redactor.headers(self.headers)
+        if headers is self.headers:
+            return self
         return Response(self.status, headers, self.body, self._redactor)
 
     def _redacted_excerpt(self, text: str | None) -> str | None:

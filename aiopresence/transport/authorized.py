@@ -158,7 +158,7 @@ class AuthorizedSender:
             token = await self._token()
             permit = await self._limiter.acquire(request)
             if self._tokens.is_latest(token, due=may_be_due):
-                self._sender.redactor.add(token)
+                self._sender.http.redactor.add(token)
                 authorization = Secret(f"Bearer {token}")
                 return token, await self._sender.transmit(request, authorization, permit)
             permit.release()  # The token was replaced, or became due, during the wait.
@@ -191,7 +191,7 @@ class AuthorizedSender:
 
     def _register_credentials(self, request: Request[Any]) -> None:
         """Register what is about to be sent, in case that a response repeats it."""
-        redactor = self._sender.redactor
+        redactor = self._sender.http.redactor
         for secret in attrs.astuple(self._grant, recurse=False):
             if isinstance(secret, Secret):
                 redactor.add(secret)

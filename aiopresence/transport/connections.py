@@ -6,6 +6,8 @@ presence and of call queues name none.
 """
 
 import asyncio
+import select
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -67,11 +69,31 @@ async def discard_spoiled(client: aiohttp.ClientSession, request: aiohttp.Client
     Raises:
         ClientConnectionError: the client was closed.
     """
-    # Data that the operating system holds is read in the second turn of the event loop.
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    if client.closed:
-        raise aiohttp.ClientConnectionError("the pool was closed meanwhile")
-    for connection in idle_connections(client, request):
+    idle = idle_connections(client, request)
+    if _may_have_data(idle):
+        # Data that the operating system holds is read in the second turn of the event loop.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if client.closed:
+            raise aiohttp.ClientConnectionError("the pool was closed meanwhile")
+        idle = idle_connections(client, request)
+    for connection in idle:
         if connection.should_close:
             connection.close()
+
+
+def _may_have_data(connections: Iterable[ResponseHandler]) -> bool:
+    """Return whether the operating system may hold data of a connection, or its end.
+
+    To ask costs one system call; to find out by reading costs two turns of the event loop.
+    """
+    if not hasattr(select, "poll"):  # On Windows.
+        return True
+    poll = select.poll()
+    for connection in connections:
+        transport = connection.transport
+        socket = None if transport is None else transport.get_extra_info("socket")
+        if socket is None or socket.fileno() < 0:
+            return True
+        poll.register(socket.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

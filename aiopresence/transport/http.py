@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..protocol.rest import JSON, MAX_ERROR, Request, Response
 from ..protocol.urls import origin
+from ..redaction import Redactor
 from . import websocket
 from .aiohttp_errors import Attempts, transport_error
 from .aiohttp_internals import middlewares, was_begun
@@ -46,10 +47,14 @@ class HttpClient:
         server: the address of the server, as `check_server` returned it.
         client: the user's aiohttp session; None to open one.
         timeout: seconds that one request may take, its response body included.
+
+    Attributes:
+        redactor: removes secrets from responses that are shown.
     """
 
     def __init__(self, server: str, client: aiohttp.ClientSession | None, timeout: float) -> None:
         self.server = server
+        self.redactor = Redactor()
         self._host = server.partition("://")[2]
         self._target = origin(server)[1:]
         # The WebSockets over this pool, with host and port.
@@ -159,7 +164,7 @@ class HttpClient:
                     body = await _read_body(response, request.max_body)
                 else:
                     body = await _read_error_body(response, self._timeout / 2)
-                return Response(response.status, _joined_headers(response), body)
+                return Response(response.status, _joined_headers(response), body, self.redactor)
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError) as error:
             failure = transport_error(error, self._host, attempts, write=request.is_write)
         except ValueError as error:

@@ -159,7 +159,7 @@ class Requester:
     @property
     def redactor(self) -> Redactor:
         """Removes the secrets of the session from what is shown."""
-        return self._sender.redactor
+        return self._sender.http.redactor
 
     @property
     def server(self) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 from ..errors import ConnectionFailed, UsageError
 from ..protocol.rate_limit_headers import read_date
 from ..protocol.rest import Request, Response
-from ..redaction import Redactor
 from .clock import Clock
 from .http import HttpClient
 from .instrumentation import Instrumentation
@@ -24,9 +23,6 @@ class Sender:
         instrumentation: reports each request.
         may_resend: whether aiohttp may send a read a second time when a kept-alive connection
             turns out to be dead.
-
-    Attributes:
-        redactor: removes secrets from responses that are shown.
     """
 
     def __init__(
@@ -40,7 +36,6 @@ class Sender:
     ) -> None:
         self.http = http
         self.limiter = limiter
-        self.redactor = Redactor()
         self.clock = clock
         self.instrumentation = instrumentation
         self._may_resend = may_resend
@@ -80,7 +75,6 @@ class Sender:
             exchange.finished(error=error)
             raise
         self._date, self._dated_at = response.headers.get("date", ""), self.clock.wall()
-        response = Response(response.status, response.headers, response.body, self.redactor)
         # The name of a group is in `session.limits`, and hooks are given the id of the request.
         shown = response.with_redacted_headers()
         permit.complete(shown)
