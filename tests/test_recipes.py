@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,12 +14,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aiopresence import PresenceSession
+from aiopresence import PermissionDenied, PresenceSession
 from aiopresence.sandbox import Answer, Sandbox
+from tests.recipes import poll_to_csv
 from tests.recipes.presence_service import PresenceService
 from tests.recipes.roster_shift import on_duty_at, shift
 from tests.recipes.who_can_take_a_call import answer
 from tests.support.cli_calls import credentials, lead
+from tests.support.virtual import virtual_sandbox
 
 HERE = Path(__file__).parent / "recipes"
 RECIPES = sorted(HERE.glob("[!_]*.py"))
@@ -64,8 +67,8 @@ def number(sandbox: Sandbox, id_: str) -> str:
 
 
 def test_they_are_short() -> None:
-    assert len(RECIPES) == 4
-    assert all(len(recipe.read_text().splitlines()) < 45 for recipe in RECIPES)
+    assert len(RECIPES) == 5
+    assert all(len(recipe.read_text().splitlines()) <= 68 for recipe in RECIPES)
 
 
 async def test_all_say_in_one_line_that_there_are_no_credentials(
@@ -193,6 +196,88 @@ class TestPresenceToCsv:
         sandbox.faults.clear()
         assert "no such" in (await complaint(script, str(tmp_path / "no/all.csv"))).lower()
         assert {each.name for each in tmp_path.iterdir()} == {"all.csv", ".cache"}
+
+
+class TestPollToCsv:
+    @pytest.fixture
+    async def sandbox(self) -> AsyncIterator[Sandbox]:
+        async with virtual_sandbox(3) as sandbox:
+            yield sandbox
+
+    @pytest.fixture
+    async def polling(
+        self, sandbox: Sandbox, in_virtual_time: None, tmp_path: Path
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        """The recipe, 30 seconds after it wrote the file for the first time."""
+        task = asyncio.create_task(poll_to_csv.main(tmp_path / "all.csv", 60.0))
+        await asyncio.sleep(30.0)
+        yield task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def statuses(self, directory: Path) -> list[str]:
+        """Return the presence in the file, which is the only one."""
+        assert {each.name for each in directory.iterdir()} == {"all.csv"}
+        with (directory / "all.csv").open(newline="") as file:
+            return [row["presence"] for row in csv.DictReader(file)]
+
+    async def test_each_round_replaces_the_file(
+        self, sandbox: Sandbox, polling: asyncio.Task[None], tmp_path: Path
+    ) -> None:
+        for status in ("Offline", "Busy"):
+            before = self.statuses(tmp_path)
+            for id_ in sandbox.extension_ids:
+                sandbox.set_presence(id_, user_status=status, telephony_status="NoCall")
+            expected = [sandbox.presence(id_)["presenceStatus"] for id_ in sandbox.extension_ids]
+            assert expected != before
+            await asyncio.sleep(29.0)
+            assert self.statuses(tmp_path) == before
+            await asyncio.sleep(31.0)
+            assert self.statuses(tmp_path) == expected
+
+    async def test_a_round_that_fails_is_logged_and_the_next_one_goes_on(
+        self,
+        sandbox: Sandbox,
+        polling: asyncio.Task[None],
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        before = self.statuses(tmp_path)
+        sandbox.set_presence("~", user_status="Offline", telephony_status="NoCall")
+        rule = sandbox.faults.add(Answer(503), path="/presence", times=None)
+        await asyncio.sleep(60.0)
+        assert rule.fired
+        assert self.statuses(tmp_path) == before
+        (said,) = [each.getMessage() for each in caplog.records if each.name == "root"]
+        assert "all.csv is unchanged: HTTP 503" in said
+        sandbox.faults.clear()
+        await asyncio.sleep(60.0)
+        assert self.statuses(tmp_path)[0] == "Offline"
+
+    async def test_a_permanent_error_ends_it(
+        self, sandbox: Sandbox, polling: asyncio.Task[None], tmp_path: Path
+    ) -> None:
+        before = self.statuses(tmp_path)
+        rule = sandbox.faults.add(Answer(403), path="/presence", times=None)
+        with pytest.raises(PermissionDenied):
+            await polling
+        assert rule.fired == 1
+        assert self.statuses(tmp_path) == before
+
+    async def test_ctrl_c_ends_the_script_without_a_traceback(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        script, path = HERE / "poll_to_csv.py", tmp_path / "all.csv"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", script, path, "0.01", stderr=subprocess.PIPE
+        )
+        while sum(each.path.endswith("/presence") for each in sandbox.requests) < 3:
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = await process.communicate()
+        assert process.returncode == 130
+        assert b"Traceback" not in said
+        assert len(self.statuses(tmp_path)) == 3
 
 
 class TestRosterShift:
