@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from aiopresence import PermissionDenied, PresenceSession
-from aiopresence.sandbox import Answer, Sandbox
+from aiopresence.sandbox import Answer, FaultRule, Sandbox
 from tests.recipes import poll_to_csv
 from tests.recipes.presence_service import PresenceService
 from tests.recipes.roster_shift import on_duty_at, shift
@@ -68,15 +68,14 @@ def number(sandbox: Sandbox, id_: str) -> str:
 
 def test_they_are_short() -> None:
     assert len(RECIPES) == 5
-    assert all(len(recipe.read_text().splitlines()) <= 68 for recipe in RECIPES)
+    assert all(len(recipe.read_text().splitlines()) <= 70 for recipe in RECIPES)
 
 
 async def test_all_say_in_one_line_that_there_are_no_credentials(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("RC_USER_JWT")
-    scripts = [recipe for recipe in RECIPES if recipe.stem != "presence_service"]
-    for said in await asyncio.gather(*(complaint(script) for script in scripts)):
+    for said in await asyncio.gather(*(complaint(script) for script in RECIPES)):
         assert "RC_USER_JWT" in said
 
 
@@ -88,7 +87,11 @@ class TestWhoCanTakeACall:
         free = [number(sandbox, id_) for id_ in sandbox.user_ids if is_free(sandbox, id_)]
         questions = ["Who can take a call?", "is 101 free?", f"{free[0]}?", "is 9 free?", "hello"]
         assert len(free) > 10
-        assert await lines(HERE / "who_can_take_a_call.py", stdin="\n".join(questions)) == [
+        script = HERE / "who_can_take_a_call.py"
+        done = await asyncio.to_thread(run, script, stdin="\n".join(questions))
+        assert done.returncode == 0
+        assert "connected for events" in done.stderr
+        assert done.stdout.splitlines() == [
             f"{', '.join(free[:10])} and {len(free) - 10} more",
             "101: Busy, NoCall, TakeAllCalls",
             f"{free[0]}: free",
@@ -120,6 +123,14 @@ class TestPresenceService:
         return PresenceService()
 
     @pytest.fixture
+    def outage(self, sandbox: Sandbox) -> FaultRule:
+        return sandbox.faults.add(Answer(503), times=None)
+
+    @pytest.fixture
+    def forbidden(self, sandbox: Sandbox) -> None:
+        sandbox.forbid("ReadPresence")
+
+    @pytest.fixture
     async def client(self, service: PresenceService) -> AsyncIterator[aiohttp.ClientSession]:
         runner = web.AppRunner(service.app())
         await runner.setup()
@@ -129,7 +140,10 @@ class TestPresenceService:
             yield client
         await runner.cleanup()
 
-    async def test_it_tells_presence(self, sandbox: Sandbox, client: aiohttp.ClientSession) -> None:
+    async def test_it_tells_presence(
+        self, sandbox: Sandbox, service: PresenceService, client: aiohttp.ClientSession
+    ) -> None:
+        await service.board.wait_ready()
         id_ = sandbox.user_ids[3]
         before = len(sandbox.requests)
         async with client.get(f"/presence/{id_}") as response:
@@ -153,6 +167,7 @@ class TestPresenceService:
         service: PresenceService,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
+        await service.board.wait_ready()
         async with client.get("/health") as response:
             told = await response.json()
             assert (response.status, told["live"]) == (200, True)
@@ -160,8 +175,45 @@ class TestPresenceService:
         service.max_age = 0.0
         async with client.get("/health") as response:
             assert response.status == 503
-            assert (await response.json())["age"] > 0
+            error = (await response.json())["error"]
+            assert error == "nothing was received from RingCentral for 0 s"
         assert capfd.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("path", ["/health", "/available", "/presence/1"])
+    async def test_it_answers_during_an_outage_and_after_it(
+        self,
+        sandbox: Sandbox,
+        in_virtual_time: None,
+        outage: FaultRule,
+        service: PresenceService,
+        client: aiohttp.ClientSession,
+        caplog: pytest.LogCaptureFixture,
+        path: str,
+    ) -> None:
+        await asyncio.sleep(300.0)
+        assert outage.fired > 1
+        assert "HTTP 503" in caplog.text
+        async with client.get(path) as response:
+            assert response.status == 503
+            assert "has not been read yet" in (await response.json())["error"]
+        sandbox.faults.clear()
+        await service.board.wait_ready()
+        async with client.get(path) as response:
+            assert response.status == (404 if path == "/presence/1" else 200)
+
+    @pytest.mark.parametrize("path", ["/health", "/available", "/presence/1"])
+    async def test_it_says_why_its_board_has_ended_for_good(
+        self,
+        forbidden: None,
+        service: PresenceService,
+        client: aiohttp.ClientSession,
+        path: str,
+    ) -> None:
+        with pytest.raises(PermissionDenied):
+            await service.board.wait_ready()
+        async with client.get(path) as response:
+            assert response.status == 503
+            assert (await response.json())["error"].startswith("HTTP 403")
 
 
 class TestPresenceToCsv:

@@ -1,6 +1,7 @@
 """Answer chat questions, "who can take a call?" and "is 101 free?", from one board."""
 
 import asyncio
+import logging
 import re
 import signal
 import sys
@@ -37,6 +38,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")  # shows waits
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the program at once
     try:
         asyncio.run(main())
