@@ -58,9 +58,14 @@ def _change_document(change: "PresenceChange") -> dict[str, Any]:
 
 
 def _change_cells(change: "PresenceChange") -> list[Any]:
-    known = change.new or change.old
-    number = known and known.extension and known.extension.extension_number
+    number = _number(change)
     return [clock_time(change.time), change.source, change.id, number, _difference(change)]
+
+
+def _number(change: "PresenceChange") -> str | None:
+    known = change.new or change.old
+    extension = known.extension if known else None
+    return extension.extension_number if extension else None
 
 
 def _difference(change: "PresenceChange") -> str:
@@ -119,25 +124,73 @@ def _event_cells(event: "PresenceEvent | Resync") -> list[Any]:
     kind = type(body)
     names = [f.name for f in attrs.fields(kind)] if attrs.has(kind) else []
     shown = _fields(body, [n for n in names if n not in _OMITTED]) if names else plain(body)
-    # The account is the same for all events.
+    return [clock_time(event.timestamp), _event_name(event), id_, shown]
+
+
+def _event_name(event: "PresenceEvent") -> str:
+    """Return the path of an event without the account, which is the same for all events."""
     path = (event.event or "").partition("?")[0]
-    name = path.partition("/account/")[2].partition("/")[2]
-    return [clock_time(event.timestamp), name, id_, shown]
+    return path.partition("/account/")[2].partition("/")[2]
 
 
-CHANGE_LAYOUT = Layout(
-    {
+def change_layout() -> Layout:
+    """Return the layout of changes: a sentence in tables, the new state by fields in CSV."""
+    columns = {
         "time": Column(8),
         "source": Column(7),
         "id": Column(12),
         "extensionNumber": Column(6, heading="number"),
         "change": Column(0),
-    },
-    one_row(_change_cells),
-    _change_document,
-)
-EVENT_LAYOUT = Layout(
-    {"time": Column(8), "event": Column(24), "id": Column(12), "body": Column(0)},
-    one_row(_event_cells),
-    _event_document,
-)
+    }
+    return Layout(columns, one_row(_change_cells), _change_document, csv=_change_csv())
+
+
+def _change_csv() -> Layout:
+    from .. import GetPresenceInfo
+
+    names = [f.name for f in attrs.fields(GetPresenceInfo) if f.name not in ("uri", "extension")]
+    first = ("time", "source", "id", "extensionNumber", "change")
+
+    def cells(change: "PresenceChange") -> list[Any]:
+        kind = "removed" if change.new is None else "added" if change.old is None else "changed"
+        values = [getattr(change.new, name, None) for name in names]
+        return [change.time, change.source, change.id, _number(change), kind, *values]
+
+    return Layout(_csv_columns(*first, *map(camel, names)), one_row(cells))
+
+
+def event_layout() -> Layout:
+    """Return the layout of events: a sentence in tables, a column for each field in CSV."""
+    columns = {"time": Column(8), "event": Column(24), "id": Column(12), "body": Column(0)}
+    return Layout(columns, one_row(_event_cells), _event_document, csv=_event_csv())
+
+
+def _event_csv() -> Layout:
+    from .. import (
+        CallQueueMemberEventBody,
+        CallQueuePresence,
+        PresenceEventBody,
+        PresenceLineEventBody,
+        Resync,
+    )
+
+    bodies = (PresenceEventBody, PresenceLineEventBody, CallQueuePresence, CallQueueMemberEventBody)
+    fields = [f.name for kind in (*bodies, Resync) for f in attrs.fields(kind)]
+    names = [camel(name) for name in fields if name not in _OMITTED]
+    columns = _csv_columns("time", "event", "id", *names, "body")
+
+    def cells(event: "PresenceEvent | Resync") -> list[Any]:
+        if isinstance(event, Resync):
+            values = {"event": "Resync", **plain(event)}
+        else:
+            body = event.body
+            known = plain(body) if isinstance(body, bodies) else {"body": body}
+            id_ = getattr(body, "extension_id", None)
+            values = {**known, "time": event.timestamp, "event": _event_name(event), "id": id_}
+        return [values.get(name) for name in columns]
+
+    return Layout(columns, one_row(cells))
+
+
+def _csv_columns(*names: str) -> dict[str, Column]:
+    return {name: Column(0) for name in names}

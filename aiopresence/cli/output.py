@@ -37,12 +37,14 @@ class Layout:
         rows: returns the rows of a result, each with a value for every column.
         document: returns the JSON value of a result.
         is_single: whether there is exactly one result: its JSON is not in a list.
+        csv: the layout of CSV; None for that of tables.
     """
 
     columns: Mapping[str, Column]
     rows: Callable[[Any], Iterable[Sequence[Any]]]
     document: Callable[[Any], Any] = plain
     is_single: bool = False
+    csv: "Layout | None" = None
 
 
 def one_row(cells: Callable[[Any], Sequence[Any]]) -> Callable[[Any], Iterable[Sequence[Any]]]:
@@ -132,6 +134,9 @@ class _RowRenderer(Renderer):
 
 class RawCsvRenderer(_RowRenderer):
     """Writes CSV with the cells as they are."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout.csv or layout)
 
     def write_header(self) -> None:
         """Write the names of the columns."""

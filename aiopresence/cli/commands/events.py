@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..directory import check_numbers
-from ..event_rows import CHANGE_LAYOUT, EVENT_LAYOUT, event_filter
+from ..event_rows import change_layout, event_filter, event_layout
 from ..extension_args import check_ids, resolve_ids
 from ..options import (
     DetailedOption,
@@ -67,14 +67,15 @@ def poll(
     Prints one line for each change; the first poll prints every extension. Without ids, all
     extensions of the account are polled.
 
-    Each JSON line has id, old, new, source and time. In the first poll, old is null.
+    Each JSON line has id, old, new, source and time. In the first poll, old is null. CSV has the
+    new state, with a column for each field.
 
     Runs until Ctrl-C (exit code 130).
     """
     ids, numbers = ids or [], number or []
     check_ids(ids)
     check_numbers(numbers)
-    renderer = stream_format(output).renderer(CHANGE_LAYOUT)
+    renderer = stream_format(output).renderer(change_layout())
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
@@ -102,12 +103,13 @@ def events(
     may have been lost, for example during an outage, a Resync line is printed: read the presence
     you need again.
 
-    JSON lines are RingCentral's notifications, or {"resync": {reason, since, missed}}.
+    JSON lines are RingCentral's notifications, or {"resync": {reason, since, missed}}. CSV has a
+    column for each field.
 
     Runs until Ctrl-C (exit code 130).
     """
     event_filters = [event_filter(name, detailed) for name in filters or ["account"]]
-    renderer = stream_format(output).renderer(EVENT_LAYOUT)
+    renderer = stream_format(output).renderer(event_layout())
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..directory import check_numbers
-from ..event_rows import CHANGE_LAYOUT
+from ..event_rows import change_layout
 from ..extension_args import check_ids, resolve_ids
 from ..options import (
     DetailedOption,
@@ -55,8 +55,8 @@ def watch(
     Keys: q quits, f changes the filter, s changes the order.
 
     If the output is not a terminal, or with --output other than table, print one line for each
-    change instead. Each JSON line has id, old, new, source and time. The first lines are the
-    initial state, with null for old.
+    change instead. Each JSON line has id, old, new, source and time; CSV has the new state, with a
+    column for each field. The first lines are the initial state, with null for old.
     """
     ids, numbers = ids or [], number or []
     check_ids(ids)
@@ -84,7 +84,7 @@ def _renderer(output: OutputFormat | None) -> Renderer | None:
         if _can_draw():
             return None
         output = OutputFormat.JSONL
-    return stream_format(output).renderer(CHANGE_LAYOUT)
+    return stream_format(output).renderer(change_layout())
 
 
 def _can_draw() -> bool:
