@@ -153,8 +153,8 @@ async def test_invalid_changes_are_refused_before_any_request(cli: Cli) -> None:
         done = await cli(*arguments)
         assert (arguments, done.code, done.out) == (arguments, 2, "")
     done = await cli("set", "--status", "Away")
-    assert done.err.splitlines()[-1].startswith(
-        "Error: Invalid value for '--status': 'Away' is not one of 'available', "
+    assert done.err.splitlines()[-1] == (
+        "Error: Invalid value for '--status': 'Away' is not one of Available, Busy, Offline"
     )
     done = await cli("set", "--message", "x" * 76)
     assert (done.code, done.err) == (

@@ -60,8 +60,17 @@ class TelephonyAvailability(StrEnum):
 
 
 def _choice(name: str, subject: str, values: type[StrEnum]) -> Any:
-    text = f"{subject}: {', '.join(values)}."
-    return typer.Option(name, case_sensitive=False, metavar="VALUE", help=text)
+    """Return an option with one of some values, in upper or lower case."""
+    names = ", ".join(values)
+
+    # Not Typer's own choice, whose error lists the values in lower case.
+    def parse(text: str) -> StrEnum:
+        for value in values:
+            if value.lower() == text.lower():
+                return value
+        raise typer.BadParameter(f"{text!r} is not one of {names}")
+
+    return typer.Option(name, parser=parse, metavar="VALUE", help=f"{subject}: {names}.")
 
 
 def _switch(name: str, text: str) -> Any:
