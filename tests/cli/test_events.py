@@ -44,7 +44,7 @@ def login(platform: Sandbox, home: object) -> dict[str, str]:
     )
 
 
-@pytest.mark.parametrize("command", ["events", "poll"])
+@pytest.mark.parametrize("command", ["events", "poll", "watch"])
 async def test_a_missing_permission_is_a_one_line_error(
     platform: Sandbox, tmp_path: Path, command: str
 ) -> None:
