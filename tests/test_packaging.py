@@ -31,8 +31,10 @@ def test_the_source_distribution_has_guides_tests_and_contributor_kit(
     distributions: tuple[set[str], set[str]],
 ) -> None:
     source, _ = distributions
-    guides = {f"aiopresence/docs/{path.name}" for path in (ROOT / "aiopresence/docs").iterdir()}
-    assert guides <= source
+    guides = [path for path in (ROOT / "aiopresence/docs").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(ROOT)) for path in guides} <= source
+    # The pictures are in the folder of the guides, so that a copy of it shows them.
+    assert "aiopresence/docs/pictures/watch.svg" in source
     assert {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"} <= source
     assert {
         ".github/CONTRIBUTING.md",

@@ -55,7 +55,7 @@ async def test_screens_match_the_saved_ones() -> None:
 
 
 async def test_the_pictures_of_the_readme_are_current() -> None:
-    kept = pictures.HERE / "pictures"
+    kept = pictures.PICTURES
     for name, svg in (
         ("watch", await pictures.watch_picture()),
         ("read", await pictures.read_picture()),

@@ -1,6 +1,6 @@
 """Draw the output of the command: the README's pictures, and the screens that tests compare with.
 
-`python -m tests.support.pictures` writes them to tests/pictures/*.svg and tests/screens/*.txt. They
+`python -m tests.support.pictures` writes them to docs/pictures/*.svg and tests/screens/*.txt. They
 show the sandbox's generated account, which is the same every time.
 """
 
@@ -25,6 +25,7 @@ from aiopresence.cli.watch_screen.render import render
 from aiopresence.sandbox import Sandbox
 
 HERE = Path(__file__).parents[1]
+PICTURES = HERE.parent / "aiopresence/docs/pictures"
 NOW = 100_000.0
 PLENTY = {"Light": 9_000, "Medium": 9_000, "Heavy": 9_000, "Auth": 9_000}
 
@@ -133,11 +134,11 @@ async def write() -> None:
     for name, (size, state) in (await states()).items():
         (HERE / "screens" / f"{name}.txt").write_text(screen(size, state))
     for name, svg in (("watch", await watch_picture()), ("read", await read_picture())):
-        (HERE / "pictures" / f"{name}.svg").write_text(svg)
+        (PICTURES / f"{name}.svg").write_text(svg)
         print(f"{name}.svg: {len(svg.encode()):,} bytes", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":
-    for directory_ in ("screens", "pictures"):
-        (HERE / directory_).mkdir(exist_ok=True)
+    for directory_ in (HERE / "screens", PICTURES):
+        directory_.mkdir(exist_ok=True)
     asyncio.run(write())
