@@ -38,7 +38,7 @@ from ..protocol.websocket_token import WsToken
 from .clock import Clock, chance
 from .instrumentation import Instrumentation
 from .requester import Requester
-from .websocket import HandshakeRefused
+from .websocket import HandshakeRefused, close as close_websocket
 from .websocket_tokens import RATE_LIMITED, WebSocketTokens
 
 _log = logging.getLogger("aiopresence")
@@ -159,8 +159,8 @@ class EventConnection:
 
     async def _follow(self, websocket: aiohttp.ClientWebSocketResponse, emit: Emit) -> None:
         """Emit what a connection brings until it ends, and close it."""
-        session, opened_at = self.session, self._clock.now()
-        session.connection_made(opened_at, chance())
+        opened_at = self._clock.now()
+        self.session.connection_made(opened_at, chance())
         # Whatever ends the connection with an error must not be replayed.
         broken, reason = True, "the event session ended"
         try:
@@ -168,15 +168,21 @@ class EventConnection:
             broken = await self._pump(websocket, emit)
             reason = "connection lost"
         finally:
-            reason = session.close_reason or reason
-            session.connection_lost(self._clock.now(), broken=broken)
-            if session.is_unauthorized:
-                self._tokens.policy.refused()
-            else:
-                self._tokens.policy.accepted()
-            self._instrumentation.connection_closed(reason, self._clock.now() - opened_at)
-            await websocket.close()
+            try:
+                self._connection_ended(opened_at, reason, broken=broken)
+            finally:  # A hook may have raised KeyboardInterrupt.
+                await close_websocket(websocket)
         self._log_diagnostics()
+
+    def _connection_ended(self, opened_at: float, reason: str, *, broken: bool) -> None:
+        session, now = self.session, self._clock.now()
+        reason = session.close_reason or reason
+        session.connection_lost(now, broken=broken)
+        if session.is_unauthorized:
+            self._tokens.policy.refused()
+        else:
+            self._tokens.policy.accepted()
+        self._instrumentation.connection_closed(reason, now - opened_at)
 
     async def _pump(self, websocket: aiohttp.ClientWebSocketResponse, emit: Emit) -> bool:
         """Send and receive until the connection ends; return whether an invalid frame ended it."""

@@ -5,6 +5,7 @@ chained.
 """
 
 import asyncio
+from contextlib import suppress
 
 import aiohttp
 from yarl import URL
@@ -16,7 +17,8 @@ from .aiohttp_errors import Attempts, transport_error
 from .aiohttp_internals import default_proxy, middlewares
 
 # The other side of a WebSocket that is closed has this many seconds to acknowledge it.
-_CLOSE_TIMEOUT = aiohttp.ClientWSTimeout(ws_close=1.0)
+_CLOSE_SECONDS = 1.0
+_CLOSE_TIMEOUT = aiohttp.ClientWSTimeout(ws_close=_CLOSE_SECONDS)
 
 # The statuses below 500 of a refused handshake that mean the same as in any other response.
 _API_STATUSES = frozenset({401, 403, 429})
@@ -56,6 +58,14 @@ async def connect(
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError.
             failure = _failure(error, url, timeout, attempts)
     raise failure
+
+
+async def close(websocket: aiohttp.ClientWebSocketResponse) -> None:
+    """Close a WebSocket; abort its connection unless the other side acknowledges that in time."""
+    # aiohttp's own timeout begins again with every frame that is received until then.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await websocket.close()
 
 
 def _single_attempt(attempts: Attempts) -> aiohttp.ClientMiddlewareType:

@@ -551,6 +551,30 @@ def test_an_exit_in_a_hook_ends_the_call_and_gives_its_slot_back(name: str) -> N
     run(story)
 
 
+@virtual
+async def test_an_exit_in_a_hook_at_the_end_of_a_connection_leaves_it_closed() -> None:
+    class Exit(BaseException):
+        pass
+
+    class Hooks(SessionHooks):
+        def on_connection(self, connection: ConnectionChanged) -> None:
+            if not connection.is_open:
+                raise Exit
+
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox, hooks=Hooks()) as session,
+    ):
+        following = asyncio.create_task(drain(session, 100))
+        await asyncio.sleep(1.0)
+        for _ in range(11):
+            sandbox.gateway.inject("[]")
+        with pytest.raises(Exit):
+            await following
+        await asyncio.sleep(1.0)
+        assert sandbox.gateway.connections == 0
+
+
 @pytest.mark.parametrize("hooks", [SessionHooks, object(), "hooks", [SessionHooks()]])
 def test_hooks_must_be_an_object_of_session_hooks(hooks: Any) -> None:
     with pytest.raises(UsageError, match="hooks must be an object of a subclass of SessionHooks"):

@@ -2,14 +2,17 @@
 
 import asyncio
 import json
-from contextlib import aclosing
+import struct
+from contextlib import aclosing, suppress
 
 import pytest
+from aiohttp import web
 
 from aiopresence import ConnectionFailed, PermissionDenied
 from aiopresence.sandbox import Answer, Change, Hang, Redirect, Reset, Sandbox
 from tests.support.event_follower import HANDSHAKE, WSTOKEN, following, handshakes
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from tests.support.webhook_calls import served
 
 
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
@@ -91,3 +94,33 @@ async def test_a_handshake_without_a_response_is_given_up_and_repeated(
             await waiting
         assert rule.fired == 1
         assert "no WebSocket handshake with 127.0.0.1 within 20 s" in caplog.text
+
+
+@virtual
+async def test_a_gateway_that_sends_on_instead_of_acknowledging_a_close_cannot_prevent_it() -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    async def send_on(request: web.Request) -> web.WebSocketResponse:
+        gateway = web.WebSocketResponse()
+        await gateway.prepare(request)
+        await gateway.send_str('[{"type": "ConnectionDetails"}, {}]')
+        notification = b'[{"type": "ServerNotification"}, {"body": {}}]'
+        frame = struct.pack("!BB", 0x81, len(notification)) + notification
+        # So many that the client is still receiving them when it closes.
+        request.transport.write(frame * 1000)  # type: ignore[union-attr] # it is connected
+        with suppress(ConnectionError):
+            while True:
+                await gateway.ping()
+                await asyncio.sleep(0.5)
+        ended.set()
+        return gateway
+
+    async with virtual_sandbox() as sandbox, served(send_on) as gateway:
+        sandbox.faults.add(lead_to(gateway.url.replace("http", "ws")), path=WSTOKEN)
+        async with asyncio.timeout(10.0), virtual_session(sandbox) as session:
+            async with aclosing(session.events()) as events:
+                await anext(events)
+                closed_at = loop.time()
+            assert 1.0 <= loop.time() - closed_at < 1.5
+            await ended.wait()
