@@ -8,6 +8,13 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command; exit with a message if its dependencies are not installed."""
     try:
+        _main()
+    except KeyboardInterrupt:  # During an import: a command that runs handles it itself.
+        sys.exit(130)
+
+
+def _main() -> None:
+    try:
         from .app import app
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):

@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli_calls import Cli, commanding, invoke, lead
+from aiopresence.sandbox import Sandbox
+from tests.support.cli_calls import Cli, commanding, credentials, invoke, lead
 from tests.support.terminal import COMMAND, environment, run
 
 # One way to call each command; QUEUE and MEMBER are of the sandbox.
@@ -205,6 +207,27 @@ def test_ctrl_c_in_a_pipe_prints_nothing(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "")
+
+
+@pytest.mark.parametrize("module", ["typer", "aiopresence.cli.output", "aiohttp"])
+def test_ctrl_c_while_modules_are_imported_prints_nothing(tmp_path: Path, module: str) -> None:
+    # Python prints the name of each module once it is imported.
+    command = [sys.executable, "-X", "importtime", *COMMAND[1:], "limits"]
+    with (
+        Sandbox.in_thread(2) as sandbox,
+        subprocess.Popen(  # noqa: S603 - a fixed command
+            command,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path, **credentials(sandbox)),
+            text=True,
+        ) as process,
+    ):
+        assert process.stderr is not None
+        assert any(line.split("|")[-1].strip() == module for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert [line for line in err.splitlines() if not line.startswith("import time:")] == []
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The command that shows the rate limits."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from ..session import open_session, run_command
 if TYPE_CHECKING:
     from ... import GroupLimits, PresenceSession
 
+_Call = Callable[[], Coroutine[Any, Any, object]]
 AllGroupsOption = Annotated[
     bool, typer.Option("--all", help="Query the groups Medium and Heavy, too: one request each.")
 ]
@@ -44,19 +46,16 @@ def limits(
 
 async def _send_requests(session: "PresenceSession", every: bool) -> None:
     """Send a request of each group, so that the responses report its limit."""
-    calls: dict[str, Coroutine[Any, Any, object]] = {"Light": session.read_user_presence_status()}
+    calls: dict[str, _Call] = {"Light": session.read_user_presence_status}
     if every:
-        calls["Medium"] = session.read_unified_presence()
-        calls["Heavy"] = session.read_account_presence(per_page=1)
-    # All at once, so that no coroutine is left unawaited if one of them fails.
+        calls["Medium"] = session.read_unified_presence
+        calls["Heavy"] = partial(session.read_account_presence, per_page=1)
     await asyncio.gather(*(_unless_blocked(session, group, call) for group, call in calls.items()))
 
 
-async def _unless_blocked(
-    session: "PresenceSession", group: str, call: Coroutine[Any, Any, object]
-) -> None:
-    """Await a call, but cancel it once its group, or that of logins, is blocked."""
-    task = asyncio.ensure_future(call)
+async def _unless_blocked(session: "PresenceSession", group: str, call: _Call) -> None:
+    """Make a call, but cancel it once its group, or that of logins, is blocked."""
+    task = asyncio.create_task(call())
     try:
         while not task.done() and not _is_blocked(session, group, "Auth"):
             await asyncio.wait([task], timeout=0.1)
