@@ -209,7 +209,8 @@ class DecodeError(PresenceError):
         self.path = path
 
     def __str__(self) -> str:
-        return one_line(f"{self.path}: {self.reason}")
+        where = "" if self.path == "$" else f"{self.path}: "
+        return one_line(f"cannot decode the response: {where}{self.reason}")
 
 
 class SessionLost(PresenceError):

@@ -14,7 +14,7 @@ from ..errors import ConnectionFailed, PresenceError, Timeout
 from ..protocol.event_frames import MAX_FRAME
 from ..protocol.rest import Response, error_from_response
 from .aiohttp_errors import Attempts, transport_error
-from .aiohttp_internals import default_proxy, middlewares
+from .aiohttp_internals import default_proxy, middlewares, was_begun
 
 # The other side of a WebSocket that is closed has this many seconds to acknowledge it.
 _CLOSE_SECONDS = 1.0
@@ -29,7 +29,11 @@ class HandshakeRefused(ConnectionFailed):
 
 
 class _ResendRefused(aiohttp.ClientError):
-    """aiohttp was about to follow a redirect, or to use the token in the address again."""
+    """aiohttp was about to use the token in the address again, as the connection was lost."""
+
+
+class _Redirected(aiohttp.ClientError):
+    """aiohttp was about to follow a redirect."""
 
 
 async def connect(
@@ -49,7 +53,7 @@ async def connect(
         Timeout: the handshake took too long.
     """
     attempts = Attempts()
-    async with _session_with(client, _single_attempt(attempts)) as session:
+    async with _session_with(client, _single_attempt(url, attempts)) as session:
         try:
             async with asyncio.timeout(timeout):
                 return await session.ws_connect(
@@ -68,7 +72,7 @@ async def close(websocket: aiohttp.ClientWebSocketResponse) -> None:
             await websocket.close()
 
 
-def _single_attempt(attempts: Attempts) -> aiohttp.ClientMiddlewareType:
+def _single_attempt(url: URL, attempts: Attempts) -> aiohttp.ClientMiddlewareType:
     """Return a middleware that records the attempt, and refuses a second one."""
 
     async def attempt(
@@ -76,9 +80,12 @@ def _single_attempt(attempts: Attempts) -> aiohttp.ClientMiddlewareType:
     ) -> aiohttp.ClientResponse:
         attempts.count += 1
         if attempts.count > 1:
-            raise _ResendRefused
+            raise _ResendRefused if request.url == url else _Redirected
         attempts.proxy = request.proxy
-        return await handler(request)
+        try:
+            return await handler(request)
+        finally:
+            attempts.sent |= was_begun(request)
 
     return attempt
 
@@ -109,12 +116,9 @@ def _failure(error: Exception, url: URL, timeout: float, attempts: Attempts) -> 
         return Timeout(f"no WebSocket handshake with {url.host} within {timeout:g} s")
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return _status_error(url, error)
-    if isinstance(error, (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError)):
-        return transport_error(error, str(url.host), attempts, write=False)
-    reason = type(getattr(error, "os_error", error)).__name__
-    is_untrusted = isinstance(error, aiohttp.ClientSSLError)
-    message = f"WebSocket handshake with {url.host} failed: {reason}"
-    return ConnectionFailed(message, final=is_untrusted)
+    if isinstance(error, _Redirected):
+        return ConnectionFailed(f"WebSocket handshake with {url.host} failed: redirected elsewhere")
+    return transport_error(error, f"{url.host}:{url.port}", attempts, write=False)
 
 
 def _status_error(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceError:

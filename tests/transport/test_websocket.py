@@ -40,13 +40,27 @@ async def test_the_retry_after_of_a_refused_handshake_is_observed(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirected_handshake_is_not_followed(sandbox: Sandbox, status: int) -> None:
+async def test_a_redirected_handshake_is_not_followed(
+    sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with Sandbox(1) as other:
         rule = sandbox.faults.add(Redirect(f"{other.url}/ws", status), path=HANDSHAKE)
         async with following(sandbox) as follower:
             await follower.works()
         assert rule.fired == 1
         assert other.requests == []
+    assert "WebSocket handshake with 127.0.0.1 failed: redirected elsewhere" in caplog.text
+
+
+async def test_a_lost_handshake_is_reported_as_a_lost_connection(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    rule = sandbox.faults.add(Reset(), path=HANDSHAKE)
+    async with following(sandbox) as follower:
+        await follower.works()
+    assert rule.fired == 1
+    host = sandbox.url.removeprefix("http://")
+    assert f"connection to {host} lost before the response was complete" in caplog.text
 
 
 async def test_every_attempt_has_its_own_token(sandbox: Sandbox) -> None:
