@@ -294,7 +294,7 @@ async def test_errors_are_escaped(tmp_path: Path, where: str, name: str) -> None
         for path in paths[1:]:
             sandbox.faults.add(fault, path=path, times=None)
         ran = await asyncio.to_thread(
-            drive, sandbox, tmp_path, where, speed=50.0, only=only, few=True
+            drive, sandbox, tmp_path, where, speed=1000.0, only=only, few=True
         )
         assert rule.fired > 10
     check(ran, silent=[each for each in only if each not in showing])

@@ -52,7 +52,9 @@ def run(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult
     pytester.makeconftest('pytest_plugins = ["aiopresence.sandbox.plugin"]')
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     pytester.makepyfile(text)
-    return pytester.runpytest_subprocess("-W", "error", *options)
+    # In this process, which is faster. The plugin is imported already, so pytest cannot rewrite it.
+    warnings = ("-W", "error", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+    return pytester.runpytest_inprocess(*warnings, *options)
 
 
 def test_the_fixtures_work_on_event_loops_of_every_scope(pytester: pytest.Pytester) -> None:
