@@ -30,7 +30,7 @@ from tests.support.virtual import run, virtual_sandbox, virtual_session
 TOKEN, PRESENCE = "/oauth/token", "/presence"
 LOGIN_ERRORS = (ServerError, ConnectionFailed, Timeout, RateLimited, DecodeError)
 STATUSES = ("Available", "Busy", "Offline")
-SCHEDULES, REFUSING = 100, 10
+SCHEDULES, REFUSING = 50, 10
 
 
 class Line:

@@ -13,6 +13,7 @@ from aiopresence.cli.doctor import checks, environment
 from aiopresence.cli.doctor.drift import unknown
 from aiopresence.sandbox import Answer, Change, Sandbox
 from tests.support import terminal
+from tests.support.cli_calls import invoke
 from tests.support.sessions import PLENTY
 from tests.support.terminal import Done
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
@@ -45,11 +46,15 @@ def env(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def doctor(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> Doctor:
-    """Run doctor with the sandbox, in a temporary directory."""
+def doctor(
+    sandbox: Sandbox, env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Doctor:
+    """Run doctor with the sandbox, in the process of the test and in a temporary directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", env)
 
     async def run(*arguments: str) -> Done:
-        done = await asyncio.to_thread(terminal.run, "doctor", *arguments, env=env, cwd=tmp_path)
+        done = await asyncio.to_thread(invoke, "doctor", *arguments)
         assert not any(secret in str(done) for secret in (sandbox.jwt, sandbox.client_secret))
         return done
 

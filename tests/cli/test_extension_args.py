@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from aiopresence.cli import files
 from aiopresence.sandbox import Sandbox
-from tests.support import terminal
 from tests.support.cli_calls import commanding, credentials
 from tests.support.sessions import PLENTY
 from tests.support.terminal import COMMAND, environment
@@ -57,20 +57,27 @@ async def test_a_file_without_valid_ids_is_refused(
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "/dev", "/dev/null"])
-def test_devices_and_directories_are_refused_as_files_of_ids(tmp_path: Path, name: str) -> None:
-    done = terminal.run("read", "--sandbox", "3", "--ids-file", name, env=environment(tmp_path))
+async def test_devices_and_directories_are_refused_as_files_of_ids(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    async with commanding(monkeypatch, tmp_path, extensions=3) as cli:
+        done = await cli("read", "--ids-file", name)
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines()[-1].startswith("Error: ")
 
 
-def test_a_fifo_without_a_writer_is_refused(tmp_path: Path) -> None:
+async def test_a_fifo_without_a_writer_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(files, "FIFO_TIMEOUT", 0.01)
     os.mkfifo(tmp_path / "fifo")
-    done = terminal.run(
-        "read", "--sandbox", "3", "--ids-file", str(tmp_path / "fifo"),
-        env=environment(tmp_path), seconds=20,
-    )  # fmt: skip
+    async with commanding(monkeypatch, tmp_path, extensions=3) as cli:
+        done = await cli("read", "--ids-file", str(tmp_path / "fifo"))
     assert done.code == 2
-    assert "no data within 3 s" in done.err
+    assert "no data within 0.01 s" in done.err
+
+
+def test_the_writer_of_a_fifo_may_start_later(tmp_path: Path) -> None:
     piped = subprocess.run(  # noqa: S603 - a fixed command
         ["bash", "-c", f'"{sys.executable}" -c "{COMMAND[2]}" read --sandbox 3 --ids-file <(sleep 0.2; echo "~")'],  # noqa: S607, E501
         capture_output=True, text=True, timeout=60, env=environment(tmp_path),

@@ -5,34 +5,33 @@ import os
 import pty
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from aiopresence.sandbox import Answer, Delay, Sandbox
-from tests.support.cli_calls import credentials
+from tests.support.cli_calls import credentials, slow_sandbox
+from tests.support.sessions import PLENTY
 from tests.support.terminal import COMMAND, Terminal, environment
 
 
-def test_the_bar_on_the_terminal_does_not_mix_with_data_in_the_pipe(tmp_path: Path) -> None:
+async def test_the_bar_on_the_terminal_does_not_mix_with_data_in_the_pipe(tmp_path: Path) -> None:
     master, slave = pty.openpty()
-    with subprocess.Popen(  # noqa: S603 - a fixed command
-        [*COMMAND, "read", "--sandbox", "5000", "--output", "csv"],
-        stdout=subprocess.PIPE,
-        stderr=slave,
-        env={**environment(tmp_path), "TERM": "xterm"},
-        text=True,
-    ) as process:
+    # The bar is shown after a second; the first request is sent alone.
+    async with slow_sandbox(120, 1.1, 0.1, 0.2, 0.3) as sandbox:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "read", *sandbox.extension_ids, "--output", "csv",
+            stdout=subprocess.PIPE, stderr=slave,
+            env={**environment(tmp_path, **credentials(sandbox)), "TERM": "xterm"},
+        )  # fmt: skip
         os.close(slave)
-        with ThreadPoolExecutor() as threads:
-            errors = threads.submit(drained, master)
-            assert process.stdout is not None
-            lines = process.stdout.read().splitlines()
-            shown = errors.result().decode()
+        errors = asyncio.create_task(asyncio.to_thread(drained, master))
+        out, _ = await process.communicate()
+        shown = (await errors).decode()
     os.close(master)
-    assert (process.returncode, len(lines)) == (0, 5001)
+    lines = out.decode().splitlines()
+    assert (process.returncode, len(lines)) == (0, 121)
     assert {line.count(",") for line in lines} <= {7, 8}  # A message may contain a comma.
-    assert "/5,000" in shown
-    assert "Read 5,000 extensions in 167 requests, " in shown
+    assert "/120" in shown
+    assert "Read 120 extensions in 4 requests, " in shown
 
 
 def drained(terminal: int) -> bytes:
@@ -47,32 +46,33 @@ def drained(terminal: int) -> bytes:
         data += got
 
 
-def test_a_wait_is_shown_on_a_terminal_and_ctrl_c_ends_it(tmp_path: Path) -> None:
-    async def limited() -> None:
-        async with Sandbox(40, window=3.0) as sandbox:
-            env = environment(tmp_path, **credentials(sandbox))
-            headers = {"Retry-After": "3", "X-Rate-Limit-Group": "Light"}
-            sandbox.faults.add(Answer(429, headers=headers), path="/presence")
-            await asyncio.to_thread(watch, env)
-
-    def watch(env: dict[str, str]) -> None:
+async def test_a_wait_is_shown_on_a_terminal(tmp_path: Path) -> None:
+    async with Sandbox(40, limits=PLENTY) as sandbox:
+        env = environment(tmp_path, **credentials(sandbox))
+        headers = {"Retry-After": "2", "X-Rate-Limit-Group": "Light"}
+        sandbox.faults.add(Answer(429, headers=headers), path="/presence")
         with Terminal("read", "~", env=env) as terminal:
-            terminal.until(lambda t: "s: rate limit of group Light" in t.text)
+            await asyncio.to_thread(
+                terminal.until, lambda t: "s: rate limit of group Light" in t.text
+            )
             assert "waiting " in terminal.text
-            assert terminal.end() == 0
+            assert await asyncio.to_thread(terminal.end) == 0
             warning, header, row, summary = terminal.text.splitlines()
-            assert "HTTP 429: group Light is blocked for" in warning
-            assert header.startswith("ID           NUMBER PRESENCE")
-            assert row.startswith("~            101")
-            assert summary.startswith("Read 1 extension in 2 requests, ")
-            assert terminal.screen.cursor.hidden is False
-        with Terminal("read", "--sandbox", "5000", env=env) as terminal:
-            terminal.until(lambda t: "/5,000" in t.text)
-            terminal.interrupt()
-            assert terminal.end() == 130
-            assert terminal.screen.cursor.hidden is False
+    assert "HTTP 429: group Light is blocked for" in warning
+    assert header.startswith("ID           NUMBER PRESENCE")
+    assert row.startswith("~            101")
+    assert summary.startswith("Read 1 extension in 2 requests, ")
+    assert terminal.screen.cursor.hidden is False
 
-    asyncio.run(limited())
+
+async def test_ctrl_c_ends_the_progress_bar(tmp_path: Path) -> None:
+    async with slow_sandbox(40, 30.0) as sandbox:
+        env = environment(tmp_path, **credentials(sandbox))
+        with Terminal("read", *sandbox.extension_ids, env=env) as terminal:
+            await asyncio.to_thread(terminal.until, lambda t: "/40" in t.text)
+            terminal.interrupt()
+            assert await asyncio.to_thread(terminal.end) == 130
+    assert terminal.screen.cursor.hidden is False
 
 
 async def test_a_long_wait_is_reported_on_standard_error_without_a_terminal(tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ async def test_a_long_wait_is_reported_on_standard_error_without_a_terminal(tmp_
 
 
 async def test_a_warning_is_printed_above_the_progress_bar(tmp_path: Path) -> None:
-    async with Sandbox(40, window=3.0) as sandbox:
-        sandbox.faults.add(Delay(1.5), path="/oauth/token")
-        sandbox.faults.add(Answer(429, headers={"Retry-After": "1"}), path="/presence")
+    async with Sandbox(40, limits=PLENTY) as sandbox:
+        sandbox.faults.add(Delay(1.2), path="/oauth/token")
+        sandbox.faults.add(Answer(429, headers={"Retry-After": "30"}), path="/presence")
         env = environment(tmp_path, **credentials(sandbox))
         with Terminal("read", "~", env=env, size=(150, 24)) as terminal:
-            assert await asyncio.to_thread(terminal.end) == 0
-            warning, header, *_ = terminal.text.splitlines()
+            await asyncio.to_thread(terminal.until, lambda t: "waiting" in t.text)
+            warning, bar = terminal.text.splitlines()
     assert "HTTP 429" in warning
-    assert header.startswith("ID           NUMBER PRESENCE")
+    assert bar.startswith("━")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from aiopresence import PresenceSession
 from aiopresence.cli.app import app
-from aiopresence.sandbox import Sandbox
+from aiopresence.sandbox import Delay, Sandbox
 from tests.support.clocks import SkippingClock
 from tests.support.terminal import Done
 
@@ -60,6 +60,14 @@ async def commanding(
     async with Sandbox(**{**usual, **options}) as sandbox:
         lead(monkeypatch, home, credentials(sandbox))
         yield Cli(sandbox, clock)
+
+
+def slow_sandbox(extensions: int, *seconds: float) -> Sandbox:
+    """Return a sandbox that delays its first responses with presence, each by its own time."""
+    sandbox = Sandbox(extensions, limits=PLENTY)
+    for each in seconds:
+        sandbox.faults.add(Delay(each), path="/presence")
+    return sandbox
 
 
 def credentials(sandbox: Sandbox) -> dict[str, str]:
