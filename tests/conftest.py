@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -16,7 +17,9 @@ for _signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, signal.SIG_DFL)
 
-# Programs started by tests would compile this package again each time, which takes 0.2 s.
+# Without cached bytecode all tests are compiled again in each run, which takes seconds, and this
+# package in each program that a test starts.
+sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The same few examples on every run, so that what breaks was broken by the change. For a wide

@@ -24,8 +24,9 @@ from aiopresence import (
 )
 from aiopresence.cli.event_rows import change_layout, event_filter, event_layout
 from aiopresence.sandbox import Sandbox
+from tests.support.cli_calls import invoke
 from tests.support.sessions import PLENTY
-from tests.support.terminal import Done, environment, run
+from tests.support.terminal import Done, environment
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def test_a_missing_permission_is_a_one_line_error(
 ) -> None:
     for permission in ("ReadPresence", "ReadAccounts", "WebSocketsSubscription"):
         platform.forbid(permission)
-    done = await asyncio.to_thread(run, command, env=login(platform, tmp_path))
+    done = await asyncio.to_thread(invoke, command, env=login(platform, tmp_path))
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("aiopresence: HTTP 403")
     assert done.err.count("\n") == 1
@@ -58,7 +59,7 @@ async def test_a_missing_permission_is_a_one_line_error(
 
 def test_events_stop_after_count_lines(tmp_path: Path) -> None:
     arguments = ("--sandbox", "30", "--rate", "50", "--count", "3", "--detailed")
-    done = run("events", *arguments, env=environment(tmp_path))
+    done = invoke("events", *arguments, env=environment(tmp_path))
     assert (done.code, done.err) == (0, "")
     events = [json.loads(line) for line in done.out.splitlines()]
     assert len(events) == 3
@@ -68,7 +69,7 @@ def test_events_stop_after_count_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["events", "poll", "watch"])
 def test_a_stream_has_no_json_document(tmp_path: Path, command: str) -> None:
-    done = run(command, "--sandbox", "3", "--output", "json", env=environment(tmp_path))
+    done = invoke(command, "--sandbox", "3", "--output", "json", env=environment(tmp_path))
     assert (done.code, done.out) == (2, "")
     assert done.err.endswith("Error: --output json is not available for a stream: use jsonl\n")
 
@@ -84,7 +85,7 @@ def in_csv(done: Done) -> list[dict[str, str]]:
 @pytest.mark.parametrize("output", ["csv", "csv-raw"])
 def test_poll_writes_csv_with_a_column_for_each_field(tmp_path: Path, output: str) -> None:
     arguments = ("--sandbox", "5", "--rate", "50", "--count", "6", "--interval", "0.1")
-    *first, changed = in_csv(run("poll", *arguments, "-o", output, env=environment(tmp_path)))
+    *first, changed = in_csv(invoke("poll", *arguments, "-o", output, env=environment(tmp_path)))
     assert [*changed][:6] == [
         *("time", "source", "id", "extensionNumber", "change", "presenceStatus")
     ]
@@ -110,7 +111,7 @@ def test_a_removed_extension_is_a_row_without_a_state() -> None:
 
 def test_events_write_csv_with_a_column_for_each_field(tmp_path: Path) -> None:
     arguments = ("--sandbox", "5", "--rate", "50", "--count", "3", "--output", "csv")
-    rows = in_csv(run("events", *arguments, env=environment(tmp_path)))
+    rows = in_csv(invoke("events", *arguments, env=environment(tmp_path)))
     assert [*rows[0]][:4] == ["time", "event", "id", "presenceStatus"]
     assert {row["event"] for row in rows} == {"presence"}
     assert all(row["id"] and not row["body"] for row in rows)
@@ -152,7 +153,7 @@ def test_other_events_have_their_own_columns_in_csv(
 
 def test_poll_writes_a_table(tmp_path: Path) -> None:
     arguments = ("--sandbox", "5", "--rate", "50", "--count", "6", "--interval", "0.1")
-    done = run("poll", *arguments, "-o", "table", env=environment(tmp_path))
+    done = invoke("poll", *arguments, "-o", "table", env=environment(tmp_path))
     assert (done.code, done.err) == (0, "")
     header, *lines = done.out.splitlines()
     assert header == "TIME     SOURCE  ID           NUMBER CHANGE"

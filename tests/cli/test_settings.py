@@ -10,6 +10,7 @@ from aiopresence import UsageError
 from aiopresence.cli.logins import create_state_directory
 from aiopresence.cli.settings import PRODUCTION, VARIABLES as NAMES, Settings, load_settings
 from tests.support import terminal
+from tests.support.cli_calls import invoke
 
 SECRET = "TopSecretValue"
 ALL = ("server_url", "client_id", "client_secret", "jwt")
@@ -192,7 +193,7 @@ def test_errors_contain_no_secrets(home: Path, command: tuple[str, ...]) -> None
         "RC_USER_JWT": f"{SECRET} with a space",
         "RC_SERVER_URL": f"https://user:{SECRET}@example.invalid",
     }
-    done = terminal.run(*command, env=terminal.environment(home, **secrets), cwd=home)
+    done = invoke(*command, env=terminal.environment(home, **secrets))
     assert done.code in (1, 2)
     assert SECRET not in done.out + done.err
     assert len(done.err.splitlines()) <= 1
@@ -200,8 +201,8 @@ def test_errors_contain_no_secrets(home: Path, command: tuple[str, ...]) -> None
 
 def test_the_profile_option_overrides_the_environment(home: Path) -> None:
     env = terminal.environment(home, AIOPRESENCE_PROFILE="work")
-    assert "has no [profile.work]" in terminal.run("whoami", env=env, cwd=home).err
-    done = terminal.run("whoami", "--profile", "play", env=env, cwd=home)
+    assert "has no [profile.work]" in invoke("whoami", env=env).err
+    done = invoke("whoami", "--profile", "play", env=env)
     assert "has no [profile.play]" in done.err
 
 

@@ -1,7 +1,8 @@
 """Run the command in the process of the test, which is fast, with a sandbox as its server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,10 @@ class Cli:
         return [f"{each.method} {each.path.rpartition('/')[2]}" for each in written]
 
 
-def invoke(*arguments: str, stdin: str | bytes = "") -> Done:
-    """Run a command."""
-    result = CliRunner().invoke(app, arguments, input=stdin, prog_name="aiopresence")
+def invoke(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None) -> Done:
+    """Run a command, with the environment of the test or with another one."""
+    whole = None if env is None else {**dict.fromkeys(os.environ), **env}
+    result = CliRunner().invoke(app, arguments, input=stdin, env=whole, prog_name="aiopresence")
     assert isinstance(result.exception, SystemExit | None), result.exc_info
     assert "Traceback" not in result.stderr
     return Done(result.exit_code, result.stdout, result.stderr)

@@ -213,7 +213,7 @@ async def test_a_repeated_notification_is_acknowledged_and_delivered_once() -> N
         await caller.post(notification("first"))
         await entered.wait()
         # While the first copy still waits in the queue, and all of them at once.
-        calls = (caller.post(notification("again")) for _ in range(1000))
+        calls = (caller.post(notification("again")) for _ in range(200))
         assert {answer.status for answer in await asyncio.gather(*calls)} == {200}
         go.set()
         await until(lambda: len(receiver.seen) == 2)
