@@ -25,6 +25,7 @@ from aiopresence import ChangeSource, GetPresenceInfo, JwtGrant, PresenceEvent, 
 from aiopresence.protocol.event_gaps import MAX_SEEN
 from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.presence_state import PresenceState
+from aiopresence.redaction import Redactor
 from aiopresence.sandbox import Sandbox
 
 from . import process
@@ -94,7 +95,7 @@ class Follower:
         self._frames = iter(story.frames)
         greeting, reply = next(self._frames), next(self._frames)
         message_id = json.loads(reply)[0]["messageId"]
-        self._session = EventSession(("all",), lambda: str(message_id))
+        self._session = EventSession(("all",), lambda: str(message_id), Redactor())
         self._session.connection_made(0.0, 1.0)
         for frame in (greeting, reply):
             self._session.receive(0.0, frame)

@@ -6,6 +6,7 @@ Source: RingCentral guide, "WebSockets".
 from enum import Enum
 
 from ..errors import ApiError
+from ..redaction import Redactor
 from .event_frames import Frame
 from .rest import Response, error_code, error_from_body
 
@@ -31,13 +32,13 @@ class ErrorAction(Enum):
     """Keep the connection, and write it to the log."""
 
 
-def error_from_frame(frame: Frame) -> ApiError:
-    """Return the error that a frame reports."""
+def error_from_frame(frame: Frame, redactor: Redactor | None = None) -> ApiError:
+    """Return the error that a frame reports, without the secrets that a redactor knows."""
     code = error_code(frame.body)
     status = frame.status or 0
     if status < 400:
         status = next((s for start, s in _STATUS.items() if str(code).startswith(start)), 500)
-    return error_from_body(Response(status, {}, b""), frame.body, excerpt=str(code or ""))
+    return error_from_body(Response(status, {}, b"", redactor), frame.body, excerpt=str(code or ""))
 
 
 def action_for(error: ApiError, *, is_decisive: bool, is_recovering: bool) -> ErrorAction:

@@ -1,11 +1,16 @@
-"""Check the event filters of a subscription.
+"""Check the event filters of a subscription, and redact those of a response.
 
 Source: RingCentral API reference, "Events".
 """
 
 from collections.abc import Iterable
+from functools import cache
+
+import attrs
 
 from ..errors import UsageError, short_repr
+from ..models import DisabledFilterInfo, SubscriptionInfo
+from ..redaction import Redactor
 from .urls import is_path
 
 
@@ -38,3 +43,15 @@ def _path(event_filter: str) -> str:
 def _is_detailed(event_filter: str) -> bool:
     flags = event_filter.partition("?")[2].split("&")
     return "detailedTelephonyState=true" in flags or "sipData=true" in flags
+
+
+def redact(info: SubscriptionInfo, redactor: Redactor) -> SubscriptionInfo:
+    """Return a subscription without secrets in its disabled filters, which are shown and logged."""
+    if not info.disabled_filters:
+        return info
+    shown = cache(lambda text: text and redactor.text(text))  # Most reasons and messages are equal.
+    disabled = tuple(
+        DisabledFilterInfo(shown(each.filter), shown(each.reason), shown(each.message))
+        for each in info.disabled_filters
+    )
+    return attrs.evolve(info, disabled_filters=disabled)

@@ -28,6 +28,7 @@ import attrs
 
 from ..errors import DecodeError, PermissionDenied
 from ..models import ResyncReason, SubscriptionInfo
+from ..redaction import Redactor
 from . import event_details, event_frames, event_parsing
 from .event_details import ConnectionDetails
 from .event_diagnostics import Diagnostics
@@ -39,6 +40,7 @@ from .event_errors import (
     action_for,
     error_from_frame,
 )
+from .event_filters import redact
 from .event_frames import Frame
 from .event_gaps import GapDetector
 from .event_outputs import Gap, SessionOutput, Subscribed
@@ -84,6 +86,7 @@ class EventSession:
     Args:
         filters: the event filters of its one subscription.
         new_id: returns a new message id.
+        redactor: knows the secrets that the gateway may repeat.
 
     Attributes:
         state: see `event_state`.
@@ -98,7 +101,9 @@ class EventSession:
         reconnect: decides how long to wait before the next connection.
     """
 
-    def __init__(self, filters: tuple[str, ...], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, filters: tuple[str, ...], new_id: Callable[[], str], redactor: Redactor
+    ) -> None:
         self.state = State.CLOSED
         self.outgoing: list[str] = []
         self.wants_ping = False
@@ -111,6 +116,7 @@ class EventSession:
         self.reconnect = ReconnectPolicy()
         self._filters = filters
         self._new_id = new_id
+        self._redactor = redactor
         self._recovery = Recovery()
         self._gaps = GapDetector()
         # When something was received before the present frame.
@@ -238,6 +244,8 @@ class EventSession:
             return self._on_extra_body(now, frame)
         if frame.type == "ServerNotification":
             return self._on_notification(now, frame)
+        if frame.wsc is not None:
+            self._redactor.add(frame.wsc.token)
         if frame.type == "ConnectionDetails":
             return self._on_details(now, frame)
         self._recovery.update_token(frame.wsc)
@@ -326,7 +334,8 @@ class EventSession:
         is_repeated = self.subscription is not None
         self._connection.timers.stop(Timer.RESPONSE)
         fields = event_details.parse_fields(frame.body, SubscriptionInfo)
-        self.subscription = self._with_filters(SubscriptionInfo(**fields))
+        info = redact(SubscriptionInfo(**fields), self._redactor)
+        self.subscription = self._with_filters(info)
         self._recovery.has_subscription = True
         self._connection.live_since = now
         gap = self._gaps.report_gap(now, ResyncReason.CONNECTION_LOST) if is_repeated else []
@@ -348,7 +357,7 @@ class EventSession:
 
     def _on_error(self, frame: Frame, *, is_ours: bool) -> None:
         """Process an error that is about our subscription request, the connection, or neither."""
-        error = error_from_frame(frame)
+        error = error_from_frame(frame, self._redactor)
         reason = f"gateway error {error.error_code or 'without a code'}"
         if error.error_code == INVALID_RECOVERY_TOKEN:
             self._recovery.forget_token()

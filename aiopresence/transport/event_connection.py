@@ -76,7 +76,7 @@ class EventConnection:
         clock: Clock,
         instrumentation: Instrumentation,
     ) -> None:
-        self.session = EventSession(filters, lambda: str(uuid.uuid4()))
+        self.session = EventSession(filters, lambda: str(uuid.uuid4()), requester.redactor)
         self.restart_policy = RestartPolicy()
         self._requester = requester
         self._clock = clock
@@ -141,7 +141,10 @@ class EventConnection:
             _log.info("the WebSocket token was refused when reused; requesting a new one")
 
     async def _handshake(self, token: WsToken) -> aiohttp.ClientWebSocketResponse:
-        query = urlencode(self.session.connection_query(self._clock.now(), token.ws_access_token))
+        secrets = self.session.connection_query(self._clock.now(), token.ws_access_token)
+        for secret in secrets.values():
+            self._requester.redactor.add(secret)
+        query = urlencode(secrets)
         # The address has secrets: it must not get into any message.
         return await self._requester.connect_websocket(URL(f"{token.uri}?{query}", encoded=True))
 

@@ -18,7 +18,7 @@ from ..filters import account_presence
 from ..models import SubscriptionInfo
 from ..models.validation import seconds
 from ..protocol import decoding
-from ..protocol.event_filters import check_filters
+from ..protocol.event_filters import check_filters, redact
 from ..protocol.rest import Response
 from ..protocol.urls import webhook_address
 from ..redaction import Secret, StripTraceback
@@ -108,13 +108,12 @@ class SubscriptionApi:
         if len(disabled) >= len(self._filters):
             first = disabled[0]
             message = f"every event filter is disabled: {first.message or first.reason}"
-            redact = self._redactor.text
-            raise PermissionDenied(403, redact(first.reason or "") or None, redact(message))
+            raise PermissionDenied(403, first.reason, message)
 
     async def _call(self, method: str, path: str, body: Any = None) -> SubscriptionInfo:
         response = await self._request(method, path, body)
         with StripTraceback():
-            return decoding.load(response.body, SubscriptionInfo)
+            return redact(decoding.load(response.body, SubscriptionInfo), self._redactor)
 
     async def _request(self, method: str, path: str, body: Any = None) -> Response:
         self._redactor.add(self._token)

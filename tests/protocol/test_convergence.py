@@ -15,6 +15,7 @@ from aiopresence.protocol.event_outputs import Gap, Subscribed
 from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.pending_read import PendingRead
 from aiopresence.protocol.presence_state import PresenceState
+from aiopresence.redaction import Redactor
 
 IDS = ("201", "202", "203")
 FIELDS = {
@@ -128,7 +129,9 @@ class World:
     def __init__(self) -> None:
         ids = itertools.count()
         self.server = Server()
-        self.session = EventSession(("/restapi/v1.0/account/~/presence",), lambda: f"m{next(ids)}")
+        self.session = EventSession(
+            ("/restapi/v1.0/account/~/presence",), lambda: f"m{next(ids)}", Redactor()
+        )
         self.state = PresenceState(None)
         self.reading: PendingRead | None = None
         self.answers: deque[tuple[str, GetPresenceInfo]] = deque()

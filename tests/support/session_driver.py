@@ -7,6 +7,7 @@ from typing import Any
 from aiopresence import PresenceEvent, ResyncReason
 from aiopresence.protocol.event_outputs import Gap, SessionOutput
 from aiopresence.protocol.event_session import EventSession
+from aiopresence.redaction import Redactor
 
 ACCOUNT = "/restapi/v1.0/account/~/presence"
 EXTENSION = "/restapi/v1.0/account/~/extension/7/presence"
@@ -58,7 +59,7 @@ class SessionDriver:
 
     def __init__(self, *filters: str, at: float = 1000.0) -> None:
         ids = count(1)
-        self.session = EventSession(filters or (ACCOUNT,), lambda: f"m{next(ids)}")
+        self.session = EventSession(filters or (ACCOUNT,), lambda: f"m{next(ids)}", Redactor())
         self.now = at
 
     def connect(self, after: float = 0.0) -> dict[str, str]:

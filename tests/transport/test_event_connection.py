@@ -298,6 +298,37 @@ async def test_no_token_is_logged_or_shown(
     assert [each for each in secrets if each in text] == []
 
 
+@pytest.mark.parametrize("place", ["details", "subscription", "disabled filter"])
+async def test_no_token_that_the_gateway_repeats_is_logged_or_shown(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets: set[str] = set()
+
+    def repeat(text: str) -> str:
+        meta, body = json.loads(text)
+        secrets.update(secrets_of(sandbox))
+        if "wsc" in meta:
+            secrets.add(meta["wsc"]["token"])
+        echo = " ".join(secrets)
+        if place == "disabled filter":
+            body["disabledFilters"] = [{"filter": echo, "reason": echo, "message": echo}]
+        else:
+            meta["status"], body = 403, {"errorCode": f"CMN-401 {echo}", "message": echo}
+        return json.dumps([meta, body])
+
+    rule = sandbox.gateway.replace(repeat, times=None, skip=0 if place == "details" else 1)
+    async with following(sandbox) as follower:
+        with pytest.raises(PermissionDenied) as caught:
+            await follower.task
+        # Without the frame of this test, which has the secrets.
+        shown = everything_about(caught.value.with_traceback(None))
+    assert rule.fired == 1
+    assert len(secrets) >= 2
+    text = "\n".join([caplog.text, *shown])
+    assert [each for each in secrets if each in text] == []
+
+
 # Cleaning up.
 
 

@@ -21,7 +21,7 @@ from aiopresence import (
     UsageError,
     filters,
 )
-from aiopresence.sandbox import Answer, Fault, Hang, Reset, Sandbox
+from aiopresence.sandbox import Answer, Change, Fault, Hang, Reset, Sandbox
 from aiopresence.webhooks import WebhookSubscription
 from tests.support.clocks import idle
 from tests.support.sessions import PLENTY, Session
@@ -283,6 +283,26 @@ async def test_when_all_filters_are_disabled_the_subscription_is_deleted_and_ref
         await receiver.subscribe(session, caller.url).__aenter__()
     assert rule.fired == 1
     assert calls(sandbox, "DELETE", "/s-1") == 1
+
+
+async def test_a_token_that_a_disabled_filter_repeats_is_not_logged(
+    sandbox: Sandbox,
+    session: Session,
+    receiver: Receiver,
+    caller: Caller,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def repeat(body: bytes) -> bytes:
+        token = {"filter": TOKEN, "reason": TOKEN, "message": TOKEN}
+        return json.dumps({**json.loads(body), "disabledFilters": [token]}).encode()
+
+    rule = sandbox.faults.add(Change(repeat), path=SUBSCRIPTION, method="POST")
+    both = [filters.account_presence(), filters.extension_presence()]
+    async with receiver.subscribe(session, caller.url, both) as subscription:
+        assert [each.message for each in subscription.disabled_filters] == ["***"]
+    assert rule.fired == 1
+    assert "disabled event filters: *** (***)" in caplog.text
+    assert TOKEN not in caplog.text
 
 
 @pytest.mark.parametrize("id_", [b"null", b'""', b'".."', b'"a/b"', b'"a\\u0000"', b"[]"])
