@@ -21,7 +21,7 @@ from aiopresence import (
     UsageError,
     filters,
 )
-from aiopresence.sandbox import Answer, Change, Fault, Hang, Reset, Sandbox
+from aiopresence.sandbox import Answer, Fault, Hang, Reset, Sandbox
 from aiopresence.webhooks import WebhookSubscription
 from tests.support.clocks import idle
 from tests.support.sessions import PLENTY, Session
@@ -292,11 +292,9 @@ async def test_a_token_that_a_disabled_filter_repeats_is_not_logged(
     caller: Caller,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def repeat(body: bytes) -> bytes:
-        token = {"filter": TOKEN, "reason": TOKEN, "message": TOKEN}
-        return json.dumps({**json.loads(body), "disabledFilters": [token]}).encode()
-
-    rule = sandbox.faults.add(Change(repeat), path=SUBSCRIPTION, method="POST")
+    disabled = {"filter": TOKEN, "reason": TOKEN, "message": TOKEN}
+    accepted = json.dumps({"id": "s-1", "disabledFilters": [disabled]}).encode()
+    rule = sandbox.faults.add(Answer(200, accepted), path=SUBSCRIPTION, method="POST")
     both = [filters.account_presence(), filters.extension_presence()]
     async with receiver.subscribe(session, caller.url, both) as subscription:
         assert [each.message for each in subscription.disabled_filters] == ["***"]
