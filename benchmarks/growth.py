@@ -49,7 +49,7 @@ class Wire(HttpClient):
     """
 
     def __init__(self, content_type: str, body: bytes) -> None:
-        self.server = "http://127.0.0.1"
+        super().__init__("http://127.0.0.1", None, timeout=30.0)
         self._headers = {"content-type": content_type}
         self._dashes = b"--" + multipart.parse_boundary(content_type)
         _, self._summary, *self._records = body.split(self._dashes)[:-1]
