@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import NoneType, TracebackType
 from typing import Any, Literal, Self, get_args
 
@@ -20,6 +21,7 @@ from .filters import account_presence
 from .grants import AccessToken, Grant, JwtGrant
 from .ids import Id, parse_id_set
 from .live import PresenceBoard
+from .live.board_feed import BoardFeed
 from .live.board_filters import board_filters
 from .live.events import iter_events
 from .live.polling import poll
@@ -301,8 +303,8 @@ class PresenceSession(PresenceApi):
         def connect(unavailable: frozenset[str]) -> EventConnection:
             return self._event_connection(board_filters(ids, options, unavailable))
 
-        tasks, check_open = self._live_tasks, self._requester.check_open
-        return PresenceBoard(connect, self._reader(ids, options), every, tasks, check_open)
+        new_source = partial(BoardFeed, connect, self._reader(ids, options), every)
+        return PresenceBoard(new_source, self._live_tasks, self._requester.check_open)
 
     def poll(
         self,

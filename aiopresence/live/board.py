@@ -10,11 +10,8 @@ from weakref import WeakSet
 from ..errors import PresenceError, SessionLost, UsageError
 from ..ids import Id, parse_id
 from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange
-from ..protocol.event_timers import MAX_SILENCE
-from ..transport.event_connection import EventConnection
-from .board_feed import BoardFeed
 from .change_queue import ChangeQueue
-from .snapshot import SnapshotReader
+from .source import NewSource
 from .state_waiter import StateWaiter
 
 _log = logging.getLogger("aiopresence")
@@ -38,16 +35,12 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     def __init__(
         self,
-        connect: Callable[[frozenset[str]], EventConnection],
-        reader: SnapshotReader,
-        refresh: float,
+        new_source: NewSource,
         live: "set[asyncio.Task[None]]",
         check_open: Callable[[], None],
     ) -> None:
         self._check_open = check_open
-        self._clock = reader.clock
-        self._state = reader.state
-        self._feed = BoardFeed(connect, reader, refresh, self._publish, self._end_rejected)
+        self._source = new_source(self._publish, self._end_rejected)
         # The tasks that the session cancels when it is closed.
         self._live = live
         self._queues: WeakSet[ChangeQueue] = WeakSet()
@@ -87,15 +80,15 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     def __getitem__(self, extension_id: Id) -> GetPresenceInfo:
         self._check()
-        return self._state.records[str(extension_id)]
+        return self._source.records[str(extension_id)]
 
     def __iter__(self) -> Iterator[str]:
         self._check()
-        return iter([*self._state.records])
+        return iter([*self._source.records])
 
     def __len__(self) -> int:
         self._check()
-        return len(self._state.records)
+        return len(self._source.records)
 
     @property
     def errors(self) -> Mapping[str, PresenceError]:
@@ -104,12 +97,12 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         An extension with NotFound or PermissionDenied is not on the board. For any other error the
         board keeps the last known state, if there is one.
         """
-        return MappingProxyType(self._state.errors)
+        return MappingProxyType(self._source.errors)
 
     @property
     def disabled_filters(self) -> tuple[DisabledFilterInfo, ...]:
         """Event filters that RingCentral sends nothing for; their extensions are stale."""
-        return self._feed.disabled_filters
+        return self._source.disabled_filters
 
     @property
     def is_live(self) -> bool:
@@ -117,7 +110,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
         False also when nothing has been received from RingCentral for 25 seconds.
         """
-        return self._is_following and self._state.is_settled and self.age <= MAX_SILENCE
+        return self._is_running and self._source.is_live
 
     @property
     def age(self) -> float:
@@ -125,7 +118,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
         While the connection works it stays under 25.
         """
-        return self._clock.now() - self._feed.connection.session.last_received_at
+        return self._source.age
 
     def is_stale(self, extension_id: Id) -> bool:
         """Return whether the state of an extension may have changed since the board's.
@@ -134,9 +127,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         read again, and for an extension that is not on the board. The regular read of everything,
         see `refresh`, makes nothing stale.
         """
-        id_ = str(extension_id)
-        is_followed = self._is_following and id_ not in self._feed.disabled_ids
-        return not is_followed or self._state.is_stale(id_)
+        return not self._is_running or self._source.is_stale(str(extension_id))
 
     async def wait_ready(self) -> None:
         """Wait until everything has been read once.
@@ -148,7 +139,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             SessionLost: the board was closed.
         """
         self._check()
-        await self._feed.ready.wait()
+        await self._source.ready.wait()
         self._check()
         if self._ended is not None:
             raise self._ended.with_traceback(None)
@@ -187,13 +178,13 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
                 the board has stopped.
         """
         id_ = parse_id(extension_id, "extension_id")
-        if not self._state.includes(id_):
+        if not self._source.includes(id_):
             raise UsageError(f"the board does not follow extension {id_}")
         self._check()
         if self._ended is not None:
             raise SessionLost(_CLOSED)
         waiter = StateWaiter(id_, predicate)
-        known, error = self._state.records.get(id_), self._state.errors.get(id_)
+        known, error = self._source.records.get(id_), self._source.errors.get(id_)
         if known is not None:
             waiter.check(known)
         elif error is not None:
@@ -205,9 +196,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             self._waiters.discard(waiter)
 
     @property
-    def _is_following(self) -> bool:
-        is_running = self._task is not None and not self._task.done()
-        return is_running and self._feed.connection.session.is_live
+    def _is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     def _check(self) -> None:
         """Raise UsageError before the board is entered, and its error once it has stopped."""
@@ -222,7 +212,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     async def _run(self) -> None:
         try:
-            await self._feed.run()
+            await self._source.run()
         except asyncio.CancelledError:
             self._end(SessionLost(_CLOSED))
             raise
@@ -233,7 +223,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     def _end(self, error: Exception) -> None:
         self._ended = error
-        self._feed.ready.set()
+        self._source.ready.set()
         for queue in self._queues:
             queue.end(StopAsyncIteration() if self._is_closing else error)
         for waiter in self._waiters:
@@ -242,8 +232,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     def _end_rejected(self) -> None:
         """End the waits for extensions that RingCentral has rejected."""
         for waiter in self._waiters:
-            if waiter.extension_id in self._state.rejected:
-                waiter.end(self._state.errors[waiter.extension_id])
+            if waiter.extension_id in self._source.rejected:
+                waiter.end(self._source.errors[waiter.extension_id])
 
     def _publish(self, change: PresenceChange) -> None:
         for queue in self._queues:

@@ -1,14 +1,21 @@
-"""Feed a board: follow the events of its extensions, and read what they leave open."""
+"""The source of a board that this process feeds: events, and reads of what they leave open."""
 
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from contextlib import aclosing
 
 from ..errors import InvalidRequest, NotFound, PresenceError
-from ..models import DisabledFilterInfo, PresenceChange, Resync, ResyncReason
+from ..models import (
+    DisabledFilterInfo,
+    GetPresenceInfo,
+    PresenceChange,
+    Resync,
+    ResyncReason,
+)
 from ..protocol.event_outputs import Subscribed
+from ..protocol.event_timers import MAX_SILENCE
 from ..transport.event_connection import EventConnection, StreamItem
 from .refresher import Refresher
 from .snapshot import SnapshotReader, delay_after
@@ -19,7 +26,7 @@ _EXTENSION = re.compile(r"/extension/([0-9]+)/")
 
 
 class BoardFeed:
-    """Keeps the PresenceState of a board current.
+    """Keeps a PresenceState current: a BoardSource.
 
     Args:
         connect: returns an event connection for all extensions but those with the given ids.
@@ -57,6 +64,45 @@ class BoardFeed:
     def ready(self) -> asyncio.Event:
         """Set once everything has been read; see `Refresher`."""
         return self._refresher.ready
+
+    @property
+    def records(self) -> Mapping[str, GetPresenceInfo]:
+        """The last known presence, by id."""
+        return self._state.records
+
+    @property
+    def errors(self) -> Mapping[str, PresenceError]:
+        """Why extensions could not be read the last time, by id."""
+        return self._state.errors
+
+    @property
+    def rejected(self) -> Set[str]:
+        """The ids among the errors that RingCentral rejected."""
+        return self._state.rejected
+
+    @property
+    def is_following(self) -> bool:
+        """Whether events arrive and none is known to be missing."""
+        return self.connection.session.is_live
+
+    @property
+    def is_live(self) -> bool:
+        """Whether events are arriving and no extension is stale."""
+        return self.is_following and self._state.is_settled and self.age <= MAX_SILENCE
+
+    @property
+    def age(self) -> float:
+        """Seconds since anything was received from RingCentral's events; inf before the first."""
+        return self._reader.clock.now() - self.connection.session.last_received_at
+
+    def includes(self, id_: str) -> bool:
+        """Return whether an extension is followed."""
+        return self._state.includes(id_)
+
+    def is_stale(self, id_: str) -> bool:
+        """Return whether the state of an extension may have changed since the record."""
+        is_followed = self.is_following and id_ not in self.disabled_ids
+        return not is_followed or self._state.is_stale(id_)
 
     async def run(self) -> None:
         """Follow events and read, forever.
