@@ -26,12 +26,14 @@ from .live.board_filters import board_filters
 from .live.events import iter_events
 from .live.polling import poll
 from .live.snapshot import SnapshotReader
+from .live.source import BoardSpec, NewSource, SharedBoard
 from .models import PresenceChange, PresenceEvent, Resync
 from .models.validation import seconds
 from .presence_api import PresenceApi
 from .protocol import endpoints
 from .protocol.endpoints import ReadOptions
 from .protocol.event_filters import check_filters
+from .protocol.oauth import store_key
 from .protocol.presence_state import PresenceState
 from .protocol.rate_limit_groups import parse_presets
 from .protocol.rate_limits import GroupLimits
@@ -118,6 +120,10 @@ class PresenceSession(PresenceApi):
             account_id=account_id,
             batch_format=batch_format,
             concurrency=concurrency,
+        )
+        # Identifies server, app and user for what is shared between processes.
+        self._login = (
+            None if isinstance(grant, AccessToken) else store_key(check_server(server), grant)
         )
         # The tasks that follow events; they end with the session.
         self._live_tasks: set[asyncio.Task[None]] = set()
@@ -280,6 +286,7 @@ class PresenceSession(PresenceApi):
         detailed_telephony_state: bool = False,
         sip_data: bool = False,
         refresh: float | timedelta | None = 3600.0,
+        shared: SharedBoard | None = None,
     ) -> PresenceBoard:
         """Keep the presence of many extensions up to date: `async with session.board() as board:`.
 
@@ -292,6 +299,7 @@ class PresenceSession(PresenceApi):
             sip_data: include `active_calls` and their `sip_data`.
             refresh: seconds (or a timedelta) after which everything is read again. That corrects
                 what no event reports, such as a changed message. None never does.
+            shared: a RedisBoard, to share the board with other processes; None follows alone.
 
         Raises:
             UsageError: an argument is wrong. See PresenceBoard for the errors of the board.
@@ -303,7 +311,15 @@ class PresenceSession(PresenceApi):
         def connect(unavailable: frozenset[str]) -> EventConnection:
             return self._event_connection(board_filters(ids, options, unavailable))
 
-        new_source = partial(BoardFeed, connect, self._reader(ids, options), every)
+        def new_feed(state: PresenceState, *listeners: Any) -> BoardFeed:
+            return BoardFeed(connect, self._reader(state, options), every, *listeners)
+
+        spec = BoardSpec(
+            self._login, ids, options, new_feed, self._clock, self._instrumentation.resynced
+        )
+        new_source: NewSource = partial(new_feed, spec.new_state())
+        if shared is not None:
+            new_source = partial(shared.new_source, spec)
         return PresenceBoard(new_source, self._live_tasks, self._requester.check_open)
 
     def poll(
@@ -339,7 +355,8 @@ class PresenceSession(PresenceApi):
         options = self._live_options(detailed_telephony_state, sip_data)
         ids = None if extension_ids is None else parse_id_set(extension_ids)
         every = None if interval is None else seconds("interval", interval)
-        return poll(self._reader(ids, options), ids, every)
+        state = PresenceState(ids, detailed=options.has_calls)
+        return poll(self._reader(state, options), ids, every)
 
     def _live_options(self, detailed_telephony_state: bool, sip_data: bool) -> ReadOptions:
         """Return the options of a board or a poll; UsageError if a flag is not a bool."""
@@ -350,12 +367,12 @@ class PresenceSession(PresenceApi):
     def _event_connection(self, event_filters: tuple[str, ...]) -> EventConnection:
         return EventConnection(event_filters, self._requester, self._clock, self._instrumentation)
 
-    def _reader(self, ids: frozenset[str] | None, options: ReadOptions) -> SnapshotReader:
+    def _reader(self, state: PresenceState, options: ReadOptions) -> SnapshotReader:
         return SnapshotReader(
             self._batch_reader,
             self._account_reader,
             options,
-            PresenceState(ids, detailed=options.has_calls),
+            state,
             self._limiter.snapshot,
             self._clock,
             lambda: self._requester.server_time,

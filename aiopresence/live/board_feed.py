@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Mapping, Set
 from contextlib import aclosing
 
@@ -14,6 +13,7 @@ from ..models import (
     Resync,
     ResyncReason,
 )
+from ..protocol.event_filters import disabled_extensions
 from ..protocol.event_outputs import Subscribed
 from ..protocol.event_timers import MAX_SILENCE
 from ..transport.event_connection import EventConnection, StreamItem
@@ -21,8 +21,6 @@ from .refresher import Refresher
 from .snapshot import SnapshotReader, delay_after
 
 _log = logging.getLogger("aiopresence")
-
-_EXTENSION = re.compile(r"/extension/([0-9]+)/")
 
 
 class BoardFeed:
@@ -52,7 +50,7 @@ class BoardFeed:
         self._connect = connect
         self.connection = connect(frozenset())
         self.disabled_filters: tuple[DisabledFilterInfo, ...] = ()
-        self.disabled_ids: set[str] = set()
+        self.disabled_ids = frozenset[str]()
         self._reader = reader
         self._state = reader.state
         self._on_change = on_change
@@ -181,8 +179,7 @@ class BoardFeed:
         if (times := self._reader.server_time()) is not None:
             self._state.observe_time(*times)
         self.disabled_filters = item.info.disabled_filters or ()
-        matches = (_EXTENSION.search(each.filter or "") for each in self.disabled_filters)
-        self.disabled_ids = {match[1] for match in matches if match}
+        self.disabled_ids = disabled_extensions(self.disabled_filters)
         if not self._has_subscribed:
             self._has_subscribed = True
             self._state.mark_stale()

@@ -4,8 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Set
 from typing import Protocol
 
+import attrs
+
 from ..errors import PresenceError
-from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange
+from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange, Resync
+from ..protocol.endpoints import ReadOptions
+from ..protocol.presence_state import PresenceState
+from ..transport.clock import Clock
+from .board_feed import BoardFeed
 
 
 class BoardSource(Protocol):
@@ -53,6 +59,45 @@ class BoardSource(Protocol):
         """
 
 
+OnChange = Callable[[PresenceChange], None]
 # Makes the source of one board. The first function is called with every change, the second one
 # after `rejected` may have changed.
-NewSource = Callable[[Callable[[PresenceChange], None], Callable[[], None]], BoardSource]
+NewSource = Callable[[OnChange, Callable[[], None]], BoardSource]
+
+
+@attrs.frozen
+class BoardSpec:
+    """What makes a board, for a source that several processes share.
+
+    Attributes:
+        login: identifies the server, the app and the user; None for a bare access token.
+        ids: the extensions; None for all of the account.
+        options: the account, and what to read.
+        new_feed: makes a BoardFeed that keeps a PresenceState current.
+        clock: the source of time.
+        resynced: reports that changes may have been missed.
+    """
+
+    login: str | None
+    ids: frozenset[str] | None
+    options: ReadOptions
+    new_feed: Callable[[PresenceState, OnChange, Callable[[], None]], BoardFeed]
+    clock: Clock
+    resynced: Callable[[Resync], None]
+
+    def new_state(self) -> PresenceState:
+        """Return the state of the board while nothing is known."""
+        return PresenceState(self.ids, detailed=self.options.has_calls)
+
+
+class SharedBoard(Protocol):
+    """What `session.board` accepts as `shared`."""
+
+    def new_source(
+        self, spec: BoardSpec, on_change: OnChange, after_read: Callable[[], None]
+    ) -> BoardSource:
+        """Return the source of one board; see NewSource.
+
+        Raises:
+            UsageError: the board cannot be shared.
+        """

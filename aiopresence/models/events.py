@@ -205,6 +205,8 @@ class ResyncReason(StrEnum):
     """Events arrived faster than they were consumed, until the buffer was full."""
     WEBHOOK_LOST = "WebhookLost"
     """RingCentral had stopped calling the webhook."""
+    BOARD_LOST = "BoardLost"
+    """Redis has lost what it had of a shared board."""
 
 
 @attrs.frozen(weakref_slot=False)

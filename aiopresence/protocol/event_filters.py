@@ -1,8 +1,9 @@
-"""Check the event filters of a subscription, and redact those of a response.
+"""Check the event filters of a subscription, and redact and read those of a response.
 
 Source: RingCentral API reference, "Events".
 """
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -12,6 +13,14 @@ from ..errors import UsageError, short_repr
 from ..models import DisabledFilterInfo, SubscriptionInfo
 from ..redaction import Redactor
 from .urls import is_path
+
+_EXTENSION = re.compile(r"/extension/([0-9]+)/")
+
+
+def disabled_extensions(filters: Iterable[DisabledFilterInfo]) -> frozenset[str]:
+    """Return the extensions whose event filters are disabled."""
+    matches = (_EXTENSION.search(each.filter or "") for each in filters)
+    return frozenset(match[1] for match in matches if match)
 
 
 def check_filters(event_filters: Iterable[str]) -> tuple[str, ...]:

@@ -135,6 +135,17 @@ class PresenceState:
             return True
         return any(id_ in read.pending for read in self._reads)
 
+    def missed_ids(self, most: int) -> frozenset[str] | None:
+        """Return the ids with a record that `is_stale`; None if there are more than `most`."""
+        is_all_waiting = self.all_stale or self.all_unreadable
+        if is_all_waiting and not self._scheduled:
+            return None
+        waiting = [self.stale, self.unreadable, *(read.pending for read in self._reads)]
+        if is_all_waiting:
+            waiting.append(self.records)
+        missed = set().union(*waiting) - self._scheduled
+        return frozenset(missed) if len(missed) <= most else None
+
     def mark_stale(self, ids: Iterable[str] | None = None) -> None:
         """Request that some extensions are read again because of a doubt; None for all."""
         if ids is None:
@@ -166,6 +177,11 @@ class PresenceState:
         self.all_stale = self.all_stale or self.all_unreadable
         self.unreadable.clear()
         self.all_unreadable = False
+
+    def seed(self, records: Mapping[str, GetPresenceInfo]) -> None:
+        """Begin with records that somebody else knew; all are stale until they are read."""
+        self.records.update((id_, each) for id_, each in records.items() if self.includes(id_))
+        self.mark_stale()
 
     def begin_read(self, ids: Iterable[str] | None = None) -> PendingRead:
         """Begin to read some extensions, or all; those are not stale any more."""
