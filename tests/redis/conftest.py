@@ -1,0 +1,40 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.redis_servers import (
+    RedisCluster,
+    RedisSentinel,
+    RedisServer,
+    redis_cluster,
+    redis_sentinel,
+    redis_server,
+)
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """A Redis server of its own for a test, without data."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _cluster() -> Iterator[RedisCluster]:
+    with redis_cluster() as cluster:  # Takes two seconds to start.
+        yield cluster
+
+
+@pytest.fixture
+def cluster(_cluster: RedisCluster) -> RedisCluster:
+    """A cluster of three nodes, without data."""
+    _cluster.flush()
+    _cluster.reset_stats()
+    return _cluster
+
+
+@pytest.fixture
+def sentinel() -> Iterator[RedisSentinel]:
+    """A primary, a replica and a Sentinel of its own for a test, without data."""
+    with redis_sentinel() as sentinel:
+        yield sentinel
