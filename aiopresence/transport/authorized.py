@@ -10,6 +10,7 @@ Logins go through the same rate limiter and the same retries as other requests. 
 been made.
 """
 
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import attrs
@@ -24,7 +25,7 @@ from .login import LoginSender
 from .retries import Retrier
 from .sender import Sender
 from .shared_login import SharedLogin, Tokens
-from .token_store import TokenStore
+from .token_store import TokenStore, check_held
 
 T = TypeVar("T")
 
@@ -80,6 +81,7 @@ class AuthorizedSender:
         self._limiter.open(self._login.limits)
         self._login_sender = LoginSender(
             self._log_in,
+            self._revoke,
             self._retrier.attempts,
             self._limiter.max_wait,
             self._limiter.closed,
@@ -129,13 +131,13 @@ class AuthorizedSender:
         """
         self._sender.http.check_open()
         token = await self._tokens.forget()
-        if token is None:
-            return
-        request = oauth.revocation(self._grant, token)
-        try:
-            await self._transmit_login(request)
-        except PresenceError:
-            return
+        if token is not None:
+            await self._revoke(token)
+
+    async def _revoke(self, token: str) -> None:
+        """End the login of an access token, unless the server cannot be reached."""
+        with suppress(PresenceError):
+            await self._transmit_login(oauth.revocation(self._grant, token))
 
     async def _retry_on_401(self, request: Request[Any]) -> Response:
         """Send a request with newer tokens while the server rejects those it was sent with."""
@@ -171,11 +173,11 @@ class AuthorizedSender:
         except PresenceError as error:
             raise LoginFailed(error) from None
 
-    async def _log_in(self, request: Request[Any]) -> Response:
-        return await self._retrier.with_retries(request, self._log_in_once)
+    async def _log_in(self, request: Request[Any], lock: object) -> Response:
+        return await self._retrier.with_retries(request, lambda r: self._log_in_once(r, lock))
 
-    async def _log_in_once(self, request: Request[Any]) -> Response:
-        response = await self._transmit_login(request)
+    async def _log_in_once(self, request: Request[Any], lock: object) -> Response:
+        response = await self._transmit_login(request, lock)
         if response.status not in _LOGIN_STATUSES:
             raise oauth.token_error(response)
         if response.status == 200:
@@ -183,10 +185,18 @@ class AuthorizedSender:
             oauth.read_token(response, self._sender.clock.now())
         return response
 
-    async def _transmit_login(self, request: Request[Any]) -> Response:
-        """Send a request that carries credentials of its own."""
+    async def _transmit_login(self, request: Request[Any], lock: object = None) -> Response:
+        """Send a request that carries credentials of its own.
+
+        The lock of the token store is checked last: all that comes before may take long.
+        """
         self._register_credentials(request)
         permit = await self._limiter.acquire(request)
+        try:
+            await check_held(lock)
+        except BaseException:
+            permit.release()
+            raise
         return await self._sender.transmit(request, None, permit)
 
     def _register_credentials(self, request: Request[Any]) -> None:

@@ -1,7 +1,7 @@
 """Log in once: with the refresh token if there is one, else with the credentials."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import attrs
@@ -21,15 +21,18 @@ class LoginSender:
     """What the logins of one session are sent with.
 
     Attributes:
-        send: sends a token request, with retries; returns a response with status 200, 400, 401 or
-            403, and raises PresenceError for everything else.
+        send: sends a token request, with retries, while the lock of the token store is held;
+            returns a response with status 200, 400, 401 or 403, and raises PresenceError for
+            everything else.
+        revoke: ends the login of an access token, unless the server cannot be reached.
         attempts: how many tokens a call may try at most.
         max_wait: the seconds a call may wait for a login at most; None for no limit.
         closed: set once the session is closed.
         instrumentation: reports the session's waits, and the logins made through it.
     """
 
-    send: Callable[[Request[Any]], Awaitable[Response]]
+    send: Callable[[Request[Any], object], Awaitable[Response]]
+    revoke: Callable[[str], Coroutine[Any, Any, None]]
     attempts: int
     max_wait: float | None
     closed: asyncio.Event
@@ -42,7 +45,12 @@ class LoginSender:
 
 
 async def log_in(
-    grant: Grant, old: oauth.Token | None, sender: LoginSender, hold: LoginHold, clock: Clock
+    grant: Grant,
+    old: oauth.Token | None,
+    sender: LoginSender,
+    hold: LoginHold,
+    clock: Clock,
+    lock: object,
 ) -> tuple[oauth.Token, TokenSource]:
     """Return a new token, and what it was obtained with.
 
@@ -52,8 +60,10 @@ async def log_in(
         sender: sends the token requests.
         hold: records why the next login has to wait: refused credentials, or Retry-After.
         clock: the source of time.
+        lock: what the lock of the token store has yielded.
 
     Raises:
+        Superseded: the lock was lost before a request.
         AuthError: the credentials were refused.
         PresenceError: the token endpoint cannot be reached, or fails.
     """
@@ -69,7 +79,7 @@ async def log_in(
             break
         if response is not None:
             source = "login"  # The refresh token was refused.
-        response = await _send(request, sender, hold, clock)
+        response = await _send(request, sender, hold, clock, lock)
     if response.status != 200:
         error = oauth.token_error(response)
         if isinstance(error, AuthError):
@@ -83,10 +93,10 @@ async def log_in(
 
 
 async def _send(
-    request: Request[Any], sender: LoginSender, hold: LoginHold, clock: Clock
+    request: Request[Any], sender: LoginSender, hold: LoginHold, clock: Clock, lock: object
 ) -> Response:
     try:
-        return await sender.send(request)
+        return await sender.send(request, lock)
     except ApiError as error:
         # A Retry-After also concerns the next calls. That of a 429 is the rate limiter's business.
         if error.retry_after and error.http_status != 429:

@@ -6,6 +6,11 @@ of more than five logins of one user and app, and allows few logins a minute. So
 - *Who renews.* The first call that finds no usable token starts a task, which logs in through that
   call's session; all others wait for the same task. It holds the store's lock, so other processes
   wait, too, and looks for a newer token in the store before it logs in.
+- *Lost locks.* The lock of a store may expire while this process is stopped. It is checked right
+  before each token request, and the store refuses to save a token after it was lost. In both cases
+  the task starts again: it waits for the lock, and finds the token of the process that had it. A
+  login that came too late is revoked, because nobody will use it; but not a refresh: its token
+  belongs to the same login as the newer one.
 - *Failure.* The error of the task is raised from every call that waited for it, and the next call
   tries again. When the login was not tried because its session is closed, or may not wait as long
   as the rate limit demands, the other sessions go on with a task of their own.
@@ -21,6 +26,7 @@ of more than five logins of one user and app, and allows few logins a minute. So
 
 import asyncio
 import logging
+from contextlib import suppress
 from math import inf
 
 import attrs
@@ -33,12 +39,15 @@ from ..protocol.login_hold import LoginHold, RejectedTokens
 from .clock import Clock, chance
 from .hooks import TokenSource
 from .login import LoginSender, log_in
-from .token_store import TokenStore
+from .token_store import Superseded, TokenStore
 
 _log = logging.getLogger("aiopresence")
 
 # The longest wait of a call for a login in seconds, whatever its `max_wait`.
 MAX_LOGIN_WAIT = 600.0
+# How often a renewal starts again because the lock of the store was lost; then it goes on without.
+# A guess: once is usual, and more often means that the lock expires sooner than a login takes.
+MAX_SUPERSEDED = 3
 
 
 @attrs.frozen(eq=False)
@@ -71,6 +80,7 @@ class TokenManager:
         self._rejected = RejectedTokens()
         self._hold = LoginHold()
         self._renewal: _Renewal | None = None
+        self._revocations: set[asyncio.Task[None]] = set()
 
     async def get(self, sender: LoginSender) -> str:
         """Return a token that is valid for at least the next request.
@@ -118,10 +128,14 @@ class TokenManager:
 
     async def forget(self) -> str | None:
         """Forget the token, here and in the store, and return it to be revoked; None if none."""
-        async with self._store.lock(self._key):
-            token = await self._load() or self._token
-            self._token = None
-            await self._store.save(self._key, None)
+        token = self._token
+        while True:
+            with suppress(Superseded):
+                async with self._store.lock(self._key):
+                    token = await self._load() or token
+                    self._token = None
+                    await self._store.save(self._key, None)
+                    break
         if token is None:
             return None
         self._rejected.add(token.access_token)
@@ -210,27 +224,46 @@ class TokenManager:
 
     async def _renew(self, sender: LoginSender) -> oauth.Token:
         """Return a valid token of the store, or log in and save the new one."""
-        async with self._store.lock(self._key):
-            old, stored = self._token, await self._load()
-            if stored is not None and self._is_valid(stored):
-                self._adopt(stored)  # Another process has renewed it.
-                self._report(sender, "store", stored)
-                return stored
-            if old is None or old.access_token not in self._rejected:
-                self._hold.forget_early_rejections()
-            token, source = await log_in(
-                self._grant, stored or old, sender, self._hold, self._clock
-            )
-            self._adopt(token)
-            if token.access_token in self._rejected:
-                error = AuthError(401, message="a rejected access token was issued again")
-                self._hold_after_early_rejection(error)
-                # Its refresh token serves for the next login; the access token is not sent.
-                self._token = token = attrs.evolve(token, due_at=self._clock.now())
-            await self._save(token)
-            if token.access_token not in self._rejected:
-                self._report(sender, source, token)
-            return token
+        superseded = 0
+        while True:
+            is_last = superseded == MAX_SUPERSEDED
+            try:
+                async with self._store.lock(self._key) as lock:
+                    return await self._renew_locked(sender, None if is_last else lock, is_last)
+            except Superseded:
+                superseded += 1
+                sender.check_open()
+
+    async def _renew_locked(self, sender: LoginSender, lock: object, is_last: bool) -> oauth.Token:
+        """Do what `_renew` does, with the lock of the store.
+
+        Raises:
+            Superseded: the lock was lost, and the token of this process is not used.
+        """
+        old, stored = self._token, await self._load()
+        if stored is not None and self._is_valid(stored):
+            self._adopt(stored)  # Another process has renewed it.
+            self._report(sender, "store", stored)
+            return stored
+        if old is None or old.access_token not in self._rejected:
+            self._hold.forget_early_rejections()
+        token, source = await log_in(
+            self._grant, stored or old, sender, self._hold, self._clock, lock
+        )
+        self._adopt(token)
+        if token.access_token in self._rejected:
+            error = AuthError(401, message="a rejected access token was issued again")
+            self._hold_after_early_rejection(error)
+            # Its refresh token serves for the next login; the access token is not sent.
+            self._token = token = attrs.evolve(token, due_at=self._clock.now())
+        if not await self._is_saved(token) and not is_last:
+            self._token = old
+            if source == "login":
+                self._revoke_later(token, sender)
+            raise Superseded
+        if token.access_token not in self._rejected:
+            self._report(sender, source, token)
+        return token
 
     def _adopt(self, token: oauth.Token) -> None:
         self._token, self._issued_at = token, self._clock.now()
@@ -238,14 +271,25 @@ class TokenManager:
     def _report(self, sender: LoginSender, source: TokenSource, token: oauth.Token) -> None:
         sender.instrumentation.token_obtained(source, token.due_at - self._clock.now())
 
-    async def _save(self, token: oauth.Token) -> None:
+    async def _is_saved(self, token: oauth.Token) -> bool:
+        """Save a token; return False if the store refuses it, because there may be a newer one."""
         record = oauth.to_record(token, self._clock.now(), self._clock.wall())
         try:
             await self._store.save(self._key, record)
+        except Superseded:
+            return False
         except Exception as error:
             # The token is valid; only the next process will have to log in again.
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             _log.warning("the token could not be saved: %s", reason)
+        return True
+
+    def _revoke_later(self, token: oauth.Token, sender: LoginSender) -> None:
+        """Revoke a token that nobody will use, without making the calls wait for it."""
+        self._rejected.add(token.access_token)
+        task = asyncio.create_task(sender.revoke(token.access_token))
+        self._revocations.add(task)
+        task.add_done_callback(self._revocations.discard)
 
     async def _load(self) -> oauth.Token | None:
         record = await self._store.load(self._key)

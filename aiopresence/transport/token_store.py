@@ -20,11 +20,24 @@ _log = logging.getLogger("aiopresence")
 LOGIN_WAIT, WRITE_WAIT = 120.0, 10.0
 
 
+class Superseded(Exception):
+    """The lock of a store was lost, and another session has held it since.
+
+    `TokenStore.save` raises it instead of replacing a token that may be newer. The session then
+    waits for the lock, and uses the token that it finds in the store.
+    """
+
+
 class TokenStore(Protocol):
     """Where sessions keep their tokens. Sessions with the same store share one login.
 
     A token is a dict that JSON can represent, and a secret. Its key identifies the server, the app
     and the user.
+
+    A lock that can be lost, because it expires, yields an object with a method
+    `async def is_held(self) -> bool`, which is called right before each token request; and `save`
+    raises Superseded when another session has held the lock since. A lock without this method is
+    taken to be held until it is released.
     """
 
     async def load(self, key: str) -> dict[str, Any] | None:
@@ -156,6 +169,17 @@ class FileTokenStore:
             with suppress(OSError):
                 Path(name).unlink()
             raise
+
+
+async def check_held(lock: object) -> None:
+    """Check that what the lock of a store has yielded is still held.
+
+    Raises:
+        Superseded: it is not.
+    """
+    is_held = getattr(lock, "is_held", None)
+    if is_held is not None and not await is_held():
+        raise Superseded
 
 
 def is_token_store(store: object) -> bool:

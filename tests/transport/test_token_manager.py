@@ -2,6 +2,8 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from aiopresence import (
 )
 from aiopresence.protocol.oauth import challenge
 from aiopresence.sandbox import Answer, Change, Delay, Fault, Hang, Reset, Sandbox
+from aiopresence.transport.token_store import Superseded
 from tests.support.clocks import SkippingClock
 from tests.support.logins import TOKEN, many, statuses
 from tests.support.sessions import PLENTY, Session
@@ -522,3 +525,122 @@ async def test_cancelling_at_any_step_of_a_renewal_lets_the_next_through(
         limiter: Any = session._limiter
         assert all(group.in_flight == 0 for group in limiter._limits._groups.values())
     assert sandbox.counters.token_requests == 1
+
+
+class ExpiringStore(MemoryTokenStore):
+    """A store whose lock is lost in mid-login, `losses` times, to `winner`."""
+
+    def __init__(self, losses: int, winner: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.losses = losses
+        self.winner = winner
+        self.refused = 0
+
+    async def lose(self) -> bool:
+        if not self.losses:
+            return False
+        self.losses -= 1
+        await self.winner()
+        return True
+
+
+class LostBeforeTheRequest(ExpiringStore):
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator["LostBeforeTheRequest"]:  # type: ignore[override]
+        async with super().lock(key):
+            yield self
+
+    async def is_held(self) -> bool:
+        return not await self.lose()
+
+
+class LostBeforeTheSave(ExpiringStore):
+    async def save(self, key: str, token: dict[str, Any] | None) -> None:
+        if await self.lose():
+            self.refused += 1
+            raise Superseded
+        await super().save(key, token)
+
+
+def logins(sandbox: Sandbox) -> int:
+    return len(sandbox._state.oauth.logins._logins)
+
+
+async def other_process(sandbox: Sandbox, store: MemoryTokenStore) -> None:
+    """Log in, or refresh, as a process that gets the lock after the first one lost it."""
+    other = MemoryTokenStore()
+    other._tokens = dict(store._tokens)
+    async with Session(sandbox.grant, server=sandbox.url, token_store=other) as session:
+        await session.read_user_presence_status()
+    store._tokens = other._tokens
+
+
+async def test_a_lock_that_is_lost_before_the_request_costs_no_login(sandbox: Sandbox) -> None:
+    store = LostBeforeTheRequest(1, lambda: other_process(sandbox, store))
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+        assert session.limits["Auth"].remaining == session.limits["Auth"].limit
+    assert store.losses == 0
+    assert sandbox.counters.token_requests == logins(sandbox) == 1
+    assert len({r.token for r in sandbox.requests if r.group == "Light"}) == 1
+
+
+async def test_a_login_that_comes_too_late_is_revoked_and_the_newer_token_used(
+    sandbox: Sandbox,
+) -> None:
+    store = LostBeforeTheSave(1, lambda: other_process(sandbox, store))
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+        [stored] = store._tokens.values()
+        while logins(sandbox) > 1:
+            await asyncio.sleep(0)
+    assert (store.refused, sandbox.counters.logins) == (1, 2)
+    sent = {r.token for r in sandbox.requests if r.group == "Light"}
+    assert sent == {stored["access_token"]}
+    assert statuses(sandbox) == [200, 200]
+
+
+async def test_a_refresh_that_comes_too_late_is_not_revoked(sandbox: Sandbox) -> None:
+    store = LostBeforeTheSave(0, lambda: other_process(sandbox, store))
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+        sandbox.expire_tokens()
+        store.losses = 1
+        await session.read_user_presence_status()
+        await session.read_user_presence_status()
+    assert store.refused == 1
+    assert (sandbox.counters.logins, logins(sandbox)) == (1, 1)
+    assert not any("revoke" in request.path for request in sandbox.requests)
+
+
+@pytest.mark.parametrize("kind", [LostBeforeTheRequest, LostBeforeTheSave])
+async def test_a_lock_that_is_lost_each_time_stops_no_call(
+    sandbox: Sandbox, kind: type[ExpiringStore]
+) -> None:
+    async def nobody() -> None:
+        pass
+
+    store = kind(1_000, nobody)
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+    assert store.losses == 1_000 - (3 if kind is LostBeforeTheRequest else 4)
+
+
+async def test_a_deletion_that_is_refused_is_repeated(sandbox: Sandbox) -> None:
+    store = LostBeforeTheSave(0, lambda: other_process(sandbox, store))
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+        store.losses = 1
+        await session.revoke()
+    assert store.refused == 1
+    assert store._tokens == {}
+    assert logins(sandbox) == 0
+
+
+async def test_a_session_that_closes_while_it_revokes_a_late_login(sandbox: Sandbox) -> None:
+    store = LostBeforeTheSave(1, lambda: other_process(sandbox, store))
+    rule = sandbox.faults.add(Hang(), path="/oauth/revoke")
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+        await fired(rule)
+    assert [task for task in asyncio.all_tasks() if "AuthorizedSender" in repr(task)] == []
