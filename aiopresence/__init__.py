@@ -14,7 +14,8 @@ never from one below, and never in a cycle; tests/test_layering.py checks it.
 - `bulk` and `account_reader`: reads of many ids, and of a whole account.
 - `presence_api`: the presence calls. `live`: events, the board and polling.
 - `session`: `PresenceSession`, which puts all of these together.
-- `webhooks`: the receiver of webhook notifications.
+- `webhooks`: the receiver of webhook notifications. `redis`: what processes share over Redis, and
+  the only use of redis-py.
 - `sandbox`: a simulated RingCentral. It shares no code with `protocol` and `transport`, so that
   they cannot have the same mistake. `cli`: the command, which uses the public names only.
 """
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         PermissionDenied as PermissionDenied,
         PresenceError as PresenceError,
         RateLimited as RateLimited,
+        RedisFailed as RedisFailed,
         ServerError as ServerError,
         SessionLost as SessionLost,
         Timeout as Timeout,
@@ -169,8 +171,8 @@ _EXPORTS = {
     """,
     "errors": """
         ApiError AuthError BatchError ConnectionFailed DecodeError InvalidRequest NotFound
-        PermissionDenied PresenceError RateLimited ServerError SessionLost Timeout
-        TransportError UsageError
+        PermissionDenied PresenceError RateLimited RedisFailed ServerError SessionLost
+        Timeout TransportError UsageError
     """,
     "grants": "AccessToken AuthorizationCodeGrant JwtGrant RefreshTokenGrant",
     "live": "PresenceBoard",

@@ -14,6 +14,7 @@ PresenceError
 │   └── ServerError           5xx
 ├── DecodeError               the response cannot be decoded
 ├── SessionLost               an event stream cannot be continued
+├── RedisFailed               Redis does not work, or not in time
 ├── UsageError                the call itself is wrong (also a ValueError)
 └── BatchError                several of the above at once (also an ExceptionGroup)
 ```
@@ -215,6 +216,13 @@ class DecodeError(PresenceError):
 
 class SessionLost(PresenceError):
     """An event stream ended and cannot be continued. Events since then are lost."""
+
+
+class RedisFailed(PresenceError):
+    """Redis cannot be reached, does not reply in time, or refused a command.
+
+    It concerns only what is shared over Redis; RingCentral has nothing to do with it.
+    """
 
 
 class UsageError(PresenceError, ValueError):

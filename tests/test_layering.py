@@ -48,6 +48,7 @@ LAYERS = {
     "live": READERS | {"account_reader", "bulk"},
     "session": READERS | {"presence_api", "live"},
     "webhooks": CORE | {"transport", "session"},
+    "redis": READERS | {"account_reader", "bulk", "live"},
     "sandbox": {"errors", "grants"},
     "cli": {"", "auth_advice", "escaping", "filters", "ids", "sandbox"},
     "__main__": {"cli"},
@@ -63,6 +64,7 @@ THIRD_PARTY = {
     "grants": {"attrs"},
     "protocol": {"attrs", "cattrs", "orjson"},
     "webhooks": {"attrs", "aiohttp"},
+    "redis": {"attrs", "cryptography", "redis"},
     "sandbox": {"attrs", "aiohttp", "multidict"},
     # The browser login listens for its redirect; doctor looks at a server before any login.
     "cli": {"aiohttp", "attrs", "dotenv", "platformdirs", "rich", "typer"},
@@ -141,7 +143,7 @@ def test_the_core_is_pure(name: str) -> None:
 def test_a_layer_uses_only_its_libraries(name: str) -> None:
     outside = {module.split(".")[0] for module in imported(name)}
     known = {"aiohttp", "attrs", "cattrs", "filelock", "orjson", "rich", "typer", "yarl"}
-    known |= {"multidict", "aioresponses", "dotenv", "platformdirs"}
+    known |= {"multidict", "aioresponses", "dotenv", "platformdirs", "redis", "cryptography"}
     assert outside & known <= THIRD_PARTY[layer(name)]
 
 

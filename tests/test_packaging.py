@@ -36,6 +36,7 @@ def test_the_source_distribution_has_guides_tests_and_contributor_kit(
     # The pictures are in the folder of the guides, so that a copy of it shows them.
     assert "aiopresence/docs/pictures/watch.svg" in source
     assert {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"} <= source
+    assert "aiopresence/redis/tokens.lua" in source
     assert {
         ".github/CONTRIBUTING.md",
         ".pre-commit-config.yaml",
@@ -43,13 +44,14 @@ def test_the_source_distribution_has_guides_tests_and_contributor_kit(
     } <= source
 
 
-def test_the_wheel_has_every_module_and_no_guides(
+def test_the_wheel_has_every_module_and_script_and_no_guides(
     distributions: tuple[set[str], set[str]],
 ) -> None:
     _, wheel = distributions
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "aiopresence").rglob("*.py")}
+    files = [each for end in ("*.py", "*.lua") for each in (ROOT / "aiopresence").rglob(end)]
     ours = {name for name in wheel if ".dist-info/" not in name}
-    assert ours == {*modules, "aiopresence/py.typed"}
+    assert ours == {*(str(path.relative_to(ROOT)) for path in files), "aiopresence/py.typed"}
+    assert "aiopresence/redis/tokens.lua" in ours
 
 
 def test_pre_commit_runs_the_checks_of_the_test_command() -> None:

@@ -546,7 +546,7 @@ class ExpiringStore(MemoryTokenStore):
 
 class LostBeforeTheRequest(ExpiringStore):
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator["LostBeforeTheRequest"]:  # type: ignore[override]
+    async def lock(self, key: str) -> AsyncIterator["LostBeforeTheRequest"]:
         async with super().lock(key):
             yield self
 
