@@ -44,7 +44,7 @@ from .transport.event_connection import EventConnection
 from .transport.hooks import SessionHooks
 from .transport.http import HttpClient
 from .transport.instrumentation import Instrumentation, Stats
-from .transport.rate_limiter import RateLimiter
+from .transport.request_queue import RequestQueue
 from .transport.requester import Requester
 from .transport.token_store import TokenStore, is_token_store
 
@@ -108,7 +108,7 @@ class PresenceSession(PresenceApi):
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         self._instrumentation = Instrumentation(hooks, self._clock)
         pool = HttpClient(check_server(server), http, seconds("timeout", timeout))
-        self._limiter = RateLimiter(
+        self._limiter = RequestQueue(
             parse_presets(limits), concurrency, self._clock, longest, self._instrumentation
         )
         requester = Requester(

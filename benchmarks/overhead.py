@@ -21,7 +21,7 @@ from aiopresence import GetPresenceInfo, GroupLimits, JwtGrant, PresenceSession,
 from aiopresence.protocol.rest import Request
 from aiopresence.transport.clock import Clock
 from aiopresence.transport.instrumentation import Instrumentation
-from aiopresence.transport.rate_limiter import RateLimiter
+from aiopresence.transport.request_queue import RequestQueue
 
 from . import bare, canned, process
 from .report import Row, finish, median
@@ -117,7 +117,7 @@ class CountingLoop(asyncio.SelectorEventLoop):
 async def herd(size: int) -> float:
     """Start waiting tasks, then let all of them pass; return the microseconds of CPU for each."""
     clock = Unhurried()
-    limiter = RateLimiter({}, 8, clock, None, Instrumentation(None, clock))
+    limiter = RequestQueue({}, 8, clock, None, Instrumentation(None, clock))
     request = Request("GET", PATH, "Light", GetPresenceInfo)
     response = Response(429, {"x-rate-limit-group": "light", "retry-after": "30"}, b"")
     (await limiter.acquire(request)).complete(response)

@@ -27,7 +27,7 @@ from .authorized import CREDENTIAL_PATHS, AuthorizedSender, LoginFailed
 from .clock import Clock
 from .http import HttpClient
 from .instrumentation import Instrumentation
-from .rate_limiter import RateLimiter
+from .request_queue import RequestQueue
 from .retries import Retrier
 from .sender import Sender
 from .token_store import TokenStore
@@ -54,7 +54,7 @@ class Requester:
         grant: AccessToken | Grant,
         store: TokenStore | None,
         http: HttpClient,
-        limiter: RateLimiter,
+        limiter: RequestQueue,
         attempts: int,
         clock: Clock,
         instrumentation: Instrumentation,
@@ -136,7 +136,7 @@ class Requester:
         self._limiter.apply_429(request, response.with_redacted_headers())
 
     def forecast(self, request: Request[Any], behind: int = 0) -> float:
-        """Return the least seconds a request would have to wait; see `RateLimiter.forecast`."""
+        """Return the least seconds a request would have to wait; see `RequestQueue.forecast`."""
         return self._limiter.forecast(request, behind)
 
     async def connect_websocket(self, url: URL) -> aiohttp.ClientWebSocketResponse:

@@ -14,7 +14,7 @@ from ..protocol.batch import MAX_IDS
 from ..protocol.rest import Request, Response
 from .clock import Clock, chance
 from .instrumentation import Instrumentation
-from .rate_limiter import RateLimiter
+from .request_queue import RequestQueue
 
 
 class Retrier:
@@ -30,7 +30,7 @@ class Retrier:
     def __init__(
         self,
         attempts: int,
-        limiter: RateLimiter,
+        limiter: RequestQueue,
         clock: Clock,
         instrumentation: Instrumentation,
     ) -> None:

@@ -10,7 +10,7 @@ from .clock import Clock
 from .http import HttpClient
 from .instrumentation import Instrumentation
 from .permit import Permit
-from .rate_limiter import RateLimiter
+from .request_queue import RequestQueue
 
 
 class Sender:
@@ -28,7 +28,7 @@ class Sender:
     def __init__(
         self,
         http: HttpClient,
-        limiter: RateLimiter,
+        limiter: RequestQueue,
         clock: Clock,
         instrumentation: Instrumentation,
         *,

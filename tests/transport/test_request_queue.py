@@ -11,7 +11,7 @@ from aiopresence.protocol.rate_limits import GroupWindow
 from aiopresence.protocol.rest import LOGIN_PATH, Request
 from aiopresence.transport.instrumentation import Instrumentation
 from aiopresence.transport.permit import Permit
-from aiopresence.transport.rate_limiter import RateLimiter
+from aiopresence.transport.request_queue import RequestQueue
 from aiopresence.transport.shared_limits import SharedLimits
 from tests.support.clocks import ManualClock, idle
 
@@ -38,7 +38,9 @@ class World:
         self.stats = self.instrumentation.stats
         presets = presets or {"Light": GroupLimits(3)}
         self.shared = shared or SharedLimits()
-        self.limiter = RateLimiter(presets, concurrency, self.clock, max_wait, self.instrumentation)
+        self.limiter = RequestQueue(
+            presets, concurrency, self.clock, max_wait, self.instrumentation
+        )
         self.limiter.open(self.shared)
         self.passed: list[str] = []
         self.permits: list[Permit] = []

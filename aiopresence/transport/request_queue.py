@@ -47,7 +47,7 @@ T = TypeVar("T")
 Queue = OrderedDict[Waiter, None]
 
 
-class RateLimiter:
+class RequestQueue:
     """Delays the requests of one session.
 
     Args:
