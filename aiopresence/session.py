@@ -35,7 +35,6 @@ from .protocol.endpoints import ReadOptions
 from .protocol.event_filters import check_filters
 from .protocol.oauth import store_key
 from .protocol.presence_state import PresenceState
-from .protocol.rate_limit_groups import parse_presets
 from .protocol.rate_limits import GroupLimits
 from .protocol.rest import Response
 from .protocol.urls import check_server
@@ -44,6 +43,7 @@ from .transport.event_connection import EventConnection
 from .transport.hooks import SessionHooks
 from .transport.http import HttpClient
 from .transport.instrumentation import Instrumentation, Stats
+from .transport.rate_limiter import RateLimiter, parse_limits
 from .transport.request_queue import RequestQueue
 from .transport.requester import Requester
 from .transport.token_store import TokenStore, is_token_store
@@ -69,7 +69,8 @@ class PresenceSession(PresenceApi):
             "json", the array form.
         limits: the rate limits of usage-plan groups by name, where they differ from RingCentral's
             defaults: requests in 60 seconds, or GroupLimits. Response headers correct them.
-            Sessions with the same server and login on one event loop share their limits.
+            Sessions with the same server and login on one event loop share their limits; those of
+            many processes do with RedisLimits.
         token_store: where tokens are kept, so that processes can share a login. None keeps them
             in memory, for all sessions with the same login on this event loop.
         hooks: an object of a subclass of SessionHooks, whose methods are called with each request,
@@ -93,7 +94,7 @@ class PresenceSession(PresenceApi):
         attempts: int = 4,
         max_wait: float | timedelta | None = None,
         batch_format: Literal["multipart", "json"] = "multipart",
-        limits: Mapping[str, GroupLimits | int] | None = None,
+        limits: Mapping[str, GroupLimits | int] | RateLimiter | None = None,
         token_store: TokenStore | None = None,
         hooks: SessionHooks | None = None,
     ) -> None:
@@ -108,11 +109,12 @@ class PresenceSession(PresenceApi):
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         self._instrumentation = Instrumentation(hooks, self._clock)
         pool = HttpClient(check_server(server), http, seconds("timeout", timeout))
+        presets, limiter = parse_limits(limits)
         self._limiter = RequestQueue(
-            parse_presets(limits), concurrency, self._clock, longest, self._instrumentation
+            presets, concurrency, self._clock, longest, self._instrumentation
         )
         requester = Requester(
-            grant, token_store, pool, self._limiter, attempts, self._clock, self._instrumentation
+            grant, token_store, limiter, pool, self._limiter, attempts, self._instrumentation
         )
         super().__init__(
             requester,

@@ -20,6 +20,7 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.bulk import iter_batches
+from aiopresence.protocol.rate_limit_groups import RateLimits
 from aiopresence.sandbox import Answer, Change, Hang, Received, Reset, Sandbox
 from tests.support.sessions import Session
 
@@ -348,7 +349,9 @@ async def test_the_session_is_usable_after_a_break_out_of_an_iteration(
 
 def in_flight(session: Session) -> int:
     # A login continues when its caller is cancelled: other calls need the token.
-    groups = session._limiter._limits._groups.items()
+    limits = session._limiter._limits
+    assert isinstance(limits, RateLimits)
+    groups = limits._groups.items()
     return sum(group.in_flight for name, group in groups if name != "Auth")
 
 

@@ -38,7 +38,13 @@ class LimitsByGroup(dict[str, GroupLimits]):
 
 
 class RateLimits:
-    """All groups of one login, and which call counts in which."""
+    """All groups of one login, and which call counts in which.
+
+    Attributes:
+        patience: how long an answer takes: no time.
+    """
+
+    patience = 0.0
 
     def __init__(self) -> None:
         self._presets = dict(DEFAULTS)
@@ -91,7 +97,7 @@ class RateLimits:
             self._learned[call] = name or ""
             if len(self._learned) > MAX_CALLS:
                 del self._learned[next(iter(self._learned))]
-            group.release()
+            group.release(slot)
             # It did not wait for that group, so it is not the probe that ends a penalty.
             slot = actual.take(now)._replace(penalties=-1)
         if not refused:

@@ -207,7 +207,7 @@ class GroupWindow:
         both = sorted((*self._responses, *self._others))
         return both[nth] + self._span if nth < len(both) else unknown
 
-    def take(self, now: float) -> Slot:
+    def take(self, now: float, _keep: int = 0) -> Slot:
         """Count a request as sent, and return its slot: pass it on when the request has ended."""
         if self._guess is not None and now >= self._guess[1]:
             self.limit, self._guess = self._guess[0], None
@@ -260,7 +260,7 @@ class GroupWindow:
         self._responses.append(now)
         self._last_response_at = now
 
-    def release(self) -> None:
+    def release(self, _slot: Slot) -> None:
         """Free the slot of a request that was never sent."""
         self.in_flight -= 1
 

@@ -22,8 +22,10 @@ from ..protocol.rest import LOGIN_PATH, Request, Response, error_from_response
 from ..redaction import Secret
 from . import shared_login
 from .login import LoginSender
+from .rate_limiter import RateLimiter
 from .retries import Retrier
 from .sender import Sender
+from .shared_limits import SharedLimits
 from .shared_login import SharedLogin, Tokens
 from .token_store import TokenStore, check_held
 
@@ -53,6 +55,7 @@ class AuthorizedSender:
     Args:
         grant: the credentials.
         store: where tokens are kept; None for memory, shared by the sessions of the login.
+        limiter: where limits are kept; None for memory, shared by the sessions of the login.
         sender: sends each request once.
         retrier: repeats logins.
     """
@@ -61,24 +64,37 @@ class AuthorizedSender:
         self,
         grant: AccessToken | Grant,
         store: TokenStore | None,
+        limiter: RateLimiter | None,
         sender: Sender,
         retrier: Retrier,
     ) -> None:
         self._grant = grant
         self._store = store
+        self._rate_limiter = limiter
         self._sender = sender
         self._limiter = sender.limiter
         self._retrier = retrier
         self._login: SharedLogin | None = None
+        self._limits: SharedLimits
         self._tokens: Tokens
         self._login_sender: LoginSender
 
-    def open(self) -> None:
-        """Share the tokens and the limits of the login with its other sessions."""
+    async def open(self) -> None:
+        """Share the tokens and the limits of the login with its other sessions.
+
+        Raises:
+            PresenceError: the rate limiter cannot be reached; nothing is shared.
+        """
         server, clock = self._sender.http.server, self._sender.clock
-        self._login = shared_login.acquire(server, self._grant, clock)
-        self._tokens = self._login.acquire_tokens(server, self._grant, self._store, clock)
-        self._limiter.open(self._login.limits)
+        login = shared_login.acquire(server, self._grant, clock)
+        try:
+            limits = await login.acquire_limits(server, self._grant, self._rate_limiter, clock)
+        except BaseException:
+            shared_login.release(login, clock)
+            raise
+        self._login, self._limits = login, limits
+        self._tokens = login.acquire_tokens(server, self._grant, self._store, clock)
+        self._limiter.open(limits)
         self._login_sender = LoginSender(
             self._log_in,
             self._revoke,
@@ -93,12 +109,13 @@ class AuthorizedSender:
         if self._login is not None:
             await self._tokens.close(self._login_sender)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the use of the shared login. Calling it again does nothing."""
         login, self._login = self._login, None
         if login is not None:
             login.release_tokens(self._tokens)
             shared_login.release(login, self._sender.clock)
+            await login.release_limits(self._limits)
 
     async def send(self, request: Request[Any]) -> Response:
         """Send a request and return its response, whatever its status but a 401.

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from ..protocol.failure_policy import Kind, kind_of
-from ..protocol.rate_limits import GroupWindow
 from ..protocol.rest import Response, error_from_response
 from .clock import Clock
+from .rate_limiter import Group
 from .shared_limits import SharedLimits
 
 
@@ -17,6 +17,7 @@ class Permit:
         shared: the limits of the login.
         call: the name of the call.
         group: the group in which a slot is taken.
+        keep: the slots that are left free for more important requests.
         on_end: called once when it ends.
     """
 
@@ -25,15 +26,17 @@ class Permit:
         clock: Clock,
         shared: SharedLimits,
         call: str,
-        group: GroupWindow,
+        group: Group,
+        keep: int,
         on_end: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._shared = shared
         self._call = call
         self._group = group
+        self._keep = keep
         self._on_end = on_end
-        self._slot = group.take(clock.now())
+        self._slot = group.take(clock.now(), keep)
 
     def complete(self, response: Response) -> None:
         """End it with the response, and update the limits with its headers."""
@@ -55,16 +58,16 @@ class Permit:
 
     def release(self) -> None:
         """End it because nothing was sent, and free the slot."""
-        self._group.release()
+        self._group.release(self._slot)
         self._end()
 
     def reacquire(self) -> bool:
         """Take a slot for sending the same request again; return False when none is free."""
         now = self._clock.now()
-        if self._group.delay(now) > 0:
+        if self._group.delay(now, self._keep) > 0:
             return False
         self._group.abandon(now, self._slot)
-        self._slot = self._group.take(now)
+        self._slot = self._group.take(now, self._keep)
         return True
 
     def _end(self) -> None:

@@ -25,13 +25,14 @@ from typing import Any, TypeVar
 
 from ..errors import RateLimited, UsageError
 from ..protocol.rate_limit_groups import LimitsByGroup
-from ..protocol.rate_limits import GroupLimits, GroupWindow
+from ..protocol.rate_limits import GroupLimits
 from ..protocol.rest import LOGIN_PATH, Request, Response
 from ..redaction import Secret
 from .clock import Clock
 from .hooks import IDS
 from .instrumentation import Instrumentation
 from .permit import Permit
+from .rate_limiter import Group
 from .shared_limits import QueueKey, SharedLimits, Waiter
 
 # Slots of group Auth that are left to logins: WebSocket tokens count in the same group, and must
@@ -123,15 +124,15 @@ class RequestQueue:
             group = shared.limits.group(call, request.group)
             key = group, _keep(request)
             if self._may_send(shared, key) and not closed.is_set():
-                return self._permit(shared, call, group)
+                return self._permit(shared, call, key)
             self._check(deadline, key, in_queue=True)
 
-            def is_its_group(group: GroupWindow = group) -> bool:
+            def is_its_group(group: Group = group) -> bool:
                 return shared.limits.group(call, request.group) is group
 
             await self._wait(shared, key, is_its_group, deadline, closed)
             if is_its_group():
-                return self._permit(shared, call, group)
+                return self._permit(shared, call, key)
             # Meanwhile a response has shown that this call counts in another group: queue there.
 
     async def wait_for_login(self, login: Coroutine[Any, Any, T]) -> T:
@@ -184,18 +185,22 @@ class RequestQueue:
         """Return how many requests wait in the queue for a group."""
         return len(self._queues[key]) if key in self._queues else 0
 
+    @property
+    def free(self) -> int:
+        """How many more requests the session may have in flight."""
+        return self._concurrency - self.in_flight
+
     def has_capacity(self, waiter: Waiter) -> bool:
         """Return whether the concurrency allows this request to be sent next.
 
         Requests of all groups take turns, so that no group uses the whole concurrency.
         """
-        free = self._concurrency - self.in_flight
-        if len(self._capacity_queue) < free + waiter.needs_capacity:
+        if len(self._capacity_queue) < self.free + waiter.needs_capacity:
             return True
-        return waiter.needs_capacity and [*self._capacity_queue].index(waiter) < free
+        return waiter.needs_capacity and [*self._capacity_queue].index(waiter) < self.free
 
-    def _permit(self, shared: SharedLimits, call: str, group: GroupWindow) -> Permit:
-        permit = Permit(self.clock, shared, call, group, self._on_end)
+    def _permit(self, shared: SharedLimits, call: str, key: QueueKey) -> Permit:
+        permit = Permit(self.clock, shared, call, *key, self._on_end)
         self.in_flight += 1
         return permit
 
@@ -206,7 +211,7 @@ class RequestQueue:
         """Return whether a request may be sent at once."""
         return (
             not (self.waiting(key) or self._capacity_queue or shared.has_waiters(key))
-            and self.in_flight < self._concurrency
+            and self.free > 0
             and shared.limits.delay(key[0], self.clock.now(), key[1]) <= 0
         )
 
@@ -245,7 +250,7 @@ class RequestQueue:
                 if wait <= 0:
                     break
                 if deadline < inf:
-                    wait = min(wait, self._remaining(deadline, key))
+                    wait = min(wait, self._remaining(deadline + shared.limits.patience, key))
                 await self.clock.wait(waiter.event, wait)
         finally:
             self._leave_capacity_queue(waiter)
@@ -285,7 +290,7 @@ class RequestQueue:
         # Requests behind the first are woken up, except those that need their session's capacity.
         return delay if is_next or not self.has_capacity(waiter) else inf
 
-    def _record_wait(self, waiter: Waiter, group: GroupWindow, now: float, delay: float) -> None:
+    def _record_wait(self, waiter: Waiter, group: Group, now: float, delay: float) -> None:
         if now < group.blocked_until:
             waiter.reason = "penalty"
         if waiter.limited_at is None:
@@ -309,7 +314,7 @@ class RequestQueue:
                 self._shared.wake_waiters()
 
 
-def _not_sent(group: GroupWindow, reason: str, retry_after: float | None) -> RateLimited:
+def _not_sent(group: Group, reason: str, retry_after: float | None) -> RateLimited:
     message = f"not sent: rate limit of group {group.name or 'unknown'} {reason}"
     error = RateLimited(429, message=message, retry_after=retry_after)
     error.group, error.sent = group.name, False

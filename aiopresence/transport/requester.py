@@ -24,9 +24,9 @@ from ..protocol.rest import Request, Response, error_from_response
 from ..protocol.urls import follow
 from ..redaction import Redactor
 from .authorized import CREDENTIAL_PATHS, AuthorizedSender, LoginFailed
-from .clock import Clock
 from .http import HttpClient
 from .instrumentation import Instrumentation
+from .rate_limiter import RateLimiter
 from .request_queue import RequestQueue
 from .retries import Retrier
 from .sender import Sender
@@ -42,10 +42,10 @@ class Requester:
     Args:
         grant: the credentials.
         store: where tokens are kept; None for memory, shared by the sessions of the login.
+        rate_limiter: where limits are kept; None for memory, shared by the sessions of the login.
         http: the connection pool.
-        limiter: the rate limiter.
+        limiter: the queues of its requests.
         attempts: how often a request may be sent at most, the first time included.
-        clock: the source of time.
         instrumentation: counts, logs and reports what is done.
     """
 
@@ -53,18 +53,19 @@ class Requester:
         self,
         grant: AccessToken | Grant,
         store: TokenStore | None,
+        rate_limiter: RateLimiter | None,
         http: HttpClient,
         limiter: RequestQueue,
         attempts: int,
-        clock: Clock,
         instrumentation: Instrumentation,
     ) -> None:
+        clock = instrumentation.clock
         # The event loop on which it was opened; None while it is closed.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._limiter = limiter
         self._retrier = Retrier(attempts, limiter, clock, instrumentation)
         self._sender = Sender(http, limiter, clock, instrumentation, may_resend=attempts > 1)
-        self._authorized = AuthorizedSender(grant, store, self._sender, self._retrier)
+        self._authorized = AuthorizedSender(grant, store, rate_limiter, self._sender, self._retrier)
 
     async def open(self) -> None:
         """Open the connection pool. The login is made by the first request.
@@ -76,7 +77,7 @@ class Requester:
             raise UsageError("the session is open already: close it before entering it again")
         self._loop = asyncio.get_running_loop()
         try:
-            self._authorized.open()
+            await self._authorized.open()
             await self._sender.http.open()
         except BaseException:
             self._loop = None
@@ -89,8 +90,8 @@ class Requester:
             await self._authorized.stop()
             await self._sender.http.close()
         finally:
-            self._authorized.close()
             self._loop = None
+            await self._authorized.close()
 
     @property
     def is_open(self) -> bool:

@@ -7,21 +7,25 @@ have reached its `concurrency` does not block the sessions behind it.
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
 from ..protocol.rate_limit_groups import RateLimits
-from ..protocol.rate_limits import GroupWindow
 from .hooks import WaitReason
+from .rate_limiter import Group, LoginLimits
 
 # A group, and the number of its slots to leave free: logins do not queue behind requests that leave
 # slots for them.
-QueueKey = tuple[GroupWindow, int]
+QueueKey = tuple[Group, int]
 
 
 class SessionQueues(Protocol):
     """The queues of one session."""
+
+    @property
+    def free(self) -> int:
+        """How many more requests the session may have in flight."""
 
     def has_capacity(self, waiter: "Waiter") -> bool:
         """Return whether the session may have this request in flight next."""
@@ -62,8 +66,8 @@ class SharedLimits:
         watchers: events that are set whenever a queue or the limits change.
     """
 
-    def __init__(self, limits: RateLimits | None = None) -> None:
-        self.limits = limits or RateLimits()
+    def __init__(self, limits: LoginLimits | None = None) -> None:
+        self.limits: LoginLimits = limits or RateLimits()
         self.watchers: set[asyncio.Event] = set()
         self._queues: defaultdict[QueueKey, SharedQueue] = defaultdict(OrderedDict)
 
@@ -102,6 +106,15 @@ class SharedLimits:
             waiter.queues for waiter in self._queues.get(key, ()) if waiter.queues is not queues
         )
         return own + sum(min(own, other.waiting(key)) for other in others)
+
+    def demand(self, group: Any) -> dict[int, int]:
+        """Return how many requests of a group could be sent now, by the slots they leave free."""
+        counts: dict[int, int] = {}
+        for (other, keep), queue in self._queues.items():
+            if other is group:
+                sessions = (waiter.queues for waiter in queue)
+                counts[keep] = sum(min(s.waiting((group, keep)), max(0, s.free)) for s in sessions)
+        return counts
 
     def wake_waiters(self) -> None:
         """Wake up the requests that may be sent now."""

@@ -16,6 +16,7 @@ from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from .clock import Clock
 from .fixed_token import FixedToken
+from .rate_limiter import RateLimiter, RemoteLimits
 from .shared_limits import SharedLimits
 from .token_manager import TokenManager
 from .token_store import MemoryTokenStore, TokenStore
@@ -29,11 +30,20 @@ Tokens = TokenManager | FixedToken
 
 
 @attrs.define(eq=False)
+class _RemoteState:
+    """The limits of a login that are kept elsewhere, and how many sessions use them."""
+
+    shared: SharedLimits
+    limits: RemoteLimits
+    sessions: int = 0
+
+
+@attrs.define(eq=False)
 class SharedLogin:
     """The state that the sessions of one login share.
 
     Attributes:
-        limits: the state of the rate limiter.
+        limits: the state of the rate limiter in memory.
         sessions: how many open sessions use it.
         left_at: when the last one closed, in monotonic seconds.
     """
@@ -45,6 +55,39 @@ class SharedLogin:
     # sessions without.
     _tokens: dict[int, Tokens] = attrs.field(factory=dict, repr=False)
     _users: Counter[Tokens] = attrs.field(factory=Counter, repr=False)
+    # By the id of the rate limiter.
+    _remote: dict[int, _RemoteState] = attrs.field(factory=dict, repr=False)
+    _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, repr=False)
+
+    async def acquire_limits(
+        self, server: str, grant: AccessToken | Grant, limiter: RateLimiter | None, clock: Clock
+    ) -> SharedLimits:
+        """Return the limits of the login in a rate limiter, for one session; see `release_limits`.
+
+        Raises:
+            PresenceError: the rate limiter cannot be reached.
+        """
+        if limiter is None:
+            return self.limits
+        async with self._lock:  # One session opens it; others wait until it is open.
+            remote = self._remote.get(id(limiter))
+            if remote is None:
+                limits = limiter.limits_of(server, grant, clock)
+                remote = _RemoteState(SharedLimits(limits), limits)
+                await limits.open(remote.shared)
+                self._remote[id(limiter)] = remote
+            remote.sessions += 1
+        return remote.shared
+
+    async def release_limits(self, shared: SharedLimits) -> None:
+        """End the use of limits by one session. Those kept elsewhere are closed with the last."""
+        users = [n for n, remote in self._remote.items() if remote.shared is shared]
+        for name in users:
+            remote = self._remote[name]
+            remote.sessions -= 1
+            if not remote.sessions:
+                del self._remote[name]
+                await remote.limits.close()
 
     def acquire_tokens(
         self, server: str, grant: AccessToken | Grant, store: TokenStore | None, clock: Clock

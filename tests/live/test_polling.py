@@ -19,6 +19,7 @@ from aiopresence import (
     UsageError,
     UserStatus,
 )
+from aiopresence.protocol.rate_limit_groups import RateLimits
 from aiopresence.sandbox import Answer, Change, Sandbox
 from aiopresence.transport.clock import Clock
 from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
@@ -407,7 +408,9 @@ def test_an_abandoned_poll_leaves_no_task(ids: int | None) -> None:
 
 
 def under_way(session: PresenceSession) -> int:
-    return sum(group.in_flight for group in session._limiter._limits._groups.values())
+    limits = session._limiter._limits
+    assert isinstance(limits, RateLimits)
+    return sum(group.in_flight for group in limits._groups.values())
 
 
 @virtual

@@ -367,9 +367,9 @@ def test_a_slot_is_free_one_window_after_its_response() -> None:
 
 def test_a_released_slot_is_free_at_once() -> None:
     group = answered(requests=4)
-    group.take(0.0)
+    slot = group.take(0.0)
     assert group.delay(1.0) > 0
-    group.release()
+    group.release(slot)
     assert group.delay(1.0) == 0.0
 
 

@@ -70,7 +70,9 @@ class World:
 
     @property
     def in_flight(self) -> int:
-        return sum(group.in_flight for group in self.shared.limits._groups.values())
+        limits = self.shared.limits
+        assert isinstance(limits, RateLimits)
+        return sum(group.in_flight for group in limits._groups.values())
 
 
 async def test_first_come_first_served() -> None:
