@@ -64,7 +64,7 @@ THIRD_PARTY = {
     "grants": {"attrs"},
     "protocol": {"attrs", "cattrs", "orjson"},
     "webhooks": {"attrs", "aiohttp"},
-    "redis": {"attrs", "cryptography", "redis"},
+    "redis": {"attrs", "orjson", "cryptography", "redis"},
     "sandbox": {"attrs", "aiohttp", "multidict"},
     # The browser login listens for its redirect; doctor looks at a server before any login.
     "cli": {"aiohttp", "attrs", "dotenv", "platformdirs", "rich", "typer"},

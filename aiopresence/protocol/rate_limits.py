@@ -148,6 +148,10 @@ class GroupWindow:
         if not self._is_window_stated:
             self._set_window(preset.window)
 
+    def fill(self, now: float) -> None:
+        """Count the whole window as used by others, who may have used it."""
+        self._others.extend([now] * (self.limit - self._used(now)))
+
     @property
     def _span(self) -> float:
         return self.window + min(MARGIN, self.window / 1000)

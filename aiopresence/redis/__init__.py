@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .limits import RedisLimits as RedisLimits
     from .tokens import RedisTokenStore as RedisTokenStore
 
 # The public names by their module, which is imported when one of them is first used.
-_MODULES = {"RedisTokenStore": "tokens"}
+_MODULES = {"RedisLimits": "limits", "RedisTokenStore": "tokens"}
 
 __all__ = sorted(_MODULES)
 

@@ -2,7 +2,7 @@
 
 `request_queue.py` and `shared_limits.py` decide which request is next, `concurrency` and `max_wait`
 included; the limits of the login decide when. They are kept in this process (`RateLimits`), unless
-the user passes a `RateLimiter` whose limits are kept elsewhere, such as `aiopresence.RedisLimits`.
+the user passes a `RateLimiter` whose limits are kept elsewhere, such as `redis.RedisLimits`.
 
 Limits elsewhere cannot answer at once. So their `delay` is 0 only while this process holds a slot
 that was granted to it; otherwise it is the time until the next question is worth it, or inf. They

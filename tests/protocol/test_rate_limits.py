@@ -365,6 +365,13 @@ def test_a_slot_is_free_one_window_after_its_response() -> None:
     assert 20.0 <= group.delay(60.0) < 20.0 + SLACK
 
 
+def test_a_window_may_start_full() -> None:
+    group = GroupWindow(GroupLimits(4))
+    group.fill(10.0)
+    assert 60.0 < group.delay(10.0) < 60.0 + SLACK
+    assert group.delay(70.0 + SLACK) == 0.0
+
+
 def test_a_released_slot_is_free_at_once() -> None:
     group = answered(requests=4)
     slot = group.take(0.0)

@@ -1,0 +1,203 @@
+"""The limits of one login in Redis: one task per group, and the messages of other processes."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import RedisFailed
+from ..protocol.rate_limit_groups import MAX_CALLS, MAX_GROUPS
+from ..protocol.rate_limit_headers import Headers, group_of
+from ..protocol.rate_limits import DEFAULTS, UNKNOWN_GROUP_LIMITS, GroupLimits
+from ..transport.clock import Clock
+from ..transport.rate_limiter import Group, Waiting
+from .connection import Connection, load_script
+from .limit_calls import Slot, read_reply
+from .limit_group import RedisGroup
+from .own_seat import OwnSeat
+
+_SCRIPT = load_script("limits")
+# Seconds for the first connection, which takes longer than a call.
+_CONNECT = 5.0
+
+
+class RedisLoginLimits:
+    """The limits of one login; it is a `transport.rate_limiter.RemoteLimits`.
+
+    Args:
+        connect: makes a connection to Redis.
+        owner: whose quota it is.
+        presets: limits of groups to assume before the server states them.
+        patience: the seconds that Redis may take to answer.
+        require: whether to fail at the start if Redis does not work.
+        seats: the number of processes for outage="share"; else 0.
+        name: the name of the seat of this process; empty if any will do.
+        clock: the source of time.
+
+    Attributes:
+        patience: as given.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        owner: str,
+        presets: Mapping[str, GroupLimits],
+        *,
+        patience: float,
+        require: bool,
+        seats: int,
+        name: str,
+        clock: Clock,
+    ) -> None:
+        self.patience = patience
+        self._connect, self._owner, self._require = connect, owner, require
+        self._presets = {**DEFAULTS, **presets}
+        self._seats, self._name, self._clock = seats, name, clock
+        self._process = secrets.token_hex(4)
+        self._groups: dict[str, RedisGroup] = {}
+        self._learned: dict[str, str] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waiting: Waiting
+        self._connection: Connection
+
+    async def open(self, waiting: Waiting) -> None:
+        """Connect, and begin to grant slots to the requests that wait.
+
+        Raises:
+            RedisFailed: Redis does not work, and is required.
+        """
+        self._waiting, self._connection = waiting, self._connect()
+        try:
+            # Where the data are: a Cluster and a Sentinel are asked first.
+            await self._connection.call("EXISTS", self._key(""), timeout=_CONNECT)
+        except RedisFailed as error:
+            if self._require:
+                await self._connection.close()
+                raise RedisFailed(
+                    f"no rate limits without Redis: {error}; require=False starts all the same"
+                ) from None
+        except BaseException:
+            await self._connection.close()
+            raise
+        self._connection.subscribe(self._channel, self._notified)
+
+    async def close(self) -> None:
+        """Release the slots that were not used, and report what became of the others."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self._call(each, closing=True) for each in self._groups.values()))
+        await self._connection.close()
+
+    # What the session asks: see transport.rate_limiter.LoginLimits.
+
+    def add_presets(self, presets: Mapping[str, GroupLimits]) -> None:
+        """Use other limits for groups whose limits no response has stated yet."""
+        self._presets |= presets
+        for name in presets.keys() & self._groups.keys():
+            self._groups[name].preset = presets[name]
+
+    def group(self, call: str, expected: str) -> Group:
+        """Return the group of a call: the one its last response stated, or the expected one."""
+        return self._get(self._learned.get(call, expected))
+
+    def delay(self, group: Any, now: float, keep: int = 0) -> float:
+        """Return the seconds until a request of a group may be sent; inf if that is not known.
+
+        A request whose group is unknown may count in any of them, so it waits for all.
+        """
+        delay: float = group.delay(now, keep)
+        if delay <= 0 and group.name is None:
+            others = (each.forecast(now, 0) for each in self._groups.values() if each is not group)
+            delay = max(others, default=0.0)
+        return delay
+
+    def complete(
+        self,
+        now: float,
+        call: str,
+        group: Any,
+        slot: Slot,
+        headers: Headers,
+        *,
+        refused: bool = False,
+    ) -> None:
+        """Report the response to a request, `refused` if it was a 429, and learn its group."""
+        name = group_of(headers)
+        actual = group if name is None else self._get(name)
+        if actual is not group:
+            self._learned[call] = name or ""
+            if len(self._learned) > MAX_CALLS:
+                del self._learned[next(iter(self._learned))]
+            group.release(slot)
+            slot = actual.adopt()
+        actual.complete(now, slot, headers, refused=refused)
+
+    def apply_429(self, now: float, group: Any, headers: Headers) -> None:
+        """Block a group after a 429 in a part of a response; all groups if that states none."""
+        group.apply_429(now, headers)
+
+    def snapshot(self, now: float) -> dict[str, GroupLimits]:
+        """Return the state of each group that is in use, by name."""
+        return {name: group.snapshot(now) for name, group in self._groups.items() if name}
+
+    # Details.
+
+    @property
+    def _channel(self) -> str:
+        return self._connection.key(self._owner, "limits", "changed")
+
+    def _key(self, name: str) -> str:
+        return self._connection.key(self._owner, "limits", "group", name)
+
+    def _get(self, name: str) -> RedisGroup:
+        if name not in self._groups and len(self._groups) >= MAX_GROUPS:
+            name = ""
+        if name not in self._groups:
+            preset = self._presets.get(name, UNKNOWN_GROUP_LIMITS)
+            own = OwnSeat(self._seats, self._name)
+            group = RedisGroup(name or None, preset, self._process, self._waiting, own)
+            self._groups[name] = group
+            self._tasks.append(asyncio.create_task(self._run(group)))
+        return self._groups[name]
+
+    async def _run(self, group: RedisGroup) -> None:
+        """Call the script whenever it is due."""
+        while True:
+            group.changed.clear()
+            now = self._clock.now()
+            due = group.due(now)
+            if due > now:
+                await self._clock.wait(group.changed, due - now)
+            else:
+                await self._call(group)
+
+    async def _call(self, group: RedisGroup, *, closing: bool = False) -> None:
+        """Call the script once for a group, and wake up the requests that wait."""
+        keys = [self._connection.key(self._owner, "limits"), self._key(group.name or "")]
+        try:
+            if group.own.is_used:
+                await self._connection.call("PING")
+            group.own.hold()
+            sent = self._clock.now()
+            call = group.call(sent, closing=closing).encode()
+            reply = read_reply(await self._connection.script(_SCRIPT, keys, [call, self._channel]))
+        except RedisFailed:
+            reply = None
+        finally:
+            group.own.hold(False)
+        if reply is None:
+            group.failed(self._clock.now())
+        else:
+            group.apply(reply, sent, self._clock.now())
+        self._waiting.wake_waiters()
+
+    def _notified(self, message: bytes | None) -> None:
+        """Ask again soon, because another process has changed something."""
+        text = "" if message is None else message.decode("utf-8", "replace")
+        time, _, key = text.partition(" ")
+        stopped = int(time) if time.isdecimal() and len(time) < 16 else None
+        for name, group in self._groups.items():
+            if key in {"", self._key(name)}:
+                group.notify(stopped)
