@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .board import RedisBoard as RedisBoard
     from .limits import RedisLimits as RedisLimits
     from .tokens import RedisTokenStore as RedisTokenStore
 
 # The public names by their module, which is imported when one of them is first used.
-_MODULES = {"RedisLimits": "limits", "RedisTokenStore": "tokens"}
+_MODULES = {"RedisBoard": "board", "RedisLimits": "limits", "RedisTokenStore": "tokens"}
 
 __all__ = sorted(_MODULES)
 

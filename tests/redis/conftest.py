@@ -1,7 +1,9 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from aiopresence.sandbox import GatewayPlan, Sandbox
+from tests.support.boards import Boards
 from tests.support.redis_servers import (
     RedisCluster,
     RedisSentinel,
@@ -10,6 +12,7 @@ from tests.support.redis_servers import (
     redis_sentinel,
     redis_server,
 )
+from tests.support.sessions import PLENTY
 
 
 @pytest.fixture
@@ -38,3 +41,13 @@ def sentinel() -> Iterator[RedisSentinel]:
     """A primary, a replica and a Sentinel of its own for a test, without data."""
     with redis_sentinel() as sentinel:
         yield sentinel
+
+
+@pytest.fixture
+async def boards(server: RedisServer) -> AsyncIterator[Boards]:
+    """Shared boards of one account, on a Redis server of its own."""
+    async with (
+        Sandbox(20, limits=PLENTY, gateway=GatewayPlan()) as sandbox,
+        Boards(sandbox, server.url) as boards,
+    ):
+        yield boards
