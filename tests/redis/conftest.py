@@ -1,9 +1,12 @@
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from aiopresence.sandbox import GatewayPlan, Sandbox
 from tests.support.boards import Boards
+from tests.support.fleet import Together
 from tests.support.redis_servers import (
     RedisCluster,
     RedisSentinel,
@@ -13,6 +16,7 @@ from tests.support.redis_servers import (
     redis_server,
 )
 from tests.support.sessions import PLENTY
+from tests.support.workers import WorkerPool
 
 
 @pytest.fixture
@@ -51,3 +55,24 @@ async def boards(server: RedisServer) -> AsyncIterator[Boards]:
         Boards(sandbox, server.url) as boards,
     ):
         yield boards
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[WorkerPool]:
+    """The processes of all tests come from one pool."""
+    with WorkerPool() as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def together(request: pytest.FixtureRequest, pool: WorkerPool) -> Iterator[Together]:
+    """Runs the scenarios of a module at the same time, because each mostly waits."""
+    chosen: list[Any] = [
+        item.callspec.params["scenario"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.module is request.module
+        and "scenario" in getattr(getattr(item, "callspec", None), "params", {})
+    ]
+    with ThreadPoolExecutor(len(chosen)) as threads:
+        yield {scenario: threads.submit(scenario, pool) for scenario in chosen}
