@@ -48,9 +48,9 @@ LAYERS = {
     "live": READERS | {"account_reader", "bulk"},
     "session": READERS | {"presence_api", "live"},
     "webhooks": CORE | {"transport", "session"},
-    "redis": READERS | {"account_reader", "bulk", "live"},
+    "redis": READERS | {"account_reader", "bulk", "live", "session"},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "auth_advice", "escaping", "filters", "ids", "sandbox"},
+    "cli": {"", "auth_advice", "escaping", "filters", "ids", "redis", "sandbox"},
     "__main__": {"cli"},
     "__init__": CORE | {"transport", "session", "live"},
 }

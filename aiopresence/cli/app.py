@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ..escaping import escaped
-from .commands import doctor, events, limits, login, queues, read, sandbox, watch, write
+from .commands import doctor, events, fleet, limits, login, queues, read, sandbox, watch, write
 from .diagnostics import add_verbosity, set_verbosity
 from .options import VerboseOption, VersionOption
 
@@ -76,6 +76,8 @@ COMMANDS = (
     (login.login, "aiopresence login --profile work"),
     (login.logout, "aiopresence logout --profile work"),
     (login.whoami, "aiopresence whoami --output json"),
+    (fleet.follow, "aiopresence follow --redis redis://localhost --accounts accounts.toml"),
+    (fleet.fleet, "aiopresence fleet --redis redis://localhost"),
     (doctor.doctor, "aiopresence doctor --sandbox 40"),
     (sandbox.sandbox, "aiopresence sandbox --extensions 200 --rate 5"),
 )

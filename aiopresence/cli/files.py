@@ -16,11 +16,11 @@ CHUNK_BYTES = 64 * 1024
 FIFO_TIMEOUT = 3
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, longest: int = MAX_SETTINGS_BYTES) -> str:
     """Return the text of a settings file, without a byte order mark.
 
     Raises:
-        OSError: the file cannot be read, is not a regular file, or is larger than 1 MiB.
+        OSError: the file cannot be read, is not a regular file, or has more than `longest` bytes.
         UnicodeDecodeError: it is not UTF-8.
     """
     # Non-blocking: opening a FIFO would wait for a writer.
@@ -28,9 +28,9 @@ def read_text(path: Path) -> str:
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a regular file")
-        data = file.read(MAX_SETTINGS_BYTES + 1)
-    if len(data) > MAX_SETTINGS_BYTES:
-        raise OSError("larger than 1 MiB")
+        data = file.read(longest + 1)
+    if len(data) > longest:
+        raise OSError(f"larger than {longest // 1024 // 1024} MiB")
     return data.decode("utf-8-sig")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import attrs
 
 from .. import JwtGrant, UsageError
-from .files import read_text
+from .files import MAX_SETTINGS_BYTES, read_text
 
 # For each setting, its two names in the environment: RingCentral's documentation uses both.
 VARIABLES = {
@@ -171,34 +171,50 @@ def _reason(error: Exception) -> str:
 def _profile(profile: str | None) -> _Source:
     file = config_file()
     name = profile or "default"
-    values = _profiles(file).get(name)
+    tables = read_tables(file, "profile") if file.is_absolute() else {}
+    values = tables.get(name)
     if values is None and profile is None:
         values = {}
     if not isinstance(values, dict):
         raise UsageError(f"{file} has no [profile.{name}]")
-    if unknown := values.keys() - VARIABLES.keys():
-        raise UsageError(
-            f"{file}: unknown settings {', '.join(sorted(unknown))}; a profile takes"
-            f" {', '.join(VARIABLES)}"
-        )
-    for key, value in values.items():
-        if not isinstance(value, str):
-            raise UsageError(f"{file}: {key} must be a string in quotes")
-    found = {key: value for key, value in values.items() if value}
+    found = parse_values(str(file), values)
     return _Source(f"profile {name}", found, {key: key for key in found})
 
 
-def _profiles(file: Path) -> Mapping[str, object]:
-    if not file.is_absolute():
-        return {}
+def parse_values(where: str, values: object) -> Mapping[str, str]:
+    """Return the settings in a table that have a value.
+
+    Raises:
+        UsageError: the table has anything else.
+    """
+    if not isinstance(values, dict) or (unknown := values.keys() - VARIABLES.keys()):
+        extra = ", ".join(sorted(unknown)) if isinstance(values, dict) else "value"
+        raise UsageError(f"{where}: unknown settings {extra}; possible are {', '.join(VARIABLES)}")
+    for key, value in values.items():
+        if not isinstance(value, str):
+            raise UsageError(f"{where}: {key} must be a string in quotes")
+    return {key: value for key, value in values.items() if value}
+
+
+def read_tables(file: Path, kind: str, longest: int = MAX_SETTINGS_BYTES) -> Mapping[str, object]:
+    """Return the tables such as [profile.default] of a TOML file by name; none if it is missing.
+
+    Args:
+        file: the file.
+        kind: the first part of their names, such as "profile".
+        longest: the bytes of the longest file that is read.
+
+    Raises:
+        UsageError: the file cannot be read, or has anything else.
+    """
     try:
-        content = tomllib.loads(read_text(file))
+        content = tomllib.loads(read_text(file, longest))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {file}: {_reason(error)}") from None
-    profiles = content.pop("profile", {})
-    if content or not isinstance(profiles, dict):
-        unexpected = ", ".join(sorted(content)) or "profile"
-        raise UsageError(f"{file}: unexpected {unexpected}; use tables such as [profile.default]")
-    return profiles
+    tables = content.pop(kind, {})
+    if content or not isinstance(tables, dict):
+        unexpected = ", ".join(sorted(content)) or kind
+        raise UsageError(f"{file}: unexpected {unexpected}; use tables such as [{kind}.default]")
+    return tables

@@ -1,7 +1,8 @@
 """Share rate limits, tokens and presence between processes, through Redis.
 
 It needs redis-py: `pip install 'aiopresence[redis]'`. Pass `RedisLimits` as `limits` and
-`RedisTokenStore` as `token_store` of a session, and `RedisBoard` as `shared` of a board.
+`RedisTokenStore` as `token_store` of a session, and `RedisBoard` as `shared` of a board. `Fleet`
+follows many accounts in several processes, and `read_fleet` returns what they do.
 """
 
 from importlib import import_module
@@ -9,11 +10,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .board import RedisBoard as RedisBoard
+    from .fleet import Fleet as Fleet
+    from .fleet_keys import (
+        FleetStatus as FleetStatus,
+        FollowedAccount as FollowedAccount,
+        read_fleet as read_fleet,
+    )
     from .limits import RedisLimits as RedisLimits
     from .tokens import RedisTokenStore as RedisTokenStore
 
 # The public names by their module, which is imported when one of them is first used.
-_MODULES = {"RedisBoard": "board", "RedisLimits": "limits", "RedisTokenStore": "tokens"}
+_MODULES = {
+    "Fleet": "fleet",
+    "FleetStatus": "fleet_keys",
+    "FollowedAccount": "fleet_keys",
+    "RedisBoard": "board",
+    "RedisLimits": "limits",
+    "RedisTokenStore": "tokens",
+    "read_fleet": "fleet_keys",
+}
 
 __all__ = sorted(_MODULES)
 

@@ -84,8 +84,8 @@ def test_help_does_not_import_the_library() -> None:
     assert done.stdout.endswith("[]\n")
 
 
-# These run until Ctrl-C, or need a terminal or a login: their own tests run them.
-ENDLESS = ("sandbox", "watch", "poll", "events", "login", "logout", "whoami")
+# These run until Ctrl-C, or need a terminal, a login or Redis: their own tests run them.
+ENDLESS = ("sandbox", "watch", "poll", "events", "login", "logout", "whoami", "follow", "fleet")
 
 
 @pytest.mark.parametrize("example", [example for _, example in COMMANDS])

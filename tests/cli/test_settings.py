@@ -106,7 +106,7 @@ BROKEN = {
     "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "config.toml: UnicodeDecodeError"),
     "unknown key": (
         f'[profile.work]\njwt = "{SECRET}"\npassword = "{SECRET}"\n'.encode(),
-        "unknown settings password; a profile takes server_url, client_id, client_secret, jwt",
+        "unknown settings password; possible are server_url, client_id, client_secret, jwt",
     ),
     "no text": (b"[profile.work]\njwt = 5\n", "jwt must be a string in quotes"),
     "not a table": (f'profile = "{SECRET}"\n'.encode(), "unexpected profile; use tables such as"),

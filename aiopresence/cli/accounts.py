@@ -1,0 +1,31 @@
+"""Read the file with the accounts of a fleet."""
+
+from pathlib import Path
+
+from .. import UsageError
+from .settings import Settings, parse_values, read_tables
+
+# 100,000 accounts with a JWT each. A guess.
+_MAX_BYTES = 128 * 1024 * 1024
+
+
+def read_accounts(file: Path) -> dict[str, Settings]:
+    """Return the credentials of each account in a file, by its name.
+
+    Raises:
+        UsageError: the file cannot be read, or lacks something.
+    """
+    tables = read_tables(file, "account", _MAX_BYTES)
+    if not tables:
+        raise UsageError(f"{file} has no accounts; use a table [account.NAME] for each")
+    accounts = {}
+    for name, values in tables.items():
+        where = f"{file}, account.{name}"
+        settings = Settings(**parse_values(where, values), sources={})
+        missing = [
+            each for each in ("client_id", "client_secret", "jwt") if not getattr(settings, each)
+        ]
+        if missing:
+            raise UsageError(f"{where}: not set: {', '.join(missing)}")
+        accounts[name] = settings
+    return accounts

@@ -1,0 +1,113 @@
+"""The commands follow and fleet, with a real Redis and processes of their own."""
+
+import asyncio
+import json
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiopresence.sandbox import Sandbox
+from tests.support.cli_calls import invoke
+from tests.support.redis_servers import RedisServer, redis_server
+from tests.support.sessions import PLENTY
+from tests.support.terminal import COMMAND, environment
+
+
+def accounts_file(folder: Path, accounts: Mapping[str, Sandbox]) -> Path:
+    file = folder / "accounts.toml"
+    file.write_text(
+        "".join(
+            f'[account.{name}]\nserver_url = "{each.url}"\nclient_id = "{each.client_id}"\n'
+            f'client_secret = "{each.client_secret}"\njwt = "{each.jwt}"\n'
+            for name, each in accounts.items()
+        )
+    )
+    return file
+
+
+@asynccontextmanager
+async def following(
+    server: RedisServer, file: Path, home: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "follow", "--accounts", str(file), "--lease", "1",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(home, AIOPRESENCE_REDIS_URL=server.url),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def show(server: RedisServer) -> tuple[int, list[dict[str, Any]], str]:
+    """Return what `fleet` shows."""
+    done = await asyncio.to_thread(invoke, "fleet", "--redis", server.url, "-o", "json")
+    return done.code, json.loads(done.out), done.err
+
+
+async def until_live(server: RedisServer, processes: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(30):
+        while True:
+            code, accounts, _ = await show(server)
+            holders = {each["process"] for each in accounts}
+            if code == 0 and len(accounts) == 2 and len(holders) == processes:
+                return accounts
+            await asyncio.sleep(0.1)
+
+
+async def test_the_accounts_of_a_killed_process_are_followed_by_another(tmp_path: Path) -> None:
+    with redis_server() as server:
+        async with Sandbox(5, limits=PLENTY) as north, Sandbox(7, limits=PLENTY) as south:
+            file = accounts_file(tmp_path, {"north": north, "south": south})
+            async with (
+                following(server, file, tmp_path) as killed,
+                following(server, file, tmp_path) as left,
+            ):
+                shown = await until_live(server, 2)
+                assert [each["extensions"] for each in shown] == [5, 7]
+                killed.kill()
+                await killed.wait()
+                await until_live(server, 1)
+                left.send_signal(signal.SIGINT)
+                out, err = await left.communicate()
+        assert (left.returncode, out) == (130, b"")
+        assert b"following 2 accounts" in err
+        assert not any(secret.encode() in err for secret in (north.jwt, north.client_secret))
+        code, accounts, summary = await show(server)
+        assert code == 1
+        assert {each["state"] for each in accounts} == {"unfollowed"}
+        assert "0 processes, 2 accounts: 2 unfollowed" in summary
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no accounts; use a table [account.NAME] for each"),
+        ("[profile.a]", "unexpected profile; use tables such as [account.default]"),
+        ("[account.a]\njwt = 1", "account.a: jwt must be a string in quotes"),
+        ("[account.a]\nsecret = 'x'", "account.a: unknown settings secret; possible are"),
+        ("[account.a]\njwt = 'x'", "account.a: not set: client_id, client_secret"),
+        ("[account.a", "cannot read"),
+    ],
+)
+def test_a_wrong_file_of_accounts_is_a_usage_error(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text(text)
+    done = invoke("follow", "--redis", "redis://127.0.0.1:1", "--accounts", str(file))
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+def test_without_redis_it_says_so() -> None:
+    done = invoke("fleet", "--redis", "redis://:secret@127.0.0.1:1/0")
+    assert (done.code, done.out) == (1, "")
+    assert "redis://127.0.0.1:1/0" in done.err
+    assert "secret" not in done.err
