@@ -143,6 +143,8 @@ class PresenceState:
         waiting = [self.stale, self.unreadable, *(read.pending for read in self._reads)]
         if is_all_waiting:
             waiting.append(self.records)
+        if max(map(len, waiting)) > most + len(self._scheduled):
+            return None
         missed = set().union(*waiting) - self._scheduled
         return frozenset(missed) if len(missed) <= most else None
 

@@ -1,6 +1,6 @@
 -- The board of one account in Redis: who follows RingCentral's events, and what it has published.
 --
--- KEYS: lease    who follows, until it expires
+-- KEYS: lease    "<who follows> <ms>", until it expires
 --       fence    a number that grows with each follower
 --       records  hash: extension -> "<version> <JSON>"
 --       stream   the last entries, capped; the id of an entry is its version, "<fence>-<number>"
@@ -60,8 +60,24 @@ local function last_version()
     if not is_usable(key) then return '' end
   end
   local meta = redis.call('HMGET', META, 'last', 'count')
-  local is_whole = meta[1] and redis.call('HLEN', RECORDS) == tonumber(meta[2] or '')
+  local of = string.match(meta[1] or '', '^(%d+)-%d+$')
+  local is_whole = of == integer(fence()) and redis.call('HLEN', RECORDS) == tonumber(meta[2] or '')
   return is_whole and redis.call('EXISTS', STREAM) == 1 and meta[1] or ''
+end
+
+-- Return who has the lease, and for how many ms; '' and 0 if nobody has. It never lasts longer than
+-- from now: Redis's clock may have gone back since.
+local function lease()
+  local value = is_usable(LEASE) and redis.call('GET', LEASE)
+  if not value then return '', 0 end
+  local holder, longest = string.match(value, '^(%x+) (%d+)$')
+  local left = redis.call('PTTL', LEASE)
+  if not holder or left < 0 then return '', 0 end
+  if left > number(longest) then
+    left = number(longest)
+    redis.call('PEXPIRE', LEASE, left)
+  end
+  return holder, left
 end
 
 -- Keep what nobody follows any more for a while only.
@@ -74,12 +90,9 @@ local operations = {}
 -- Become the follower, if there is none. `seen` is the newest version the caller knows: if Redis
 -- has less, everything is published again. Returns 'held' and the remaining ms, or 'ok', the fence,
 -- and the version before; that is '' if the board begins anew.
-function operations.claim(holder, lease, seen, keep, ttl)
-  if is_usable(LEASE) then
-    local held = redis.call('GET', LEASE)
-    local left = redis.call('PTTL', LEASE)
-    if held and held ~= holder and left >= 0 then return {'held', left} end
-  end
+function operations.claim(holder, ms, seen, keep, ttl)
+  local held, left = lease()
+  if left > 0 and held ~= holder then return {'held', left} end
   for key in pairs(TYPES) do
     if not is_usable(key) then redis.call('DEL', key) end
   end
@@ -92,7 +105,7 @@ function operations.claim(holder, lease, seen, keep, ttl)
   local new = integer(math.max(fence() + 1, seen_fence + 1, now()))
   local version = new .. '-0'
   redis.call('SET', FENCE, new)
-  redis.call('SET', LEASE, holder, 'PX', lease)
+  redis.call('SET', LEASE, holder .. ' ' .. ms, 'PX', ms)
   local added = redis.pcall('XADD', STREAM, 'MAXLEN', keep, version, 'p', before)
   if type(added) == 'table' then -- An error: something else is in the stream.
     redis.call('DEL', STREAM)
@@ -106,18 +119,16 @@ end
 -- Renew the lease, and publish the records, and the status unless it is '' or what Redis has. A lease
 -- of 0 ends it. Returns the version of the last entry; or '' if another follower has a higher fence,
 -- or Redis does not have what this one wrote.
-function operations.publish(holder, lease, before, version, keep, ttl, silence, status, ...)
-  local new = string.match(version, '^%d+')
-  if integer(fence()) ~= new then return '' end
+function operations.publish(holder, ms, before, version, keep, ttl, silence, status, ...)
   local last = last_version()
   if last == version then return last end -- The reply to this same call was lost.
   if last ~= before or #redis.call('XRANGE', STREAM, version, '+', 'COUNT', 1) > 0 then
     return ''
   end
-  if lease == '0' then
+  if ms == '0' then
     redis.call('DEL', LEASE)
   else
-    redis.call('SET', LEASE, holder, 'PX', lease)
+    redis.call('SET', LEASE, holder .. ' ' .. ms, 'PX', ms)
   end
   redis.call('HSET', META, 'beat', integer(now()), 'silence', silence)
   local records = {...}
@@ -150,12 +161,12 @@ function operations.look(seen)
     redis.call('SET', FENCE, integer(current))
   end
   local last = last_version()
-  local left = is_usable(LEASE) and redis.call('PTTL', LEASE) or 0
-  if last == '' then return {integer(current), '', math.max(left, 0), '', ''} end
+  local _, left = lease()
+  if last == '' then return {integer(current), '', left, '', ''} end
   local meta = redis.call('HMGET', META, 'beat', 'silence', 'status')
   local age = meta[2] and meta[2] ~= '' and now() - number(meta[1]) + number(meta[2])
   local text = age and integer(math.max(age, 0)) or ''
-  return {integer(current), last, math.max(left, 0), text, meta[3] or ''}
+  return {integer(current), last, left, text, meta[3] or ''}
 end
 
 -- Return a part of the records, and where the next part begins.

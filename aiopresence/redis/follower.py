@@ -66,3 +66,5 @@ class Follower:
             if claim.fence is not None:
                 lease = Lease(self._holder, self._held_for, claim, began_at)
                 await Term(self._spec, self._keys, self._reader, self._replica, lease).run()
+                # If Redis had lost something, this process still has the lease, and begins anew.
+                self._reader.no_follower.set()
