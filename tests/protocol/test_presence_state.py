@@ -665,3 +665,37 @@ def test_a_record_without_an_aggregated_status_does_not_get_one_from_the_phone()
     state = state_of("1", telephonyStatus="NoCall")
     apply(state, notice("1", 1, telephonyStatus="Ringing"))
     assert state.records["1"].aggregated_telephony_status is None
+
+
+def test_records_of_somebody_else_are_stale_until_they_are_read() -> None:
+    known = {"1": record("1", message="a"), "2": record("2"), "x": record("x")}
+    state = PresenceState(None)
+    state.seed(known)
+    assert set(state.records) == {"1", "2"}
+    assert all(state.is_stale(id_) for id_ in state.records)
+    assert state.all_stale
+    read = state.begin_read()
+    assert merge_read(state, read, "1", record("1", message="a")) == []
+    [change] = merge_read(state, read, "2", record("2", message="b"))
+    assert change.old == record("2")
+    state.end_read(read, complete=True)
+    assert state.is_settled
+    some = PresenceState(frozenset({"1"}))
+    some.seed(known)
+    assert set(some.records) == set(some.stale) == {"1"}
+
+
+def test_which_extensions_are_missed() -> None:
+    state = state_of("1", "2", "3")
+    assert state.missed_ids(2) == frozenset()
+    state.mark_stale(["1"])
+    reading = state.begin_read(["2"])
+    assert state.missed_ids(2) == frozenset({"1", "2"})
+    assert state.missed_ids(1) is None
+    merge_read(state, reading, "2", record("2"))
+    state.end_read(reading, complete=True)
+    state.schedule_read()
+    assert state.missed_ids(2) == frozenset({"1"})
+    assert state.missed_ids(0) is None
+    state.mark_stale()
+    assert state.missed_ids(9) is None

@@ -66,7 +66,7 @@ async def test_a_follower_that_is_killed_is_replaced_within_the_lease(
     async with board_process(boards.sandbox, server.url, lease=LEASE) as follower:
         await follower.ask("ready")
         opened = [await boards.open()]
-        changing = asyncio.create_task(states.run(3.0))
+        changing = asyncio.create_task(states.run(2.0))
         await opened[0].wait_ready()
         opened.append(await boards.open(role="read"))
         follower.signal(signal.SIGKILL)
@@ -88,7 +88,7 @@ async def test_a_follower_that_was_stopped_becomes_a_reader(
         await follower.ask("ready")
         opened = [await boards.open(), await boards.open(role="read")]
         await opened[1].wait_ready()
-        changing = asyncio.create_task(states.run(2.5))
+        changing = asyncio.create_task(states.run(2.0))
         await asyncio.sleep(0.2)
         follower.signal(signal.SIGSTOP)
         await eventually(lambda: len(boards.sandbox.gateway.subscriptions) == 2)

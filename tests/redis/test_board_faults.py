@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,14 @@ import pytest
 from aiopresence import PresenceBoard
 from aiopresence.sandbox import Hang
 from tests.support.boards import LEASE, Boards, Numbers, are_equal, eventually
+from tests.support.clock_shift import ClockShift
 from tests.support.redis_proxy import proxy
-from tests.support.redis_servers import RedisCluster, RedisSentinel, RedisServer
+from tests.support.redis_servers import (
+    RedisCluster,
+    RedisSentinel,
+    RedisServer,
+    redis_server,
+)
 
 
 async def ready(boards: Boards) -> tuple[list[PresenceBoard], Numbers]:
@@ -143,16 +150,24 @@ POISONS: dict[str, Callable[[RedisServer], None]] = {
 }
 
 
-@pytest.mark.parametrize("poison", POISONS)
-async def test_wrong_values_are_replaced(boards: Boards, server: RedisServer, poison: str) -> None:
+async def test_wrong_values_are_replaced(boards: Boards) -> None:
     states = Numbers(boards.sandbox)
-    opened = [await boards.open(), await boards.open(role="read")]
-    await eventually(lambda: are_equal(opened, states.now))
-    POISONS[poison](server)
-    opened.append(await boards.open(role="read"))  # It begins with what is there.
-    states.advance(boards.sandbox.user_ids[4])
-    await eventually(lambda: are_equal(opened, states.now))
-    assert not boards.backward
+
+    async def story(poison: Callable[[RedisServer], None]) -> None:
+        with redis_server() as server:
+            async with Boards(boards.sandbox, server.url) as others:
+                opened = [await others.open(), await others.open(role="read")]
+                await eventually(lambda: are_equal(opened, states.now))
+                poison(server)
+                opened.append(await others.open(role="read"))  # It begins with what is there.
+                await asyncio.sleep(0.1)
+                states.advance(boards.sandbox.user_ids[4])
+                await eventually(lambda: are_equal(opened, states.now))
+                assert not others.backward
+
+    results = await asyncio.gather(*map(story, POISONS.values()), return_exceptions=True)
+    failures = zip(POISONS, results, strict=True)
+    assert {name: result for name, result in failures if result is not None} == {}
 
 
 async def test_a_lease_without_an_end_is_taken(boards: Boards, server: RedisServer) -> None:
@@ -166,19 +181,27 @@ async def test_a_lease_without_an_end_is_taken(boards: Boards, server: RedisServ
     await eventually(lambda: are_equal([second], states.now))
 
 
-async def test_a_higher_fence_is_remembered_by_readers(boards: Boards, server: RedisServer) -> None:
-    """Redis's clock goes back and all is lost: a new follower would begin with a lower fence."""
-    states = Numbers(boards.sandbox)
-    first = await boards.open()
-    await first.wait_ready()
-    reader = await boards.open(role="read")
-    await eventually(lambda: reader.is_live)
-    position = reader._source._replica.position  # type: ignore[attr-defined]
-    ahead = (position[0] + 10**9, 5)
-    reader._source._replica.position = ahead  # type: ignore[attr-defined]
-    await eventually(lambda: first._source._replica.position > ahead)  # type: ignore[attr-defined]
-    states.advance(boards.sandbox.user_ids[0])
-    await eventually(lambda: are_equal([first, reader], states.now))
+async def test_the_clock_of_redis_may_go_back_and_all_be_lost(
+    boards: Boards, tmp_path: Path
+) -> None:
+    clock = ClockShift(tmp_path)
+    with redis_server(environment=clock.environment) as server:
+        states = Numbers(boards.sandbox)
+        clock.set(3600.0)
+        async with Boards(boards.sandbox, server.url) as others:
+            reader = await others.open(role="read")
+            first = await others.open()
+            await eventually(lambda: are_equal([first, reader], states.now))
+            clock.set(-3600.0)
+            states.advance(boards.sandbox.user_ids[0])
+            await eventually(lambda: are_equal([first, reader], states.now))
+            await first.close()
+            server.client.flushall()
+            second = await others.open()  # It does not know the versions that there were.
+            await second.wait_ready()
+            states.advance(boards.sandbox.user_ids[0])
+            await eventually(lambda: are_equal([second, reader], states.now))
+            assert not others.backward
 
 
 async def test_a_publication_whose_reply_is_lost_is_not_lost(
