@@ -1,7 +1,7 @@
 """What becomes of processes that share their limits when something happens to Redis."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from tests.support.workers import WorkerPool
 # Requests that are counted before something happens.
 BEFORE = 30
 SCALE = Scale()
+SHARE = {"outage": "share", "processes": SCALE.processes}
 # The longest time from the return of Redis to the next request, in seconds.
 RETURN = SCALE.window + 1.0
 
@@ -95,9 +96,8 @@ def shifted(pool: WorkerPool, *steps: float) -> None:
         shift = ClockShift(Path(folder))
         with redis_server(environment=shift.environment) as server, busy(pool, server) as workers:
             for step in steps:
-                before = server.client.time()
                 shift.set(step)
-                assert abs(server.client.time()[0] - before[0]) >= int(abs(step))
+                assert abs(server.client.time()[0] - time.time() - step) < 1.5
                 workers.wait_for(len(workers.ledger) + BEFORE)
     assert workers.longest_pause() <= RETURN
 
@@ -110,8 +110,12 @@ def the_clock_is_an_hour_behind(pool: WorkerPool) -> None:
     shifted(pool, -3600.0)
 
 
-def the_clock_is_a_little_ahead(pool: WorkerPool) -> None:
-    shifted(pool, 0.2)
+def the_clock_goes_ahead_in_small_steps(pool: WorkerPool) -> None:
+    shifted(pool, 0.2, 1.1)
+
+
+def the_clock_is_corrected(pool: WorkerPool) -> None:
+    shifted(pool, 3600.0, 0.0)
 
 
 def replies_are_lost(pool: WorkerPool) -> None:
@@ -125,13 +129,14 @@ def replies_are_lost(pool: WorkerPool) -> None:
         assert through.lost >= 3
 
 
-def cut_off(pool: WorkerPool, **limits: object) -> None:
+def cut_off(pool: WorkerPool, seconds: float, limits: Mapping[str, object]) -> float:
+    """Cut two of four processes off from Redis; return when the first of them sent again."""
     with redis_server() as server, proxy(server.port) as through:
         urls = [through.url] * 2 + [server.url] * 2
         with fleet(pool, urls, SCALE, limits=limits) as workers:
             workers.wait_for(BEFORE)
             through.cut()
-            time.sleep(4.0)
+            time.sleep(seconds)
             through.mend()
             returned = time.monotonic()
             workers.finish_without_loss()
@@ -139,14 +144,32 @@ def cut_off(pool: WorkerPool, **limits: object) -> None:
     for name in ("0", "1"):  # Those that were cut off.
         assert workers.longest_pause(name) >= 3.0
         assert workers.first_sent(returned, name) <= RETURN
+    return workers.first_sent(returned - seconds + 2.0, "0") + 2.0
 
 
 def two_of_four_are_cut_off_and_hold(pool: WorkerPool) -> None:
-    cut_off(pool)
+    assert cut_off(pool, 4.0, {}) > 4.0
 
 
 def two_of_four_are_cut_off_and_share(pool: WorkerPool) -> None:
-    cut_off(pool, outage="share", processes=4)
+    assert cut_off(pool, 4.0, SHARE) > 4.0
+
+
+def two_of_four_are_cut_off_for_so_long_that_they_use_their_share(pool: WorkerPool) -> None:
+    assert cut_off(pool, 10.0, SHARE) < 10.0
+
+
+def it_is_gone_for_so_long_that_all_use_their_share(pool: WorkerPool) -> None:
+    with redis_server() as server, fleet(pool, server.url, SCALE, limits=SHARE) as workers:
+        workers.wait_for(BEFORE)
+        server.kill()
+        gone = time.monotonic()
+        time.sleep(10.0)
+        server.start()
+        returned = time.monotonic()
+        workers.finish_without_loss()
+    assert workers.first_sent(gone + 2.0) < 8.0
+    assert workers.first_sent(returned) <= RETURN
 
 
 @pytest.mark.parametrize(
@@ -161,10 +184,13 @@ def two_of_four_are_cut_off_and_share(pool: WorkerPool) -> None:
         a_sentinel_fails_over,
         the_clock_is_an_hour_ahead,
         the_clock_is_an_hour_behind,
-        the_clock_is_a_little_ahead,
+        the_clock_goes_ahead_in_small_steps,
+        the_clock_is_corrected,
         replies_are_lost,
         two_of_four_are_cut_off_and_hold,
         two_of_four_are_cut_off_and_share,
+        two_of_four_are_cut_off_for_so_long_that_they_use_their_share,
+        it_is_gone_for_so_long_that_all_use_their_share,
     ],
     ids=lambda scenario: scenario.__name__,
 )

@@ -112,10 +112,15 @@ class Fleet:
         return min(times, default=float("inf")) - since
 
     def shares(self) -> dict[str, float]:
-        """Return which part of the requests each worker sent while all of them had some to send."""
+        """Return which part of the requests each worker sent while all of them were sending.
+
+        Some begin earlier than others, and have the first window for themselves.
+        """
         entries = self.sent()
         last = {entry.client: entry.at for entry in entries}
-        counts = Counter(entry.client for entry in entries if entry.at <= min(last.values()))
+        first = {entry.client: entry.at for entry in reversed(entries)}
+        begin, end = max(first.values()), min(last.values())
+        counts = Counter(entry.client for entry in entries if begin <= entry.at <= end)
         return {client: count / counts.total() for client, count in counts.items()}
 
 
