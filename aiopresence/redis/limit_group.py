@@ -188,7 +188,7 @@ class RedisGroup:
             times.append(self._back)
         if self._reports:
             prompt = self._reply is None or self._reply.prompt
-            wait = 0.0 if prompt else min(REPORT, self.window / 10)
+            wait = 0.0 if prompt else min(REPORT, self.window / 4)
             times.append(self._reports[0].time + wait)
         if any(len(hand) > demand.get(keep, 0) for keep, hand in self._hand.items()):
             times.append(self._granted_at + UNUSED)

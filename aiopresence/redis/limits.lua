@@ -333,8 +333,9 @@ local function come_back(times, free, keep, want, share, used, owed)
   end
   nth = max(1, nth)
   local back = min(times[nth] or span(), first or span())
+  -- As many as are wanted at once, unless that takes long.
   local batch = times[min(nth + want - 1, #times)] or back
-  return max(1, back, min(batch, back + min(25, floor(g.window / 50))))
+  return max(1, back, min(batch, back + min(60, floor(g.window / 16))))
 end
 
 local function new_group(lost)
@@ -438,6 +439,7 @@ local function save(key, value)
   redis.call('SET', key, cmsgpack.pack(value), 'PX', KEPT + floor(max(0, (g.blocked or 0) - now) + g.window))
 end
 
+if ARGV[1] == '' then return '' end -- to load it before it is needed
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
 local t = redis.call('TIME')

@@ -68,9 +68,10 @@ class RedisLoginLimits:
             RedisFailed: Redis does not work, and is required.
         """
         self._waiting, self._connection = waiting, self._connect()
+        self._connection.subscribe(self._channel, self._notified)
         try:
-            # Where the data are: a Cluster and a Sentinel are asked first.
-            await self._connection.call("EXISTS", self._key(""), timeout=_CONNECT)
+            # Connects to where the data are, loads the script, and shows whether it may be run.
+            await self._connection.script(_SCRIPT, [self._key("")], [""], timeout=_CONNECT)
         except RedisFailed as error:
             if self._require:
                 await self._connection.close()
@@ -80,7 +81,6 @@ class RedisLoginLimits:
         except BaseException:
             await self._connection.close()
             raise
-        self._connection.subscribe(self._channel, self._notified)
 
     async def close(self) -> None:
         """Release the slots that were not used, and report what became of the others."""
