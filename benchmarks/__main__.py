@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,10 +24,12 @@ from typing import Any
 from . import results
 from .report import Row, rows_of
 
-REQUIRED = ("matplotlib", "msgspec", "requests_toolbelt", "ringcentral", "typer")
+REQUIRED = ("matplotlib", "msgspec", "redis", "requests_toolbelt", "ringcentral", "typer")
+# The programs that a benchmark needs; it is skipped where they are missing.
+PROGRAMS = {"shared": "redis-server"}
 PACKAGES = (
     *("aiopresence", "aiohttp", "attrs", "cattrs", "orjson"),
-    *("ringcentral", "requests-toolbelt", "msgspec"),
+    *("redis", "ringcentral", "requests-toolbelt", "msgspec"),
 )
 
 
@@ -78,6 +81,9 @@ def main(names: Sequence[str]) -> int:
     with TemporaryDirectory() as folder:
         for number, name in enumerate(names, 1):
             print(f"[{number}/{len(names)}] {name} …", end=" ", file=sys.stderr, flush=True)
+            if (program := PROGRAMS.get(name)) and shutil.which(program) is None:
+                print(f"skipped: {program} is not installed", file=sys.stderr)
+                continue
             started = time.monotonic()
             result = run(name, Path(folder))
             print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
@@ -89,7 +95,7 @@ def main(names: Sequence[str]) -> int:
     for row in missed:
         _, value, _, target, _ = row.cells()
         print(f"missed: {row.benchmark}: {row.label}: {value}, target {target}")
-    if [*names] == [*results.BENCHMARKS]:
+    if [*names] == [*results.BENCHMARKS] == [*dict.fromkeys(row.benchmark for row in rows)]:
         results.save(environment(), rows)
         print(f"written to {results.RESULTS} and {results.README}")
     return 1 if missed else 0

@@ -122,7 +122,7 @@ def of_board(redis: RedisServer) -> list[Row]:
         entry = memory(redis, stream) / redis.client.xlen(stream)
     reading = statistics.mean(other["cpu"] for other in others)
     late = max(1000 * other["latency"] for other in others)
-    each = f"{changes / SECONDS:,.0f} changes a second: changes per second of the core"
+    each = f"{RATE:,.0f} changes a second: changes per second of the core"
     extensions = shared_board.EXTENSIONS
     return [
         Row("shared", "board: memory of Redis per extension", hashes / extensions, "B"),
