@@ -31,7 +31,7 @@ end
 
 local function as_fence(text)
   local digits = string.match(text or '', '^%d+')
-  return digits and #digits <= 15 and tonumber(digits) or 0
+  return digits and #digits <= 14 and tonumber(digits) or 0
 end
 
 local function latest_fence()
@@ -100,7 +100,7 @@ function operations.save(number, content, ttl)
   local latest = latest_fence()
   if number == '' then
     number = text_of(math.max(latest + 1, now()))
-  elseif latest > as_fence(number) then
+  elseif latest > tonumber(number) then
     return 0
   end
   redis.call('SET', fence, number, 'PX', KEEP)

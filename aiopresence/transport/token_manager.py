@@ -45,6 +45,8 @@ _log = logging.getLogger("aiopresence")
 
 # The longest wait of a call for a login in seconds, whatever its `max_wait`.
 MAX_LOGIN_WAIT = 600.0
+# The seconds that closing a session waits for a login that it revokes.
+REVOCATION_WAIT = 1.0
 # How often a renewal starts again because the lock of the store was lost; then it goes on without.
 # A guess: once is usual, and more often means that the lock expires sooner than a login takes.
 MAX_SUPERSEDED = 3
@@ -80,7 +82,7 @@ class TokenManager:
         self._rejected = RejectedTokens()
         self._hold = LoginHold()
         self._renewal: _Renewal | None = None
-        self._revocations: set[asyncio.Task[None]] = set()
+        self._revocations: dict[asyncio.Task[None], LoginSender] = {}
 
     async def get(self, sender: LoginSender) -> str:
         """Return a token that is valid for at least the next request.
@@ -151,6 +153,8 @@ class TokenManager:
             task = self._renewal.task
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        if revocations := [task for task, own in self._revocations.items() if own is sender]:
+            await asyncio.wait(revocations, timeout=REVOCATION_WAIT)
 
     def _is_valid(self, token: oauth.Token) -> bool:
         """Return whether a token is neither due for renewal nor rejected."""
@@ -288,8 +292,8 @@ class TokenManager:
         """Revoke a token that nobody will use, without making the calls wait for it."""
         self._rejected.add(token.access_token)
         task = asyncio.create_task(sender.revoke(token.access_token))
-        self._revocations.add(task)
-        task.add_done_callback(self._revocations.discard)
+        self._revocations[task] = sender
+        task.add_done_callback(self._revocations.pop)
 
     async def _load(self) -> oauth.Token | None:
         record = await self._store.load(self._key)

@@ -319,6 +319,7 @@ async def test_a_silent_subscription_is_replaced(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aiopresence.redis.subscription._SILENCE", 0.05)
+    monkeypatch.setattr("aiopresence.redis.connection.CONNECTING", 0.1)
     received: list[bytes | None] = []
     with proxy(server.port) as between:
         async with Connection(between.url, timeout=0.1) as connection:
