@@ -137,6 +137,13 @@ class BoardProcess:
             answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
         return answer
 
+    async def wait_for(self, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Wait until the board is live and fulfils a condition, and return what it has."""
+        async with asyncio.timeout(20):
+            while not ((shown := await self.ask())["is_live"] and condition(shown)):
+                await asyncio.sleep(0.02)
+        return shown
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(self._process.pid, number)
 
