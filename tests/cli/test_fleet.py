@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,10 @@ import pytest
 
 from aiopresence.sandbox import Sandbox
 from tests.support.cli_calls import invoke
+from tests.support.fleet_files import accounts_file
 from tests.support.redis_servers import RedisServer, redis_server
 from tests.support.sessions import PLENTY
 from tests.support.terminal import COMMAND, environment
-
-
-def accounts_file(folder: Path, accounts: Mapping[str, Sandbox]) -> Path:
-    file = folder / "accounts.toml"
-    file.write_text(
-        "".join(
-            f'[account.{name}]\nserver_url = "{each.url}"\nclient_id = "{each.client_id}"\n'
-            f'client_secret = "{each.client_secret}"\njwt = "{each.jwt}"\n'
-            for name, each in accounts.items()
-        )
-    )
-    return file
 
 
 @asynccontextmanager

@@ -27,6 +27,11 @@ def check(line: str) -> None:
         check_python(rest)
     elif program in ("pip", "pytest", "ruff", "mypy", "pre-commit"):
         check_tool(program, rest)
+    elif program == "gunicorn":
+        module = rest[0].partition(":")[0]
+        assert [*(ROOT / "tests/recipes").rglob(f"{module}.py")], line
+    elif program == "curl":
+        assert rest[0].startswith("http://127.0.0.1:8000/"), line
     elif program == "export":
         assert re.fullmatch(r"\w+=\S+", rest[0]), line
     elif program == ".":

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from aiopresence.sandbox import Sandbox
 from tests.support.documents import EXAMPLES, PROGRAMS, QUOTED, ROOT, TEXT, Example, files, run
+from tests.support.redis_servers import redis_server
 
 # pytest-asyncio warns in projects that have not set it.
 OPTIONS = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
@@ -56,7 +58,10 @@ def test_a_program_runs_and_prints_something(
     monkeypatch.setenv("RC_APP_CLIENT_ID", account.client_id)
     monkeypatch.setenv("RC_APP_CLIENT_SECRET", account.client_secret)
     monkeypatch.setenv("RC_USER_JWT", account.jwt)
-    run(example)
+    with redis_server() if "REDIS" in example.code else nullcontext() as redis:
+        if redis is not None:
+            monkeypatch.setenv("REDIS_URL", redis.url)
+        run(example)
     assert capsys.readouterr().out or [*Path().iterdir()]
 
 
