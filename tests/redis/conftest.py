@@ -64,15 +64,15 @@ def pool() -> Iterator[WorkerPool]:
         yield pool
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def together(request: pytest.FixtureRequest, pool: WorkerPool) -> Iterator[Together]:
-    """Runs the scenarios of a module at the same time, because each mostly waits."""
+    """Runs the scenarios of all tests at the same time, because each mostly waits."""
     chosen: list[Any] = [
         item.callspec.params["scenario"]
         for item in request.session.items
         if isinstance(item, pytest.Function)
-        and item.module is request.module
-        and "scenario" in getattr(getattr(item, "callspec", None), "params", {})
+        and "together" in item.fixturenames
+        and "scenario" in item.callspec.params
     ]
-    with ThreadPoolExecutor(len(chosen)) as threads:
+    with ThreadPoolExecutor(16) as threads:
         yield {scenario: threads.submit(scenario, pool) for scenario in chosen}

@@ -175,7 +175,9 @@ def it_is_gone_for_so_long_that_all_use_their_share(pool: WorkerPool) -> None:
 
 @pytest.mark.parametrize(
     "scenario",
-    [
+    [  # The longest first: they run at the same time.
+        two_of_four_are_cut_off_for_so_long_that_they_use_their_share,
+        it_is_gone_for_so_long_that_all_use_their_share,
         all_data_are_deleted,
         all_scripts_are_forgotten,
         commands_are_paused_for_two_seconds,
@@ -190,8 +192,6 @@ def it_is_gone_for_so_long_that_all_use_their_share(pool: WorkerPool) -> None:
         replies_are_lost,
         two_of_four_are_cut_off_and_hold,
         two_of_four_are_cut_off_and_share,
-        two_of_four_are_cut_off_for_so_long_that_they_use_their_share,
-        it_is_gone_for_so_long_that_all_use_their_share,
     ],
     ids=lambda scenario: scenario.__name__,
 )

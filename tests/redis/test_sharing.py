@@ -76,13 +76,15 @@ def after_another_client_has_used_fifty(pool: WorkerPool) -> None:
 def is_full(workers: Fleet) -> bool:
     """Return whether the window is full, and nothing is on its way for the time being."""
     now = time.monotonic()
-    recent = workers.sent(now - 0.8 * SCALE.window)
-    return len(recent) == workers.scale.limit and now - recent[-1].at > 0.3
+    window = workers.scale.window
+    recent = workers.sent(now - 0.8 * window)
+    return len(recent) == workers.scale.limit and now - recent[-1].at > 0.3 * window
 
 
 def in_a_penalty_that_another_client_has_caused(pool: WorkerPool) -> None:
-    with redis_server() as redis, fleet(pool, redis.url, Scale(), penalty=3.0) as workers:
-        wait_until(lambda: is_full(workers), "no window was full")
+    scale = Scale(requests=50, window=3.0)
+    with redis_server() as redis, fleet(pool, redis.url, scale, penalty=3.0) as workers:
+        wait_until(lambda: is_full(workers), "no window was full", 20.0, 0.05)
         assert workers.server.send(5)[429] >= 1
         workers.finish_without_loss(most_refused=1)
         in_penalty = [entry for entry in workers.sent() if entry.in_penalty]

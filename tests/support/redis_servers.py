@@ -54,7 +54,9 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout: float = 10.0) -> None:
+def wait_until(
+    condition: Callable[[], object], what: str, timeout: float = 10.0, interval: float = 0.005
+) -> None:
     """Wait until a condition is true; errors of Redis mean that it is not.
 
     Raises:
@@ -65,7 +67,7 @@ def wait_until(condition: Callable[[], object], what: str, timeout: float = 10.0
         with suppress(RedisError, OSError):
             if condition():
                 return
-        time.sleep(0.005)
+        time.sleep(interval)
     raise TimeoutError(what)
 
 
