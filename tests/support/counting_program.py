@@ -17,6 +17,7 @@ import asyncio
 import base64
 import dataclasses
 import json
+import os
 import random
 import re
 import sys
@@ -342,6 +343,7 @@ async def serve(counting: Counting) -> None:
     server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - the parent reads it
     await asyncio.to_thread(sys.stdin.read)
+    os._exit(0)  # Without a word about the requests that were under way.
 
 
 async def parse(reader: asyncio.StreamReader) -> Request:
