@@ -321,6 +321,8 @@ class PresenceSession(PresenceApi):
         )
         new_source: NewSource = partial(new_feed, spec.new_state())
         if shared is not None:
+            if not callable(getattr(shared, "new_source", None)):
+                raise UsageError("shared must be a RedisBoard, or None")
             new_source = partial(shared.new_source, spec)
         return PresenceBoard(new_source, self._live_tasks, self._requester.check_open)
 

@@ -153,7 +153,11 @@ class BoardKeys:
         await self._run("remove", *fields)
 
     async def read(self, after: Version, seconds: float) -> list[Entry]:
-        """Return the entries after a version; wait for some if there are none."""
+        """Return the entries after a version; wait for some if there are none.
+
+        It may return none before the seconds are over.
+        """
+        seconds = min(seconds, self._connection.longest_block)
         position = format_version(after) or "0-0"
         stream = self.keys[3]
         wait = max(1, _ms(seconds))

@@ -49,6 +49,15 @@ class Client:
     address: str
     is_ours: bool
 
+    @property
+    def socket_timeout(self) -> float | None:
+        """The seconds after which redis-py itself gives up waiting for a reply; None for never."""
+        client: Any = self.redis
+        is_cluster = isinstance(client, RedisCluster)
+        holder = client.nodes_manager if is_cluster else client.connection_pool
+        timeout: float | None = holder.connection_kwargs.get("socket_timeout")
+        return timeout
+
     async def close(self) -> None:
         """Close the connections, unless the client was given by the user."""
         if not self.is_ours:

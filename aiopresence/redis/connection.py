@@ -15,7 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib.resources import files
-from math import ceil
+from math import ceil, inf
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -106,6 +106,12 @@ class Connection:
     def is_cluster(self) -> bool:
         """Whether it is a Redis Cluster."""
         return isinstance(self._client.redis, RedisCluster)
+
+    @property
+    def longest_block(self) -> float:
+        """The seconds for which a command may wait in Redis; inf if they are not limited."""
+        timeout = self._client.socket_timeout
+        return inf if timeout is None else timeout / 2
 
     async def open(self) -> None:
         """Check that Redis works. It can be used whether or not it did.

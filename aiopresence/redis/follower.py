@@ -52,12 +52,12 @@ class Follower:
         Raises:
             PresenceError: one that trying again does not help against.
         """
-        clock, wait = self._spec.clock, 0.0
+        clock = self._spec.clock
         while True:
             await self._reader.no_follower.wait()
-            await clock.wait(asyncio.Event(), wait)
+            if self._reader.had_follower:
+                await clock.wait(asyncio.Event(), self._patience)
             self._reader.no_follower.clear()
-            wait = self._patience
             began_at = clock.now()
             try:
                 claim = await self._keys.claim(self._holder, self._held_for, self._replica.position)

@@ -47,6 +47,7 @@ class Reader:
     Attributes:
         ready: set once everything has been read.
         no_follower: set when there is none; to be cleared by who makes use of that.
+        had_follower: whether there has been one.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Reader:
     ) -> None:
         self.ready = asyncio.Event()
         self.no_follower = asyncio.Event()
+        self.had_follower = False
         self._moved = asyncio.Event()
         self._keys = keys
         self._replica = replica
@@ -142,7 +144,9 @@ class Reader:
         longest = self._lease / 3
         wait = min(look.lease_left, longest) if look.lease_left else longest
         self._look_at = asked_at + max(wait, _LOOK_GAP)
-        if not look.lease_left:
+        if look.lease_left:
+            self.had_follower = True
+        else:
             self.no_follower.set()
         return look
 

@@ -1,6 +1,7 @@
 """Boards that processes share, with a real Redis and the sandbox in place of RingCentral."""
 
 import asyncio
+import json
 import signal
 import time
 from typing import Any
@@ -15,7 +16,7 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.redis import RedisBoard
-from aiopresence.sandbox import GatewayPlan, Sandbox
+from aiopresence.sandbox import GatewayPlan, Hang, Sandbox
 from tests.support.boards import (
     LEASE,
     Boards,
@@ -171,6 +172,53 @@ async def test_a_new_follower_publishes_only_differences(
     assert [change.id async for change in changes] == [boards.sandbox.user_ids[2]]
 
 
+async def test_a_dedicated_process_follows_before_others(boards: Boards) -> None:
+    first = await boards.open(lease=10.0)
+    await first.wait_ready()
+    other, dedicated = await boards.open(lease=10.0), await boards.open(lease=10.0, role="follow")
+    await eventually(lambda: other.is_live and dedicated.is_live)
+    await first.close()
+    await eventually(lambda: other.is_live and len(boards.sandbox.gateway.subscriptions) == 2)
+    assert [session.stats.requests > 0 for session in boards.sessions] == [True, False, True]
+
+
+async def test_a_new_follower_has_what_was_known_as_stale(boards: Boards) -> None:
+    states = Numbers(boards.sandbox)
+    first, second = await boards.open(), await boards.open()
+    reader = await boards.open(role="read")
+    await eventually(lambda: are_equal([first, second, reader], states.now))
+    before = dict(reader)
+    hang = boards.sandbox.faults.add(Hang(), path="/presence")
+    await first.close()
+    await second.close()
+    third = await boards.open()
+    await third.wait_ready()
+    await eventually(lambda: hang.fired)
+    for board in (third, reader):
+        assert dict(board) == before
+        assert all(board.is_stale(id_) for id_ in board)
+        assert not board.is_live
+
+
+async def test_disabled_filters_are_known_to_all(boards: Boards) -> None:
+    one, two = boards.sandbox.user_ids[1:3]
+
+    def disable(text: str) -> str:
+        meta, body = json.loads(text)
+        if meta["type"] == "ClientRequest":
+            [filter_] = [f for f in body["eventFilters"] if one in f]
+            body["disabledFilters"] = [{"filter": filter_, "reason": "CMN-401", "message": "No."}]
+        return json.dumps([meta, body])
+
+    boards.sandbox.gateway.replace(disable, times=2)
+    opened = [await boards.open([one, two]), await boards.open([one, two], role="read")]
+    await eventually(lambda: all(board.is_live for board in opened))
+    for board in opened:
+        assert [each.reason for each in board.disabled_filters] == ["CMN-401"]
+        assert board.is_stale(one)
+        assert not board.is_stale(two)
+
+
 async def test_boards_of_other_logins_extensions_and_details_are_others(
     boards: Boards, server: RedisServer
 ) -> None:
@@ -246,6 +294,11 @@ def test_arguments_are_checked() -> None:
     assert repr(RedisBoard("redis://u:secret@localhost/0")) == (
         "RedisBoard('redis://localhost/0', role='any')"
     )
+
+
+async def test_only_a_shared_board_is_accepted() -> None:
+    with pytest.raises(UsageError, match="RedisBoard"):
+        PresenceSession(AccessToken("x")).board(shared="redis://localhost")  # type: ignore[arg-type]
 
 
 async def test_an_access_token_needs_a_name() -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis, RedisCluster as AsyncCluster
 
 from aiopresence import PresenceBoard
 from aiopresence.sandbox import Hang
@@ -258,6 +260,30 @@ async def test_stale_extensions_are_stale_everywhere(boards: Boards) -> None:
     await eventually(lambda: hang.fired)
     assert all(board.is_stale(id_) for board in opened for id_ in board)
     assert all(len(board) == 20 for board in opened)
+
+
+async def test_clients_of_the_user_may_do_things_differently(
+    boards: Boards, server: RedisServer, cluster: RedisCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may convert replies, and give up before Redis has something to say."""
+    address = cluster.url.removeprefix("redis+cluster://").split(",")[0]
+    clients: list[Redis | AsyncCluster] = [
+        Redis.from_url(server.url, protocol=3, decode_responses=True, socket_timeout=0.2),
+        AsyncCluster.from_url(f"redis://{address}", decode_responses=True, socket_timeout=0.2),
+        AsyncCluster.from_url(f"redis://{address}", protocol=3),
+    ]
+    states = Numbers(boards.sandbox)
+    for number, client in enumerate(clients):
+        async with client, Boards(boards.sandbox, client) as others:
+            opened = [
+                await others.open(lease=2.0, name=f"{number}"),
+                await others.open(lease=2.0, name=f"{number}", role="read"),
+            ]
+            await eventually(partial(are_equal, opened, states.now))
+            await states.run(0.8, rate=10)
+            await eventually(partial(are_equal, opened, states.now))
+            assert not others.backward
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 @pytest.mark.parametrize("kind", ["cluster", "sentinel"])

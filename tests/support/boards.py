@@ -176,7 +176,7 @@ class Boards(AsyncExitStack):
         sessions: the sessions of the boards.
     """
 
-    def __init__(self, sandbox: Sandbox, redis: str) -> None:
+    def __init__(self, sandbox: Sandbox, redis: Any) -> None:
         super().__init__()
         self.sandbox = sandbox
         self._redis = redis
