@@ -131,7 +131,9 @@ class BoardKeys:
     async def look(self, seen: Version) -> Look:
         """Return how the board is; `seen` is the newest version that is known here."""
         match await self._run("look", format_version(seen)):
-            case [bytes(fence), bytes(last), int(left), bytes(age), bytes(status)]:
+            case [bytes(fence), bytes(last), int(left), bytes(age), bytes(status)] if (
+                fence.isdigit() and len(fence) < 17
+            ):
                 silence = parse_ms(age)
                 heard = inf if silence is None else silence
                 version = parse_version(last) or NEVER
@@ -144,7 +146,9 @@ class BoardKeys:
         It begins and ends with b"0".
         """
         match await self._run("scan", cursor, SCAN_COUNT):
-            case [bytes(after), list(items)]:
+            case [bytes(after), list(items)] if len(items) % 2 == 0 and all(
+                isinstance(item, bytes) for item in items
+            ):
                 return after, items
         raise _unexpected()
 
@@ -184,22 +188,34 @@ def _unexpected() -> RedisFailed:
 
 def _entries(reply: Any) -> list[Any]:
     """Return the entries in a reply to XREAD for one stream, whose form depends on the client."""
-    items = [*reply.values()] if isinstance(reply, dict) else [each[1] for each in reply or ()]
-    entries = items[0] if items else []
-    # With redis-py's callbacks and RESP3 there is one more list around.
-    is_nested = len(entries) == 1 and entries[0] and isinstance(entries[0][0], (list, tuple))
-    return list(entries[0] if is_nested else entries)
+    match [*reply.items()] if isinstance(reply, dict) else reply or []:
+        case []:
+            return []
+        case [[bytes() | str(), list(entries)]]:
+            match entries:
+                case [[[*_], *_] as nested]:  # With redis-py's callbacks and RESP3.
+                    return list(nested)
+            return entries
+    raise _unexpected()
 
 
 def _entry(item: Any) -> Entry | None:
-    version, fields = parse_version(_bytes(item[0])), item[1] or ()
-    pairs = (
-        fields.items() if isinstance(fields, dict) else zip(fields[::2], fields[1::2], strict=False)
-    )
+    match item:
+        case [bytes() | str() as text, dict(fields)]:
+            pairs = [*fields.items()]
+        case [bytes() | str() as text, [*fields]]:
+            pairs = [*zip(fields[::2], fields[1::2], strict=False)]
+        case _:
+            return None
+    version = parse_version(_bytes(text))
     if version is None:
         return None
     return version, {_bytes(name): _bytes(value) for name, value in pairs}
 
 
 def _bytes(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes):
+        return value
+    raise _unexpected()

@@ -28,6 +28,7 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError as RedisConnectionError,
+    InvalidResponse,
     NoScriptError,
     RedisClusterException,
     RedisError,
@@ -43,8 +44,8 @@ from .subscription import Subscription
 _log = logging.getLogger("aiopresence")
 
 RedisLike = str | Redis | RedisCluster
-# What redis-py raises: some of its errors are no RedisErrors.
-FAILURES = (RedisError, RedisClusterException, OSError, EOFError, UnicodeError)
+# What redis-py raises on purpose. A reply that is not valid makes it raise anything else.
+_FAILURES = (RedisError, RedisClusterException, OSError, EOFError)
 _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 # When the Redises that do not work at present failed last, by address, of the whole process.
 _down: dict[str, float] = {}
@@ -202,9 +203,7 @@ class Connection:
                 begun, because messages may have been missed before. It must not raise.
         """
         self._subscriptions.append(
-            Subscription(
-                self._client.redis, channel, callback, max(self._timeout, CONNECTING), FAILURES
-            )
+            Subscription(self._client.redis, channel, callback, max(self._timeout, CONNECTING))
         )
 
     async def _run(self, command: Callable[[Any], Awaitable[Any]], timeout: float | None) -> Any:
@@ -218,7 +217,7 @@ class Connection:
                 reply = await command(redis)
         except TimeoutError:
             reason, is_outage = f"there was no reply within {longest:g} s", True
-        except FAILURES as error:
+        except Exception as error:
             reason, is_outage = _reason(error), _is_outage(error)
         else:
             self._worked()
@@ -253,7 +252,7 @@ class Connection:
     async def _disconnect(self) -> None:
         for client in (self._client, *self._patient.values()):
             # The other side may not respond any more.
-            with suppress(*FAILURES):
+            with suppress(Exception):
                 async with asyncio.timeout(self._timeout):
                     await client.close()
         self._patient = {}
@@ -270,6 +269,8 @@ def _reason(error: BaseException) -> str:
     """Return what an error says, without the arguments of a command: these may be secret."""
     if isinstance(error, AuthenticationError):
         return "it refused the user or the password: check the URL"
+    if isinstance(error, InvalidResponse) or not isinstance(error, _FAILURES):
+        return "its reply is not one of Redis"  # The error may quote it.
     if isinstance(error, ResponseError):
         text = str(error).partition(", with args beginning with")[0]
         return f"it refused a command: {one_line(text, 120)}"

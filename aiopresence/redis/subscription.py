@@ -24,7 +24,6 @@ class Subscription:
         channel: the name of the channel.
         callback: called with each message, and with None whenever a subscription has begun.
         timeout: the seconds in which a subscription must begin.
-        failures: the errors that a lost connection raises.
     """
 
     def __init__(
@@ -33,13 +32,11 @@ class Subscription:
         channel: str,
         callback: Callable[[bytes | None], None],
         timeout: float,
-        failures: tuple[type[Exception], ...],
     ) -> None:
         self._redis = redis
         self._channel = channel
         self._callback = callback
         self._timeout = timeout
-        self._failures = failures
         self._pause = 0.0
         self._task = asyncio.create_task(self._run())
 
@@ -50,7 +47,8 @@ class Subscription:
 
     async def _run(self) -> None:
         while True:
-            with suppress(*self._failures, TimeoutError):
+            # Whatever redis-py raises for a lost connection, or for a reply that is not valid.
+            with suppress(Exception):
                 await self._listen()
             self._pause = min(2 * self._pause + 0.05, _LONGEST_PAUSE)
             await asyncio.sleep(self._pause * (0.5 + chance() / 2))

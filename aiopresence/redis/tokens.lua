@@ -1,7 +1,7 @@
 -- The token of one login, and the lock and the fence of its renewals, on Redis's clock.
 --
 -- KEYS: lock, fence, token, free. ARGV[1] is the operation; the others follow it.
---   lock   "<fence> <owner>", and expires
+--   lock   "<fence> <ms> <owner>", and expires after those ms
 --   fence  the number of the latest holder; each one is greater than all before it, also after
 --          this database has lost its contents, because it is at least the time in milliseconds
 --   token  "<fence> <milliseconds since 1970> <content>"
@@ -44,7 +44,7 @@ end
 
 local function hold(number, owner, lock_for)
   redis.call('SET', fence, number, 'PX', KEEP)
-  redis.call('SET', lock, number .. ' ' .. owner, 'PX', lock_for)
+  redis.call('SET', lock, number .. ' ' .. lock_for .. ' ' .. owner, 'PX', lock_for)
   redis.call('DEL', free)
 end
 
@@ -53,11 +53,12 @@ local operations = {}
 -- Returns {fence, 0}, or {'', ms until the present holder's lock expires}.
 function operations.lock(owner, lock_for)
   local held = get(lock)
-  local number, holder = string.match(held or '', '^(%d+) (.*)$')
+  local number, longest, holder = string.match(held or '', '^(%d+) (%d+) (.*)$')
   if held and holder ~= owner then
     local left = redis.call('PTTL', lock)
-    if left < 0 then
-      left = tonumber(lock_for)
+    longest = tonumber(longest or lock_for)
+    if left < 0 or left > longest then -- Redis's clock may have gone back since.
+      left = longest
       redis.call('PEXPIRE', lock, left)
     end
     return {'', left}
@@ -70,7 +71,7 @@ end
 -- Returns 1 if nobody else has held the lock since; it then lasts for its whole time again.
 function operations.held(owner, lock_for, number)
   local held = get(lock)
-  if held ~= (number .. ' ' .. owner) and (held or get(fence) ~= number) then
+  if held ~= (number .. ' ' .. lock_for .. ' ' .. owner) and (held or get(fence) ~= number) then
     return 0
   end
   hold(number, owner, lock_for)
@@ -78,7 +79,7 @@ function operations.held(owner, lock_for, number)
 end
 
 function operations.unlock(owner, lock_for)
-  if string.match(get(lock) or '', '^%d+ (.*)$') == owner then
+  if string.match(get(lock) or '', '^%d+ %d+ (.*)$') == owner then
     redis.call('DEL', lock, free)
     redis.call('RPUSH', free, 1)
     redis.call('PEXPIRE', free, lock_for)

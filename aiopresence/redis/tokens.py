@@ -87,10 +87,13 @@ class RedisTokenStore:
         """
         async with self._record(key) as record:
             reply = await record.run("load")
-        if reply is None:
-            return None
-        age, content = reply
-        token = self._codec.decode(key, content, self._clock.wall() - age / 1000)
+        match reply:
+            case None:
+                return None
+            case [int(age), bytes(content)]:
+                token = self._codec.decode(key, content, self._clock.wall() - age / 1000)
+            case _:
+                raise _unexpected()
         if token is None and not self._has_warned:
             _log.warning(
                 "%s has a token that cannot be used, perhaps of another key; it will be replaced",
@@ -110,7 +113,7 @@ class RedisTokenStore:
         if token is not None:
             content, life = self._codec.encode(key, token, self._clock.wall())
         async with self._record(key) as record:
-            is_saved = await record.run("save", record.fence, content, round(life * 1000))
+            is_saved = await record.decide("save", record.fence, content, round(life * 1000))
         if not is_saved:
             raise Superseded
 
@@ -204,6 +207,13 @@ class LockedRecord:
         """
         return await self._connection.script(self._script, self._keys, (operation, *args))
 
+    async def decide(self, operation: str, *args: str | bytes | float) -> bool:
+        """Run an operation of tokens.lua that returns 0 or 1; see `run`."""
+        reply = await self.run(operation, *args)
+        if reply not in (0, 1):
+            raise _unexpected()
+        return bool(reply)
+
     async def acquire(self) -> None:
         """Wait until nobody else has the lock, and acquire it.
 
@@ -211,8 +221,12 @@ class LockedRecord:
             RedisFailed: Redis does not work.
         """
         while True:
-            self.fence, left = await self.run("lock", self._owner, self._lock_for)
-            if self.fence:
+            match await self.run("lock", self._owner, self._lock_for):
+                case [bytes(fence), int(left)] if not fence or fence.isdigit():
+                    self.fence = fence
+                case _:
+                    raise _unexpected()
+            if fence:
                 return
             await self._wait(min(max(left / 1000, 0.01), _LONGEST_WAIT))
 
@@ -222,7 +236,7 @@ class LockedRecord:
         Raises:
             RedisFailed: Redis does not work.
         """
-        return bool(await self.run("held", self._owner, self._lock_for, self.fence))
+        return await self.decide("held", self._owner, self._lock_for, self.fence)
 
     async def release(self) -> None:
         """Release the lock, whether or not it was acquired: a reply may have been lost."""
@@ -238,6 +252,10 @@ class LockedRecord:
             # A client of the user may allow no command as long as this. If Redis does not work,
             # the next attempt will find it out.
             await asyncio.sleep(min(longest, _PAUSE))
+
+
+def _unexpected() -> RedisFailed:
+    return RedisFailed("Redis returned something unexpected for a token")
 
 
 # The record that the running task has locked.

@@ -305,11 +305,13 @@ async def test_values_of_somebody_else_are_ignored_and_replaced(
         await works()
 
 
-async def test_a_lock_without_an_expiry_gets_one(
-    server: RedisServer, store: RedisTokenStore
+@pytest.mark.parametrize("expiry", [None, 3600], ids=["none", "of an earlier clock"])
+@pytest.mark.parametrize("value", ["1 nobody", "1 50 nobody"])
+async def test_no_lock_lasts_longer_than_it_was_taken_for(
+    server: RedisServer, store: RedisTokenStore, value: str, expiry: int | None
 ) -> None:
-    server.client.set(redis_key("lock"), "1 nobody")
-    async with store.lock(KEY) as lock:
+    server.client.set(redis_key("lock"), value, ex=expiry)
+    async with asyncio.timeout(5), store.lock(KEY) as lock:
         assert await lock.is_held()
 
 
