@@ -219,6 +219,26 @@ async def test_disabled_filters_are_known_to_all(boards: Boards) -> None:
         assert not board.is_stale(two)
 
 
+async def test_a_snapshot_in_parts_misses_no_change(server: RedisServer) -> None:
+    async with (
+        Sandbox(1200, limits=PLENTY, gateway=GatewayPlan()) as sandbox,
+        Boards(sandbox, server.url) as boards,
+    ):
+        states = Numbers(sandbox)
+        await (await boards.open()).wait_ready()
+        server.reset_stats()
+        changing = asyncio.create_task(states.run(0.5, rate=500))
+        readers = []
+        for _ in range(4):
+            readers.append(await boards.open(role="read"))
+            await asyncio.sleep(0.1)
+        await changing
+        await eventually(lambda: are_equal(readers, states.now))
+        assert all(set(reader) == set(sandbox.extension_ids) for reader in readers)
+        assert server.command_stats()["hscan"]["calls"] >= 3 * len(readers)
+        assert not boards.backward
+
+
 async def test_boards_of_other_logins_extensions_and_details_are_others(
     boards: Boards, server: RedisServer
 ) -> None:
