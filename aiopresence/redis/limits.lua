@@ -75,10 +75,10 @@ local function prune()
 end
 
 local function set_window(window)
-  if window > g.window then -- earlier requests are in the window again
-    g.full = max(g.full, g.pruned + window + margin())
-  end
+  local is_longer = window > g.window
   g.window = window
+  -- Earlier requests are in the window again.
+  if is_longer then g.full = max(g.full, g.pruned + span()) end
   prune()
 end
 

@@ -16,7 +16,7 @@ from .limit_calls import Slot, read_reply
 from .limit_group import RedisGroup
 from .own_seat import OwnSeat
 
-_SCRIPT = load_script("limits")
+SCRIPT = load_script("limits")
 # Seconds for the first connection, which takes longer than a call.
 _CONNECT = 5.0
 
@@ -71,7 +71,7 @@ class RedisLoginLimits:
         self._connection.subscribe(self._channel, self._notified)
         try:
             # Connects to where the data are, loads the script, and shows whether it may be run.
-            await self._connection.script(_SCRIPT, [self._key("")], [""], timeout=_CONNECT)
+            await self._connection.script(SCRIPT, [self._key("")], [""], timeout=_CONNECT)
         except RedisFailed as error:
             if self._require:
                 await self._connection.close()
@@ -182,7 +182,7 @@ class RedisLoginLimits:
             group.own.hold()
             sent = self._clock.now()
             call = group.call(sent, closing=closing).encode()
-            reply = read_reply(await self._connection.script(_SCRIPT, keys, [call, self._channel]))
+            reply = read_reply(await self._connection.script(SCRIPT, keys, [call, self._channel]))
         except RedisFailed:
             reply = None
         finally:
