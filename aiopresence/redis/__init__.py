@@ -42,7 +42,7 @@ if not TYPE_CHECKING:  # Otherwise, type checkers would accept any name.
         try:
             value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
         except ModuleNotFoundError as error:
-            if error.name != "redis":
+            if (error.name or "").partition(".")[0] != "redis":
                 raise
             message = "aiopresence.redis needs redis-py: pip install 'aiopresence[redis]'"
             raise ImportError(message) from None

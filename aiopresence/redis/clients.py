@@ -122,6 +122,9 @@ def _from_url(url: SplitResult, timeout: float) -> Client:
         "socket_timeout": _PART * timeout if kind == "cluster" else None,
         "socket_connect_timeout": _PART * max(timeout, CONNECTING),
     }
+    if base == "rediss":
+        # Older versions of redis-py do not check it by default.
+        options.setdefault("ssl_check_hostname", True)
     address = f"{url.scheme}://{netloc}{url.path}"
     make = {"": _single, "cluster": _cluster, "sentinel": _sentinel}[kind]
     client = _without_callbacks(make(options, hosts, unquote(name)))

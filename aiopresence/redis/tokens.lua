@@ -56,7 +56,7 @@ function operations.lock(owner, lock_for)
   local number, longest, holder = string.match(held or '', '^(%d+) (%d+) (.*)$')
   if held and holder ~= owner then
     local left = redis.call('PTTL', lock)
-    longest = tonumber(longest or lock_for)
+    longest = tonumber(longest and #longest < 8 and longest or lock_for)
     if left < 0 or left > longest then -- Redis's clock may have gone back since.
       left = longest
       redis.call('PEXPIRE', lock, left)

@@ -306,7 +306,7 @@ async def test_values_of_somebody_else_are_ignored_and_replaced(
 
 
 @pytest.mark.parametrize("expiry", [None, 3600], ids=["none", "of an earlier clock"])
-@pytest.mark.parametrize("value", ["1 nobody", "1 50 nobody"])
+@pytest.mark.parametrize("value", ["1 nobody", "1 50 nobody", f"1 {'9' * 30} nobody"])
 async def test_no_lock_lasts_longer_than_it_was_taken_for(
     server: RedisServer, store: RedisTokenStore, value: str, expiry: int | None
 ) -> None:
@@ -622,3 +622,18 @@ async def test_revoke_deletes_the_token_of_all(sandbox: Sandbox, server: RedisSe
         await session.revoke()
     assert server.client.keys("*:token:token") == []
     assert logins(sandbox) == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "advice"),
+    [
+        ("redis", "'redis://h'", "pip install 'aiopresence[redis]'"),
+        ("cryptography", "'redis://h', key='x'", "pip install cryptography"),
+    ],
+)
+def test_a_missing_library_is_named(missing: str, arguments: str, advice: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None\nimport aiopresence.redis\n"
+    code += f"try:\n aiopresence.redis.RedisTokenStore({arguments})\n"
+    code += "except ImportError as error:\n print(error)\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert advice in done.stdout
