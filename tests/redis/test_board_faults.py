@@ -68,7 +68,7 @@ async def test_a_board_can_be_opened_without_redis(boards: Boards, server: Redis
 
 @pytest.mark.parametrize("loss", ["flushall", "restart", "evict records", "evict stream"])
 async def test_what_redis_has_lost_is_published_again(
-    boards: Boards, server: RedisServer, loss: str
+    boards: Boards, server: RedisServer, loss: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened, states = await ready(boards)
     changes = [board.changes() for board in opened]
@@ -87,6 +87,7 @@ async def test_what_redis_has_lost_is_published_again(
         await board.close()
         assert [change.id async for change in iterator] == [boards.sandbox.user_ids[4]]
     assert all(session.stats.resyncs == 1 for session in boards.sessions[:3])
+    assert caplog.text.count("may have been lost: BoardLost") == 3
 
 
 async def test_scripts_that_redis_has_forgotten_are_sent_again(
