@@ -1,13 +1,17 @@
 import asyncio
+import json
 import logging
+import os
 import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
+import attrs
 import pytest
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -423,73 +427,73 @@ def test_its_repr_shows_no_secret() -> None:
     assert repr(store) == "RedisTokenStore('redis://h:1/2')"
 
 
-PROCESS = """
-import asyncio, os, signal, sys
-from aiopresence import JwtGrant, PresenceSession
-from aiopresence.redis import RedisTokenStore
-
-server, *credentials, redis, lock_for, moment = sys.argv[1:]
-
-def stop(at):
-    global moment
-    if at == moment:
-        moment = None
-        print("stopping", flush=True)
-        os.kill(os.getpid(), signal.SIGSTOP)
-
-class Store(RedisTokenStore):
-    async def load(self, key):
-        token = await super().load(key)
-        stop("before the request")
-        return token
-
-    async def save(self, key, token):
-        stop("after the request")
-        await super().save(key, token)
-
-async def main():
-    store = Store(redis, lock_for=float(lock_for), timeout=5.0)
-    grant = JwtGrant(*credentials)
-    async with PresenceSession(grant, server=server, token_store=store) as session:
-        await session.read_user_presence_status()
-
-asyncio.run(main())
-"""
+@pytest.fixture(scope="module")
+def program() -> Iterator[subprocess.Popen[str]]:
+    """Forks the processes of all tests."""
+    command = [sys.executable, "-m", "tests.support.token_program"]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) as program:  # noqa: S603
+        yield program
 
 
+@attrs.frozen
+class Process:
+    """A process that reads once, and may stop itself; see `tests.support.token_program`."""
+
+    pid: int
+    server: RedisServer
+
+    def reports(self) -> list[str]:
+        return [str(word) for word in self.server.client.lrange(f"test:{self.pid}", 0, -1)]
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    async def is_done(self) -> bool:
+        """Wait for its end, and return whether it has read."""
+        await until(lambda: {"done", "failed"} & {*self.reports()})
+        return "done" in self.reports()
+
+
+@attrs.frozen
 class Processes:
-    """Starts processes that read once each, with the tokens of a Redis."""
+    """Starts processes whose tokens are in one Redis."""
 
-    def __init__(self, sandbox: Sandbox, server: RedisServer) -> None:
-        self._sandbox = sandbox
-        self._arguments = (
-            *("-c", PROCESS, sandbox.url, sandbox.client_id, sandbox.client_secret, sandbox.jwt),
-            server.url,
-        )
+    program: subprocess.Popen[str]
+    sandbox: Sandbox
+    server: RedisServer
 
-    async def start(self, lock_for: float, moment: str = "never") -> asyncio.subprocess.Process:
+    async def start(self, lock_for: float, moment: str | None = None) -> Process:
         """Start a process; if it stops itself at a moment, wait until it has."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *self._arguments, str(lock_for), moment, stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        if moment != "never":
-            assert await process.stdout.readline() == b"stopping\n"
+        sandbox = self.sandbox
+        job = {
+            "server": sandbox.url,
+            "credentials": [sandbox.client_id, sandbox.client_secret, sandbox.jwt],
+            "redis": self.server.url,
+            "lock_for": lock_for,
+            "moment": moment,
+        }
+        assert self.program.stdin is not None
+        assert self.program.stdout is not None
+        self.program.stdin.write(json.dumps(job) + "\n")
+        self.program.stdin.flush()
+        process = Process(int(self.program.stdout.readline()), self.server)
+        if moment is not None:
+            await until(lambda: process.reports() == ["stopping"])
         return process
 
     async def log_in_for_a_refresh(self) -> None:
         """Save a token whose next use needs a refresh."""
-        assert await (await self.start(40.0)).wait() == 0
-        store = RedisTokenStore(self._arguments[-1], timeout=5.0)
-        key = store_key(self._sandbox.url, self._sandbox.grant)
+        assert await (await self.start(40.0)).is_done()
+        store = RedisTokenStore(self.server.url, timeout=5.0)
+        key = store_key(self.sandbox.url, self.sandbox.grant)
         token = await store.load(key)
         assert token is not None
         await store.save(key, {**token, "expires_time": 0.0})
 
 
 @pytest.fixture
-def processes(sandbox: Sandbox, server: RedisServer) -> Processes:
-    return Processes(sandbox, server)
+def processes(program: subprocess.Popen[str], sandbox: Sandbox, server: RedisServer) -> Processes:
+    return Processes(program, sandbox, server)
 
 
 def logins(sandbox: Sandbox) -> int:
@@ -504,8 +508,8 @@ def tokens_sent(sandbox: Sandbox) -> set[str | None]:
 async def test_processes_that_start_together_log_in_once(
     sandbox: Sandbox, processes: Processes
 ) -> None:
-    started = await asyncio.gather(*(processes.start(40.0) for _ in range(4)))
-    assert await asyncio.gather(*(each.wait() for each in started)) == [0] * 4
+    started = [await processes.start(40.0) for _ in range(8)]
+    assert all([await each.is_done() for each in started])
     assert sandbox.counters.token_requests == 1
     assert len(tokens_sent(sandbox)) == 1
 
@@ -519,9 +523,9 @@ async def test_a_process_that_is_stopped_for_long_before_its_request_sends_none(
     before, sent = sandbox.counters.token_requests, tokens_sent(sandbox)
     stopped = await processes.start(0.1, "before the request")
     other = await processes.start(40.0)
-    assert await other.wait() == 0
-    stopped.send_signal(signal.SIGCONT)
-    assert await stopped.wait() == 0
+    assert await other.is_done()
+    stopped.signal(signal.SIGCONT)
+    assert await stopped.is_done()
     assert sandbox.counters.token_requests == before + 1
     assert (sandbox.counters.logins, logins(sandbox)) == (1, 1)
     assert len(tokens_sent(sandbox) - sent) == 1
@@ -533,8 +537,9 @@ async def test_a_process_that_is_stopped_after_its_request_keeps_its_lock(
     stopped = await processes.start(40.0, "after the request")
     other = await processes.start(40.0)
     await until(lambda: server.client.info("clients")["blocked_clients"] == 1)
-    stopped.send_signal(signal.SIGCONT)
-    assert [await stopped.wait(), await other.wait()] == [0, 0]
+    stopped.signal(signal.SIGCONT)
+    assert await stopped.is_done()
+    assert await other.is_done()
     assert sandbox.counters.token_requests == logins(sandbox) == 1
     assert len(tokens_sent(sandbox)) == 1
 
@@ -548,9 +553,9 @@ async def test_a_process_that_is_stopped_for_longer_uses_the_token_of_the_next(
     sent = tokens_sent(sandbox)
     stopped = await processes.start(0.1, "after the request")
     other = await processes.start(40.0)
-    assert await other.wait() == 0
-    stopped.send_signal(signal.SIGCONT)
-    assert await stopped.wait() == 0
+    assert await other.is_done()
+    stopped.signal(signal.SIGCONT)
+    assert await stopped.is_done()
     # The login is revoked. The refresh is within the grace of its refresh token.
     assert sandbox.counters.logins == (2 if kind == "login" else 1)
     assert logins(sandbox) == 1
@@ -561,9 +566,8 @@ async def test_a_process_that_is_killed_is_succeeded_when_its_lock_expires(
     sandbox: Sandbox, processes: Processes
 ) -> None:
     killed = await processes.start(0.3, "before the request")
-    killed.kill()
-    await killed.wait()
-    assert await (await processes.start(40.0)).wait() == 0
+    killed.signal(signal.SIGKILL)
+    assert await (await processes.start(40.0)).is_done()
     assert sandbox.counters.token_requests == logins(sandbox) == 1
 
 
