@@ -5,7 +5,8 @@ long, leaves its connection with a reply under way, and redis-py closes such a c
 is repeated: whether a command whose reply did not come was executed is not known, so scripts are
 written such that the next call finds out.
 
-One warning is logged per outage and Redis, and one message when it works again.
+One warning is logged per outage and Redis, and one message when it works again. A Redis that works
+may refuse a command: that is logged once a minute for each kind of reason.
 """
 
 import asyncio
@@ -49,6 +50,9 @@ _FAILURES = (RedisError, RedisClusterException, OSError, EOFError)
 _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 # When the Redises that do not work at present failed last, by address, of the whole process.
 _down: dict[str, float] = {}
+# When a refusal of each kind was last logged, by address; and the seconds until the next may be.
+_refused: dict[tuple[str, type], float] = {}
+_REFUSED_GAP = 60.0
 
 
 @attrs.frozen
@@ -203,7 +207,13 @@ class Connection:
                 begun, because messages may have been missed before. It must not raise.
         """
         self._subscriptions.append(
-            Subscription(self._client.redis, channel, callback, max(self._timeout, CONNECTING))
+            Subscription(
+                self._client.redis,
+                channel,
+                callback,
+                max(self._timeout, CONNECTING),
+                self._was_refused,
+            )
         )
 
     async def _run(self, command: Callable[[Any], Awaitable[Any]], timeout: float | None) -> Any:
@@ -216,14 +226,17 @@ class Connection:
             async with asyncio.timeout(longest):
                 reply = await command(redis)
         except TimeoutError:
-            reason, is_outage = f"there was no reply within {longest:g} s", True
+            reason = f"there was no reply within {longest:g} s"
+            self._failed(reason)
         except Exception as error:
-            reason, is_outage = _reason(error), _is_outage(error)
+            reason = _reason(error)
+            if _is_outage(error):
+                self._failed(reason)
+            else:
+                self._was_refused(error)
         else:
             self._worked()
             return reply
-        if is_outage:
-            self._failed(reason)
         raise RedisFailed(f"{self.address}: {reason}")
 
     def _client_for(self, timeout: float) -> Client:
@@ -241,12 +254,19 @@ class Connection:
             _log.warning("%s does not work: %s; trying again", self.address, reason)
         _down[self.address] = monotonic()
 
+    def _was_refused(self, error: Exception) -> None:
+        kind, now = (self.address, type(error)), monotonic()
+        if _is_outage(error) or now < _refused.get(kind, -inf) + _REFUSED_GAP:
+            return
+        _refused[kind] = now
+        _log.warning("%s: %s", self.address, _reason(error))
+
     def _worked(self) -> None:
         self._has_worked = True
         failed_at = _down.get(self.address)
         # When one node of a Cluster does not respond, commands to others go on.
         if failed_at is not None and monotonic() >= failed_at + self.is_cluster:
-            del _down[self.address]
+            _down.pop(self.address, None)  # Another thread may have done so.
             _log.info("%s works again", self.address)
 
     async def _disconnect(self) -> None:
@@ -272,7 +292,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, InvalidResponse) or not isinstance(error, _FAILURES):
         return "its reply is not one of Redis"  # The error may quote it.
     if isinstance(error, ResponseError):
-        text = str(error).partition(", with args beginning with")[0]
+        text = re.split(", with args beginning with| script: ", str(error))[0]
         return f"it refused a command: {one_line(text, 120)}"
     if isinstance(error, (RedisTimeoutError, TimeoutError)):
         return "there was no reply in time"

@@ -439,7 +439,11 @@ local function save(key, value)
   redis.call('SET', key, cmsgpack.pack(value), 'PX', KEPT + floor(max(0, (g.blocked or 0) - now) + g.window))
 end
 
-if ARGV[1] == '' then return '' end -- to load it before it is needed
+if ARGV[1] == '' then -- to load it before it is needed, and to show whether it may be run
+  redis.call('SETRANGE', KEYS[1], 0, '') -- changes nothing
+  redis.call('PUBLISH', ARGV[2], ' -') -- a change of no group
+  return ''
+end
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
 local t = redis.call('TIME')
@@ -464,10 +468,10 @@ if not reply then return '' end
 save(KEYS[1], o)
 save(KEYS[2], g)
 if publish.all then
-  redis.call('PUBLISH', ARGV[2], reply[2] .. ' ')
+  redis.pcall('PUBLISH', ARGV[2], reply[2] .. ' ')
 elseif publish.stop then
-  redis.call('PUBLISH', ARGV[2], reply[2] .. ' ' .. KEYS[2])
+  redis.pcall('PUBLISH', ARGV[2], reply[2] .. ' ' .. KEYS[2])
 elseif publish.wake then
-  redis.call('PUBLISH', ARGV[2], ' ' .. KEYS[2])
+  redis.pcall('PUBLISH', ARGV[2], ' ' .. KEYS[2])
 end
 return cjson.encode(reply)

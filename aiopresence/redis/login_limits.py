@@ -71,7 +71,8 @@ class RedisLoginLimits:
         self._connection.subscribe(self._channel, self._notified)
         try:
             # Connects to where the data are, loads the script, and shows whether it may be run.
-            await self._connection.script(SCRIPT, [self._key("")], [""], timeout=_CONNECT)
+            keys = [self._connection.key(self._owner, "limits", "none")]
+            await self._connection.script(SCRIPT, keys, ["", self._channel], timeout=_CONNECT)
         except RedisFailed as error:
             if self._require:
                 await self._connection.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
@@ -24,6 +23,7 @@ class Subscription:
         channel: the name of the channel.
         callback: called with each message, and with None whenever a subscription has begun.
         timeout: the seconds in which a subscription must begin.
+        failed: called with each error that ends a subscription.
     """
 
     def __init__(
@@ -32,11 +32,13 @@ class Subscription:
         channel: str,
         callback: Callable[[bytes | None], None],
         timeout: float,
+        failed: Callable[[Exception], None],
     ) -> None:
         self._redis = redis
         self._channel = channel
         self._callback = callback
         self._timeout = timeout
+        self._failed = failed
         self._pause = 0.0
         self._task = asyncio.create_task(self._run())
 
@@ -47,9 +49,11 @@ class Subscription:
 
     async def _run(self) -> None:
         while True:
-            # Whatever redis-py raises for a lost connection, or for a reply that is not valid.
-            with suppress(Exception):
+            try:
                 await self._listen()
+            except Exception as error:
+                # Whatever redis-py raises for a lost connection, or for a reply that is not valid.
+                self._failed(error)
             self._pause = min(2 * self._pause + 0.05, _LONGEST_PAUSE)
             await asyncio.sleep(self._pause * (0.5 + chance() / 2))
 

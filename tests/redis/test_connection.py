@@ -272,12 +272,24 @@ async def test_a_refused_command_is_no_outage_and_does_not_quote_it(
     server: RedisServer, command: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Connection(server.url, timeout=5.0) as connection:
-        await connection.call("SET", "key", "text")
-        with pytest.raises(RedisFailed, match="refused a command") as caught:
-            await connection.call(*command)
+        for _ in range(2):
+            await connection.call("SET", "key", "text")
+            with pytest.raises(RedisFailed, match="refused a command") as caught:
+                await connection.call(*command)
     assert isinstance(caught.value, PresenceError)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
-    assert caplog.text == ""
+    assert [record.message for record in caplog.records] == [str(caught.value)]  # Only once.
+    assert PASSWORD not in caplog.text
+
+
+async def test_a_refused_subscription_is_logged(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    client: Any = server.client
+    client.execute_command("ACL", "SETUSER", "default", "resetchannels")
+    async with Connection(server.url, timeout=5.0) as connection:
+        connection.subscribe("channel", lambda _: None)
+        await until(lambda: "no permissions to access" in caplog.text)
 
 
 async def test_no_error_or_log_shows_the_password(caplog: pytest.LogCaptureFixture) -> None:

@@ -57,6 +57,35 @@ async def test_without_redis_a_session_does_not_open_unless_it_may(
         await read
 
 
+REFUSING = {
+    "publish to the channel": ("ACL", "SETUSER", "default", "resetchannels"),
+    "command not allowed when used memory": ("CONFIG", "SET", "maxmemory", "1"),
+    "read only replica": ("REPLICAOF", "127.0.0.1", "1"),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSING)
+async def test_a_redis_that_refuses_the_script_is_found_out_at_the_start(
+    sandbox: Sandbox, server: RedisServer, reason: str
+) -> None:
+    client: Any = server.client
+    client.execute_command(*REFUSING[reason])
+    with pytest.raises(RedisFailed, match=f"it refused a command: .*{reason}"):
+        await sharing(sandbox, server).__aenter__()
+
+
+async def test_a_redis_that_refuses_the_script_later_is_logged(
+    sandbox: Sandbox, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with sharing(sandbox, server) as session:
+        server.client.config_set("maxmemory", "1")
+        read = asyncio.create_task(session.read_user_presence_status())
+        while "command not allowed when used memory" not in caplog.text:
+            await asyncio.sleep(0.01)
+        server.client.config_set("maxmemory", "0")
+        await read
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
