@@ -99,7 +99,7 @@ def shifted(pool: WorkerPool, *steps: float) -> None:
             for step in steps:
                 shift.set(step)
                 assert abs(server.client.time()[0] - time.time() - step) < 1.5
-                workers.wait_for(len(workers.ledger) + BEFORE)
+                workers.wait_for(workers.server.requests + BEFORE)
     assert workers.longest_pause() <= RETURN
 
 

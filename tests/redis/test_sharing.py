@@ -22,18 +22,14 @@ from tests.support.redis_servers import (
 from tests.support.workers import WorkerPool
 
 SCALE = Scale(requests=200, limit=50, tasks=50)
-# The least seconds in which that many requests are allowed.
-SHORTEST = (SCALE.requests / SCALE.limit - 1) * SCALE.window
 
 
 def check(workers: Fleet, redis: RedisServer | RedisCluster, calls: float = 1.2) -> None:
     """Check that everything was read, fairly and with few calls of Redis for each request.
 
-    The bounds allow for a busy machine; `benchmarks.shared` has those of an idle one.
+    The bounds allow for a busy machine; `benchmarks.shared` has those of an idle one, and the pace.
     """
     workers.finish_without_loss()
-    sent = workers.sent()
-    assert sent[-1].at - sent[0].at <= 2 * SHORTEST
     assert all(0.12 <= share <= 0.5 for share in workers.shares().values()), workers.shares()
     assert redis.calls("evalsha", "eval") <= calls * SCALE.requests
 

@@ -190,6 +190,8 @@ class Counting:
         if request.path == "/control/set":
             for name, value in json.loads(request.body).items():
                 setattr(self.settings, name, value)
+        if request.path == "/control/count":
+            return Reply.of(200, {"requests": len(self.ledger)})
         if request.path == "/control/reset":
             self.ledger.clear()
         return Reply.of(

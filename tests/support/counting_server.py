@@ -43,6 +43,11 @@ class CountingServer:
         self._control("reset")
 
     @property
+    def requests(self) -> int:
+        """How many entries the ledger has."""
+        return int(self._control("count")["requests"])
+
+    @property
     def ledger(self) -> list[Entry]:
         """Every request to the API and for tokens so far, in the order in which they counted."""
         return [Entry(**each) for each in self._control("report")["ledger"]]

@@ -66,7 +66,7 @@ class Fleet:
 
     def wait_for(self, requests: int) -> None:
         """Wait until the server has counted some requests."""
-        wait_until(lambda: len(self.ledger) >= requests, f"{requests} requests", 30.0, 0.03)
+        wait_until(lambda: self.server.requests >= requests, f"{requests} requests", 30.0, 0.05)
 
     def finish(self) -> list[Result | None]:
         """Wait for all workers; return their results, None for those that were killed."""
