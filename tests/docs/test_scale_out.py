@@ -28,7 +28,7 @@ def test_processes_take_as_long_as_it_says(label: str) -> None:
 def test_it_costs_what_it_says() -> None:
     def per_change(who: str) -> float:
         [rate] = [value for label, value in VALUES.items() if f"of the core of {who}" in label]
-        return 1000 / rate
+        return 1000 / float(rate)
 
     calls = VALUES["one Redis: round trips per request"]
     each = VALUES["one Redis: its time per decision"] / 1000
