@@ -62,6 +62,8 @@ CALLS: Mapping[str, Sequence[str]] = {
     "queue-set": ("QUEUE", "MEMBER", "--accept"),
     "unified-set": ("--glip-availability", "DND"),
     "limits": (),
+    "follow": ("--redis", "redis://127.0.0.1:1", "--accounts", "Hostile\x1b]0;t\x07\u202e"),
+    "fleet": ("--redis", "redis://Hostile\x1b]0;t\x07\u202e:1"),
     "login": (),
     "whoami": (),
     "doctor": (),
