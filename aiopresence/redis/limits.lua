@@ -41,6 +41,8 @@ local function margin() return max(20, min(250, ceil(g.window / 240))) end
 
 local function span() return g.window + margin() end
 
+local function opens() return max(g.blocked, g.full + span()) end -- all may be used until `full`
+
 local function put(list, item, time) -- into a list that is sorted by time
   local i = #list
   while i > 0 and (type(item) == 'table' and list[i][1] or list[i]) > time do
@@ -78,7 +80,7 @@ local function set_window(window)
   local is_longer = window > g.window
   g.window = window
   -- Earlier requests are in the window again.
-  if is_longer then g.full = max(g.full, g.pruned + span()) end
+  if is_longer then g.full = max(g.full, g.pruned) end
   prune()
 end
 
@@ -313,7 +315,7 @@ local function free_in()
 end
 
 local function come_back(times, free, keep, want, share, used, owed)
-  if now < g.blocked or now < g.full then return max(g.blocked, g.full) - now end
+  if now < opens() then return opens() - now end
   if g.capped or g.sole or (g.probing and #g.infl > 0) then
     g.capped = true -- who ends it wakes the others up
     return min(g.window, FALLBACK)
@@ -374,11 +376,11 @@ local function decide(raw, run)
   if not g then
     g = new_group(lost)
     g.blocked = o.shut
-    g.full = lost and now + span() or 0
+    g.full = lost and now or 0
   elseif lost and not g.lost then -- a process that knew nothing came first
-    g.lost, g.full = true, max(g.full, now + span())
+    g.lost, g.full = true, now
   elseif run ~= '' and g.run ~= run then
-    g.full = max(g.full, now + span())
+    g.full = now
   end
   g.run, g.last = run, now
   if lost then g.blocked = max(g.blocked, now + a.penalty) end
@@ -405,7 +407,7 @@ local function decide(raw, run)
   local share, used, owed = fair_share(limit)
   local number, in_use = g.taken + 1, #g.infl + #g.ans + 1
   local grants, want, keep = {}, 0, 0
-  local open = agreed and now >= g.blocked and now >= g.full
+  local open = agreed and now >= opens()
   if publish.wake then g.capped = false end
   for i, w in ipairs(a.wants) do
     local n = open and grant(free, w[1], w[2], share, used, owed) or 0
@@ -424,7 +426,7 @@ local function decide(raw, run)
   local shown = {}
   for i = step, #times, step do shown[#shown + 1] = times[i] end
   local prompt = (g.probing or g.sole or g.capped or now < g.shared) and 1 or 0
-  return {g.epoch, now, g.limit, g.window, margin(), max(0, free), max(0, max(g.blocked, g.full) - now),
+  return {g.epoch, now, g.limit, g.window, margin(), max(0, free), max(0, opens() - now),
     back, g.penalties, number, in_use, grants, step, shown, agreed and 0 or 1, prompt, seat, p.rid,
     max(0, g.blocked - now), (g.limit_stated and 1 or 0) + (g.window_stated and 2 or 0)}
 end

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from random import Random
+from types import NoneType
 from typing import Any
 
 import pytest
 
-from aiopresence import PresenceSession, RedisFailed, UsageError
+from aiopresence import PresenceSession, RateLimited, RedisFailed, UsageError
 from aiopresence.redis import RedisLimits
-from aiopresence.sandbox import Sandbox
+from aiopresence.sandbox import Answer, Sandbox
 from tests.support.redis_servers import RedisServer
 from tests.support.sessions import PLENTY
 
@@ -84,6 +86,80 @@ async def test_a_redis_that_refuses_the_script_later_is_logged(
             await asyncio.sleep(0.01)
         server.client.config_set("maxmemory", "0")
         await read
+
+
+async def test_max_wait_allows_one_call_of_redis_and_refuses_what_would_take_longer(
+    sandbox: Sandbox, server: RedisServer
+) -> None:
+    async with sharing(sandbox, server, max_wait=0.0) as session:
+        outcomes = [await read_or_error(session) for _ in range(12)]
+        assert [outcome for outcome in outcomes[:10] if outcome] == []
+        assert "not sent: rate limit of group Light would delay it" in outcomes[-1]
+        assert session.limits["Light"].remaining == 0
+        assert 0.5 < session.limits["Light"].blocked_for < 1.1
+    assert sandbox.counters.rate_limited == 0
+
+
+async def read_or_error(session: PresenceSession) -> str:
+    """Read once; return the error, or nothing."""
+    try:
+        await session.read_user_presence_status()
+    except RateLimited as error:
+        return str(error)
+    return ""
+
+
+async def test_a_429_of_one_process_stops_the_others(sandbox: Sandbox, server: RedisServer) -> None:
+    async with (
+        sharing(sandbox, server) as one,
+        sharing(sandbox, server, max_wait=0.3) as other,
+    ):
+        await asyncio.gather(one.read_user_presence_status(), other.read_user_presence_status())
+        rule = sandbox.faults.add(
+            Answer(429, headers={"Retry-After": "1", "X-Rate-Limit-Group": "light"}),
+            path="/presence",
+        )
+        limited = asyncio.create_task(one.read_user_presence_status())
+        while not rule.fired:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        sent = len(sandbox.requests)
+        assert "would delay it" in await read_or_error(other)
+        assert len(sandbox.requests) == sent
+        await limited
+
+
+async def test_cancelled_requests_give_their_slots_back(
+    sandbox: Sandbox, server: RedisServer
+) -> None:
+    random = Random(1)  # noqa: S311 - no secret
+    async with sharing(sandbox, server, concurrency=100) as session:
+        reads = [asyncio.create_task(session.read_user_presence_status()) for _ in range(60)]
+        for read in random.sample(reads, 40):
+            await asyncio.sleep(random.random() / 20)
+            read.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)
+        assert {type(read.exception()) for read in reads if not read.cancelled()} == {NoneType}
+        await asyncio.sleep(1.3)
+        assert session._limiter.in_flight == 0
+        await asyncio.gather(*(session.read_user_presence_status() for _ in range(10)))
+    assert sandbox.counters.rate_limited == 0
+
+
+async def test_what_is_wrong_in_redis_is_replaced(sandbox: Sandbox, server: RedisServer) -> None:
+    async with sharing(sandbox, server) as session:
+        await session.read_user_presence_status()
+        keys = server.client.keys("aiopresence:*")
+        assert len(keys) == 3
+        for wrong in ("", "x" * 1000, "\x81\xa1x\x01"):
+            for key in keys:
+                server.client.set(key, wrong)
+            await session.read_user_presence_status()
+        for key in keys:
+            server.client.delete(key)
+            server.client.rpush(key, "1")
+        await session.read_user_presence_status()
+    assert sandbox.counters.rate_limited == 0
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def random_steps(random: Random, count: int) -> Iterator[dict[str, Any]]:
         wants = {often(0, 2): random.randint(1, 9) for _ in range(random.randint(0, 2))}
         yield {
             "who": random.choice(NAMES),
-            "wait": often(15, 0, 1, 60, 260, 1020, 1100, 2100, 5001, 8000),
+            "wait": often(15, 0, 1, 60, 260, 300, 1020, 1100, 2100, 5001, 8000, 12_000),
             "wants": sorted(wants.items()),
             "reports": [report() for _ in range(random.randint(0, 4))],
             "fault": often("", *FAULTS, odds=0.1),

@@ -124,6 +124,10 @@ class Group:
     def span(self) -> int:
         return self.window + self.margin
 
+    @property
+    def opens(self) -> int:
+        return max(self.blocked, self.full + self.span)
+
 
 class Twin:
     """Redis with one owner and one group. Attributes: `now`, the time of the last decision."""
@@ -167,11 +171,11 @@ class Step:
             f"{a.process}:{a.number}", a.limit, a.window, o.blocked, o.blocks, lost
         )
         if known is None:
-            g.full = self.now + g.span if lost else 0
+            g.full = self.now if lost else 0
         elif lost and not g.lost:
-            g.lost, g.full = True, max(g.full, self.now + g.span)
+            g.lost, g.full = True, self.now
         elif run and g.run != run:
-            g.full = max(g.full, self.now + g.span)
+            g.full = self.now
         g.run, g.last = run, self.now
         if lost:
             g.blocked = max(g.blocked, self.now + a.penalty)
@@ -201,7 +205,7 @@ class Step:
         free = limit - len(g.in_flight) - len(g.answered) - len(g.others)
         share, used, owed = self.fair_share(limit)
         number, in_use = g.taken + 1, len(g.in_flight) + len(g.answered) + 1
-        is_open = agreed and now >= g.blocked and now >= g.full
+        is_open = agreed and now >= g.opens
         if self.wake:
             g.capped = False
         grants, want, keep = [], 0, 0
@@ -223,7 +227,7 @@ class Step:
         process.want, process.want_until = want, now + max(back, 0) + GRACE
         step = max(1, ceil(len(times) / SHOWN))
         prompt = g.probing or g.alone or g.capped or now < g.shared
-        blocked = max(0, max(g.blocked, g.full) - now)
+        blocked = max(0, g.opens - now)
         stated = int(g.limit_stated) + 2 * int(g.window_stated)
         return [
             *(g.epoch, now, g.limit, g.window, g.margin, max(0, free), blocked, back),
@@ -258,7 +262,7 @@ class Step:
         g, is_longer = self.g, window > self.g.window
         g.window = window
         if is_longer:
-            g.full = int(max(g.full, g.pruned + g.span))
+            g.full = int(max(g.full, g.pruned))
         self.prune()
 
     def apply_reports(self, process: Process) -> None:
@@ -460,8 +464,8 @@ class Step:
         self, times: list[int], free: int, keep: int, want: int, share: int, used: int, owed: int
     ) -> int:
         g, now = self.g, self.now
-        if now < g.blocked or now < g.full:
-            return max(g.blocked, g.full) - now
+        if now < g.opens:
+            return g.opens - now
         if g.capped or g.alone or (g.probing and g.in_flight):
             g.capped = True
             return min(g.window, FALLBACK)
