@@ -15,6 +15,8 @@ def read_accounts(file: Path) -> dict[str, Settings]:
     Raises:
         UsageError: the file cannot be read, or lacks something.
     """
+    if not file.exists():
+        raise UsageError(f"cannot read {file}: no such file")
     tables = read_tables(file, "account", _MAX_BYTES)
     if not tables:
         raise UsageError(f"{file} has no accounts; use a table [account.NAME] for each")

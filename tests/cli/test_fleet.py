@@ -95,6 +95,12 @@ def test_a_wrong_file_of_accounts_is_a_usage_error(text: str, message: str, tmp_
     assert message in done.err
 
 
+def test_a_missing_file_of_accounts_is_a_usage_error(tmp_path: Path) -> None:
+    file = str(tmp_path / "none.toml")
+    done = invoke("follow", "--redis", "redis://127.0.0.1:1", "--accounts", file)
+    assert (done.code, done.err) == (2, f"aiopresence: cannot read {file}: no such file\n")
+
+
 def test_without_redis_it_says_so() -> None:
     done = invoke("fleet", "--redis", "redis://:secret@127.0.0.1:1/0")
     assert (done.code, done.out) == (1, "")
