@@ -32,6 +32,7 @@ local LEASE, FORGET, KEPT = 5000, 3600000, 86400000
 local MIN_PENALTY, MAX_PENALTY, MAX_BACKOFF, ROUNDING = 30000, 86400000, 600000, 1000
 local ODD, SHARED, PER_REQUEST, PACE, GUESS = 10, 10, 8, 4, 86400000
 local GRACE, FALLBACK, SHOWN = 250, 1000, 50
+local LARGEST = 10 ^ 14 -- of any number in a reply
 local COMPLETE, REJECT, ABANDON, RELEASE, BLOCK = 1, 2, 3, 4, 5
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 
@@ -451,9 +452,25 @@ local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
 local t = redis.call('TIME')
 local raw = t[1] * 1000 + floor(t[2] / 1000)
 
+-- Raise an error if a reply, and so a value that it was made from, cannot be right.
+local function check(reply)
+  assert(type(reply[1]) == 'string')
+  for i = 2, 20 do
+    local is_list = i == 12 or i == 14
+    for _, number in ipairs(is_list and reply[i] or {reply[i] or false}) do
+      assert(floor(number) == number and math.abs(number) < LARGEST)
+    end
+  end
+  assert(g.limit > 0 and g.window > 0 and g.blocked >= 0 and g.full >= 0)
+  assert(reply[7] <= MAX_PENALTY + ROUNDING + 2 * span())
+  for _, slot in ipairs(g.infl) do assert(g.procs[slot[2]]) end
+end
+
 local function attempt()
   publish = {}
-  return decide(raw, run)
+  local reply = decide(raw, run)
+  if reply then check(reply) end
+  return reply
 end
 
 a = cjson.decode(ARGV[1])

@@ -162,6 +162,49 @@ async def test_what_is_wrong_in_redis_is_replaced(sandbox: Sandbox, server: Redi
     assert sandbox.counters.rate_limited == 0
 
 
+DAMAGE = """
+local group = cmsgpack.unpack(redis.call('GET', KEYS[1]))
+group[ARGV[1]] = loadstring('return ' .. ARGV[2])()
+redis.call('SET', KEYS[1], cmsgpack.pack(group))
+"""
+# What a script of ours never writes, by the field of a group.
+DAMAGES = [
+    ("epoch", "{}"),
+    ("limit", "0"),
+    ("limit", "1.5"),
+    ("window", "-1"),
+    ("window", "1 / 0"),
+    ("blocked", "1e15"),
+    ("blocked", "0 / 0"),
+    ("full", "{1}"),
+    ("penalties", "false"),
+    ("penalties", "{}"),
+    ("taken", "1e300"),
+    ("last", "1e15"),
+    ("infl", "{{1, 'nobody'}}"),
+    ("procs", "nil"),
+]
+
+
+async def test_a_record_with_a_wrong_value_is_replaced(server: RedisServer) -> None:
+    damage = server.client.register_script(DAMAGE)
+
+    async def read_in_spite_of(sandbox: Sandbox, number: int, field: str, value: str) -> None:
+        options = {"prefix": f"p{number}", "timeout": 5.0}
+        async with sharing(sandbox, server, redis=options) as session:
+            await session.read_user_presence_status()
+            while session.limits["Light"].window != 1.0:
+                await asyncio.sleep(0.01)
+            [key] = server.client.keys(f"p{number}:*:group:Light")
+            damage([key], [field, value])
+            async with asyncio.timeout(10):
+                await session.read_user_presence_status()
+
+    async with Sandbox(5, limits=PLENTY, window=1.0) as sandbox:
+        damages = (read_in_spite_of(sandbox, n, *each) for n, each in enumerate(DAMAGES))
+        await asyncio.gather(*damages)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

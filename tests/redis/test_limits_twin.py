@@ -106,13 +106,14 @@ def values_of(client: Client, name: str, seats: int, now: int, wanted: dict[str,
         client.unconfirmed.append([*head, *stated])
     client.calls += 1
     limit, window, stated = client.stated
+    is_last = wanted["fault"] == "bye"  # Then nothing is wanted.
     return [
         *(name, client.calls, client.epoch, client.at, now - client.called, client.next_id),
         [*client.held] if client.lists else len(client.held),
         client.unconfirmed,
-        [[*want] for want in wanted["wants"]],
+        [] if is_last else [[*want] for want in wanted["wants"]],
         *(limit or 5, window or 1000, stated, client.penalty),
-        *(seats, name if seats else "", int(wanted["fault"] == "bye")),
+        *(seats, name if seats else "", int(is_last)),
     ]
 
 
