@@ -68,9 +68,9 @@ class Script:
     sha: str
 
 
-def load_script(name: str) -> Script:
-    """Return the script in a .lua file of this package, by its name without the ending."""
-    text = (files(__package__) / f"{name}.lua").read_text("utf-8")
+def load_script(*names: str) -> Script:
+    """Return the script in .lua files of this package, by their names without the ending."""
+    text = "".join((files(__package__) / f"{name}.lua").read_text("utf-8") for name in names)
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

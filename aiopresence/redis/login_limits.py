@@ -16,7 +16,7 @@ from .limit_calls import Slot, read_reply
 from .limit_group import RedisGroup
 from .own_seat import OwnSeat
 
-SCRIPT = load_script("limits")
+SCRIPT = load_script("limits_rules", "limits")
 # Seconds for the first connection, which takes longer than a call.
 _CONNECT = 5.0
 
