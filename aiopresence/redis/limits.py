@@ -50,7 +50,8 @@ class RedisLimits:
         outage: what to do while Redis does not work: "hold" sends nothing; "share" sends the
             limit divided by `processes`, some seconds and one window later. Then a process that
             crashes takes its share along, until another one starts or for an hour.
-        processes: the number of processes, for outage="share".
+        processes: the number of processes, for outage="share". One that uses several event loops,
+            or several logins of one scope, counts as so many.
         name: with outage="share" a name that only this process has, also after a restart, such as
             that of its pod: it then has its share again at once.
         timeout: seconds (or a timedelta) in which Redis must reply.
@@ -87,6 +88,8 @@ class RedisLimits:
         self._require = require
         self._timeout = seconds("timeout", timeout)
         self._redis, self._prefix = redis, prefix
+        # Which limits have the name, by their owner.
+        self._named: dict[str, RedisLoginLimits] = {}
         self._address = self._connect().address
 
     def __repr__(self) -> str:
@@ -111,6 +114,14 @@ class RedisLimits:
             )
         else:
             owner = oauth.store_key(server, grant)
+        named, last = self._new(owner, self._name, clock), self._named.get(owner)
+        if last is not None and last.is_closed:
+            self._named.pop(owner, None)
+        # In another event loop, or with another login of this scope, it needs a seat of its own.
+        is_first = self._named.setdefault(owner, named) is named
+        return named if is_first else self._new(owner, "", clock)
+
+    def _new(self, owner: str, name: str, clock: Clock) -> RedisLoginLimits:
         return RedisLoginLimits(
             self._connect,
             owner,
@@ -118,7 +129,7 @@ class RedisLimits:
             patience=self._timeout,
             require=self._require,
             seats=self._seats,
-            name=self._name,
+            name=name,
             clock=clock,
         )
 

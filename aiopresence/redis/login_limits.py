@@ -36,6 +36,7 @@ class RedisLoginLimits:
 
     Attributes:
         patience: as given.
+        is_closed: whether it is not used any more.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class RedisLoginLimits:
         name: str,
         clock: Clock,
     ) -> None:
-        self.patience = patience
+        self.patience, self.is_closed = patience, False
         self._connect, self._owner, self._require = connect, owner, require
         self._presets = {**DEFAULTS, **presets}
         self._seats, self._name, self._clock = seats, name, clock
@@ -75,20 +76,27 @@ class RedisLoginLimits:
             await self._connection.script(SCRIPT, keys, ["", self._channel], timeout=_CONNECT)
         except RedisFailed as error:
             if self._require:
-                await self._connection.close()
+                await self._disconnect()
                 raise RedisFailed(
                     f"no rate limits without Redis: {error}; require=False starts all the same"
                 ) from None
         except BaseException:
-            await self._connection.close()
+            await self._disconnect()
             raise
 
     async def close(self) -> None:
         """Release the slots that were not used, and report what became of the others."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self._call(each, closing=True) for each in self._groups.values()))
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            last_calls = (self._call(each, closing=True) for each in self._groups.values())
+            await asyncio.gather(*last_calls)
+        finally:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        self.is_closed = True
         await self._connection.close()
 
     # What the session asks: see transport.rate_limiter.LoginLimits.

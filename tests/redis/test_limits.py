@@ -1,6 +1,7 @@
 """Sessions that share their limits through a real Redis, in one process."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from random import Random
@@ -203,6 +204,26 @@ async def test_a_record_with_a_wrong_value_is_replaced(server: RedisServer) -> N
     async with Sandbox(5, limits=PLENTY, window=1.0) as sandbox:
         damages = (read_in_spite_of(sandbox, n, *each) for n, each in enumerate(DAMAGES))
         await asyncio.gather(*damages)
+
+
+async def test_event_loops_that_use_one_object_have_a_seat_each(
+    sandbox: Sandbox, server: RedisServer
+) -> None:
+    limits = RedisLimits(server.url, outage="share", processes=3, name="pod", timeout=5.0)
+    client: Any = server.client
+
+    async def read_seats() -> list[tuple[bool, str]]:
+        async with PresenceSession(sandbox.grant, server=sandbox.url, limits=limits) as session:
+            await session.read_user_presence_status()
+            [key] = client.keys("*:group:Light")
+            script = "return cjson.encode(cmsgpack.unpack(redis.call('GET', KEYS[1])).seats)"
+            return [(bool(pid), name) for pid, _, name in json.loads(client.eval(script, 1, key))]
+
+    async with PresenceSession(sandbox.grant, server=sandbox.url, limits=limits) as session:
+        await session.read_user_presence_status()
+        seats = await asyncio.to_thread(asyncio.run, read_seats())
+        assert seats == [(True, "pod"), (True, ""), (False, "")]
+    assert await read_seats() == [(True, "pod"), (False, ""), (False, "")]
 
 
 @pytest.mark.parametrize(
