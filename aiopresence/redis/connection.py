@@ -5,7 +5,7 @@ long, leaves its connection with a reply under way, and redis-py closes such a c
 is repeated: whether a command whose reply did not come was executed is not known, so scripts are
 written such that the next call finds out.
 
-One warning is logged per outage and Redis, and one message when it works again. A Redis that works
+One warning is logged per outage and Redis, and one when it works again. A Redis that works
 may refuse a command: that is logged once a minute for each kind of reason.
 """
 
@@ -267,7 +267,7 @@ class Connection:
         # When one node of a Cluster does not respond, commands to others go on.
         if failed_at is not None and monotonic() >= failed_at + self.is_cluster:
             _down.pop(self.address, None)  # Another thread may have done so.
-            _log.info("%s works again", self.address)
+            _log.warning("%s works again", self.address)  # Who sees the beginning sees the end.
 
     async def _disconnect(self) -> None:
         for client in (self._client, *self._patient.values()):

@@ -52,7 +52,7 @@ async def test_without_redis_all_is_stale_and_readable(
     await eventually(lambda: are_equal(opened, states.now))
     assert boards.sandbox.gateway.connections == 1
     assert not boards.backward
-    assert outages(caplog) == ["WARNING", "INFO"]
+    assert outages(caplog) == ["WARNING", "WARNING"]
 
 
 async def test_a_board_can_be_opened_without_redis(boards: Boards, server: RedisServer) -> None:

@@ -263,7 +263,7 @@ async def test_an_outage_is_logged_once_and_its_end(
         await one.call("PING")
     assert [(r.levelname, r.message.partition(": ")[0]) for r in caplog.records] == [
         ("WARNING", f"redis://127.0.0.1:{server.port} does not work"),
-        ("INFO", f"redis://127.0.0.1:{server.port} works again"),
+        ("WARNING", f"redis://127.0.0.1:{server.port} works again"),
     ]
 
 

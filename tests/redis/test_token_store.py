@@ -592,7 +592,7 @@ async def test_without_redis_the_token_in_memory_is_used_until_it_is_due(
         await waiting
     assert (sandbox.counters.logins, sandbox.counters.refreshes) == (1, 1)
     about_redis = [r.levelname for r in caplog.records if "redis://" in r.message]
-    assert about_redis == ["WARNING", "INFO"]
+    assert about_redis == ["WARNING", "WARNING"]
 
 
 async def test_redis_that_does_not_work_at_the_start_is_an_error_at_once(sandbox: Sandbox) -> None:
