@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from math import ceil, inf
@@ -39,12 +39,15 @@ from redis.exceptions import (
 
 from ..errors import RedisFailed, UsageError, one_line
 from ..models.validation import seconds
+from .bounded import within
 from .clients import CONNECTING, Client, new_client
 from .subscription import Subscription
 
 _log = logging.getLogger("aiopresence")
 
 RedisLike = str | Redis | RedisCluster
+# What a client is to do.
+_Command = Callable[[Any], Coroutine[Any, Any, Any]]
 # What redis-py raises on purpose. A reply that is not valid makes it raise anything else.
 _FAILURES = (RedisError, RedisClusterException, OSError, EOFError)
 _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
@@ -216,15 +219,16 @@ class Connection:
             )
         )
 
-    async def _run(self, command: Callable[[Any], Awaitable[Any]], timeout: float | None) -> Any:
+    async def _run(
+        self, command: Callable[[Any], Coroutine[Any, Any, Any]], timeout: float | None
+    ) -> Any:
         """Run a command within its time, and log the beginning and the end of an outage."""
         longest = self._timeout if timeout is None else timeout
         redis = self._client_for(longest).redis
         if not self._has_worked:  # It may have to connect first.
             longest = max(longest, CONNECTING)
         try:
-            async with asyncio.timeout(longest):
-                reply = await command(redis)
+            reply = await within(longest, command(redis))
         except TimeoutError:
             reason = f"there was no reply within {longest:g} s"
             self._failed(reason)
@@ -273,8 +277,7 @@ class Connection:
         for client in (self._client, *self._patient.values()):
             # The other side may not respond any more.
             with suppress(Exception):
-                async with asyncio.timeout(self._timeout):
-                    await client.close()
+                await within(self._timeout, client.close())
         self._patient = {}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
 
 from ..transport.clock import chance
+from .bounded import end, within
 
 # The longest seconds between two attempts to subscribe, and without a sign of life. Guesses.
 _LONGEST_PAUSE, _SILENCE = 2.0, 10.0
@@ -44,8 +45,7 @@ class Subscription:
 
     async def close(self) -> None:
         """End it."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:
@@ -59,12 +59,10 @@ class Subscription:
 
     async def _listen(self) -> None:
         """Deliver messages until the connection is lost."""
-        async with asyncio.timeout(self._timeout):
-            pool, is_ours = await self._pool()
+        pool, is_ours = await within(self._timeout, self._pool())
         pubsub: Any = Redis(connection_pool=pool).pubsub()
         try:
-            async with asyncio.timeout(self._timeout):
-                await pubsub.subscribe(self._channel)
+            await within(self._timeout, pubsub.subscribe(self._channel))
             while (message := await self._next(pubsub)) is not None:
                 self._deliver(message)
         finally:
@@ -76,8 +74,7 @@ class Subscription:
         """Return the next message; None if the connection has no sign of life."""
         message = await pubsub.get_message(timeout=_SILENCE)
         if message is None:
-            async with asyncio.timeout(self._timeout):
-                await pubsub.ping()
+            await within(self._timeout, pubsub.ping())
             message = await pubsub.get_message(timeout=self._timeout)
         return message  # type: ignore[no-any-return]
 
