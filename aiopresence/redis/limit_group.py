@@ -252,6 +252,10 @@ class RedisGroup:
             else:
                 self._hand.setdefault(slot.keep, deque()).append(slot)
 
+    def is_lost(self, reply: Reply) -> bool:
+        """Return whether Redis has no more of what this process knew, as the next reply shows."""
+        return self._reply is not None and self._reply.epoch != reply.epoch
+
     def failed(self, now: float) -> None:
         """Note that a call has failed; whether the script was run is not known."""
         self._failures += 1

@@ -1,6 +1,7 @@
 """The limits of one login in Redis: one task per group, and the messages of other processes."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from .connection import Connection, load_script
 from .limit_calls import Slot, read_reply
 from .limit_group import RedisGroup
 from .own_seat import OwnSeat
+
+_log = logging.getLogger("aiopresence")
 
 SCRIPT = load_script("limits_rules", "limits")
 # Seconds for the first connection, which takes longer than a call.
@@ -199,6 +202,13 @@ class RedisLoginLimits:
         if reply is None:
             group.failed(self._clock.now())
         else:
+            if group.is_lost(reply) and not closing:
+                _log.warning(
+                    "%s has lost the rate limits of group %s: nothing is sent for %.1f s",
+                    self._connection.address,
+                    group.name or "unknown",
+                    reply.blocked / 1000,
+                )
             group.apply(reply, sent, self._clock.now())
         self._waiting.wake_waiters()
 

@@ -147,6 +147,23 @@ async def test_cancelled_requests_give_their_slots_back(
     assert sandbox.counters.rate_limited == 0
 
 
+async def test_limits_that_redis_has_lost_are_logged_once_by_each_process(
+    sandbox: Sandbox, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with sharing(sandbox, server) as one, sharing(sandbox, server) as two:
+        for session in (one, two, one, two):
+            await session.read_user_presence_status()
+        server.client.flushall()
+        for session in (one, two, one):
+            await session.read_user_presence_status()
+    address = server.url.removesuffix("/0")
+    [first, second] = [record.getMessage() for record in caplog.records]
+    what = f"{address} has lost the rate limits of group Light"
+    assert first == f"{what}: nothing is sent for 1.0 s"
+    assert second.startswith(f"{what}: nothing is sent for 0.")
+    assert sandbox.counters.rate_limited == 0
+
+
 async def test_what_is_wrong_in_redis_is_replaced(sandbox: Sandbox, server: RedisServer) -> None:
     async with sharing(sandbox, server) as session:
         await session.read_user_presence_status()
