@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _LIBRARY = "aiopresence"
+# The logger of what runs until it is stopped: its errors are not raised.
+_FLEET = "aiopresence.fleet"
 # The loggers whose warnings are for the user. Others log details of errors that are raised anyway.
-_SHOWN = (_LIBRARY, "dotenv.main")
+_SHOWN = (_LIBRARY, _FLEET, "dotenv.main")
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 Show = Callable[[str, int], None]
@@ -31,8 +33,8 @@ def add_verbosity(count: int) -> None:
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        # Errors are raised, too.
-        if record.name not in _SHOWN or record.levelno >= logging.ERROR:
+        is_raised = record.levelno >= logging.ERROR and record.name != _FLEET
+        if record.name not in _SHOWN or is_raised:
             return
         text = record.getMessage()
         if _verbosity:

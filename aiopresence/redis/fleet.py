@@ -33,7 +33,8 @@ from .fleet_keys import FleetKeys, Report
 if TYPE_CHECKING:
     from ..session import PresenceSession
 
-_log = logging.getLogger("aiopresence")
+# A logger of its own: unlike other errors that are logged, these are not raised.
+_log = logging.getLogger("aiopresence.fleet")
 
 # Accounts whose boards are opened at once: each logs in and reads everything. A guess.
 OPENING = 16
@@ -138,15 +139,20 @@ class Fleet:
             self._start(account)
 
     def _start(self, account: str) -> None:
+        _log.info("following account %s", account)
         followed = self._followed[account] = _Followed()
         followed.task = asyncio.create_task(self._follow_forever(account, followed))
 
     async def _stop(self, accounts: Sequence[str]) -> None:
         """Stop following accounts; return when their boards are closed."""
-        stopped = [self._followed.pop(each).task for each in accounts if each in self._followed]
-        for task in stopped:
+        stopped = {
+            each: self._followed.pop(each).task for each in accounts if each in self._followed
+        }
+        for task in stopped.values():
             task.cancel()
-        await asyncio.gather(*stopped, return_exceptions=True)
+        await asyncio.gather(*stopped.values(), return_exceptions=True)
+        for account in stopped:
+            _log.info("no longer following account %s", account)
 
     async def _follow_forever(self, account: str, followed: _Followed) -> None:
         while True:
@@ -164,12 +170,19 @@ class Fleet:
                 session = await stack.enter_async_context(self._sessions[account]())
                 board = session.board(detailed_telephony_state=self._detailed, shared=self._board)
                 await stack.enter_async_context(board)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(READY_WAIT):
-                        await board.wait_ready()
+                await _wait_ready(account, board)
             while True:
                 followed.report = _report(board)
                 await self._clock.wait(asyncio.Event(), self._keys.lease / 3)
+
+
+async def _wait_ready(account: str, board: PresenceBoard) -> None:
+    """Wait until a board has read everything, for a limited time; it goes on afterwards."""
+    try:
+        async with asyncio.timeout(READY_WAIT):
+            await board.wait_ready()
+    except TimeoutError:
+        _log.warning("account %s: not all has been read in %.0f s; going on", account, READY_WAIT)
 
 
 def _report(board: PresenceBoard) -> Report:

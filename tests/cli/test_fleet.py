@@ -76,6 +76,19 @@ async def test_the_accounts_of_a_killed_process_are_followed_by_another(tmp_path
         assert "0 processes, 2 accounts: 2 unfollowed" in summary
 
 
+async def test_an_account_that_fails_is_named(tmp_path: Path) -> None:
+    with redis_server() as server:
+        async with Sandbox(5) as sandbox:
+            file = accounts_file(tmp_path, {"north": sandbox})
+            file.write_text(file.read_text().replace(sandbox.client_secret, "wrong"))
+            async with following(server, file, tmp_path) as process, asyncio.timeout(30):
+                assert process.stderr is not None
+                await process.stderr.readuntil(b"\n")
+                line = await process.stderr.readuntil(b"\n")
+        assert line.startswith(b"aiopresence: account north: HTTP 401")
+        assert b"trying again in 300 s" in line
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,6 +1,7 @@
 """Many accounts followed by several processes, which share them by leases."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -8,8 +9,8 @@ from functools import partial
 import pytest
 
 from aiopresence import PresenceSession, RedisFailed, UsageError
-from aiopresence.redis import Fleet, FleetStatus, RedisBoard, read_fleet
-from aiopresence.sandbox import Sandbox
+from aiopresence.redis import Fleet, FleetStatus, RedisBoard, fleet as fleet_module, read_fleet
+from aiopresence.sandbox import Delay, Sandbox
 from tests.support.redis_servers import RedisServer
 from tests.support.sessions import PLENTY
 
@@ -116,6 +117,29 @@ async def test_an_account_that_fails_is_reported_and_others_are_live(
     assert "needs a name" in str(known[broken].error)
     assert f"account {broken}: " in caplog.text
     assert "no-such-token" not in caplog.text
+
+
+async def test_an_account_that_is_not_read_in_time_is_logged(
+    server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_module, "READY_WAIT", 0.1)
+    async with sandboxes(1) as accounts:
+        fault = accounts["account 0"].faults.add(Delay(0.3), path="/presence")
+        async with running(server, accounts):
+            await until_live(server, 1, 1)
+        assert fault.fired == 1
+    assert "account account 0: not all has been read in 0 s; going on" in caplog.text
+
+
+async def test_the_start_and_the_end_of_following_an_account_are_logged(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "aiopresence.fleet")
+    async with sandboxes(1) as accounts:
+        async with running(server, accounts):
+            await until_live(server, 1, 1)
+            assert caplog.messages == ["following account account 0"]
+        assert caplog.messages[1:] == ["no longer following account account 0"]
 
 
 async def test_it_waits_for_redis(server: RedisServer) -> None:
