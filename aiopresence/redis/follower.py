@@ -1,6 +1,7 @@
 """Follow a board whenever no other process does: get the lease, and follow for one term."""
 
 import asyncio
+import logging
 import uuid
 
 from ..errors import RedisFailed
@@ -9,6 +10,8 @@ from ..protocol.board_replica import BoardReplica
 from .board_keys import BoardKeys
 from .replica import Reader
 from .term import Lease, Term
+
+_log = logging.getLogger("aiopresence")
 
 # The part of the lease for which Redis keeps it: the rest is for the next follower to notice.
 HELD = 0.9
@@ -65,6 +68,14 @@ class Follower:
                 continue  # The reader notices when it works again.
             if claim.fence is not None:
                 lease = Lease(self._holder, self._held_for, claim, began_at)
-                await Term(self._spec, self._keys, self._reader, self._replica, lease).run()
+                await self._follow(lease)
                 # If Redis had lost something, this process still has the lease, and begins anew.
                 self._reader.no_follower.set()
+
+    async def _follow(self, lease: Lease) -> None:
+        """Follow for one term, and log its beginning and its end."""
+        _log.info("this process follows the board")
+        try:
+            await Term(self._spec, self._keys, self._reader, self._replica, lease).run()
+        finally:
+            _log.info("this process no longer follows the board")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import time
 from typing import Any
@@ -141,7 +142,10 @@ async def test_a_reader_that_was_stopped_shows_nothing_as_current(
         assert not board.is_live
 
 
-async def test_closing_the_follower_hands_over_at_once(boards: Boards) -> None:
+async def test_closing_the_follower_hands_over_at_once(
+    boards: Boards, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "aiopresence")
     states = Numbers(boards.sandbox)
     first = await boards.open(lease=60.0)
     await first.wait_ready()
@@ -150,6 +154,9 @@ async def test_closing_the_follower_hands_over_at_once(boards: Boards) -> None:
     await first.close()
     await eventually(lambda: are_equal([second, third], states.now), 5)
     assert len(boards.sandbox.gateway.subscriptions) == 2
+    begin, end = "this process follows the board", "this process no longer follows the board"
+    logged = [record.getMessage() for record in caplog.records]
+    assert [text for text in logged if text in {begin, end}] == [begin, end, begin]
     states.advance(boards.sandbox.user_ids[0])
     await eventually(lambda: are_equal([second, third], states.now))
 
