@@ -14,10 +14,12 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
+from aiohttp.test_utils import TestClient, TestServer
 from cryptography.fernet import Fernet
 
 from aiopresence.redis import read_fleet
 from aiopresence.sandbox import Sandbox
+from tests.recipes.scale_out import presence_service
 from tests.support.cli_calls import credentials
 from tests.support.documents import ROOT
 from tests.support.fleet_files import accounts_file
@@ -121,14 +123,40 @@ async def test_gunicorn_workers_share_limits_and_login(
         sent = [each for each in sandbox.requests if each.path.endswith("/presence")]
         logins = [each for each in sandbox.requests if each.path.endswith("/oauth/token")]
     assert [[*each] for each in answers] == [[*sandbox.extension_ids]] * 8
+    assert {key for each in answers for value in each.values() for key in value} == {"status"}
     assert len(metrics) > 1
     assert not any(each["rate_limited"] for each in metrics.values())
     assert (len(sent), len(logins)) == (24, 1)
 
 
+async def test_the_service_answers_503_only_while_nothing_can_be_read(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence_service, "REDIS", server.url)
+    async with Sandbox(3, limits=PLENTY, window=0.5) as sandbox:
+        for name, value in credentials(sandbox).items():
+            monkeypatch.setenv(name, value)
+        one = sandbox.extension_ids[0]
+        async with TestClient(TestServer(await presence_service.create_app())) as client:
+
+            async def presence(ids: str) -> tuple[int, Any]:
+                async with client.get("/presence", params={"ids": ids}) as response:
+                    return response.status, await response.json(content_type=None)
+
+            server.kill()
+            failed = {"error": "RedisFailed"}
+            assert await presence(f"{one},999") == (503, {one: failed, "999": failed})
+            server.start()
+            found = {one: {"status": "Available"}, "999": {"error": "NotFound"}}
+            assert await presence(f"{one},999") == (200, found)
+            assert await presence("999") == (200, {"999": {"error": "NotFound"}})
+            async with client.get("/presence") as response:
+                assert response.status == 400
+
+
 async def ask(
     socket: Path, ids: Sequence[str]
-) -> tuple[list[dict[str, str]], dict[int, dict[str, Any]]]:
+) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
     """Return eight answers of the service, asked for at once, and the metrics by worker."""
     async with asyncio.timeout(60):
         while not socket.exists():

@@ -9,11 +9,21 @@ from collections.abc import AsyncIterator
 import attrs
 from aiohttp import web
 
-from aiopresence import PresenceSession, UsageError
+from aiopresence import (
+    GetPresenceInfo,
+    Outcome,
+    PresenceSession,
+    RedisFailed,
+    ServerError,
+    TransportError,
+    UsageError,
+)
 from aiopresence.redis import RedisLimits, RedisTokenStore
 
 REDIS = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 SESSION = web.AppKey("session", PresenceSession)
+# What has nothing to do with the ids.
+OUTAGES = (RedisFailed, TransportError, ServerError)
 
 
 async def presence_session(app: web.Application) -> AsyncIterator[None]:
@@ -24,16 +34,23 @@ async def presence_session(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+def answer(outcome: Outcome[GetPresenceInfo]) -> dict[str, str | None]:
+    """Return the kind of an error only: its message may name servers of yours."""
+    if outcome.value is None:
+        return {"error": type(outcome.error).__name__}
+    return {"status": outcome.value.presence_status}
+
+
 async def presence(request: web.Request) -> web.Response:
-    """GET /presence?ids=1,2,3: the status of each extension, or why there is none."""
+    """GET /presence?ids=1,2,3: the status of each extension, or the error; 503 in an outage."""
     ids = request.query.get("ids", "").split(",")
     try:
         result = await request.app[SESSION].read_user_presence_statuses(ids)
     except UsageError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
-    return web.json_response(
-        {each.id: each.value.presence_status if each.value else str(each.error) for each in result}
-    )
+    is_outage = all(isinstance(each.error, OUTAGES) for each in result)
+    answers = {each.id: answer(each) for each in result}
+    return web.json_response(answers, status=503 if is_outage else 200)
 
 
 async def metrics(request: web.Request) -> web.Response:
