@@ -1,9 +1,12 @@
-"""The figures in the guide "Scale out" are those of the benchmark."""
+"""The figures in the guide "Scale out" are those of the benchmark, and its tables are complete."""
 
 import json
+import re
+from inspect import signature
 
 import pytest
 
+from aiopresence.redis import RedisBoard, RedisLimits, RedisTokenStore
 from tests.support.documents import ROOT
 
 GUIDE = (ROOT / "aiopresence/docs/scale-out.md").read_text()
@@ -23,6 +26,18 @@ def test_processes_take_as_long_as_it_says(label: str) -> None:
     parts = [VALUES[f"{label}: {each} part of a process"] for each in ("smallest", "largest")]
     least, most = (f"{each:.0f}" for each in parts)
     assert f"| {TABLE[label]} | {time:.2f} x | {refused:.0f} | {least}\u2013{most} % |" in GUIDE
+
+
+@pytest.mark.parametrize("kind", [RedisLimits, RedisTokenStore, RedisBoard])
+def test_all_arguments_are_listed_with_their_defaults(kind: type) -> None:
+    _, rows = GUIDE.split(f"| argument | of `{kind.__name__}` | default |\n|---|---|---|\n")
+    listed = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", rows.partition("\n\n")[0], re.M)
+    parameters = [*signature(kind).parameters.values()][1:]
+    assert [name for name, _ in listed] == [each.name for each in parameters]
+    for (_, shown), each in zip(listed, parameters, strict=True):
+        text = f'`"{each.default}"`' if isinstance(each.default, str) else f"{each.default}"
+        # None may be explained, or replaced by what it means.
+        assert shown.partition(":")[0] == text.removesuffix(".0") or each.name == "limits"
 
 
 def test_it_costs_what_it_says() -> None:
