@@ -13,15 +13,18 @@ def read_accounts(file: Path) -> dict[str, Settings]:
     """Return the credentials of each account in a file, by its name.
 
     Raises:
-        UsageError: the file cannot be read, or lacks something.
+        UsageError: the file cannot be read, something in it is missing or wrong, or two accounts
+            have the same credentials.
     """
     if not file.exists():
         raise UsageError(f"cannot read {file}: no such file")
     tables = read_tables(file, "account", _MAX_BYTES)
     if not tables:
         raise UsageError(f"{file} has no accounts; use a table [account.NAME] for each")
-    accounts = {}
+    accounts, names = dict[str, Settings](), dict[tuple[str | None, ...], str]()
     for name, values in tables.items():
+        if not isinstance(values, dict):
+            raise UsageError(f"{file}: [account] lacks a name; use a table [account.NAME] for each")
         where = f"{file}, account.{name}"
         settings = Settings(**parse_values(where, values), sources={})
         missing = [
@@ -29,5 +32,8 @@ def read_accounts(file: Path) -> dict[str, Settings]:
         ]
         if missing:
             raise UsageError(f"{where}: not set: {', '.join(missing)}")
+        login = settings.server_url.rstrip("/"), settings.client_id, settings.jwt
+        if (other := names.setdefault(login, name)) != name:
+            raise UsageError(f"{where} has the same credentials as account.{other}; remove one")
         accounts[name] = settings
     return accounts

@@ -7,6 +7,7 @@ are never taken from the command line, where other users can see them.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from io import StringIO
@@ -24,6 +25,8 @@ VARIABLES = {
     "client_secret": ("RC_APP_CLIENT_SECRET", "RINGCENTRAL_CLIENT_SECRET"),
     "jwt": ("RC_USER_JWT", "RINGCENTRAL_JWT_TOKEN"),
 }
+# Where tomllib has found an error, at the end of its message.
+_PLACE = re.compile(r"at (line \d+, column \d+|end of document)(?=\)$)")
 PRODUCTION = "https://platform.ringcentral.com"
 
 
@@ -164,6 +167,9 @@ def _dotenv() -> Mapping[str, str | None]:
 
 def _reason(error: Exception) -> str:
     # The message of a parser may quote a line with a secret; those of `read_text` do not.
+    if isinstance(error, tomllib.TOMLDecodeError):
+        place = _PLACE.search(str(error))
+        return f"it is not valid TOML {place[0] if place else ''}".rstrip()
     is_own = isinstance(error, OSError) and error.errno is None
     return str(error) if is_own else type(error).__name__
 
@@ -181,19 +187,22 @@ def _profile(profile: str | None) -> _Source:
     return _Source(f"profile {name}", found, {key: key for key in found})
 
 
-def parse_values(where: str, values: object) -> Mapping[str, str]:
+def parse_values(where: str, values: Mapping[str, object]) -> Mapping[str, str]:
     """Return the settings in a table that have a value.
 
     Raises:
         UsageError: the table has anything else.
     """
-    if not isinstance(values, dict) or (unknown := values.keys() - VARIABLES.keys()):
-        extra = ", ".join(sorted(unknown)) if isinstance(values, dict) else "value"
-        raise UsageError(f"{where}: unknown settings {extra}; possible are {', '.join(VARIABLES)}")
+    if unknown := ", ".join(sorted(values.keys() - VARIABLES.keys())):
+        possible = ", ".join(VARIABLES)
+        raise UsageError(f"{where}: unknown settings {unknown}; possible are {possible}")
+    found = {}
     for key, value in values.items():
         if not isinstance(value, str):
             raise UsageError(f"{where}: {key} must be a string in quotes")
-    return {key: value for key, value in values.items() if value}
+        if value:
+            found[key] = value
+    return found
 
 
 def read_tables(file: Path, kind: str, longest: int = MAX_SETTINGS_BYTES) -> Mapping[str, object]:
@@ -216,5 +225,5 @@ def read_tables(file: Path, kind: str, longest: int = MAX_SETTINGS_BYTES) -> Map
     tables = content.pop(kind, {})
     if content or not isinstance(tables, dict):
         unexpected = ", ".join(sorted(content)) or kind
-        raise UsageError(f"{file}: unexpected {unexpected}; use tables such as [{kind}.default]")
+        raise UsageError(f"{file}: unexpected {unexpected}; use [{kind}.NAME]")
     return tables

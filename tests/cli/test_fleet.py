@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from aiopresence.redis.connection import Connection
+from aiopresence.redis.fleet_keys import FleetKeys, Report
 from aiopresence.sandbox import Sandbox
 from tests.support.cli_calls import invoke
 from tests.support.fleet_files import accounts_file
@@ -89,15 +92,28 @@ async def test_an_account_that_fails_is_named(tmp_path: Path) -> None:
         assert b"trying again in 300 s" in line
 
 
+def account(name: str, **values: str) -> str:
+    """Return the table of an account, with credentials that are the same for every name."""
+    values = {"client_id": "id", "client_secret": "secret", "jwt": "jwt", **values}
+    lines = "".join(f"{key} = {value!r}\n" for key, value in values.items())
+    return f"[account.{name}]\n{lines}"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "has no accounts; use a table [account.NAME] for each"),
-        ("[profile.a]", "unexpected profile; use tables such as [account.default]"),
+        ("[profile.a]", "unexpected profile; use [account.NAME]"),
         ("[account.a]\njwt = 1", "account.a: jwt must be a string in quotes"),
         ("[account.a]\nsecret = 'x'", "account.a: unknown settings secret; possible are"),
         ("[account.a]\njwt = 'x'", "account.a: not set: client_id, client_secret"),
-        ("[account.a", "cannot read"),
+        ("x = 1\n[account.a", "accounts.toml: it is not valid TOML at end of document"),
+        ("[account.a]\njwt = x", "accounts.toml: it is not valid TOML at line 2, column 7"),
+        ("[account]\njwt = 'x'", "[account] lacks a name; use a table [account.NAME] for each"),
+        (account("a", jwt="a b"), "account.a: jwt has a space or a control character in it"),
+        (account("a", server_url="http://host"), "account.a: server must be https://host"),
+        (account("a", server_url="host"), "account.a: server must be https://host"),
+        (account("a") + account("b"), "account.b has the same credentials as account.a"),
     ],
 )
 def test_a_wrong_file_of_accounts_is_a_usage_error(text: str, message: str, tmp_path: Path) -> None:
@@ -106,12 +122,69 @@ def test_a_wrong_file_of_accounts_is_a_usage_error(text: str, message: str, tmp_
     done = invoke("follow", "--redis", "redis://127.0.0.1:1", "--accounts", str(file))
     assert (done.code, done.out) == (2, "")
     assert message in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 def test_a_missing_file_of_accounts_is_a_usage_error(tmp_path: Path) -> None:
     file = str(tmp_path / "none.toml")
     done = invoke("follow", "--redis", "redis://127.0.0.1:1", "--accounts", file)
     assert (done.code, done.err) == (2, f"aiopresence: cannot read {file}: no such file\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "message"),
+    [
+        ("follow", "redis", "aiopresence.redis needs redis-py"),
+        ("fleet", "redis", "aiopresence.redis needs redis-py"),
+        ("follow", "cryptography", "AIOPRESENCE_TOKEN_KEY: RedisTokenStore(key=…) needs crypto"),
+    ],
+)
+def test_a_missing_package_is_named(
+    command: str, package: str, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text(account("a"))
+    code = f"import sys; sys.modules[{package!r}] = None; from aiopresence.cli import main; main()"
+    accounts = ("--accounts", str(file)) if command == "follow" else ()
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code, command, "--redis", "redis://127.0.0.1:1", *accounts],
+        env=environment(tmp_path, AIOPRESENCE_TOKEN_KEY="x"), capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"aiopresence: {message}")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["", "hunter2"])
+def test_a_wrong_key_names_its_variable(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text(account("a"))
+    monkeypatch.setenv("AIOPRESENCE_TOKEN_KEY", key)
+    done = invoke("follow", "--redis", "redis://127.0.0.1:1", "--accounts", str(file))
+    assert done.code == 2
+    assert done.err.startswith("aiopresence: AIOPRESENCE_TOKEN_KEY: key must be made by ")
+    assert "hunter2" not in done.err
+
+
+def test_a_fleet_that_has_followed_nothing_is_not_well() -> None:
+    with redis_server() as server:
+        done = invoke("fleet", "--redis", server.url, "--fleet", "nort", "-o", "json")
+    assert (done.code, json.loads(done.out)) == (1, [])
+    assert "no process has followed any account with the fleet nort over this Redis" in done.err
+
+
+async def test_a_summary_counts_in_words(tmp_path: Path) -> None:
+    with redis_server() as server:
+        reports = {f"account {n}": Report(extensions=5) for n in range(2)}
+        async with Connection(server.url, timeout=1.0, prefix="aiopresence") as connection:
+            keys = FleetKeys(connection, "default", "process", 30.0)
+            for account, report in reports.items():
+                async for _ in keys.claim([account], 1):
+                    await keys.renew({account: report})
+        _, _, err = await show(server)
+    assert err == "aiopresence: 1 process, 2 accounts: 2 lag\n"
 
 
 def test_without_redis_it_says_so() -> None:

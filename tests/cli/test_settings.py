@@ -102,18 +102,21 @@ def test_settings_of_several_sources_are_refused(
 BROKEN = {
     "no such profile": (b"[profile.default]\n", "has no [profile.work]"),
     "no file at all": (None, "has no [profile.work]"),
-    "no TOML": (f"[profile.work]\njwt = {SECRET}\n".encode(), "config.toml: TOMLDecodeError"),
+    "no TOML": (
+        f"[profile.work]\njwt = {SECRET}\n".encode(),
+        "config.toml: it is not valid TOML at line 2, column 7",
+    ),
     "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "config.toml: UnicodeDecodeError"),
     "unknown key": (
         f'[profile.work]\njwt = "{SECRET}"\npassword = "{SECRET}"\n'.encode(),
         "unknown settings password; possible are server_url, client_id, client_secret, jwt",
     ),
     "no text": (b"[profile.work]\njwt = 5\n", "jwt must be a string in quotes"),
-    "not a table": (f'profile = "{SECRET}"\n'.encode(), "unexpected profile; use tables such as"),
+    "not a table": (f'profile = "{SECRET}"\n'.encode(), "unexpected profile; use [profile.NAME]"),
     "profile not a table": (f'[profile]\nwork = "{SECRET}"\n'.encode(), "no [profile.work]"),
     "misspelt": (
         f'[profiles.work]\njwt = "{SECRET}"\n'.encode(),
-        "unexpected profiles; use tables such as [profile.default]",
+        "unexpected profiles; use [profile.NAME]",
     ),
 }
 

@@ -1,6 +1,7 @@
 """The commands that follow many accounts over Redis, and show who follows which."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -17,8 +18,7 @@ from ..session import run_command
 
 if TYPE_CHECKING:
     from ... import PresenceSession
-    from ...redis import FleetStatus, FollowedAccount
-    from ..settings import Settings
+    from ...redis import FleetStatus, FollowedAccount, RedisTokenStore
 
 # An account whose events have been silent for longer lags: a live connection is never silent so
 # long, see `PresenceBoard.age`.
@@ -73,33 +73,64 @@ def follow(
 
 
 async def _follow(redis: str, file: Path, name: str, *, detailed: bool, lease: float) -> None:
-    from ...redis import Fleet
+    with _packages_required():
+        from ...redis import Fleet
 
-    sessions = _session_makers(redis, read_accounts(file))
+    sessions = _session_makers(redis, file)
     fleet = Fleet(redis, sessions, name=name, detailed=detailed, lease=lease)
-    print_notice(f"aiopresence: following {len(sessions)} accounts with the fleet {name}")
+    print_notice(f"aiopresence: following {_counted(len(sessions))} with the fleet {name}")
     await fleet.run()
 
 
-def _session_makers(
-    redis: str, accounts: "dict[str, Settings]"
-) -> "dict[str, Callable[[], PresenceSession]]":
+def _session_makers(redis: str, file: Path) -> "dict[str, Callable[[], PresenceSession]]":
+    """Return what makes the session of each account, after it has made one to check the account.
+
+    Raises:
+        UsageError: something is wrong with an account or with the arguments.
+    """
+    from ... import PresenceSession, UsageError
+    from ...redis import RedisLimits
+
+    limits, store = RedisLimits(redis), _token_store(redis)
+    makers = dict[str, Callable[[], PresenceSession]]()
+    for name, settings in read_accounts(file).items():
+        try:
+            makers[name] = make = partial(
+                PresenceSession,
+                settings.grant(),
+                server=settings.server_url,
+                limits=limits,
+                token_store=store,
+            )
+            make()
+        except UsageError as error:
+            raise UsageError(f"{file}, account.{name}: {error}") from None
+    return makers
+
+
+def _token_store(redis: str) -> "RedisTokenStore":
     import os
 
-    from ... import PresenceSession
-    from ...redis import RedisLimits, RedisTokenStore
+    from ... import UsageError
+    from ...redis import RedisTokenStore
 
-    limits, store = RedisLimits(redis), RedisTokenStore(redis, key=os.environ.get(_TOKEN_KEY))
-    return {
-        name: partial(
-            PresenceSession,
-            settings.grant(),
-            server=settings.server_url,
-            limits=limits,
-            token_store=store,
-        )
-        for name, settings in accounts.items()
-    }
+    key = os.environ.get(_TOKEN_KEY)
+    try:
+        with _packages_required():
+            return RedisTokenStore(redis, key=key)
+    except UsageError as error:
+        raise error if key is None else UsageError(f"{_TOKEN_KEY}: {error}") from None
+
+
+@contextmanager
+def _packages_required() -> Iterator[None]:
+    """Raise UsageError for a package that is not installed."""
+    from ... import UsageError
+
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(str(error)) from None
 
 
 def fleet(
@@ -111,16 +142,23 @@ def fleet(
 
     The state of an account is live; lags: nothing arrives for it, or something is being read again;
     failed: see the error; or unfollowed: no process has it at present. Exit code 1 if any account
-    is not live.
+    is not live, or there is none.
     """
 
     async def command() -> None:
-        from ...redis import read_fleet
+        with _packages_required():
+            from ...redis import read_fleet
 
         status = await read_fleet(redis, name=name)
         with output.renderer(_LAYOUT) as renderer:
             for account in status.accounts.values():
                 renderer.write(account)
+        if not status.accounts:
+            print_notice(
+                f"aiopresence: no process has followed any account with the fleet {name} over this"
+                " Redis within the last day; see `aiopresence follow`"
+            )
+            raise typer.Exit(1)
         _print_summary(status)
         if any(_state(account) != "live" for account in status.accounts.values()):
             raise typer.Exit(1)
@@ -130,9 +168,14 @@ def fleet(
 
 def _print_summary(status: "FleetStatus") -> None:
     states = [_state(account) for account in status.accounts.values()]
-    counts = ", ".join(f"{states.count(each)} {each}" for each in dict.fromkeys(states))
+    counts = {each: states.count(each) for each in dict.fromkeys(states)}
+    parts = [f"{n} {'lag' if each == 'lags' and n > 1 else each}" for each, n in counts.items()]
     processes = f"{len(status.processes)} process{'es' * (len(status.processes) != 1)}"
-    print_notice(f"aiopresence: {processes}, {len(states)} accounts{counts and f': {counts}'}")
+    print_notice(f"aiopresence: {processes}, {_counted(len(states))}: {', '.join(parts)}")
+
+
+def _counted(accounts: int) -> str:
+    return f"{accounts} account{'s' * (accounts != 1)}"
 
 
 def _state(account: "FollowedAccount") -> str:
