@@ -35,6 +35,9 @@ class RedisBoard:
     others read that from Redis. When that process ends, another one continues within the lease.
     Boards are the same if they have the same login, account, extensions and details.
 
+    `wait_ready()` returns when the process has read what Redis has, which may be stale. After the
+    follower was killed boards stay `is_live` until its lease ends, while their `age` grows.
+
     Args:
         redis: a URL, or a client of redis.asyncio, which is not closed.
         name: what the processes that share a board have in common; None for their login. A session
