@@ -34,6 +34,8 @@ def read_accounts(file: Path) -> dict[str, Settings]:
             raise UsageError(f"{where}: not set: {', '.join(missing)}")
         login = settings.server_url.rstrip("/"), settings.client_id, settings.jwt
         if (other := names.setdefault(login, name)) != name:
-            raise UsageError(f"{where} has the same credentials as account.{other}; remove one")
+            raise UsageError(
+                f"{where} has the same client_id and jwt as account.{other}; remove one"
+            )
         accounts[name] = settings
     return accounts

@@ -113,7 +113,7 @@ def account(name: str, **values: str) -> str:
         (account("a", jwt="a b"), "account.a: jwt has a space or a control character in it"),
         (account("a", server_url="http://host"), "account.a: server must be https://host"),
         (account("a", server_url="host"), "account.a: server must be https://host"),
-        (account("a") + account("b"), "account.b has the same credentials as account.a"),
+        (account("a") + account("b"), "account.b has the same client_id and jwt as account.a"),
     ],
 )
 def test_a_wrong_file_of_accounts_is_a_usage_error(text: str, message: str, tmp_path: Path) -> None:
