@@ -182,7 +182,10 @@ async def _wait_ready(account: str, board: PresenceBoard) -> None:
         async with asyncio.timeout(READY_WAIT):
             await board.wait_ready()
     except TimeoutError:
-        _log.warning("account %s: not all has been read in %.0f s; going on", account, READY_WAIT)
+        message = "account %s: not ready after %.0f s, with %d extensions read; still trying"
+        # A large account takes its time; one of which nothing is known may have a wrong server.
+        level = logging.WARNING if len(board) else logging.ERROR
+        _log.log(level, message, account, READY_WAIT, len(board))
 
 
 def _report(board: PresenceBoard) -> Report:

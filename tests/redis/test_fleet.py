@@ -128,7 +128,8 @@ async def test_an_account_that_is_not_read_in_time_is_logged(
         async with running(server, accounts):
             await until_live(server, 1, 1)
         assert fault.fired == 1
-    assert "account account 0: not all has been read in 0 s; going on" in caplog.text
+    message = "account account 0: not ready after 0 s, with 0 extensions read; still trying"
+    assert ("aiopresence.fleet", logging.ERROR, message) in caplog.record_tuples
 
 
 async def test_the_start_and_the_end_of_following_an_account_are_logged(
