@@ -121,6 +121,7 @@ class BatchReader:
             unique["~"] = unique.pop("~")  # It takes a request of its own: after all full batches.
 
         async def read(ids: Sequence[str], errors: Errors) -> Outcomes[T]:
+            """Read all ids, in batches."""
             read_batch = partial(self._read_batch, request_for, errors)
             async with aclosing(self._map_batches(read_batch, ids)) as outcomes:
                 return {outcome.id: outcome async for outcome in outcomes}
@@ -134,9 +135,11 @@ class BatchReader:
         check_id_iterable(extension_ids, allow_async=True)
 
         async def read(ids: Sequence[str], errors: Errors) -> Outcomes[T]:
+            """Read one batch."""
             return {o.id: o for o in await self._read_batch(request_for, errors, ids)}
 
         async def read_batch(ids: tuple[str, ...]) -> list[Outcome[T]]:
+            """Read one batch until each id has its final outcome."""
             found = await self._until_final(ids, read)
             return [found[id_] for id_ in ids]
 

@@ -24,6 +24,7 @@ async def map_ordered(
     tasks: set[asyncio.Task[R]] = set()
 
     async def start_tasks() -> None:
+        """Start a task for each item, `limit` at a time."""
         try:
             async with aclosing(items):
                 async for item in items:

@@ -108,7 +108,8 @@ class PresenceSession(PresenceApi):
             raise UsageError("token_store must be a TokenStore, such as FileTokenStore(path)")
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         self._instrumentation = Instrumentation(hooks, self._clock)
-        pool = HttpClient(check_server(server), http, seconds("timeout", timeout))
+        server = check_server(server)
+        pool = HttpClient(server, http, seconds("timeout", timeout))
         presets, limiter = parse_limits(limits)
         self._limiter = RequestQueue(
             presets, concurrency, self._clock, longest, self._instrumentation
@@ -124,9 +125,7 @@ class PresenceSession(PresenceApi):
             concurrency=concurrency,
         )
         # Identifies server, app and user for what is shared between processes.
-        self._login = (
-            None if isinstance(grant, AccessToken) else store_key(check_server(server), grant)
-        )
+        self._login = None if isinstance(grant, AccessToken) else store_key(server, grant)
         # The tasks that follow events; they end with the session.
         self._live_tasks: set[asyncio.Task[None]] = set()
 

@@ -351,7 +351,7 @@ def in_flight(session: Session) -> int:
     # A login continues when its caller is cancelled: other calls need the token.
     limits = session._limiter._limits
     assert isinstance(limits, RateLimits)
-    groups = limits._groups.items()
+    groups = limits._groups.by_name.items()
     return sum(group.in_flight for name, group in groups if name != "Auth")
 
 

@@ -95,12 +95,14 @@ async def iter_events(
     buffer = EventBuffer()
 
     def emit(item: StreamItem) -> None:
+        """Buffer an event; check the filters of a new subscription."""
         if isinstance(item, Subscribed):
             _check_filters(item)
         else:
             buffer.put(item)
 
     def done(task: "asyncio.Task[None]") -> None:
+        """End the iteration with the error of the connection."""
         tasks.discard(task)
         closed = SessionLost("the session was closed")
         buffer.close(closed if task.cancelled() else task.exception() or closed)

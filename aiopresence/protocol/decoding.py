@@ -122,6 +122,7 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter = Converter(detailed_validation=detailed)
 
     def structure_record(cls: type) -> Hook:
+        """Return the hook for a record class: generated if possible, else cattrs's."""
         if not detailed and decoding_codegen.is_generatable(cls):
             generator = DecoderGenerator(converter.get_structure_hook, camel, MAX_ITEMS)
             return generator.generate(cls)
@@ -129,11 +130,13 @@ def _make_converter(*, detailed: bool) -> Converter:
         return lambda value, _: build(_structure_object(value), cls)
 
     def unstructure_record(cls: type) -> Callable[[Any], dict[str, Any]]:
+        """Return the hook that turns a record into a dict without its defaults."""
         return make_dict_unstructure_fn(
             cls, converter, _cattrs_omit_if_default=True, **_renames(cls)
         )
 
     def structure_tuple(cls: Any) -> Hook:
+        """Return the hook for a tuple of any length, which JSON has as a list."""
         as_list = GenericAlias(list, get_args(cls)[:1])
         build = converter.get_structure_hook(as_list)
         return lambda value, _: tuple(build(_structure_list(value), as_list))

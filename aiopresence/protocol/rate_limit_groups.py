@@ -4,15 +4,17 @@ The expected group of a call is documented. Where a response states another one,
 that from then on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from types import NoneType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..errors import UsageError
 from ..models.validation import seconds
 from .rate_limit_headers import Headers, group_name, group_of, has_limits, retry_after
 from .rate_limits import DEFAULTS, MAX_WINDOW, UNKNOWN_GROUP_LIMITS, GroupLimits, GroupWindow, Slot
+
+G = TypeVar("G")
 
 # Names that a server makes up must not fill the memory.
 MAX_GROUPS, MAX_CALLS = 64, 256
@@ -37,39 +39,81 @@ class LimitsByGroup(dict[str, GroupLimits]):
         return super().get(group_name(name), default)
 
 
+class GroupsByCall(Generic[G]):
+    """The groups of one login, and which call counts in which, in bounded memory.
+
+    Args:
+        new: makes a group; called with its name, which is empty for calls whose group is unknown.
+
+    Attributes:
+        by_name: the groups in use.
+    """
+
+    def __init__(self, new: Callable[[str], G]) -> None:
+        self.by_name: dict[str, G] = {}
+        self._new = new
+        self._learned: dict[str, str] = {}
+
+    def of(self, call: str, expected: str) -> G:
+        """Return the group of a call: the one its last response stated, or the expected one."""
+        return self._named(self._learned.get(call, expected))
+
+    def learn(self, call: str, group: G, headers: Headers) -> G:
+        """Return the group in which a response states that its call counts.
+
+        Args:
+            call: the name of the call.
+            group: the group in which it was expected to count; returned if nothing is stated.
+            headers: those of the response.
+        """
+        name = group_of(headers)
+        actual = group if name is None else self._named(name)
+        if name is not None and actual is not group:
+            self._learned[call] = name
+            if len(self._learned) > MAX_CALLS:
+                del self._learned[next(iter(self._learned))]
+        return actual
+
+    def _named(self, name: str) -> G:
+        if name not in self.by_name and len(self.by_name) >= MAX_GROUPS:
+            name = ""
+        if name not in self.by_name:
+            self.by_name[name] = self._new(name)
+        return self.by_name[name]
+
+
 class RateLimits:
     """All groups of one login, and which call counts in which.
 
     Attributes:
-        patience: how long an answer takes: no time.
+        reply_time: the seconds that a decision may take.
     """
 
-    patience = 0.0
+    reply_time = 0.0
 
     def __init__(self) -> None:
         self._presets = dict(DEFAULTS)
-        self._groups: dict[str, GroupWindow] = {}
-        self._learned: dict[str, str] = {}
+        self._groups = GroupsByCall(self._new_group)
         self._all_blocked_until = -inf
 
     def add_presets(self, presets: Mapping[str, GroupLimits]) -> None:
         """Use other limits for groups whose limits no response has stated yet."""
         self._presets |= presets
-        for name in presets.keys() & self._groups.keys():
-            self._groups[name].use_preset(presets[name])
+        for name in presets.keys() & self._groups.by_name.keys():
+            self._groups.by_name[name].use_preset(presets[name])
 
     def group(self, call: str, expected: str) -> GroupWindow:
         """Return the group of a call: the one its last response stated, or the expected one."""
-        return self._get(self._learned.get(call, expected))
+        return self._groups.of(call, expected)
 
     def delay(self, group: GroupWindow, now: float, keep: int = 0) -> float:
         """Return the seconds until a request of a group may be sent; see `GroupWindow.delay`.
 
         A request whose group is unknown may count in any of them, so it waits for all.
         """
-        if group is not self._groups.get(""):
+        if group is not self._groups.by_name.get(""):
             return group.delay(now, keep)
-        return max(each.delay(now) for each in self._groups.values())
+        return max(each.delay(now) for each in self._groups.by_name.values())
 
     def complete(
         self,
@@ -91,12 +135,8 @@ class RateLimits:
             headers: those of the response; they may state another group.
             refused: whether it was rejected by the rate limit.
         """
-        name = group_of(headers)
-        actual = group if name is None else self._get(name)
+        actual = self._groups.learn(call, group, headers)
         if actual is not group:
-            self._learned[call] = name or ""
-            if len(self._learned) > MAX_CALLS:
-                del self._learned[next(iter(self._learned))]
             group.release(slot)
             # It did not wait for that group, so it is not the probe that ends a penalty.
             slot = actual.take(now)._replace(penalties=-1)
@@ -121,22 +161,18 @@ class RateLimits:
             headers: those of the response.
             but: the group that is blocked already.
         """
-        for each in self._groups.values():
+        for each in self._groups.by_name.values():
             if each is not but:
                 each.start_penalty(now, retry_after(headers))
             self._all_blocked_until = max(self._all_blocked_until, each.blocked_until)
 
     def snapshot(self, now: float) -> dict[str, GroupLimits]:
         """Return the state of each group that is in use, by name."""
-        return {name: group.snapshot(now) for name, group in self._groups.items() if name}
+        return {name: group.snapshot(now) for name, group in self._groups.by_name.items() if name}
 
-    def _get(self, name: str) -> GroupWindow:
-        if name not in self._groups and len(self._groups) >= MAX_GROUPS:
-            name = ""
-        if name not in self._groups:
-            preset = self._presets.get(name, UNKNOWN_GROUP_LIMITS)
-            self._groups[name] = GroupWindow(preset, self._all_blocked_until, name or None)
-        return self._groups[name]
+    def _new_group(self, name: str) -> GroupWindow:
+        preset = self._presets.get(name, UNKNOWN_GROUP_LIMITS)
+        return GroupWindow(preset, self._all_blocked_until, name or None)
 
 
 def parse_presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, GroupLimits]:

@@ -232,7 +232,7 @@ class Connection:
         except TimeoutError:
             reason = f"there was no reply within {longest:g} s"
             self._failed(reason)
-        except Exception as error:
+        except Exception as error:  # redis-py raises anything for a reply that is not valid.
             reason = _reason(error)
             if _is_outage(error):
                 self._failed(reason)
@@ -271,7 +271,7 @@ class Connection:
         # When one node of a Cluster does not respond, commands to others go on.
         if failed_at is not None and monotonic() >= failed_at + self.is_cluster:
             _down.pop(self.address, None)  # Another thread may have done so.
-            _log.warning("%s works again", self.address)  # Who sees the beginning sees the end.
+            _log.warning("%s works again", self.address)
 
     async def _disconnect(self) -> None:
         for client in (self._client, *self._patient.values()):

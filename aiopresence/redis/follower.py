@@ -16,7 +16,7 @@ _log = logging.getLogger("aiopresence")
 # The part of the lease for which Redis keeps it: the rest is for the next follower to notice.
 HELD = 0.9
 # The part of the lease for which a process that is not eager leaves it to those that are.
-PATIENCE = 0.05
+EAGER_FIRST = 0.05
 
 
 class Follower:
@@ -46,7 +46,7 @@ class Follower:
         self._reader = reader
         self._replica = replica
         self._held_for = HELD * lease
-        self._patience = 0.0 if is_eager else PATIENCE * lease
+        self._claim_delay = 0.0 if is_eager else EAGER_FIRST * lease
         self._holder = uuid.uuid4().hex
 
     async def run(self) -> None:
@@ -59,7 +59,7 @@ class Follower:
         while True:
             await self._reader.no_follower.wait()
             if self._reader.had_follower:
-                await clock.wait(asyncio.Event(), self._patience)
+                await clock.wait(asyncio.Event(), self._claim_delay)
             self._reader.no_follower.clear()
             began_at = clock.now()
             try:

@@ -126,7 +126,7 @@ class RedisLimits:
             self._connect,
             owner,
             self._presets,
-            patience=self._timeout,
+            reply_time=self._timeout,
             require=self._require,
             seats=self._seats,
             name=name,

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..errors import RedisFailed
-from ..protocol.rate_limit_groups import MAX_CALLS, MAX_GROUPS
-from ..protocol.rate_limit_headers import Headers, group_of
+from ..protocol.rate_limit_groups import GroupsByCall
+from ..protocol.rate_limit_headers import Headers
 from ..protocol.rate_limits import DEFAULTS, UNKNOWN_GROUP_LIMITS, GroupLimits
 from ..transport.clock import Clock
 from ..transport.rate_limiter import Group, Waiting
@@ -31,14 +31,14 @@ class RedisLoginLimits:
         connect: makes a connection to Redis.
         owner: whose quota it is.
         presets: limits of groups to assume before the server states them.
-        patience: the seconds that Redis may take to answer.
+        reply_time: the seconds in which Redis must reply.
         require: whether to fail at the start if Redis does not work.
         seats: the number of processes for outage="share"; else 0.
         name: the name of the seat of this process; empty if any will do.
         clock: the source of time.
 
     Attributes:
-        patience: as given.
+        reply_time: as given.
         is_closed: whether it is not used any more.
     """
 
@@ -48,19 +48,18 @@ class RedisLoginLimits:
         owner: str,
         presets: Mapping[str, GroupLimits],
         *,
-        patience: float,
+        reply_time: float,
         require: bool,
         seats: int,
         name: str,
         clock: Clock,
     ) -> None:
-        self.patience, self.is_closed = patience, False
+        self.reply_time, self.is_closed = reply_time, False
         self._connect, self._owner, self._require = connect, owner, require
         self._presets = {**DEFAULTS, **presets}
         self._seats, self._name, self._clock = seats, name, clock
         self._process = secrets.token_hex(4)
-        self._groups: dict[str, RedisGroup] = {}
-        self._learned: dict[str, str] = {}
+        self._groups = GroupsByCall(self._new_group)
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: Waiting
         self._connection: Connection
@@ -81,7 +80,8 @@ class RedisLoginLimits:
             if self._require:
                 await self._disconnect()
                 raise RedisFailed(
-                    f"no rate limits without Redis: {error}; require=False starts all the same"
+                    f"no rate limits without Redis: {error};"
+                    " with require=False the session opens and waits for Redis"
                 ) from None
         except BaseException:
             await self._disconnect()
@@ -93,7 +93,7 @@ class RedisLoginLimits:
             task.cancel()
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            last_calls = (self._call(each, closing=True) for each in self._groups.values())
+            last_calls = (self._call(each, closing=True) for each in self._all_groups)
             await asyncio.gather(*last_calls)
         finally:
             await self._disconnect()
@@ -107,12 +107,12 @@ class RedisLoginLimits:
     def add_presets(self, presets: Mapping[str, GroupLimits]) -> None:
         """Use other limits for groups whose limits no response has stated yet."""
         self._presets |= presets
-        for name in presets.keys() & self._groups.keys():
-            self._groups[name].preset = presets[name]
+        for name in presets.keys() & self._groups.by_name.keys():
+            self._groups.by_name[name].preset = presets[name]
 
     def group(self, call: str, expected: str) -> Group:
         """Return the group of a call: the one its last response stated, or the expected one."""
-        return self._get(self._learned.get(call, expected))
+        return self._groups.of(call, expected)
 
     def delay(self, group: Any, now: float, keep: int = 0) -> float:
         """Return the seconds until a request of a group may be sent; inf if that is not known.
@@ -121,7 +121,7 @@ class RedisLoginLimits:
         """
         delay: float = group.delay(now, keep)
         if delay <= 0 and group.name is None:
-            others = (each.forecast(now, 0) for each in self._groups.values() if each is not group)
+            others = (each.forecast(now, 0) for each in self._all_groups if each is not group)
             delay = max(others, default=0.0)
         return delay
 
@@ -136,12 +136,8 @@ class RedisLoginLimits:
         refused: bool = False,
     ) -> None:
         """Report the response to a request, `refused` if it was a 429, and learn its group."""
-        name = group_of(headers)
-        actual = group if name is None else self._get(name)
+        actual = self._groups.learn(call, group, headers)
         if actual is not group:
-            self._learned[call] = name or ""
-            if len(self._learned) > MAX_CALLS:
-                del self._learned[next(iter(self._learned))]
             group.release(slot)
             slot = actual.adopt()
         actual.complete(now, slot, headers, refused=refused)
@@ -152,7 +148,7 @@ class RedisLoginLimits:
 
     def snapshot(self, now: float) -> dict[str, GroupLimits]:
         """Return the state of each group that is in use, by name."""
-        return {name: group.snapshot(now) for name, group in self._groups.items() if name}
+        return {name: group.snapshot(now) for name, group in self._groups.by_name.items() if name}
 
     # Details.
 
@@ -163,16 +159,16 @@ class RedisLoginLimits:
     def _key(self, name: str) -> str:
         return self._connection.key(self._owner, "limits", "group", name)
 
-    def _get(self, name: str) -> RedisGroup:
-        if name not in self._groups and len(self._groups) >= MAX_GROUPS:
-            name = ""
-        if name not in self._groups:
-            preset = self._presets.get(name, UNKNOWN_GROUP_LIMITS)
-            own = OwnSeat(self._seats, self._name)
-            group = RedisGroup(name or None, preset, self._process, self._waiting, own)
-            self._groups[name] = group
-            self._tasks.append(asyncio.create_task(self._run(group)))
-        return self._groups[name]
+    @property
+    def _all_groups(self) -> Collection[RedisGroup]:
+        return self._groups.by_name.values()
+
+    def _new_group(self, name: str) -> RedisGroup:
+        preset = self._presets.get(name, UNKNOWN_GROUP_LIMITS)
+        own = OwnSeat(self._seats, self._name)
+        group = RedisGroup(name or None, preset, self._process, self._waiting, own)
+        self._tasks.append(asyncio.create_task(self._run(group)))
+        return group
 
     async def _run(self, group: RedisGroup) -> None:
         """Call the script whenever it is due."""
@@ -217,6 +213,6 @@ class RedisLoginLimits:
         text = "" if message is None else message.decode("utf-8", "replace")
         time, _, key = text.partition(" ")
         stopped = int(time) if time.isdecimal() and len(time) < 16 else None
-        for name, group in self._groups.items():
+        for name, group in self._groups.by_name.items():
             if key in {"", self._key(name)}:
                 group.notify(stopped)

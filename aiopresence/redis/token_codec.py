@@ -16,6 +16,8 @@ _TIMES = ("expires_time", "refresh_expires_time")
 # How long a token without a time is kept, and any at least and at most, in seconds. RingCentral's
 # refresh tokens are valid for a week.
 _USUAL_LIFE, _SHORTEST_LIFE, _LONGEST_LIFE = 604_800.0, 1.0, 7_776_000.0
+# What json raises for bytes that are not JSON.
+_NOT_JSON = (ValueError, RecursionError)
 
 
 class Cipher(Protocol):
@@ -34,9 +36,11 @@ class TokenCodec:
 
     Args:
         cipher: encrypts them; None does not.
+        failures: the errors of decoding, with those of the cipher.
     """
 
     cipher: Cipher | None = attrs.field(repr=False)
+    failures: tuple[type[Exception], ...] = _NOT_JSON
 
     def encode(self, key: str, token: dict[str, Any], wall: float) -> tuple[bytes, float]:
         """Return a token as bytes, and the seconds to keep them.
@@ -62,9 +66,8 @@ class TokenCodec:
         """
         try:
             value = json.loads(content if self.cipher is None else self.cipher.decrypt(content))
-        except Exception:
-            # Besides ValueError and RecursionError, the cipher's. None is shown: it may quote.
-            return None
+        except self.failures:
+            return None  # Its message is not shown, since it may quote the token.
         token = value.get("token") if isinstance(value, dict) and value.get("key") == key else None
         if not isinstance(token, dict):
             return None
@@ -82,15 +85,17 @@ def new_codec(key: object) -> TokenCodec:
     if key is None:
         return TokenCodec(None)
     try:
-        from cryptography.fernet import Fernet
+        from cryptography.fernet import Fernet, InvalidToken
     except ImportError:
         message = "RedisTokenStore(key=…) needs cryptography: pip install cryptography"
         raise ImportError(message) from None
     try:
-        return TokenCodec(Fernet(key))  # type: ignore[arg-type] # it checks
-    except Exception:
+        cipher = Fernet(key)  # type: ignore[arg-type] # it checks
+    except (TypeError, ValueError):
         # Its message is not shown, since it may quote the key.
         error = UsageError("key must be made by cryptography.fernet.Fernet.generate_key()")
+    else:
+        return TokenCodec(cipher, (*_NOT_JSON, InvalidToken))
     raise error
 
 

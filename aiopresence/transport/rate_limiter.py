@@ -4,9 +4,9 @@
 included; the limits of the login decide when. They are kept in this process (`RateLimits`), unless
 the user passes a `RateLimiter` whose limits are kept elsewhere, such as `redis.RedisLimits`.
 
-Limits elsewhere cannot answer at once. So their `delay` is 0 only while this process holds a slot
-that was granted to it; otherwise it is the time until the next question is worth it, or inf. They
-ask for as many slots as requests wait (`Waiting.demand`), and when some are granted they wake the
+Limits elsewhere cannot decide at once. So their `delay` is 0 only while this process holds a slot
+that was granted to it; otherwise it is the time until slots are requested again, or inf. They
+request as many slots as requests wait (`Waiting.demand`), and when some are granted they wake the
 requests up.
 """
 
@@ -51,11 +51,11 @@ class LoginLimits(Protocol):
     """The limits of all groups of one login.
 
     Attributes:
-        patience: the seconds that an answer of the limits may take; 0.0 if they answer at once.
-            A request whose `max_wait` is shorter waits for that answer all the same.
+        reply_time: the seconds that a decision may take; 0.0 if it takes none. They are added to
+            the `max_wait` of each request.
     """
 
-    patience: float
+    reply_time: float
 
     def add_presets(self, presets: Mapping[str, GroupLimits]) -> None:
         """Use other limits for groups whose limits no response has stated yet."""

@@ -250,7 +250,7 @@ class RequestQueue:
                 if wait <= 0:
                     break
                 if deadline < inf:
-                    wait = min(wait, self._remaining(deadline + shared.limits.patience, key))
+                    wait = min(wait, self._remaining(deadline + shared.limits.reply_time, key))
                 await self.clock.wait(waiter.event, wait)
         finally:
             self._leave_capacity_queue(waiter)

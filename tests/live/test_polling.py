@@ -410,7 +410,7 @@ def test_an_abandoned_poll_leaves_no_task(ids: int | None) -> None:
 def under_way(session: PresenceSession) -> int:
     limits = session._limiter._limits
     assert isinstance(limits, RateLimits)
-    return sum(group.in_flight for group in limits._groups.values())
+    return sum(group.in_flight for group in limits._groups.by_name.values())
 
 
 @virtual

@@ -18,7 +18,7 @@ from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 class LateLimits(RateLimits):
     """Limits that are elsewhere: a slot comes some time after it was asked for."""
 
-    patience = 1.0
+    reply_time = 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ async def test_a_request_without_max_wait_waits_for_one_answer_of_limits_elsewhe
         virtual_session(sandbox, limits=limiter, max_wait=0.0) as session,
     ):
         await session.read_user_presence_status()
-        limiter.limits.patience = 0.1
+        limiter.limits.reply_time = 0.1
         with pytest.raises(RateLimited, match="longer than max_wait"):
             await session.read_user_presence_status()
 

@@ -72,7 +72,7 @@ class World:
     def in_flight(self) -> int:
         limits = self.shared.limits
         assert isinstance(limits, RateLimits)
-        return sum(group.in_flight for group in limits._groups.values())
+        return sum(group.in_flight for group in limits._groups.by_name.values())
 
 
 async def test_first_come_first_served() -> None:

@@ -523,7 +523,7 @@ async def test_cancelling_at_any_step_of_a_renewal_lets_the_next_through(
         await asyncio.gather(victim, return_exceptions=True)
         assert (await session.read_user_presence_status()).extension is not None
         limiter: Any = session._limiter
-        assert all(group.in_flight == 0 for group in limiter._limits._groups.values())
+        assert all(group.in_flight == 0 for group in limiter._limits._groups.by_name.values())
     assert sandbox.counters.token_requests == 1
 
 
