@@ -108,6 +108,39 @@ async def test_a_follower_that_was_stopped_becomes_a_reader(
     assert len(boards.sandbox.gateway.subscriptions) == 2
 
 
+async def test_readers_join_at_any_time_while_followers_are_killed_and_stopped(
+    boards: Boards, server: RedisServer
+) -> None:
+    states = Numbers(boards.sandbox)
+    gateway = boards.sandbox.gateway
+    async with (
+        board_process(boards.sandbox, server.url, lease=LEASE) as killed,
+        board_process(boards.sandbox, server.url, lease=LEASE, role="read") as watching,
+    ):
+        await killed.ask("ready")
+        async with board_process(boards.sandbox, server.url, lease=LEASE) as stopped:
+            await stopped.ask("ready")
+            changing = asyncio.create_task(states.run(6.0))
+            opened = [await boards.open(role="read")]
+            await asyncio.sleep(1.0)
+            killed.signal(signal.SIGKILL)
+            await eventually(lambda: len(gateway.subscriptions) == 2)
+            await asyncio.sleep(1.0)
+            opened.append(await boards.open(role="read"))
+            stopped.signal(signal.SIGSTOP)
+            opened.append(await boards.open())
+            await eventually(lambda: len(gateway.subscriptions) == 3)
+            await changing
+            opened.append(await boards.open(role="read"))
+            await eventually(lambda: are_equal(opened, states.now))
+            stopped.signal(signal.SIGCONT)
+            late = await stopped.wait_for(lambda shown: has_states(shown, states))
+        shown = await watching.wait_for(lambda shown: has_states(shown, states))
+    assert not boards.backward
+    assert not late["backward"]
+    assert not shown["backward"]
+
+
 async def test_a_reader_that_fell_behind_reads_everything_again(
     boards: Boards, server: RedisServer
 ) -> None:
