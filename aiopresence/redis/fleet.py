@@ -108,7 +108,8 @@ class Fleet:
     async def run(self) -> None:
         """Follow accounts until it is cancelled; then the other processes continue at once.
 
-        Errors of single accounts and of Redis are logged, and what failed is tried again.
+        PresenceErrors of single accounts and of Redis are logged, and what failed is tried again.
+        Any other error, such as one of the functions in `sessions`, is raised.
         """
         async with self._connection:
             try:
@@ -124,6 +125,9 @@ class Fleet:
 
     async def _share_out(self) -> None:
         """Renew the leases, and follow as many accounts as is this process's share."""
+        for followed in self._followed.values():
+            if followed.task.done():
+                followed.task.result()  # It ends only with an error.
         reports = {account: each.report for account, each in self._followed.items()}
         members, lost = await self._keys.renew(reports)
         await self._stop(lost)

@@ -143,6 +143,17 @@ async def test_the_start_and_the_end_of_following_an_account_are_logged(
         assert caplog.messages[1:] == ["no longer following account account 0"]
 
 
+async def test_an_error_of_the_program_ends_it(server: RedisServer) -> None:
+    def no_session() -> PresenceSession:
+        raise ZeroDivisionError
+
+    fleet = Fleet(server.url, {"account": no_session}, lease=LEASE)
+    async with asyncio.timeout(10):
+        with pytest.raises(ZeroDivisionError):
+            await fleet.run()
+    assert (await read_fleet(server.url)).processes == ()
+
+
 async def test_it_waits_for_redis(server: RedisServer) -> None:
     server.kill()
     with pytest.raises(RedisFailed):
