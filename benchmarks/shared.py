@@ -26,6 +26,7 @@ from tests.support.workers import WorkerPool
 from . import shared_board
 from .report import Row, finish, median
 from .shared_board import Program
+from .shared_fleet import of_fleet
 
 SCALE = Scale(requests=288, limit=50, window=1.0, tasks=50, batch=30, processes=4)
 ALONE = attrs.evolve(SCALE, processes=1)
@@ -214,6 +215,8 @@ def measure() -> list[Row]:
         rows = of_sharing(pool)
     with redis_server() as redis:
         rows += [*of_board(redis), *of_failover(redis), *of_memory(redis)]
+    with redis_server() as redis:
+        rows += of_fleet(redis)
     return rows
 
 

@@ -114,7 +114,7 @@ async def hold_sessions(kind: str, redis: str) -> None:
                 events = session.events()
                 waiting = asyncio.ensure_future(anext(events))
                 stack.callback(waiting.cancel)
-                while not session.stats.connections:  # noqa: ASYNC110 - no event for it
+                while not session.stats.connections:
                     await asyncio.sleep(0.01)
         _print(kb=1024 * (process.resident() - before) / (len(urls) - warm))
 
