@@ -13,8 +13,9 @@ from .term import Lease, Term
 
 _log = logging.getLogger("aiopresence")
 
-# The part of the lease for which Redis keeps it: the rest is for the next follower to notice.
-HELD = 0.9
+# The part of the lease for which Redis keeps it: in the rest the next follower claims it, connects
+# to RingCentral and subscribes.
+HELD = 0.85
 # The part of the lease for which a process that is not eager leaves it to those that are.
 EAGER_FIRST = 0.05
 

@@ -56,3 +56,12 @@ def test_it_costs_what_it_says() -> None:
     assert f"after {late:.0f} ms (median)" in GUIDE
     memory = VALUES["the same with a shared board of 500 extensions"] / 1000
     assert f"{memory:.1f} MB with 500 extensions" in GUIDE
+
+
+def test_an_account_without_changes_takes_what_it_says() -> None:
+    def value(what: str) -> float:
+        return float(VALUES[f"a followed account without changes: {what}"])
+
+    each = value("time of Redis for a call") / 1000
+    assert f"{value('calls to Redis in a lease'):.0f} calls to Redis in a lease" in GUIDE
+    assert f"of {each:.2f} ms each; {value('connections to Redis'):.0f} connections" in GUIDE
