@@ -4,18 +4,39 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from itertools import islice
+
+import attrs
 
 from .concurrency import aiter_any, map_ordered, run_cooperatively
-from .errors import ConnectionFailed, UsageError
+from .errors import AuthError, ConnectionFailed, PresenceError, UsageError
 from .models import AccountPresenceInfo, GetPresenceInfo
 from .protocol import endpoints, page_decoding, paging
 from .protocol.endpoints import ReadOptions
 from .protocol.paging import MAX_PER_PAGE, PageRequest
+from .protocol.read_plan import Wait
 from .protocol.rest import check_ok
 from .redaction import StripTraceback
+from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 
 _log = logging.getLogger("aiopresence")
+
+# A page, or why it could not be read, with its request.
+PageResult = tuple[PageRequest, AccountPresenceInfo | PresenceError]
+
+
+@attrs.frozen
+class FirstPage:
+    """The first page of a read of an account.
+
+    Attributes:
+        request: its request, from which those of the other pages are made.
+        page: the page.
+    """
+
+    request: PageRequest
+    page: AccountPresenceInfo
 
 
 class AccountReader:
@@ -26,11 +47,15 @@ class AccountReader:
 
     Args:
         requester: what sends the requests.
+        instrumentation: what counts the pages.
         limit: how many pages may be in progress at once, or read and not yet yielded.
     """
 
-    def __init__(self, requester: Requester, *, limit: int) -> None:
+    def __init__(
+        self, requester: Requester, instrumentation: Instrumentation, *, limit: int
+    ) -> None:
         self._requester = requester
+        self._instrumentation = instrumentation
         self._limit = limit
 
     async def read_page(
@@ -41,16 +66,64 @@ class AccountReader:
             endpoints.read_account_presence(options, page=page, per_page=per_page)
         )
 
+    async def first_page(self, options: ReadOptions, *, once: bool = False) -> FirstPage:
+        """Read the first page of the account; if `once`, without further attempts."""
+        request = endpoints.read_account_presence(options, per_page=MAX_PER_PAGE)
+        return FirstPage(request, await self._read(request, once=once))
+
+    async def iter_more(
+        self, first: FirstPage, most: int | None = None
+    ) -> AsyncGenerator[AccountPresenceInfo | PresenceError, None]:
+        """Yield the pages after the first, or why one could not be read.
+
+        Args:
+            first: the first page.
+            most: the number of pages to read at most; None for all.
+
+        Raises:
+            AuthError: the credentials or the token were refused.
+        """
+        known, count = aiter_any(islice(paging.known_pages(first.request, first.page), most)), 0
+        last: PageResult = first.request, first.page
+        async with aclosing(map_ordered(self._try_read, known, limit=self._limit)) as pages:
+            async for last in pages:
+                yield last[1]
+                count += 1
+        while (most is None or count < most) and (request := self._next(last)) is not None:
+            # No page before this one has stated that it exists.
+            last = request if isinstance(request, tuple) else await self._try_read(request)
+            yield last[1]
+            count += 1
+
+    def _next(self, last: PageResult) -> PageRequest | PageResult | None:
+        """Return the request of the page after the last one read, or why there is none."""
+        request, page = last
+        if isinstance(page, PresenceError):
+            return None
+        try:
+            return paging.next_page(request, page, self._requester.server)
+        except PresenceError as error:
+            return request, error
+
+    def has_next(self, first: FirstPage) -> bool:
+        """Return whether there is a page after the first."""
+        return self._next((first.request, first.page)) is not None
+
+    def forecast(self, options: ReadOptions) -> Wait:
+        """Return what returns the least seconds until the nth page may be requested."""
+        request = endpoints.read_account_presence(options, per_page=MAX_PER_PAGE)
+        return lambda number: self._requester.forecast(request, number - 1)
+
     def iter_presence(
         self, options: ReadOptions, *, per_page: int = MAX_PER_PAGE
     ) -> AsyncGenerator[GetPresenceInfo, None]:
         """Read all pages; see `PresenceApi.iter_account_presence`."""
         return self._iter_records(endpoints.read_account_presence(options, per_page=per_page))
 
-    async def _iter_records(self, first: PageRequest) -> AsyncGenerator[GetPresenceInfo, None]:
+    async def _iter_records(self, request: PageRequest) -> AsyncGenerator[GetPresenceInfo, None]:
         """Yield each extension once, though pages may overlap when the account changes."""
         records = paging.NewRecords()
-        async with aclosing(self._iter_pages(first)) as pages:
+        async with aclosing(self._iter_pages(request)) as pages:
             async for page in pages:
                 await asyncio.sleep(0)  # Several pages may be ready: let other tasks run.
                 for record in records.select(page):
@@ -59,27 +132,30 @@ class AccountReader:
                     _log.warning("reading the account stopped: its pages repeat")
                     return
 
-    async def _iter_pages(self, first: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
-        last = first, await self._read(first)
-        yield last[1]
-        known = aiter_any(paging.known_pages(*last))
-        async with aclosing(map_ordered(self._read_next, known, limit=self._limit)) as pages:
-            async for last in pages:
-                yield last[1]
-        while request := paging.next_page(*last, self._requester.server):
-            last = await self._read_next(request)
-            yield last[1]
+    async def _iter_pages(self, request: PageRequest) -> AsyncGenerator[AccountPresenceInfo, None]:
+        first = FirstPage(request, await self._read(request))
+        yield first.page
+        async with aclosing(self.iter_more(first)) as pages:
+            async for page in pages:
+                if isinstance(page, PresenceError):
+                    raise page.with_traceback(None)
+                yield page
 
-    async def _read_next(self, request: PageRequest) -> tuple[PageRequest, AccountPresenceInfo]:
+    async def _try_read(self, request: PageRequest) -> PageResult:
         """Read a page after the first; if the session was closed, that is a ConnectionFailed."""
         try:
             return request, await self._read(request)
+        except AuthError:
+            raise
         except UsageError as error:
-            reason = str(error)
-        raise ConnectionFailed(reason, sent=False, final=True)
+            return request, ConnectionFailed(str(error), sent=False, final=True)
+        except PresenceError as error:
+            return request, error
 
-    async def _read(self, request: PageRequest) -> AccountPresenceInfo:
-        response = await self._requester.send(request)
+    async def _read(self, request: PageRequest, *, once: bool = False) -> AccountPresenceInfo:
+        response = await self._requester.send(request, once=once)
         check_ok(response)
         with StripTraceback():
-            return await run_cooperatively(page_decoding.decode_page(response.body))
+            page = await run_cooperatively(page_decoding.decode_page(response.body))
+        self._instrumentation.page_read()
+        return page

@@ -1,4 +1,4 @@
-"""Bulk reads and writes: any number of ids in, one typed outcome per id out, in order.
+"""Bulk reads: any number of ids in, one typed outcome per id out, in order.
 
 A read puts up to 30 ids into one request, a batch, and has several batches in flight. What can go
 wrong with a batch, and what is done about it:
@@ -11,19 +11,10 @@ wrong with a batch, and what is done about it:
 - Parts of the response are errors that may pass, such as a 429 of one extension: when the other
   batches are done, those ids are read again, together.
 
-A write is one request for each id.
+`route_reader` also reads pages of the account, where that is faster.
 """
 
-from collections.abc import (
-    AsyncGenerator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
@@ -31,13 +22,13 @@ from typing import Any, TypeVar
 from .concurrency import aiter_any, map_ordered, run_cooperatively
 from .errors import ApiError, AuthError, ConnectionFailed, PresenceError, UsageError
 from .ids import IDS_PER_SLICE, Id, Ids, check_id_iterable, parse_id, parse_ids
-from .models import GetPresenceInfo, PresenceInfoRequest, PresenceInfoResponse, UnifiedPresence
-from .models.validation import Fields, as_record
+from .models import GetPresenceInfo, UnifiedPresence
 from .protocol import batch, endpoints
 from .protocol.batch_formats import MULTIPART_JSON
 from .protocol.endpoints import ReadOptions
 from .protocol.failure_policy import Kind, kind_of
 from .protocol.outcome import BatchResult, Outcome, failed
+from .protocol.read_plan import Wait
 from .protocol.rest import JSON, Request, Response
 from .transport.instrumentation import Instrumentation, Stats
 from .transport.requester import Requester
@@ -45,9 +36,6 @@ from .transport.requester import Requester
 T = TypeVar("T")
 # Builds the request for the ids of one batch.
 BatchRequest = Callable[[tuple[str, ...]], Request[T]]
-Change = PresenceInfoRequest | Fields
-# Three types, because a Mapping is invariant in its key.
-Changes = Mapping[str, Change] | Mapping[int, Change] | Mapping[Id, Change]
 Errors = dict[str, PresenceError]
 Outcomes = dict[str, Outcome[T]]
 
@@ -84,6 +72,11 @@ class BatchReader:
         # Ids in one batch; fewer once a server has refused full batches for their size.
         self._batch_size = batch.MAX_IDS
 
+    @property
+    def batch_size(self) -> int:
+        """How many ids the next batch may have."""
+        return self._batch_size
+
     async def read_presence(
         self, extension_ids: Iterable[Id], options: ReadOptions
     ) -> BatchResult[GetPresenceInfo]:
@@ -108,6 +101,17 @@ class BatchReader:
         """Read unified presence in bounded memory; see `PresenceApi.iter_unified_presences`."""
         return self._iterate(extension_ids, _unified_request(account_id))
 
+    def iter_presence_batches(
+        self, batches: AsyncGenerator[tuple[str, ...], None], options: ReadOptions
+    ) -> AsyncGenerator[list[Outcome[GetPresenceInfo]], None]:
+        """Read the presence of ids that were checked, and yield the outcomes batch by batch."""
+        return self._map_batches(batches, self._presence_request(options))
+
+    def forecast(self, options: ReadOptions) -> Wait:
+        """Return what returns the least seconds until the nth batch may be sent."""
+        request = self._presence_request(options)(("0",))
+        return lambda number: self._requester.forecast(request, number - 1)
+
     def _presence_request(self, options: ReadOptions) -> BatchRequest[GetPresenceInfo]:
         return partial(endpoints.read_user_presence_status, options, accept=self._accept)
 
@@ -117,23 +121,41 @@ class BatchReader:
         check_id_iterable(extension_ids)
         self._requester.check_open()
         ids, unique = await run_cooperatively(parse_ids([*extension_ids]))
-        if "~" in unique:
-            unique["~"] = unique.pop("~")  # It takes a request of its own: after all full batches.
 
         async def read(ids: Sequence[str], errors: Errors) -> Outcomes[T]:
             """Read all ids, in batches."""
             read_batch = partial(self._read_batch, request_for, errors)
-            async with aclosing(self._map_batches(read_batch, ids)) as outcomes:
-                return {outcome.id: outcome async for outcome in outcomes}
+            batches = map_ordered(read_batch, self._split(ids), limit=self._limit)
+            found: Outcomes[T] = {}
+            async with aclosing(batches):
+                async for outcomes in batches:
+                    found.update([(outcome.id, outcome) for outcome in outcomes])
+            return found
 
         found = await self._until_final([*unique], read)
-        return BatchResult(await run_cooperatively(_in_order(ids, found)))
+        self._instrumentation.items_answered(len(found))
+        return BatchResult(await run_cooperatively(in_order(ids, found)), "batches")
 
     def _iterate(
         self, extension_ids: Ids, request_for: BatchRequest[T]
     ) -> AsyncGenerator[Outcome[T], None]:
         check_id_iterable(extension_ids, allow_async=True)
+        return self._iter_outcomes(extension_ids, request_for)
 
+    async def _iter_outcomes(
+        self, ids: Ids, request_for: BatchRequest[T]
+    ) -> AsyncGenerator[Outcome[T], None]:
+        self._requester.check_open()
+        batches = self._map_batches(iter_batches(ids, lambda: self._batch_size), request_for)
+        async with aclosing(batches):
+            async for outcomes in batches:
+                self._instrumentation.items_answered(len(outcomes))
+                for outcome in outcomes:
+                    yield outcome
+
+    def _map_batches(
+        self, batches: AsyncGenerator[tuple[str, ...], None], request_for: BatchRequest[T]
+    ) -> AsyncGenerator[list[Outcome[T]], None]:
         async def read(ids: Sequence[str], errors: Errors) -> Outcomes[T]:
             """Read one batch."""
             return {o.id: o for o in await self._read_batch(request_for, errors, ids)}
@@ -143,20 +165,18 @@ class BatchReader:
             found = await self._until_final(ids, read)
             return [found[id_] for id_ in ids]
 
-        return self._map_batches(read_batch, extension_ids)
+        return map_ordered(read_batch, batches, limit=self._limit)
 
-    async def _map_batches(
-        self,
-        read_batch: Callable[[tuple[str, ...]], Coroutine[Any, Any, list[Outcome[T]]]],
-        ids: Ids,
-    ) -> AsyncGenerator[Outcome[T], None]:
-        """Group ids into batches and yield the outcomes of reading them, in order."""
-        self._requester.check_open()
-        batches = iter_batches(ids, lambda: self._batch_size)
-        async with aclosing(map_ordered(read_batch, batches, limit=self._limit)) as results:
-            async for outcomes in results:
-                for outcome in outcomes:
-                    yield outcome
+    async def _split(self, ids: Sequence[str]) -> AsyncGenerator[tuple[str, ...], None]:
+        """Yield ids in batches, and at last "~", which takes a request of its own."""
+        others = [id_ for id_ in ids if id_ != "~"]
+        start = 0
+        while start < len(others):
+            size = self._batch_size
+            yield tuple(others[start : start + size])
+            start += size
+        if len(others) < len(ids):
+            yield ("~",)
 
     async def _until_final(
         self,
@@ -176,7 +196,6 @@ class BatchReader:
             errors: Errors = {}
             found |= await read(ids, errors)
             ids = await self._requester.wait_to_retry(errors, attempt)
-        self._instrumentation.items_answered(len(found))
         return found
 
     async def _read_batch(
@@ -209,7 +228,7 @@ class BatchReader:
         request = request_for(ids)
         is_full = len(ids) == self._batch_size
         try:
-            response = await _send(self._requester, self._instrumentation.stats, request)
+            response = await send_one_of_many(self._requester, self._instrumentation.stats, request)
         except (AuthError, UsageError):
             raise
         except ApiError as error:
@@ -235,6 +254,7 @@ class BatchReader:
         self, ids: tuple[str, ...], request: Request[T], response: Response, errors: Errors
     ) -> list[Outcome[T]]:
         """Return the outcomes of a response, and record the errors in it."""
+        self._instrumentation.batch_read()
         outcomes = batch.read(ids, response, request.model)
         partial_errors = {o.id: o.error for o in outcomes if o.error is not None}
         errors |= partial_errors
@@ -243,50 +263,7 @@ class BatchReader:
         return outcomes
 
 
-class BulkWriter:
-    """Changes the presence of many extensions, with one request each.
-
-    Args:
-        requester: what sends the requests.
-        instrumentation: what counts the outcomes.
-        limit: how many requests may be in progress at once.
-    """
-
-    def __init__(
-        self, requester: Requester, instrumentation: Instrumentation, *, limit: int
-    ) -> None:
-        self._requester = requester
-        self._instrumentation = instrumentation
-        self._limit = limit
-
-    async def update_presence(
-        self, changes: Changes, account_id: Id
-    ) -> BatchResult[PresenceInfoResponse]:
-        """Change presence; see `PresenceApi.update_user_presence_statuses`."""
-        requests = _update_requests(changes, account_id)
-        self._requester.check_open()
-        outcomes = map_ordered(self._write, aiter_any(requests.items()), limit=self._limit)
-        async with aclosing(outcomes):
-            return BatchResult([outcome async for outcome in outcomes])
-
-    async def _write(
-        self, write: tuple[str, Request[PresenceInfoResponse]]
-    ) -> Outcome[PresenceInfoResponse]:
-        id_, request = write
-        outcomes: list[Outcome[PresenceInfoResponse]]
-        try:
-            response = await _send(self._requester, self._instrumentation.stats, request)
-        except (AuthError, UsageError):
-            raise
-        except PresenceError as error:
-            outcomes = failed([id_], error, getattr(error, "http_status", None))
-        else:
-            outcomes = batch.read((id_,), response, request.model)
-        self._instrumentation.items_answered(1)
-        return outcomes[0]
-
-
-async def _send(requester: Requester, stats: Stats, request: Request[Any]) -> Response:
+async def send_one_of_many(requester: Requester, stats: Stats, request: Request[Any]) -> Response:
     """Send one of many requests.
 
     Raises:
@@ -305,22 +282,6 @@ async def _send(requester: Requester, stats: Stats, request: Request[Any]) -> Re
 
 def _unified_request(account_id: Id) -> BatchRequest[UnifiedPresence]:
     return partial(endpoints.read_unified_presence, parse_id(account_id, "account_id", tilde=True))
-
-
-def _update_requests(changes: Changes, account_id: Id) -> dict[str, Request[PresenceInfoResponse]]:
-    """Return the requests for some changes, by id; UsageError if one of them is wrong."""
-    if not isinstance(changes, Mapping):
-        raise UsageError("request_bodies must be a mapping of extension ids to changes")
-    requests: dict[str, Request[PresenceInfoResponse]] = {}
-    for id_, body in changes.items():
-        if str(id_) in requests:
-            raise UsageError(f"request_bodies has the id {id_} twice, as str and as int")
-        try:
-            change = as_record(PresenceInfoRequest, body)
-        except UsageError as error:
-            raise UsageError(f"request_bodies[{id_!r}]: {error}") from None
-        requests[str(id_)] = endpoints.update_user_presence_status(account_id, id_, change)
-    return requests
 
 
 async def iter_batches(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tuple[str, ...], None]:
@@ -348,7 +309,7 @@ async def iter_batches(ids: Ids, size: Callable[[], int]) -> AsyncGenerator[tupl
         raise failure
 
 
-def _in_order(ids: Sequence[str], found: Outcomes[T]) -> Generator[None, None, list[Outcome[T]]]:
+def in_order(ids: Sequence[str], found: Outcomes[T]) -> Generator[None, None, list[Outcome[T]]]:
     """Return the outcomes of ids, duplicates included; see `run_cooperatively`."""
     outcomes = []
     for start in range(0, len(ids), IDS_PER_SLICE):

@@ -2,11 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+# Batches or pages in progress, for each request that may be in flight. Results are yielded in
+# order, so without more of them one slow response would leave the others idle. A guess.
+AHEAD = 2
+# How many items a source may be ahead of a group: few enough for one turn of the event loop.
+_BUFFERED = 1000
 
 
 async def map_ordered(
@@ -47,6 +53,97 @@ async def map_ordered(
         for task in tasks:
             task.cancel()
         await asyncio.gather(starter, *tasks, return_exceptions=True)
+
+
+async def merge(*sources: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """Yield the items of generators that run at the same time, in the order in which they come.
+
+    Each is at most one item ahead of what is yielded. An error of one is raised when it occurs.
+    However the iteration ends, all are closed and no task is left behind.
+    """
+    tasks = {_next_task(source): source for source in sources}
+    try:
+        while tasks:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                item, source = task.result(), tasks[task]
+                del tasks[task]
+                if item is not None:
+                    yield item[0]
+                    tasks[_next_task(source)] = source
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for source in sources:
+            await source.aclose()
+
+
+def _next_task(source: AsyncGenerator[T, None]) -> "asyncio.Task[tuple[T] | None]":
+    """Return a task for the next item of a generator; its result is None at the end."""
+
+    async def next_item() -> tuple[T] | None:
+        async for item in source:
+            return (item,)
+        return None
+
+    return asyncio.create_task(next_item())
+
+
+async def in_bursts(
+    items: AsyncGenerator[T, None], *, most: int, pause: float
+) -> AsyncGenerator[list[T], None]:
+    """Group the items that come without a pause.
+
+    An error of `items` is raised after the items before it. However the iteration ends, `items` is
+    closed and no task is left behind.
+
+    Args:
+        items: the items.
+        most: the most items in one group.
+        pause: the seconds without an item after which a group ends.
+    """
+    arrived: asyncio.Queue[tuple[T] | Exception | None] = asyncio.Queue(maxsize=_BUFFERED)
+
+    async def read() -> None:
+        """Put each item into the queue, and at last None or an error."""
+        end = None
+        try:
+            async with aclosing(items):
+                async for item in items:
+                    await arrived.put((item,))
+        except Exception as error:  # Raised below.
+            end = error
+        await arrived.put(end)
+
+    reader = asyncio.create_task(read())
+    burst: list[T] = []
+    try:
+        while isinstance(entry := await _get(arrived, pause if burst else None), tuple):
+            burst += entry
+            if len(burst) >= most or (burst and not entry):
+                yield burst
+                burst = []
+        if burst:
+            yield burst
+        if entry is not None:
+            raise entry
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+async def _get(
+    queue: "asyncio.Queue[tuple[T] | Exception | None]", longest: float | None
+) -> tuple[T] | tuple[()] | Exception | None:
+    """Return the next entry of a queue; an empty tuple if none comes in time."""
+    with suppress(asyncio.QueueEmpty):
+        return queue.get_nowait()  # Without the cost of a timeout.
+    try:
+        async with asyncio.timeout(longest):
+            return await queue.get()
+    except TimeoutError:
+        return ()
 
 
 async def run_cooperatively(steps: Generator[None, None, R]) -> R:

@@ -3,8 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable
 from typing import TypeVar
 
-from .account_reader import AccountReader
-from .bulk import BatchReader, BulkWriter, Change, Changes
+from .bulk_writer import BulkWriter, Change, Changes
 from .ids import Id, Ids, parse_id
 from .models import (
     AccountPresenceInfo,
@@ -22,14 +21,12 @@ from .protocol import batch, endpoints
 from .protocol.endpoints import ReadOptions
 from .protocol.outcome import BatchResult, Outcome
 from .protocol.rest import Request, load_response
+from .route_reader import RouteReader
+from .routed_read import Readers, Route
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 
 T = TypeVar("T")
-
-# Batches or pages in progress, for each request that may be in flight. Results are yielded in
-# order, so without more of them one slow response would leave the others idle. A guess.
-_AHEAD = 2
 
 
 class PresenceApi:
@@ -59,14 +56,11 @@ class PresenceApi:
         batch_format: str,
         concurrency: int,
     ) -> None:
-        limit = _AHEAD * concurrency
         self.account_id = parse_id(account_id, "account_id", tilde=True)
         self._requester = requester
-        self._batch_reader = BatchReader(
-            requester, instrumentation, batch_format=batch_format, limit=limit
-        )
-        self._bulk_writer = BulkWriter(requester, instrumentation, limit=limit)
-        self._account_reader = AccountReader(requester, limit=limit)
+        self._readers = Readers.create(requester, instrumentation, batch_format, concurrency)
+        self._bulk_writer = BulkWriter(requester, instrumentation, concurrency)
+        self._route_reader = RouteReader(self._readers, requester, instrumentation, self.account_id)
 
     async def read_user_presence_status(
         self,
@@ -98,8 +92,9 @@ class PresenceApi:
         account_id: Id | None = None,
         detailed_telephony_state: bool | None = None,
         sip_data: bool | None = None,
+        route: Route = "batches",
     ) -> BatchResult[GetPresenceInfo]:
-        """Read the presence of any number of extensions, in batches of at most 30.
+        """Read the presence of any number of extensions.
 
         Args:
             extension_ids: the extensions. Duplicates are requested once and have an outcome each.
@@ -107,19 +102,23 @@ class PresenceApi:
             account_id: their account; None is the account of the session.
             detailed_telephony_state: include `active_calls`.
             sip_data: include `active_calls` and their `sip_data`.
+            route: "batches" reads 30 ids with each request, of group Light. "account" lists the
+                account, 1,000 extensions with each request of group Heavy, and reads in batches
+                what it does not list. "fastest" does what is complete first, if need be both at
+                once. The account must be the session's; for another one all are "batches".
 
         Returns:
-            One outcome per id, in the order of the ids.
+            One outcome per id, in the order of the ids. Its `route` is what was done.
 
         Raises:
             UsageError: an argument is wrong, or the session is not open. Nothing was sent.
             AuthError: the credentials or the token were refused. Every other error is in the
                 outcomes of the ids it concerns.
 
-        Source: "Get User Presence Status"; group Light, permission ReadPresence.
+        Source: "Get User Presence Status" (and its "List"); permission ReadPresence.
         """
         options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
-        return await self._batch_reader.read_presence(extension_ids, options)
+        return await self._route_reader.read(extension_ids, options, route)
 
     def iter_user_presence_statuses(
         self,
@@ -128,10 +127,13 @@ class PresenceApi:
         account_id: Id | None = None,
         detailed_telephony_state: bool | None = None,
         sip_data: bool | None = None,
+        route: Route = "batches",
     ) -> AsyncGenerator[Outcome[GetPresenceInfo], None]:
         """Read the presence of any number of extensions in bounded memory, outcome by outcome.
 
-        A batch is sent when it is full. Duplicates are requested once only within a batch.
+        By route "batches", a batch is sent when it is full, and duplicates are requested once only
+        within a batch. By another one, up to 50,000 ids are read and held at a time; fewer when no
+        id comes for a second.
 
         Args:
             extension_ids: the extensions, as an iterable or an async iterable, which is consumed
@@ -139,6 +141,7 @@ class PresenceApi:
             account_id: their account; None is the account of the session.
             detailed_telephony_state: include `active_calls`.
             sip_data: include `active_calls` and their `sip_data`.
+            route: as for `read_user_presence_statuses`.
 
         Yields:
             One outcome per id, in the order of the ids.
@@ -149,7 +152,7 @@ class PresenceApi:
             AuthError: the credentials or the token were refused.
         """
         options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
-        return self._batch_reader.iter_presence(extension_ids, options)
+        return self._route_reader.iterate(extension_ids, options, route)
 
     async def update_user_presence_status(
         self,
@@ -168,8 +171,8 @@ class PresenceApi:
         Source: "Update User Presence Status"; group Medium, permission EditPresence.
         Raises: see PresenceApi.
         """
-        account = self._account(account_id)
-        request = endpoints.update_user_presence_status(account, extension_id, request_body)
+        call = endpoints.update_user_presence_status
+        request = call(self._account(account_id), extension_id, request_body)
         return await self._send_for(extension_id, request)
 
     async def update_user_presence_statuses(
@@ -216,7 +219,7 @@ class PresenceApi:
         Raises: see PresenceApi.
         """
         options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
-        return await self._account_reader.read_page(options, page=page, per_page=per_page)
+        return await self._readers.account_reader.read_page(options, page=page, per_page=per_page)
 
     def iter_account_presence(
         self,
@@ -247,7 +250,7 @@ class PresenceApi:
         Source: "Get User Presence Status List"; group Heavy, permission ReadPresence.
         """
         options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
-        return self._account_reader.iter_presence(options, per_page=per_page)
+        return self._readers.account_reader.iter_presence(options, per_page=per_page)
 
     async def read_call_queue_presence(
         self, group_id: Id, *, account_id: Id | None = None
@@ -261,8 +264,8 @@ class PresenceApi:
         Source: "Get Call Queue Presence"; group Light, permission ReadPresence.
         Raises: see PresenceApi.
         """
-        account = self._account(account_id)
-        return await self._send(endpoints.read_call_queue_presence(account, group_id))
+        call = endpoints.read_call_queue_presence
+        return await self._send(call(self._account(account_id), group_id))
 
     async def update_call_queue_presence(
         self,
@@ -281,9 +284,8 @@ class PresenceApi:
         Source: "Update Call Queue Presence"; group Medium, permission EditPresence.
         Raises: see PresenceApi.
         """
-        account = self._account(account_id)
-        request = endpoints.update_call_queue_presence(account, group_id, request_body)
-        return await self._send(request)
+        call = endpoints.update_call_queue_presence
+        return await self._send(call(self._account(account_id), group_id, request_body))
 
     async def read_extension_call_queue_presence(
         self,
@@ -324,11 +326,8 @@ class PresenceApi:
         Source: "Update Call Queue Presence" of an agent; group Medium, permission EditPresence.
         Raises: see PresenceApi.
         """
-        account = self._account(account_id)
-        request = endpoints.update_extension_call_queue_presence(
-            account, extension_id, request_body
-        )
-        return await self._send(request)
+        call = endpoints.update_extension_call_queue_presence
+        return await self._send(call(self._account(account_id), extension_id, request_body))
 
     async def read_unified_presence(
         self, extension_id: Id = "~", *, account_id: Id | None = None
@@ -352,7 +351,9 @@ class PresenceApi:
 
         Arguments, result and errors as `read_user_presence_statuses`; group Medium.
         """
-        return await self._batch_reader.read_unified(extension_ids, self._account(account_id))
+        return await self._readers.batch_reader.read_unified(
+            extension_ids, self._account(account_id)
+        )
 
     def iter_unified_presences(
         self, extension_ids: Ids, *, account_id: Id | None = None
@@ -361,7 +362,7 @@ class PresenceApi:
 
         Arguments, outcomes and errors as `iter_user_presence_statuses`; group Medium.
         """
-        return self._batch_reader.iter_unified(extension_ids, self._account(account_id))
+        return self._readers.batch_reader.iter_unified(extension_ids, self._account(account_id))
 
     async def update_unified_presence(
         self,
@@ -381,9 +382,8 @@ class PresenceApi:
         Raises: see PresenceApi.
         """
         account = self._account(account_id)
-        return await self._send(
-            endpoints.update_unified_presence(account, extension_id, request_body)
-        )
+        request = endpoints.update_unified_presence(account, extension_id, request_body)
+        return await self._send(request)
 
     def _account(self, account_id: Id | None) -> Id:
         return self.account_id if account_id is None else account_id

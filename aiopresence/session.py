@@ -372,8 +372,7 @@ class PresenceSession(PresenceApi):
 
     def _reader(self, state: PresenceState, options: ReadOptions) -> SnapshotReader:
         return SnapshotReader(
-            self._batch_reader,
-            self._account_reader,
+            self._readers,
             options,
             state,
             self._limiter.snapshot,

@@ -102,9 +102,13 @@ class Reading:
             RuntimeError: it does not.
         """
         for detailed in KINDS.values():
-            flag = {"detailed_telephony_state": detailed}
-            came = [o async for o in self._session.iter_user_presence_statuses(self._ids, **flag)]
-            read = await self._session.read_user_presence_statuses(self._ids, **flag)
+            iterated = self._session.iter_user_presence_statuses(
+                self._ids, detailed_telephony_state=detailed
+            )
+            came = [outcome async for outcome in iterated]
+            read = await self._session.read_user_presence_statuses(
+                self._ids, detailed_telephony_state=detailed
+            )
             in_order = [o.id for o in came] == [o.id for o in read] == [*self._ids]
             if not (in_order and all(o.ok for o in (*came, *read))):
                 raise RuntimeError("the outcomes do not match the ids")

@@ -144,7 +144,7 @@ class BoardFeed:
         clock, failures = self._reader.clock, 0
         while True:
             try:
-                async with aclosing(self._reader.batches(sorted(ids))) as changes:
+                async with aclosing(self._reader.ids(sorted(ids))) as changes:
                     async for change in changes:
                         self._on_change(change)
             except PresenceError as error:

@@ -66,10 +66,14 @@ class PollPlanner:
         return max(usual.interval, account_plan(known, limits).interval) / 2
 
     async def _read_account_size(self) -> int:
+        readers = self._reader.readers
+        if readers.is_forbidden:
+            return UNKNOWN_SIZE
         try:
             account = ReadOptions(self._reader.options.account_id)
-            page = await self._reader.account_reader.read_page(account, per_page=1)
+            page = await readers.account_reader.read_page(account, per_page=1)
         except PermissionDenied:
+            readers.is_forbidden = True
             return UNKNOWN_SIZE
         return (page.paging and page.paging.total_elements) or UNKNOWN_SIZE
 
@@ -90,7 +94,7 @@ class PollPlanner:
                     yield change
             self._read_by_pages = True
         if state.stale:
-            async with aclosing(reader.batches([*state.stale])) as changes:
+            async with aclosing(reader.ids([*state.stale], "batches")) as changes:
                 async for change in changes:
                     yield change
 

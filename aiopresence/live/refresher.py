@@ -150,7 +150,7 @@ class Refresher:
         if state.all_stale or (state.is_account and plan.source is ChangeSource.ACCOUNT):
             await self._consume(reader.account())
         if state.stale:  # Also what no page had.
-            await self._consume(reader.batches([*state.stale]))
+            await self._consume(reader.ids([*state.stale]))
 
     async def _read_unknown(self) -> None:
         """Read the next unknown ids; wait longer before the next ones if none is an extension.
@@ -162,7 +162,7 @@ class Refresher:
         by_account = state.is_account and plan.source is ChangeSource.ACCOUNT
         ids = [*state.unknown_ids] if by_account else [*islice(state.unknown_ids, MAX_IDS)]
         try:
-            await self._consume(self._reader.account() if by_account else self._reader.batches(ids))
+            await self._consume(self._reader.account() if by_account else self._reader.ids(ids))
         except PresenceError as error:
             _log.warning("reading unknown extensions failed, retrying later: %s", error)
         else:

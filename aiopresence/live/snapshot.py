@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 
 import attrs
 
-from ..account_reader import AccountReader
-from ..bulk import BatchReader
 from ..errors import DecodeError
 from ..models import ChangeSource, PresenceChange
 from ..protocol.endpoints import ReadOptions
 from ..protocol.presence_state import PresenceState
 from ..protocol.rate_limits import GroupLimits
 from ..protocol.retry import Backoff
+from ..routed_read import Readers, Route, RoutedRead
 from ..transport.clock import Clock, chance
 
 # Between reads that fail.
@@ -25,8 +24,7 @@ class SnapshotReader:
     """Reads extensions and merges what it reads into a PresenceState.
 
     Attributes:
-        batch_reader: reads extensions by their ids.
-        account_reader: reads the whole account.
+        readers: reads extensions by their ids, and the whole account.
         options: what to read of each extension, and of which account.
         state: what the results are merged into.
         limits: returns the known rate limits, by group.
@@ -35,16 +33,17 @@ class SnapshotReader:
             it had no time.
     """
 
-    batch_reader: BatchReader
-    account_reader: AccountReader
+    readers: Readers
     options: ReadOptions
     state: PresenceState
     limits: Callable[[], Mapping[str, GroupLimits]]
     clock: Clock
     server_time: Callable[[], tuple[datetime, datetime] | None]
 
-    async def batches(self, ids: Collection[str]) -> AsyncGenerator[PresenceChange, None]:
-        """Read extensions by their ids, in batches; yield the changes.
+    async def ids(
+        self, ids: Collection[str], route: Route = "fastest"
+    ) -> AsyncGenerator[PresenceChange, None]:
+        """Read extensions by their ids; yield the changes.
 
         Extensions that could not be read raise nothing: see `PresenceState.unreadable`, `errors`.
 
@@ -52,21 +51,23 @@ class SnapshotReader:
             PresenceError: none could be read, or there is no record at all.
         """
         state, read = self.state, self.state.begin_read(ids)
-        outcomes = self.batch_reader.iter_presence(ids, self.options)
+        groups = RoutedRead(self.readers, ids, self.options, route).groups()
         any_read, failure, complete = False, None, False
         try:
-            async with aclosing(outcomes):
-                async for outcome in outcomes:
-                    error = outcome.error or DecodeError("empty response")
-                    result = error if outcome.value is None else outcome.value
-                    source, now = ChangeSource.BATCH, self.now()
-                    change = state.merge_read(
-                        read, outcome.id, result, source, now, of_request=outcome.of_request
-                    )
-                    if change is not None:
-                        yield change
-                    any_read = any_read or outcome.id not in state.unreadable
-                    failure = failure or outcome.error
+            async with aclosing(groups):
+                async for group in groups:
+                    now = self.now()
+                    for outcome in group.outcomes:
+                        error = outcome.error or DecodeError("empty response")
+                        result = error if outcome.value is None else outcome.value
+                        of_request = outcome.of_request
+                        change = state.merge_read(
+                            read, outcome.id, result, group.source, now, of_request=of_request
+                        )
+                        if change is not None:
+                            yield change
+                        any_read = any_read or outcome.id not in state.unreadable
+                        failure = failure or outcome.error
             complete = True
         finally:
             state.end_read(read, complete=complete)
@@ -81,7 +82,7 @@ class SnapshotReader:
             PresenceError: a page could not be read.
         """
         state, read = self.state, self.state.begin_read()
-        records = self.account_reader.iter_presence(self.options)
+        records = self.readers.account_reader.iter_presence(self.options)
         complete = False
         try:
             async with aclosing(records):

@@ -4,7 +4,9 @@ Every id is checked before it becomes part of a path, so that nothing can be inj
 Source: RingCentral API reference, "Presence", also for the usage-plan groups.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -30,6 +32,8 @@ from .urls import is_path
 
 T = TypeVar("T")
 
+_ID_LIST = re.compile(r"~|(?:0|[1-9][0-9]{0,18})(?:,(?:0|[1-9][0-9]{0,18}))*", re.ASCII)
+
 
 def _account(account_id: Id) -> str:
     return parse_id(account_id, "account_id", tilde=True)
@@ -41,8 +45,16 @@ def _path(account_id: Id, tail: str) -> str:
 
 def _extension_path(account_id: Id, ids: Sequence[Id], tail: str) -> str:
     # Several ids make a batch. RingCentral expects the commas as they are, not percent-encoded.
-    joined = ",".join([parse_id(id_, "extension_id", tilde=True) for id_ in ids])
-    return _path(account_id, f"extension/{joined}/{tail}")
+    return _path(account_id, f"extension/{_joined(ids)}/{tail}")
+
+
+def _joined(ids: Sequence[Id]) -> str:
+    # A bulk read has checked its ids, so that one look at all of them is enough here.
+    with suppress(TypeError):  # Some are of type int.
+        joined = ",".join(ids)  # type: ignore[arg-type]
+        if _ID_LIST.fullmatch(joined) and joined.count(",") == len(ids) - 1:
+            return joined
+    return ",".join([parse_id(id_, "extension_id", tilde=True) for id_ in ids])
 
 
 def _queue_path(account_id: Id, group_id: Id) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
-from typing import Generic, TypeVar, overload
+from typing import Generic, Literal, TypeVar, overload
 
 import attrs
 
@@ -11,6 +11,9 @@ from ..errors import BatchError, PresenceError
 from .decoding_codegen import mutable_twin
 
 T = TypeVar("T")
+
+# How ids were read: see `BatchResult.route`.
+RouteTaken = Literal["batches", "account", "both"]
 
 
 @attrs.frozen(weakref_slot=False)
@@ -56,10 +59,15 @@ class BatchResult(Sequence[Outcome[T]]):
     """The outcomes of a bulk call: one per id that was passed, in that order, with duplicates.
 
     It is a sequence of Outcome; `values` and `errors` are by id.
+
+    Attributes:
+        route: how the ids were read: "batches"; "account", by pages of the account, and in batches
+            those that no page had; or "both", pages and batches at the same time. None for changes.
     """
 
-    def __init__(self, outcomes: Iterable[Outcome[T]]) -> None:
+    def __init__(self, outcomes: Iterable[Outcome[T]], route: RouteTaken | None = None) -> None:
         self._outcomes = tuple(outcomes)
+        self.route = route
 
     @overload
     def __getitem__(self, index: int) -> Outcome[T]: ...
@@ -67,7 +75,7 @@ class BatchResult(Sequence[Outcome[T]]):
     def __getitem__(self, index: slice) -> "BatchResult[T]": ...
     def __getitem__(self, index: int | slice) -> "Outcome[T] | BatchResult[T]":
         if isinstance(index, slice):
-            return BatchResult(self._outcomes[index])
+            return BatchResult(self._outcomes[index], self.route)
         return self._outcomes[index]
 
     def __len__(self) -> int:

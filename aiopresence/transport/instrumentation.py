@@ -49,6 +49,8 @@ class Stats:
     Attributes:
         requests: requests put on the wire, repeated ones included, token requests not.
         items: ids answered by bulk calls, with a value or an error.
+        batches: responses to requests for several ids, or for the last ones of a bulk read.
+        pages: pages of an account's presence that were read.
         retries: requests sent again by the session after an error.
         waits: requests that the limits held back at the head of their queue.
         seconds_waited: seconds for which they did, so that nothing of that group was sent.
@@ -61,6 +63,8 @@ class Stats:
 
     requests: int = 0
     items: int = 0
+    batches: int = 0
+    pages: int = 0
     retries: int = 0
     waits: int = 0
     seconds_waited: float = 0.0
@@ -135,6 +139,14 @@ class Instrumentation:
     def items_answered(self, count: int) -> None:
         """Record that so many ids of a bulk call have their outcome."""
         self.stats.items += count
+
+    def batch_read(self) -> None:
+        """Record the response to a batch of a bulk read."""
+        self.stats.batches += 1
+
+    def page_read(self) -> None:
+        """Record a page of an account."""
+        self.stats.pages += 1
 
     def wait_begins(self, reason: WaitReason, seconds: float, group: str | None = None) -> None:
         """Log a wait that will take some seconds, if they are many."""

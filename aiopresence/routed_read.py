@@ -1,0 +1,310 @@
+"""One read of many ids by pages of the account, in batches, or both.
+
+How the fastest route is found and followed:
+
+1. If even an account that has no other extensions would not be read sooner by pages, everything is
+   read in batches (`protocol/read_plan.py`).
+2. Otherwise the first page is read. It states how many pages there are, and with the limits as they
+   are then, `plan_route` decides how many of them to read and what to leave to batches.
+3. Pages that the limits allow at once are read first. While later ones wait for the limits, batches
+   are sent for ids that no page has had yet. They are taken from the end, because ids are often
+   passed in the order of the account, whose last pages are not to be read. If that is wrong, some
+   ids are read twice.
+4. A page that cannot be read is left to the batches. If the user may not list the account, that is
+   remembered for the session.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from math import ceil
+from typing import Literal, Self
+
+import attrs
+
+from .account_reader import AccountReader, FirstPage
+from .bulk import BatchReader
+from .concurrency import AHEAD, merge
+from .errors import AuthError, PermissionDenied, PresenceError, UsageError
+from .models import AccountPresenceInfo, ChangeSource, GetPresenceInfo, PresencePagingInfo
+from .protocol import paging
+from .protocol.endpoints import ReadOptions
+from .protocol.outcome import Outcome, RouteTaken, failed, succeeded
+from .protocol.read_plan import PAGE_SIZE, RoutePlan, plan_route
+from .transport.instrumentation import Instrumentation
+from .transport.requester import Requester
+
+_log = logging.getLogger("aiopresence")
+
+Route = Literal["batches", "account", "fastest"]
+Presence = Outcome[GetPresenceInfo]
+
+# After so many pages that cannot be read the others are not tried. A guess.
+MAX_FAILED_PAGES = 3
+
+
+@attrs.frozen
+class OutcomeGroup:
+    """Outcomes that came together.
+
+    Attributes:
+        outcomes: the outcomes.
+        source: how they were read.
+    """
+
+    outcomes: Sequence[Presence]
+    source: ChangeSource
+
+
+@attrs.define
+class Readers:
+    """What reads, and what is known of the account.
+
+    Attributes:
+        batch_reader: reads batches.
+        account_reader: reads pages.
+        concurrency: how many requests may be in flight.
+        pages: the number of pages of the account; None if it is not known.
+        is_forbidden: whether the user may not list the account, as far as is known.
+    """
+
+    batch_reader: BatchReader
+    account_reader: AccountReader
+    concurrency: int
+    pages: int | None = None
+    is_forbidden: bool = False
+
+    @classmethod
+    def create(
+        cls,
+        requester: Requester,
+        instrumentation: Instrumentation,
+        batch_format: str,
+        concurrency: int,
+    ) -> Self:
+        """Return the readers of a session.
+
+        Raises:
+            UsageError: there is no such batch format.
+        """
+        limit = AHEAD * concurrency
+        return cls(
+            BatchReader(requester, instrumentation, batch_format=batch_format, limit=limit),
+            AccountReader(requester, instrumentation, limit=limit),
+            concurrency,
+        )
+
+
+class RoutedRead:
+    """One read of some ids.
+
+    Args:
+        readers: what reads.
+        ids: the ids.
+        options: what to read of each.
+        route: the route.
+
+    Attributes:
+        route: how the ids are read, as far as is decided; see `BatchResult.route`.
+    """
+
+    def __init__(
+        self, readers: Readers, ids: Iterable[str], options: ReadOptions, route: Route
+    ) -> None:
+        self.route: RouteTaken = "batches"
+        self._readers = readers
+        self._options = options
+        self._is_fastest = route == "fastest"
+        self._may_list = route != "batches"
+        # The ids without an outcome, in order; and those of them that no page is needed for,
+        # because they are in a batch. No page has "~".
+        self._wanted = dict.fromkeys(ids)
+        self._count = len(self._wanted)
+        self._in_batches = {"~"} & self._wanted.keys()
+        self._records = paging.NewRecords()
+        self._pages_ended = False
+        self._batches_may_start = asyncio.Event()
+        # The errors of batches, until no page can have a record instead; and why a page could not
+        # be read.
+        self._batch_errors: dict[str, Presence] = {}
+        self._page_error: PresenceError | None = None
+
+    async def groups(self) -> AsyncGenerator[OutcomeGroup, None]:
+        """Read, and yield the outcomes as they come: one for each id.
+
+        Raises:
+            AuthError: the credentials or the token were refused.
+            UsageError: the session is not open.
+        """
+        first, plan = await self._first_page(), None
+        if first is not None:
+            yield OutcomeGroup(self._select(first.page), ChangeSource.ACCOUNT)
+            plan = self._plan(first)
+        groups = merge(self._page_groups(first, plan), self._batch_groups())
+        async with aclosing(groups):
+            async for group in groups:
+                yield group
+        yield OutcomeGroup(self._errors(), ChangeSource.BATCH)
+
+    @property
+    def _needs_pages(self) -> bool:
+        return len(self._in_batches) < len(self._wanted)
+
+    async def _first_page(self) -> FirstPage | None:
+        """Return the first page; None if the ids are to be read in batches."""
+        readers, once = self._readers, False
+        if not (self._may_list and self._needs_pages):
+            return None
+        if self._is_fastest:
+            pages = readers.pages or ceil(len(self._wanted) / PAGE_SIZE)
+            if readers.is_forbidden or not self._best_plan(pages).pages:
+                return None
+            # Batches that need not wait take less time than another attempt.
+            once = readers.batch_reader.forecast(self._options)(self._batches) <= 0
+        try:
+            first = await readers.account_reader.first_page(self._options, once=once)
+        except (AuthError, UsageError):
+            raise
+        except PresenceError as error:
+            readers.is_forbidden = isinstance(error, PermissionDenied)
+            self._record_page_error(error)
+            return None
+        readers.is_forbidden = False
+        return first
+
+    def _plan(self, first: FirstPage) -> RoutePlan:
+        """Return how to go on after the first page."""
+        left = self._pages_left(first)
+        plan = self._best_plan(left) if self._is_fastest else RoutePlan(left, left, 0, 0.0)
+        if plan.pages == left:
+            self.route = "account"
+        elif plan.pages:
+            self.route = "both"
+        _log.info(
+            "reading %d more ids: pages %d of %d, batches %d",
+            *(len(self._wanted), plan.pages, left, plan.batches),
+        )
+        return plan
+
+    def _best_plan(self, pages: int) -> RoutePlan:
+        readers = self._readers
+        page_wait = readers.account_reader.forecast(self._options)
+        batch_wait = readers.batch_reader.forecast(self._options)
+        ids = len(self._wanted)
+        return plan_route(ids, pages, page_wait, batch_wait, readers.concurrency)
+
+    @property
+    def _batches(self) -> int:
+        return ceil(len(self._wanted) / self._readers.batch_reader.batch_size)
+
+    def _pages_left(self, first: FirstPage) -> int:
+        """Return how many pages there are after the first, estimated if it does not state that."""
+        stated = (first.page.paging or PresencePagingInfo()).total_pages
+        if stated is not None:
+            self._readers.pages = max(1, stated)
+            return self._readers.pages - 1
+        if not self._readers.account_reader.has_next(first):
+            return 0
+        # As if the ids were spread evenly over the pages.
+        return ceil(len(self._wanted) / max(1, self._count - len(self._wanted)))
+
+    async def _page_groups(
+        self, first: FirstPage | None, plan: RoutePlan | None
+    ) -> AsyncGenerator[OutcomeGroup, None]:
+        """Read the pages after the first, as planned; then, or earlier, batches may start."""
+        try:
+            if first is None or plan is None or not (plan.pages and self._needs_pages):
+                return
+            most = plan.pages if self._is_fastest else None
+            count = failures = 0
+            async with aclosing(self._readers.account_reader.iter_more(first, most)) as pages:
+                async for page in pages:
+                    if isinstance(page, PresenceError):
+                        self._record_page_error(page)
+                        failures += 1
+                    else:
+                        yield OutcomeGroup(self._select(page), ChangeSource.ACCOUNT)
+                    count += 1
+                    if count >= plan.first_pages:
+                        self._batches_may_start.set()
+                    if failures >= MAX_FAILED_PAGES or self._is_listed:
+                        return
+        finally:
+            self._pages_ended = True
+            self._batches_may_start.set()
+
+    @property
+    def _is_listed(self) -> bool:
+        """Whether further pages would have nothing that is needed."""
+        return not self._needs_pages or self._records.pages_repeat
+
+    def _select(self, page: AccountPresenceInfo) -> list[Presence]:
+        """Return the outcomes of the ids that a page has."""
+        found: dict[str, GetPresenceInfo] = {}
+        for record in self._records.select(page):
+            id_ = record.extension.id if record.extension else None
+            if id_ is not None and id_ in self._wanted:
+                found[id_] = record
+        self._settle(found)
+        return succeeded(found, found.values())
+
+    async def _batch_groups(self) -> AsyncGenerator[OutcomeGroup, None]:
+        reader = self._readers.batch_reader
+        batches = reader.iter_presence_batches(self._take_batches(), self._options)
+        async with aclosing(batches):
+            async for outcomes in batches:
+                final = [each for each in outcomes if self._is_final(each)]
+                self._settle([outcome.id for outcome in final])
+                yield OutcomeGroup(final, ChangeSource.BATCH)
+
+    async def _take_batches(self) -> AsyncGenerator[tuple[str, ...], None]:
+        """Yield ids that no page has had yet, and at last "~"."""
+        await self._batches_may_start.wait()
+        if self._is_fastest or self._page_error is None:
+            untaken = deque(id_ for id_ in self._wanted if id_ != "~")
+            if not self._pages_ended:
+                untaken.reverse()
+            while ids := self._take(untaken):
+                yield ids
+        if "~" in self._wanted:
+            yield ("~",)
+
+    def _take(self, untaken: deque[str]) -> tuple[str, ...]:
+        ids: list[str] = []
+        while untaken and len(ids) < self._readers.batch_reader.batch_size:
+            id_ = untaken.popleft()
+            if id_ in self._wanted:
+                ids.append(id_)
+        self._in_batches.update(ids)
+        return tuple(ids)
+
+    def _is_final(self, outcome: Presence) -> bool:
+        """Return whether an outcome of a batch is that of its id; keep an error for later."""
+        if outcome.id not in self._wanted:
+            return False  # A page has had it.
+        if outcome.error is None or self._pages_ended:
+            return True
+        self._batch_errors[outcome.id] = outcome
+        return False
+
+    def _settle(self, ids: Iterable[str]) -> None:
+        for id_ in ids:
+            del self._wanted[id_]
+            self._in_batches.discard(id_)
+
+    def _errors(self) -> list[Presence]:
+        """Return the outcomes of the ids that neither a page nor a batch had."""
+        outcomes = [self._batch_errors[id_] for id_ in self._wanted if id_ in self._batch_errors]
+        error = self._page_error
+        if error is not None:
+            ids = [id_ for id_ in self._wanted if id_ not in self._batch_errors]
+            outcomes += failed(ids, error, getattr(error, "http_status", None))
+        return outcomes
+
+    def _record_page_error(self, error: PresenceError) -> None:
+        if self._is_fastest and self.route == "account":
+            self.route = "both"
+        self._page_error = error.with_traceback(None)
+        _log.warning("a page of the account could not be read: %s", error)
