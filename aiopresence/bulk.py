@@ -104,7 +104,12 @@ class BatchReader:
     def iter_presence_batches(
         self, batches: AsyncGenerator[tuple[str, ...], None], options: ReadOptions
     ) -> AsyncGenerator[list[Outcome[GetPresenceInfo]], None]:
-        """Read the presence of ids that were checked, and yield the outcomes batch by batch."""
+        """Read the presence of ids that were checked, and yield the outcomes batch by batch.
+
+        Raises:
+            UsageError: the session is not open; raised at once.
+        """
+        self._requester.check_open()
         return self._map_batches(batches, self._presence_request(options))
 
     def forecast(self, options: ReadOptions) -> Wait:
