@@ -16,12 +16,20 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 
 import attrs
 
-from aiopresence import ChangeSource, GetPresenceInfo, JwtGrant, PresenceEvent, PresenceSession
+from aiopresence import (
+    ChangeSource,
+    GetPresenceInfo,
+    JwtGrant,
+    PresenceChange,
+    PresenceEvent,
+    PresenceSession,
+)
 from aiopresence.protocol.event_gaps import MAX_SEEN
 from aiopresence.protocol.event_session import EventSession
 from aiopresence.protocol.presence_state import PresenceState
@@ -60,16 +68,17 @@ class Story:
     frames: list[str]
 
 
-async def _collect(*, detailed: bool) -> Story:
+async def collect(extensions: int, before: int, events: int, *, detailed: bool) -> Story:
+    """Return the notifications of some events, after some others, in a simulated account."""
     frames: list[str] = []
 
     def keep(text: str) -> str:
         frames.append(text)
         return text
 
-    async with Sandbox(EXTENSIONS) as sandbox:
+    async with Sandbox(extensions, limits=PLENTY) as sandbox:
         life = sandbox.simulate(1.0)
-        for _ in range(BEFORE):
+        for _ in range(before):
             life.step()
         sandbox.gateway.replace(keep, times=None)
         async with (
@@ -78,7 +87,7 @@ async def _collect(*, detailed: bool) -> Story:
         ):
             await board.wait_ready()
             records = dict(board)
-            while len(frames) < WARM + ROUNDS * PIECE:
+            while len(frames) < events:
                 life.step()
     return Story(records, frames)
 
@@ -106,15 +115,24 @@ class Follower:
             self._state.merge_read(reading, id_, record, ChangeSource.ACCOUNT, self._now)
         self._state.end_read(reading, complete=True)
 
-    def take(self, count: int) -> float:
-        """Process some events; return how many a second of CPU time."""
-        frames = [next(self._frames) for _ in range(count)]
-        changes = 0
-        started = time.process_time()
-        for frame in frames:
+    @property
+    def records(self) -> Mapping[str, GetPresenceInfo]:
+        """The present state, by id."""
+        return self._state.records
+
+    def changes(self, count: int) -> Iterator[PresenceChange]:
+        """Process some events, and yield the changes."""
+        for frame in islice(self._frames, count):
             for happening in self._session.receive(0.0, frame):
                 if isinstance(happening, PresenceEvent):
-                    changes += self._state.apply(happening, self._now) is not None
+                    change = self._state.apply(happening, self._now)
+                    if change is not None:
+                        yield change
+
+    def take(self, count: int) -> float:
+        """Process some events; return how many a second of CPU time."""
+        started = time.process_time()
+        changes = sum(1 for _ in self.changes(count))
         used = time.process_time() - started
         if changes != count or not self._state.is_settled:
             raise SystemExit(f"{count} events made {changes} changes")
@@ -124,7 +142,8 @@ class Follower:
 def of_events() -> list[Row]:
     """Measure the events."""
     stories = {
-        name: asyncio.run(_collect(detailed=detailed)) for name, detailed in DETAILED.items()
+        name: asyncio.run(collect(EXTENSIONS, BEFORE, WARM + ROUNDS * PIECE, detailed=detailed))
+        for name, detailed in DETAILED.items()
     }
     sizes = {name: statistics.mean(map(len, story.frames)) for name, story in stories.items()}
     followers = {name: Follower(story, detailed=DETAILED[name]) for name, story in stories.items()}

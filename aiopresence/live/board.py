@@ -5,14 +5,13 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import MappingProxyType, TracebackType
 from typing import Self
-from weakref import WeakSet
 
 from ..errors import PresenceError, SessionLost, UsageError
 from ..ids import Id, parse_id
 from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange
-from .change_queue import ChangeQueue
+from .change_log import ChangeLog
 from .source import NewSource
-from .state_waiter import StateWaiter
+from .state_waiter import StateWaiter, StateWaiters
 
 _log = logging.getLogger("aiopresence")
 
@@ -43,8 +42,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         self._source = new_source(self._publish, self._end_rejected)
         # The tasks that the session cancels when it is closed.
         self._live = live
-        self._queues: WeakSet[ChangeQueue] = WeakSet()
-        self._waiters: set[StateWaiter] = set()
+        self._log = ChangeLog(self._mark_raised)
+        self._waiters = StateWaiters()
         self._task: asyncio.Task[None] | None = None
         # Why the board stopped; None while it runs, and for `_error` after `close`.
         self._ended: Exception | None = None
@@ -155,11 +154,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             PresenceError: from the iteration, when the board has stopped.
         """
         self._check()
-        queue = ChangeQueue(self._mark_raised)
-        if self._ended is not None:
-            queue.end(self._ended)
-        self._queues.add(queue)
-        return queue
+        return self._log.follow()
 
     async def wait_for(
         self, extension_id: Id, predicate: Callable[[GetPresenceInfo], bool]
@@ -224,19 +219,18 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     def _end(self, error: Exception) -> None:
         self._ended = error
         self._source.ready.set()
-        for queue in self._queues:
-            queue.end(StopAsyncIteration() if self._is_closing else error)
-        for waiter in self._waiters:
-            waiter.end(SessionLost(_CLOSED) if self._is_closing else error)
+        self._log.end(StopAsyncIteration() if self._is_closing else error)
+        # Iterations that begin after the board was closed do not end as if they had followed it.
+        self._log = ChangeLog(self._mark_raised)
+        self._log.end(error)
+        for id_ in self._waiters.ids:
+            self._waiters.end(id_, SessionLost(_CLOSED) if self._is_closing else error)
 
     def _end_rejected(self) -> None:
         """End the waits for extensions that RingCentral has rejected."""
-        for waiter in self._waiters:
-            if waiter.extension_id in self._source.rejected:
-                waiter.end(self._source.errors[waiter.extension_id])
+        for id_ in self._waiters.ids & self._source.rejected:
+            self._waiters.end(id_, self._source.errors[id_])
 
     def _publish(self, change: PresenceChange) -> None:
-        for queue in self._queues:
-            queue.put(change)
-        for waiter in self._waiters:
-            waiter.put(change)
+        self._log.put(change)
+        self._waiters.put(change)

@@ -1,7 +1,7 @@
 """Wait for one extension to be in a certain state."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from ..models import GetPresenceInfo, PresenceChange
 
@@ -40,12 +40,41 @@ class StateWaiter:
         except (Exception, asyncio.CancelledError) as error:
             self.result.set_exception(error)
 
-    def put(self, change: PresenceChange) -> None:
-        """Check the new state in a change of the board."""
-        if change.id == self.extension_id and change.new is not None:
-            self.check(change.new)
-
     def end(self, error: Exception) -> None:
         """End the wait with an error."""
         if not self.result.done():
             self.result.set_exception(error)
+
+
+class StateWaiters:
+    """The waiters of a board, by extension."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, set[StateWaiter]] = {}
+
+    @property
+    def ids(self) -> Set[str]:
+        """The extensions that are waited for."""
+        return self._by_id.keys()
+
+    def add(self, waiter: StateWaiter) -> None:
+        """Add a waiter."""
+        self._by_id.setdefault(waiter.extension_id, set()).add(waiter)
+
+    def discard(self, waiter: StateWaiter) -> None:
+        """Remove a waiter that was added."""
+        waiters = self._by_id[waiter.extension_id]
+        waiters.discard(waiter)
+        if not waiters:
+            del self._by_id[waiter.extension_id]
+
+    def put(self, change: PresenceChange) -> None:
+        """Check the new state in a change of the board."""
+        if change.id in self._by_id and change.new is not None:
+            for waiter in self._by_id[change.id]:
+                waiter.check(change.new)
+
+    def end(self, id_: str, error: Exception) -> None:
+        """End the waits for an extension with an error."""
+        for waiter in self._by_id[id_]:
+            waiter.end(error)

@@ -123,4 +123,4 @@ class TestWaitFor:
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-            assert not board._waiters
+            assert not board._waiters.ids

@@ -1,0 +1,178 @@
+"""What do the consumers of a board cost the events, and for how long is the event loop held up?
+
+- Events a second, from the text of a notification until the consumers have the change, on one core
+  and without the network: consumers that keep taking, consumers that take now and then what has
+  come in between, and consumers that never take anything. The events come in bursts, as they do
+  from a connection.
+
+Run: python -m benchmarks.consumers
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import attrs
+
+from aiopresence import GetPresenceInfo, PresenceBoard, PresenceChange, PresenceError
+from aiopresence.live.source import OnChange
+
+from .events import Follower, collect
+from .report import Row, finish, median
+
+EXTENSIONS = 20_000
+# Events: before anything is measured, in one measurement, in one turn of the event loop, and
+# between two times that those take that take now and then.
+WARM, PIECE, BURST, PAUSE = 12_000, 4_000, 40, 2_000
+ROUNDS, MANY = 5, 100
+# The turns of the event loop in which a consumer that is awake takes what there is.
+TURNS = 3
+
+KEEP, RARELY, NEVER = "that keep taking", "that take now and then", "that never take"
+
+
+@attrs.frozen
+class Kind:
+    """Some consumers.
+
+    Attributes:
+        count: how many.
+        how: how they take.
+        target: the events a second that there should be; None where there is no target.
+    """
+
+    count: int
+    how: str
+    target: float | None = None
+
+
+KINDS = (
+    Kind(0, KEEP),
+    Kind(1, KEEP, 30_000.0),
+    Kind(MANY, RARELY, 20_000.0),
+    Kind(MANY, NEVER, 20_000.0),
+    Kind(MANY, KEEP),
+)
+
+
+class Source:
+    """What feeds the board: records that the benchmark changes."""
+
+    def __init__(self, records: Mapping[str, GetPresenceInfo]) -> None:
+        self.records = records
+        self.errors: Mapping[str, PresenceError] = {}
+        self.rejected = frozenset[str]()
+        self.disabled_filters = ()
+        self.ready = asyncio.Event()
+        self.is_live, self.age = True, 0.0
+
+    def includes(self, _: str) -> bool:
+        """Return whether an extension is followed: any is."""
+        return True
+
+    def is_stale(self, _: str) -> bool:
+        """Return whether an extension is stale: none is."""
+        return False
+
+    async def run(self) -> None:
+        """Wait."""
+        await asyncio.Event().wait()
+
+
+class Consumers:
+    """Consumers of a board, each in a task of its own while they take.
+
+    Args:
+        board: the board.
+        kind: how many, and how they take.
+    """
+
+    def __init__(self, board: PresenceBoard, kind: Kind) -> None:
+        self._iterators = [board.changes() for _ in range(kind.count)]
+        self._taken = [0] * kind.count
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def least(self) -> int:
+        """The changes that the slowest one has taken."""
+        return min(self._taken, default=PIECE)
+
+    async def _take(self, number: int, iterator: AsyncIterator[PresenceChange]) -> None:
+        async for _ in iterator:
+            self._taken[number] += 1
+
+    async def start(self) -> None:
+        """Begin to take."""
+        self._tasks = [
+            asyncio.create_task(self._take(*each)) for each in enumerate(self._iterators)
+        ]
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Take what there is."""
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        for task in self._tasks:
+            task.cancel()
+
+
+async def rate(board: PresenceBoard, follower: Follower, put: OnChange, kind: Kind) -> float:
+    """Return the events a second of CPU time with some consumers."""
+    consumers = Consumers(board, kind)
+    if kind.how == KEEP:
+        await consumers.start()
+    started = time.process_time()
+    for done in range(BURST, PIECE + 1, BURST):
+        for change in follower.changes(BURST):
+            put(change)
+        await asyncio.sleep(0)
+        if kind.how == RARELY and done % PAUSE == 0:
+            await consumers.start()
+            consumers.stop()
+    await consumers.catch_up()
+    used = time.process_time() - started
+    consumers.stop()
+    await consumers.catch_up()
+    if kind.how != NEVER and consumers.least < 0.9 * PIECE:  # the others were combined
+        raise SystemExit(f"of {PIECE} changes only {consumers.least} were taken")
+    return PIECE / used
+
+
+async def of_events() -> list[Row]:
+    """Measure the events."""
+    events = WARM + ROUNDS * len(KINDS) * PIECE
+    follower = Follower(await collect(EXTENSIONS, 0, events, detailed=False), detailed=False)
+    follower.take(WARM - 2)
+    puts: list[OnChange] = []
+
+    def new_source(on_change: OnChange, _: Callable[[], None]) -> Source:
+        puts.append(on_change)
+        return Source(follower.records)
+
+    rates: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    async with PresenceBoard(new_source, set(), lambda: None) as board:
+        for _ in range(ROUNDS):
+            for kind in KINDS:
+                rates[kind].append(await rate(board, follower, puts[0], kind))
+    return [
+        median(
+            *("consumers", f"plain events with {kind.count} consumers {kind.how}", values),
+            unit="events/s",
+            target=kind.target,
+            at_least=True,
+        )
+        for kind, values in rates.items()
+    ]
+
+
+def measure() -> list[Row]:
+    """Measure all."""
+    return asyncio.run(of_events())
+
+
+if __name__ == "__main__":
+    sys.exit(finish(measure()))
