@@ -14,7 +14,7 @@ from .report import Row, rows_of, table
 # In the order in which they are run and reported.
 BENCHMARKS = (
     *("decoding", "throughput", "limits", "growth", "overhead"),
-    *("events", "live", "shared", "startup", "cost"),
+    *("events", "consumers", "live", "shared", "startup", "cost"),
 )
 HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"

@@ -171,6 +171,27 @@ async def test_a_log_keeps_no_states_between_the_oldest_and_the_newest(
     assert kept <= MAX_LENGTH + 2
 
 
+def test_the_log_has_as_many_parts_as_places_where_consumers_are(log: ChangeLog) -> None:
+    slow = []
+    for n in range(10 * MAX_LENGTH):
+        if n in (0, 2 * MAX_LENGTH, 5 * MAX_LENGTH):
+            slow += [log.follow(), log.follow()]
+        log.put(change(str(n), None, FREE))
+    assert [len(states) for states in log.parts.values()] == [200, 300, 500]
+    taken = slow[2].take()
+    del slow[3]
+    assert taken == change("200", None, FREE)
+    for n in range(MAX_LENGTH):
+        log.put(change(str(n), FREE, BUSY))
+    assert [len(states) for states in log.parts.values()] == [500, 500, 100]
+    slow.clear()
+    for n in range(MAX_LENGTH):
+        log.put(change(str(n), BUSY, FREE))
+    assert not log.parts
+    assert not log.latest
+    assert not log.changes
+
+
 class Model:
     """What one consumer is given, in the simplest way: a queue of its own."""
 
