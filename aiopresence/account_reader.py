@@ -72,24 +72,26 @@ class AccountReader:
         return FirstPage(request, await self._read(request, once=once))
 
     async def iter_more(
-        self, first: FirstPage, most: int | None = None
+        self, first: FirstPage, start: int = 0, stop: int | None = None
     ) -> AsyncGenerator[AccountPresenceInfo | PresenceError, None]:
         """Yield the pages after the first, or why one could not be read.
 
         Args:
             first: the first page.
-            most: the number of pages to read at most; None for all.
+            start: how many of the pages after it to skip; 0 unless it states how many there are.
+            stop: how many of the pages after it there are to be, with those skipped; None for all.
 
         Raises:
             AuthError: the credentials or the token were refused.
         """
-        known, count = aiter_any(islice(paging.known_pages(first.request, first.page), most)), 0
+        known = aiter_any(islice(paging.known_pages(first.request, first.page), start, stop))
         last: PageResult = first.request, first.page
+        count = start
         async with aclosing(map_ordered(self._try_read, known, limit=self._limit)) as pages:
             async for last in pages:
                 yield last[1]
                 count += 1
-        while (most is None or count < most) and (request := self._next(last)) is not None:
+        while (stop is None or count < stop) and (request := self._next(last)) is not None:
             # No page before this one has stated that it exists.
             last = request if isinstance(request, tuple) else await self._try_read(request)
             yield last[1]

@@ -9,7 +9,7 @@ How the fastest route is found and followed:
 3. Pages that the limits allow at once are read first. While later ones wait for the limits, batches
    are sent for ids that no page has had yet. They are taken from the end, because ids are often
    passed in the order of the account, whose last pages are not to be read. If that is wrong, some
-   ids are read twice.
+   ids are read twice, more are left than was expected, and it is planned again.
 4. A page that cannot be read is left to the batches. If the user may not list the account, that is
    remembered for the session.
 """
@@ -130,6 +130,7 @@ class RoutedRead:
         # be read.
         self._batch_errors: dict[str, Presence] = {}
         self._page_error: PresenceError | None = None
+        self._failed_pages = 0
 
     async def groups(self) -> AsyncGenerator[OutcomeGroup, None]:
         """Read, and yield the outcomes as they come: one for each id.
@@ -192,7 +193,7 @@ class RoutedRead:
         readers = self._readers
         page_wait = readers.account_reader.forecast(self._options)
         batch_wait = readers.batch_reader.forecast(self._options)
-        ids = len(self._wanted)
+        ids = len(self._wanted) - len(self._in_batches)
         return plan_route(ids, pages, page_wait, batch_wait, readers.concurrency)
 
     @property
@@ -214,31 +215,38 @@ class RoutedRead:
         self, first: FirstPage | None, plan: RoutePlan | None
     ) -> AsyncGenerator[OutcomeGroup, None]:
         """Read the pages after the first, as planned; then, or earlier, batches may start."""
+        count = 0
         try:
-            if first is None or plan is None or not (plan.pages and self._needs_pages):
-                return
-            most = plan.pages if self._is_fastest else None
-            count = failures = 0
-            async with aclosing(self._readers.account_reader.iter_more(first, most)) as pages:
-                async for page in pages:
-                    if isinstance(page, PresenceError):
-                        self._record_page_error(page)
-                        failures += 1
-                    else:
-                        yield OutcomeGroup(self._select(page), ChangeSource.ACCOUNT)
-                    count += 1
-                    if count >= plan.first_pages:
-                        self._batches_may_start.set()
-                    if failures >= MAX_FAILED_PAGES or self._is_listed:
-                        return
+            while first is not None and plan is not None and plan.pages and not self._is_listed():
+                until, first_pages = count + plan.pages, count + plan.first_pages
+                stop = until if self._is_fastest else None
+                pages = self._readers.account_reader.iter_more(first, count, stop)
+                async with aclosing(pages):
+                    async for page in pages:
+                        if isinstance(page, PresenceError):
+                            self._record_page_error(page)
+                        else:
+                            yield OutcomeGroup(self._select(page), ChangeSource.ACCOUNT)
+                        count += 1
+                        if count >= first_pages:
+                            self._batches_may_start.set()
+                        if self._is_listed():
+                            return
+                # More may be left than expected, if the ids are not in the order of the pages.
+                plan = self._plan_again(count) if count == until else None
         finally:
             self._pages_ended = True
             self._batches_may_start.set()
 
-    @property
+    def _plan_again(self, count: int) -> RoutePlan | None:
+        """Return how to go on after some of the pages; None if there are no more."""
+        left = (self._readers.pages or 0) - 1 - count
+        return self._best_plan(left) if self._is_fastest and left > 0 else None
+
     def _is_listed(self) -> bool:
-        """Whether further pages would have nothing that is needed."""
-        return not self._needs_pages or self._records.pages_repeat
+        """Whether no more pages are worth reading."""
+        has_failed = self._failed_pages >= MAX_FAILED_PAGES
+        return has_failed or not self._needs_pages or self._records.pages_repeat
 
     def _select(self, page: AccountPresenceInfo) -> list[Presence]:
         """Return the outcomes of the ids that a page has."""
@@ -307,4 +315,8 @@ class RoutedRead:
         if self._is_fastest and self.route == "account":
             self.route = "both"
         self._page_error = error.with_traceback(None)
-        _log.warning("a page of the account could not be read: %s", error)
+        self._failed_pages += 1
+        # To forbid the list is a choice of the administrator, and the batches make up for it.
+        is_expected = self._is_fastest and isinstance(error, PermissionDenied)
+        level = logging.INFO if is_expected else logging.WARNING
+        _log.log(level, "a page of the account could not be read: %s", error)

@@ -13,7 +13,7 @@ from .report import Row, rows_of, table
 
 # In the order in which they are run and reported.
 BENCHMARKS = (
-    *("decoding", "throughput", "limits", "growth", "overhead"),
+    *("decoding", "throughput", "limits", "routes", "growth", "overhead"),
     *("events", "consumers", "live", "shared", "startup", "cost"),
 )
 HERE = Path(__file__).parent

@@ -5,7 +5,14 @@ from contextlib import aclosing
 import pytest
 
 from aiopresence import UsageError
-from aiopresence.concurrency import aiter_any, map_ordered, run_cooperatively
+from aiopresence.concurrency import (
+    aiter_any,
+    in_bursts,
+    map_ordered,
+    merge,
+    run_cooperatively,
+)
+from tests.support.virtual import virtual
 
 
 async def idle() -> None:
@@ -155,3 +162,86 @@ async def test_an_error_of_a_cooperative_computation_is_raised() -> None:
 
     with pytest.raises(UsageError, match="broken"):
         await run_cooperatively(work())
+
+
+class Source:
+    """A generator that yields at given times, may fail, and knows whether it was closed."""
+
+    def __init__(self, *items: float, error: Exception | None = None) -> None:
+        self.is_closed = False
+        self._items = items
+        self._error = error
+
+    async def __call__(self) -> AsyncGenerator[float, None]:
+        began = asyncio.get_running_loop().time()
+        try:
+            for at in self._items:
+                await asyncio.sleep(began + at - asyncio.get_running_loop().time())
+                yield at
+            if self._error is not None:
+                raise self._error
+        finally:
+            self.is_closed = True
+
+
+@virtual
+async def test_merged_generators_yield_as_items_come() -> None:
+    one, two, none = Source(1, 4, 5), Source(2, 3, 6), Source()
+    assert [each async for each in merge(one(), two(), none())] == [1, 2, 3, 4, 5, 6]
+
+
+@virtual
+async def test_an_error_of_a_merged_generator_is_raised_and_closes_the_others() -> None:
+    one, two = Source(1, 4, 50), Source(2, error=OSError())
+    merged, got = merge(one(), two()), list[float]()
+    with pytest.raises(OSError):  # noqa: PT011 - it has no message
+        got.extend([each async for each in _kept(merged, got)])
+    assert got == [1, 2]
+    assert one.is_closed
+
+
+async def _kept(items: AsyncIterator[float], got: list[float]) -> AsyncIterator[float]:
+    async for item in items:
+        got.append(item)
+        yield item
+
+
+@virtual
+async def test_leaving_merged_generators_closes_them() -> None:
+    one, two = Source(1, 4), Source(2, 3)
+    async with aclosing(merge(one(), two())) as merged:
+        assert await anext(merged) == 1
+    assert one.is_closed
+    assert two.is_closed
+
+
+@virtual
+async def test_a_burst_ends_with_a_pause_or_when_it_is_full() -> None:
+    source = Source(0, 0.5, 1, 5, 5, 5, 5, 5, 9)
+    bursts = [each async for each in in_bursts(source(), most=3, pause=1.0)]
+    assert bursts == [[0, 0.5, 1], [5, 5, 5], [5, 5], [9]]
+    assert source.is_closed
+    assert [each async for each in in_bursts(Source()(), most=3, pause=1.0)] == []
+
+
+@virtual
+async def test_many_items_at_once_make_full_bursts() -> None:
+    items = aiter_any(range(25_000))
+    bursts = [len(each) async for each in in_bursts(items, most=10_000, pause=1.0)]
+    assert bursts == [10_000, 10_000, 5_000]
+
+
+@virtual
+async def test_an_error_is_raised_after_the_burst_before_it() -> None:
+    bursts = in_bursts(Source(0, 0, error=OSError())(), most=9, pause=1.0)
+    assert await anext(bursts) == [0, 0]
+    with pytest.raises(OSError):  # noqa: PT011 - it has no message
+        await anext(bursts)
+
+
+@virtual
+async def test_leaving_bursts_closes_their_source() -> None:
+    source = Source(0, 5, 10)
+    async with aclosing(in_bursts(source(), most=9, pause=1.0)) as bursts:
+        assert await anext(bursts) == [0]
+    assert source.is_closed

@@ -1,5 +1,6 @@
 """The options and arguments that several commands share."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -87,6 +88,23 @@ NumbersOption = Annotated[
     list[str] | None,
     typer.Option(
         "--number", "-n", metavar="NUMBER", help="Extension number, such as 101; repeatable."
+    ),
+]
+
+
+class RouteChoice(StrEnum):
+    """The values of --route."""
+
+    FASTEST = "fastest"
+    BATCHES = "batches"
+    ACCOUNT = "account"
+
+
+RouteOption = Annotated[
+    RouteChoice,
+    typer.Option(
+        "--route",
+        help="How to read: batches of 30 ids, pages of the whole account, or what is faster.",
     ),
 ]
 DetailedOption = Annotated[bool, typer.Option("--detailed", help="Include active calls.")]

@@ -15,10 +15,21 @@ from tests.support.cli_calls import credentials, invoke
 from tests.support.terminal import COMMAND, environment, run
 
 
-def test_read_reports_34_requests_for_a_thousand_extensions(tmp_path: Path) -> None:
-    done = run("read", "--sandbox", "1000", env=environment(tmp_path))
-    assert (done.code, len(done.out.splitlines())) == (0, 1001)
-    assert done.err.startswith("Read 1,000 extensions in 34 requests, ")
+@pytest.mark.parametrize(
+    ("route", "requests"),
+    [
+        ((), 3),
+        (("--route", "account"), 3),
+        (("--route", "fastest"), 3),
+        (("--route=batches",), 100),
+    ],
+)
+def test_read_reports_how_many_requests_a_route_takes(
+    tmp_path: Path, route: tuple[str, ...], requests: int
+) -> None:
+    done = run("read", "--sandbox", "3000", *route, env=environment(tmp_path))
+    assert (done.code, len(done.out.splitlines())) == (0, 3001)
+    assert done.err.startswith(f"Read 3,000 extensions in {requests} requests, ")
 
 
 def test_the_package_can_be_run_as_a_module(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_in_a_pipe_rows_go_to_standard_output_and_the_log_to_standard_error(tmp_
 async def test_the_log_does_not_tear_a_progress_bar(tmp_path: Path) -> None:
     # The bar is shown after a second; the first request is sent alone.
     async with slow_sandbox(300, 1.1, *(n / 20 for n in range(9))) as sandbox:
-        arguments = ("-vv", "read", *sandbox.extension_ids, "--all")
+        arguments = ("-vv", "read", *sandbox.extension_ids, "--all", "--route", "batches")
         env = environment(tmp_path, **credentials(sandbox))
         with Terminal(*arguments, env=env, size=(250, 400)) as terminal:
             assert await asyncio.to_thread(terminal.end) == 0

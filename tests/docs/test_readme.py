@@ -23,6 +23,7 @@ FIGURES = {
         "cost",
         "1,000 extensions for an hour: aiopresence's board (counted)",
     ): "a board of 1,000 extensions takes {:.0f} requests",
+    ("routes", "30,000 of 30,000: requests"): "all of 30,000 extensions take {:.0f} requests",
     ("shared", "one Redis: time over one process"): "take {:.2f} times as long as one",
 }
 
@@ -51,13 +52,18 @@ def test_the_example_does_what_is_said_of_it(capsys: pytest.CaptureFixture[str])
     assert last.startswith("999 HTTP 404: CMN-102")
 
 
-def test_the_first_command_takes_34_requests() -> None:
-    assert "in 34 requests:" in README
+@pytest.mark.parametrize(
+    ("more", "requests"), [((), "1 request"), (("--route", "batches"), "34 requests")]
+)
+def test_the_first_command_takes_as_many_requests_as_stated(
+    more: tuple[str, ...], requests: str
+) -> None:
+    assert "in one request (with `--route batches` in 34):" in README
     command = re.findall(r"^\.venv/bin/aiopresence (.*)$", README, re.M)[0]
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-c", "from aiopresence.cli import main; main()", *command.split()],
+        [sys.executable, "-c", "from aiopresence.cli import main; main()", *command.split(), *more],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0
-    assert "1,000 extensions in 34 requests" in done.stderr
+    assert f"1,000 extensions in {requests}," in done.stderr

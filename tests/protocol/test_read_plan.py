@@ -1,9 +1,16 @@
-"""Which way to poll: by batches of group Light, or by pages of group Heavy."""
+"""Which way to read: by batches of group Light, by pages of group Heavy, or by both."""
 
 import pytest
 
 from aiopresence import ChangeSource, GroupLimits
-from aiopresence.protocol.read_plan import account_plan, best_plan, sustained_interval
+from aiopresence.protocol.read_plan import (
+    RoutePlan,
+    Wait,
+    account_plan,
+    best_plan,
+    plan_route,
+    sustained_interval,
+)
 
 BATCH, ACCOUNT = ChangeSource.BATCH, ChangeSource.ACCOUNT
 
@@ -79,3 +86,88 @@ def test_the_interval_of_a_plan_follows_the_limits() -> None:
     assert (plan.interval, sustained_interval(plan, {"Heavy": GroupLimits(20)})) == (12.0, 6.0)
     batches = best_plan(60, 60, {})
     assert sustained_interval(batches, {"Light": GroupLimits(100)}) == pytest.approx(1.2)
+
+
+def limited(allowed: int, limit: int, window: float = 60.0, blocked: float = 0.0) -> Wait:
+    """Return the wait under a limit, of which some requests are allowed now."""
+    return lambda number: blocked + max(0, -((allowed - number) // limit)) * window
+
+
+HEAVY, LIGHT = limited(10, 10), limited(50, 50)
+
+
+def route(
+    ids: int,
+    pages: int,
+    *,
+    heavy: Wait = HEAVY,
+    light: Wait = LIGHT,
+) -> RoutePlan:
+    return plan_route(ids, pages, heavy, light, concurrency=8)
+
+
+@pytest.mark.parametrize(
+    ("ids", "pages", "by_pages", "batches", "seconds"),
+    [
+        (0, 0, 0, 0, 0.0),
+        (1, 0, 0, 1, 0.3),
+        (1, 1, 0, 1, 0.3),
+        # Five batches use as much of the limits as a page does.
+        (150, 1, 0, 5, 0.3),
+        (151, 1, 1, 0, 1.0),
+        (1000, 1, 1, 0, 1.0),
+        (1000, 9, 0, 34, 1.5),
+        (2000, 100, 0, 67, 62.7),
+        (3000, 3, 3, 0, 1.0),
+        (10_000, 10, 10, 0, 2.0),
+        # The next window begins for one more page, or for the batches of what it has.
+        (11_000, 11, 10, 34, 3.5),
+        (12_000, 12, 12, 0, 62.0),
+        (30_000, 30, 30, 0, 124.0),
+        # Pages and batches at the same time.
+        (55_000, 55, 50, 167, 247.0),
+        (60_000, 60, 60, 0, 308.0),
+        (100_000, 100, 90, 334, 492.0),
+    ],
+)
+def test_the_route_that_is_complete_first(
+    ids: int, pages: int, by_pages: int, batches: int, seconds: float
+) -> None:
+    plan = route(ids, pages)
+    assert (plan.pages, plan.batches) == (by_pages, batches)
+    assert plan.seconds == pytest.approx(seconds)
+
+
+def test_pages_that_are_allowed_at_once_come_before_the_first_batch() -> None:
+    assert route(11_000, 11).first_pages == 10
+    plan = route(900, 9, heavy=limited(2, 2), light=limited(10, 10))
+    assert (plan.pages, plan.first_pages, plan.batches) == (3, 2, 20)
+    plan = route(900, 9, heavy=limited(2, 2), light=limited(12, 12))
+    assert (plan.pages, plan.first_pages, plan.batches) == (2, 2, 24)
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light", "by_pages"),
+    [
+        (limited(10, 10, blocked=60.0), limited(50, 50), 0),
+        (limited(10, 10), limited(50, 50, blocked=60.0), 1),
+        (limited(10, 10, blocked=60.0), limited(50, 50, blocked=90.0), 1),
+        (limited(0, 1), limited(1000, 1000), 0),
+        # They are similarly fast, and the page is the smaller part of the limits.
+        (limited(10, 10, blocked=60.0), limited(50, 50, blocked=60.0), 1),
+    ],
+)
+def test_the_waits_decide_the_route(heavy: Wait, light: Wait, by_pages: int) -> None:
+    assert route(1000, 1, heavy=heavy, light=light).pages == by_pages
+
+
+@pytest.mark.parametrize("pages", [101, 5000, 10**9])
+def test_a_plan_for_any_number_of_pages_takes_few_steps(pages: int) -> None:
+    asked = []
+
+    def wait(number: int) -> float:
+        asked.append(number)
+        return number / 10
+
+    assert route(1000, pages, heavy=wait).pages == 0
+    assert len(asked) < 5000
