@@ -1,7 +1,7 @@
 """The records of RingCentral's API and events, under RingCentral's own names.
 
 Records are frozen. Those that are decoded have no slot for weak references: see `mutable_twin` in
-protocol/decoding_codegen.py.
+protocol/frozen_records.py.
 """
 
 from ..enums import (

@@ -16,9 +16,8 @@ A read has no `totalActiveCalls`, so its absence there is not a change.
 
 from collections.abc import Iterable
 
-import attrs
-
 from ..models import ActiveCallInfo, GetPresenceInfo, PresenceEventBody, TelephonyStatus
+from .frozen_records import replace
 
 Calls = tuple[ActiveCallInfo, ...]
 
@@ -47,8 +46,7 @@ def after_event(known: Calls | None, body: PresenceEventBody) -> tuple[Calls | N
             return (), is_busy or bool(total)
         return None, is_busy or (total or 0) > len(live)
     listed = body.active_calls
-    keys = {_key(call) for call in listed}
-    missing = tuple(call for call in live if _key(call) not in keys)
+    missing = _missing(live, listed)
     calls = listed if is_idle else (*listed, *missing)
     shown = _live(calls)
     # For an idle phone, calls that have ended may be counted.
@@ -91,7 +89,7 @@ def after_read(old: GetPresenceInfo, new: GetPresenceInfo) -> GetPresenceInfo:
         total = old.total_active_calls if same else max(live, capped * old.total_active_calls)
     if calls is new.active_calls and total == new.total_active_calls:
         return new
-    return attrs.evolve(new, active_calls=calls, total_active_calls=total)
+    return replace(new, {"active_calls": calls, "total_active_calls": total})
 
 
 def _status(body: PresenceEventBody) -> TelephonyStatus | None:
@@ -99,7 +97,15 @@ def _status(body: PresenceEventBody) -> TelephonyStatus | None:
 
 
 def _live(calls: Iterable[ActiveCallInfo]) -> Calls:
-    return tuple(call for call in calls if call.telephony_status != _NO_CALL)
+    return tuple([call for call in calls if call.telephony_status != _NO_CALL])
+
+
+def _missing(live: Calls, listed: Calls) -> Calls:
+    """Return the live calls that are not listed."""
+    if not live:  # Which is most often so; the keys would take time.
+        return ()
+    keys = {_key(call) for call in listed}
+    return tuple(call for call in live if _key(call) not in keys)
 
 
 def _key(call: ActiveCallInfo) -> object:

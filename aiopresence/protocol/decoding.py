@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from types import GenericAlias
 from typing import Any, NoReturn, TypeVar, get_args, get_origin
 
@@ -157,6 +158,7 @@ def _make_converter(*, detailed: bool) -> Converter:
 
 fast = _make_converter(detailed=False)
 reference = _make_converter(detailed=True)
+_hook_for: Callable[[Any], Hook] = cache(fast.get_structure_hook)
 
 
 def parse(data: bytes) -> Any:
@@ -170,6 +172,16 @@ def parse(data: bytes) -> Any:
             not JSON.
     """
     return parse_all([data])[0]
+
+
+def parse_text(text: str) -> Any:
+    """Parse the text of JSON; DecodeError as `parse`."""
+    try:
+        if len(text) <= 2 * MAX_OBJECTS:
+            return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass  # A lone surrogate, perhaps.
+    return parse(text.encode(errors="surrogatepass"))
 
 
 def parse_all(documents: Sequence[bytes]) -> list[Any]:
@@ -246,12 +258,19 @@ def structure(value: Any, cls: type[T]) -> T:
     Raises:
         DecodeError: a value has the wrong type; `path` is its place in the JSON.
     """
-    return structure_all([value], cls)[0]
+    hook = _hook_for(cls)
+    try:
+        record: T = hook(value, cls)
+    except Exception:  # noqa: S110 - Whatever it is, the slow path finds out where.
+        pass
+    else:
+        return record
+    return _structure_or_explain(value, cls, hook)
 
 
 def structure_all(values: list[Any], cls: type[T]) -> list[T]:
     """Return parsed JSON values as models; DecodeError as `structure`, for the first wrong one."""
-    hook: Hook = fast.get_structure_hook(cls)
+    hook = _hook_for(cls)
     try:
         return [hook(value, cls) for value in values]
     except Exception:  # noqa: S110 - Whatever it is, the slow path finds out where.

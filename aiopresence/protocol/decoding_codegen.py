@@ -42,6 +42,7 @@ import attrs
 
 from ..enums import OpenStrEnum
 from ..ids import RecordId
+from .frozen_records import mutable_twin
 
 Hook = Callable[..., Any]
 
@@ -64,26 +65,6 @@ _CHECKS: dict[object, tuple[str, ...]] = {
         f"    {_RAISE}",
     ),
 }
-
-
-def mutable_twin(cls: Any) -> Any:
-    """Return a class whose instances become instances of `cls` by `instance.__class__ = cls`.
-
-    The constructor of a frozen class has to set each field through `object.__setattr__`, which
-    takes longer than all the rest of decoding. An instance of the twin, with the same slots but
-    not frozen, has its fields set directly, and its class changed at the end.
-
-    Args:
-        cls: a frozen class with slots, without one for weak references.
-
-    Raises:
-        TypeError: the class has another layout.
-    """
-    kept = ("__slots__", "__orig_bases__")
-    members = {name: cls.__dict__[name] for name in kept if name in cls.__dict__}
-    twin = type(f"Mutable{cls.__name__}", cls.__bases__, members)
-    twin().__class__ = cls  # Raise here, and not for the first record.
-    return twin
 
 
 def is_generatable(cls: type) -> bool:

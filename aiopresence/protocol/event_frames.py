@@ -22,7 +22,7 @@ SUBSCRIPTION_PATH = "/restapi/v1.0/subscription"
 _MAX_TOKEN = 4096
 
 
-@attrs.frozen
+@attrs.define
 class RecoveryToken:
     """A token that recovers the session of a lost connection; `wsc` in a frame.
 
@@ -35,7 +35,7 @@ class RecoveryToken:
     sequence: int
 
 
-@attrs.frozen
+@attrs.define
 class Frame:
     """A frame.
 
@@ -71,7 +71,7 @@ def parse(text: str) -> list[Frame]:
         DecodeError: it is not JSON, not an array that begins with an object with a type, or has
             more than `MAX_ELEMENTS` elements.
     """
-    elements = decoding.parse(text.encode(errors="surrogatepass"))
+    elements = decoding.parse_text(text)
     if not (isinstance(elements, list) and elements and _is_meta(elements[0])):
         raise DecodeError("not a frame of the gateway")
     meta, *bodies = elements

@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar, overload
 import attrs
 
 from ..errors import BatchError, PresenceError
-from .decoding_codegen import mutable_twin
+from .frozen_records import mutable_twin
 
 T = TypeVar("T")
 

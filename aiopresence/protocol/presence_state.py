@@ -33,8 +33,6 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from ..errors import PresenceError, UsageError
 from ..ids import is_id, parse_id
 from ..models import (
@@ -49,8 +47,11 @@ from . import active_calls, event_parsing
 from .event_merge import changed_fields, merge_calls
 from .event_order import EventOrder, Order
 from .failure_policy import Action, policy_for
+from .frozen_records import replace
 from .pending_read import PendingRead
 from .read_times import ReadTimes
+from .record_update import update, update_all
+from .untracking import untrack
 
 # Of a whole account, ids that somebody invents must not fill the memory.
 MAX_UNKNOWN_IDS = 1000
@@ -225,7 +226,8 @@ class PresenceState:
         if isinstance(result, GetPresenceInfo):
             self.errors.pop(id_, None)
             self.rejected.discard(id_)
-            return self._set(id_, self._with_events(read, id_, result, time), source, time)
+            known, new = self.records.get(id_), self._with_events(read, id_, result, time)
+            return self._set(id_, update_all(known, new) if known else new, source, time)
         self.errors[id_] = result
         if of_request or policy_for(result).record is not Action.SKIP_ID:
             self.unreadable[id_] = None
@@ -249,7 +251,7 @@ class PresenceState:
         if self._times.was_delayed(read.changed_at.get(id_), time):
             self._mark_stale_if_different(id_, record, changed)
             return record
-        merged = attrs.evolve(record, **changed)
+        merged = replace(record, changed)
         is_uncertain = id_ in read.uncertain_calls or active_calls.may_differ(record, merged)
         if self._detailed and is_uncertain:
             self.mark_stale([id_])
@@ -330,8 +332,7 @@ class PresenceState:
             return None
         if is_uncertain or not is_kept:
             self.mark_stale([id_])
-        new = attrs.evolve(known, **fields)
-        return self._set(id_, new, ChangeSource.EVENT, timestamp or time)
+        return self._set(id_, update(known, fields), ChangeSource.EVENT, timestamp or time)
 
     def _known_calls(
         self, id_: str, known: GetPresenceInfo | None
@@ -361,9 +362,13 @@ class PresenceState:
     def _set(
         self, id_: str, new: GetPresenceInfo | None, source: ChangeSource, time: datetime
     ) -> PresenceChange | None:
+        """Set the record of an extension, or remove it; return the change unless it is the same."""
         old = self.records.get(id_)
+        if new is old:
+            return None
         if new is None:
-            self.records.pop(id_, None)
+            del self.records[id_]
         else:
+            untrack(new)
             self.records[id_] = new
-        return None if new == old else PresenceChange(id_, old, new, source, time)
+        return PresenceChange(id_, old, new, source, time)

@@ -2,8 +2,6 @@ import copy
 import json
 import pickle
 import random
-import sys
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_args, get_origin
 
@@ -40,7 +38,6 @@ from aiopresence import (
 from aiopresence.enums import OpenStrEnum
 from aiopresence.ids import RecordId
 from aiopresence.protocol import decoding, decoding_codegen
-from aiopresence.protocol.decoding_codegen import DecoderGenerator
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, 250_000, UTC)
 
@@ -508,23 +505,6 @@ def test_a_decoded_record_is_frozen_and_equal_to_any_other(cls: Any) -> None:
         read.colour = 1
 
 
-@attrs.frozen
-class Referable:
-    """A class with a slot for weak references, which ours do without."""
-
-    a: str | None = None
-
-
-def test_a_class_without_a_mutable_twin_is_refused_at_once() -> None:
-    # Python 3.12 can fill this one, too.
-    read = None
-    with suppress(TypeError):
-        generator = DecoderGenerator(decoding.fast.get_structure_hook, decoding.camel, 9)
-        read = generator.generate(Referable)
-    assert (read is None) == (sys.version_info < (3, 12))
-    assert read is None or read({"a": "x"}) == Referable("x")
-
-
 def test_the_verification_token_of_a_subscription_is_not_shown() -> None:
     mode = {"transportType": "WebHook", "verificationToken": "hush", "encryption": False}
     info = decoding.structure({"id": "s", "deliveryMode": mode}, SubscriptionInfo)
@@ -548,6 +528,28 @@ def test_a_lone_surrogate_becomes_the_replacement_character(body: bytes, text: s
     assert decoding.parse(body) == text
     # It costs no other document.
     assert decoding.parse_all([b"1", body]) == [1, text]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": "é"}', {"a": "é"}),
+        (r'["cut \ud83d"]', ["cut \ufffd"]),
+        (f"[{'0,' * 250_000}0]", [0] * 250_001),
+    ],
+)
+def test_text_is_parsed_as_bytes_are(text: str, value: object) -> None:
+    assert decoding.parse_text(text) == value == decoding.parse(text.encode())
+
+
+def test_text_with_a_part_of_a_character_is_an_error() -> None:
+    with pytest.raises(DecodeError):
+        decoding.parse_text('["cut \ud83d"]')
+
+
+def test_text_with_too_many_objects_is_an_error() -> None:
+    with pytest.raises(DecodeError, match="limit"):
+        decoding.parse_text(f"[{'{},' * decoding.MAX_OBJECTS}0]")
 
 
 def test_a_broken_body_with_a_lone_surrogate_is_an_error() -> None:

@@ -126,6 +126,7 @@ def test_a_documented_notification_is_typed(event: str, body: Any, typed: object
         "/restapi/v2/accounts/~/presence",
         f"{ACCOUNT}/presence/tomorrow",
         f"{EXTENSION}/presence\n",
+        f"{ACCOUNT}/presence/{'x' * 1000}",
         "",
     ],
 )

@@ -1,0 +1,48 @@
+"""Frozen records with other values, and classes that cannot be built fast."""
+
+import sys
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import pytest
+
+from aiopresence import GetPresenceInfo
+from aiopresence.protocol.frozen_records import mutable_twin, replace
+from tests.support.presence_state import record
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"message": None}, {"uri": "u", "active_calls": (), "message": "x"}]
+)
+def test_a_record_with_changes_is_what_attrs_makes(changes: dict[str, Any]) -> None:
+    known = record("1", message="Hello", telephonyStatus="Ringing")
+    before = repr(known)
+    new = replace(known, changes)
+    assert type(new) is GetPresenceInfo
+    assert (new, repr(new)) == (expected := attrs.evolve(known, **changes), repr(expected))
+    assert new is not known
+    assert new.extension is known.extension
+    assert repr(known) == before
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        new.message = "changed"  # type: ignore[misc] # what is tested
+
+
+def test_a_field_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(AttributeError):
+        replace(record("1"), {"colour": "red"})
+
+
+@attrs.frozen
+class Referable:
+    """A class with a slot for weak references, which ours do without."""
+
+    a: str | None = None
+
+
+def test_a_class_without_a_mutable_twin_is_refused_at_once() -> None:
+    # Python 3.12 can fill this one, too.
+    twin = None
+    with suppress(TypeError):
+        twin = mutable_twin(Referable)
+    assert (twin is None) == (sys.version_info < (3, 12))
