@@ -27,7 +27,7 @@ from .protocol import batch, endpoints
 from .protocol.batch_formats import MULTIPART_JSON
 from .protocol.endpoints import ReadOptions
 from .protocol.failure_policy import Kind, kind_of
-from .protocol.outcome import BatchResult, Outcome, failed
+from .protocol.outcome import BatchResult, Outcome, failed, keep
 from .protocol.read_plan import Wait
 from .protocol.rest import JSON, Request, Response
 from .transport.instrumentation import Instrumentation, Stats
@@ -134,7 +134,7 @@ class BatchReader:
             found: Outcomes[T] = {}
             async with aclosing(batches):
                 async for outcomes in batches:
-                    found.update([(outcome.id, outcome) for outcome in outcomes])
+                    keep(found, outcomes)
             return found
 
         found = await self._until_final([*unique], read)

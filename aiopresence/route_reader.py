@@ -17,7 +17,7 @@ from .errors import UsageError
 from .ids import Id, Ids, check_id_iterable, parse_id, parse_ids
 from .models import GetPresenceInfo
 from .protocol.endpoints import ReadOptions
-from .protocol.outcome import BatchResult
+from .protocol.outcome import BatchResult, keep
 from .routed_read import Presence, Readers, Route, RoutedRead
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
@@ -64,7 +64,7 @@ class RouteReader:
         found: Outcomes[GetPresenceInfo] = {}
         async with aclosing(read.groups()) as groups:
             async for group in groups:
-                found.update([(outcome.id, outcome) for outcome in group.outcomes])
+                keep(found, group.outcomes)
         self._instrumentation.items_answered(len(found))
         return BatchResult(await run_cooperatively(in_order(ids, found)), read.route)
 
@@ -96,7 +96,7 @@ class RouteReader:
         read = RoutedRead(self._readers, ids, options, route)
         async with aclosing(read.groups()) as groups:
             async for group in groups:
-                found.update([(outcome.id, outcome) for outcome in group.outcomes])
+                keep(found, group.outcomes)
                 self._instrumentation.items_answered(len(group.outcomes))
                 while place < len(ids) and (outcome := found.get(ids[place])) is not None:
                     yield outcome

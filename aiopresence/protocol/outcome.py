@@ -9,6 +9,7 @@ import attrs
 
 from ..errors import BatchError, PresenceError
 from .frozen_records import mutable_twin
+from .untracking import untrack
 
 T = TypeVar("T")
 
@@ -132,6 +133,18 @@ def succeeded(ids: Iterable[str], values: Iterable[T]) -> list[Outcome[T]]:
         outcome.__class__ = Outcome
         outcomes.append(outcome)
     return outcomes
+
+
+def keep(found: dict[str, Outcome[T]], outcomes: Iterable[Outcome[T]]) -> None:
+    """Add outcomes by id; the garbage collector need not visit their values, see `untracking`.
+
+    Args:
+        found: the outcomes so far.
+        outcomes: of a response, so that their values are records as they were decoded.
+    """
+    for outcome in outcomes:
+        untrack(outcome.value)
+        found[outcome.id] = outcome
 
 
 def failed(ids: Iterable[str], error: PresenceError, status: int | None) -> list[Outcome[T]]:

@@ -65,12 +65,12 @@ def untrack(record: Any) -> None:
     """Make the garbage collector forget a record with all its parts, if it tracks the record.
 
     Args:
-        record: as it was decoded, or made by `frozen_records.replace`.
+        record: as it was decoded, or made by `frozen_records.replace`; None for no record.
 
     Raises:
         TypeError: a field of its class may have a value that could refer to the record.
     """
-    if _untrack is not None:
+    if _untrack is not None and record is not None:
         cls: Any = type(record)
         untracker(cls)(record)
 
@@ -89,13 +89,14 @@ def _record(cls: type, depth: int) -> Iterator[str]:
     """Yield lines that untrack the record `v…` with the number of this depth, and its parts."""
     yield from (f"if is_tracked(v{depth}):", f"    untrack(v{depth})")
     for field in attrs.fields(cls):
-        type_, *others = {*get_args(field.type)} - {type(None)} or {object}
+        types = {*get_args(field.type)} - {type(None)}
+        type_ = types.pop() if len(types) == 1 else object
         load = f"    v{depth + 1} = v{depth}.{field.name}"
         if attrs.has(type_):
             yield from (load, *_indent(_record(type_, depth + 1)))
         elif get_origin(type_) is tuple:
             yield from (load, *_indent(_tuple(get_args(type_)[0], depth + 1)))
-        elif others or not (type_ in _ATOMS or issubclass(type_, OpenStrEnum)):
+        elif type_ not in _ATOMS and not issubclass(type_, OpenStrEnum):
             raise TypeError(f"{cls.__name__}.{field.name} must stay tracked")
 
 

@@ -11,12 +11,14 @@ import pytest
 from aiopresence import (
     AccountPresenceInfo,
     GetPresenceInfo,
+    NotFound,
     Outcome,
     PresenceChange,
     PresenceEvent,
     UnifiedPresence,
 )
 from aiopresence.protocol import decoding, untracking
+from aiopresence.protocol.outcome import keep, succeeded
 from aiopresence.protocol.presence_state import PresenceState
 from tests.support.presence_state import apply, merge_read, notice, record
 
@@ -108,6 +110,16 @@ def test_what_a_board_replaces_is_freed_without_a_collection() -> None:
     finally:
         gc.enable()
     assert grown < 1000  # fewer than one block for each event
+
+
+def test_values_that_are_kept_are_untracked_and_errors_are_not() -> None:
+    error = NotFound(404)
+    found: dict[str, Outcome[GetPresenceInfo]] = {}
+    keep(found, [*succeeded(["1"], [detailed()]), Outcome("2", 404, error=error)])
+    assert found == {"1": Outcome("1", 200, detailed()), "2": Outcome("2", 404, error=error)}
+    assert tracked(found["1"].unwrap()) == 0
+    assert gc.is_tracked(found["2"])
+    assert gc.is_tracked(error)
 
 
 @attrs.frozen(weakref_slot=False)
