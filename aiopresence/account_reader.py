@@ -8,7 +8,7 @@ from itertools import islice
 
 import attrs
 
-from .concurrency import aiter_any, map_ordered, run_cooperatively
+from .concurrency import aiter_any, map_ordered, run_cooperatively, slices
 from .errors import AuthError, ConnectionFailed, PresenceError, UsageError
 from .models import AccountPresenceInfo, GetPresenceInfo
 from .protocol import endpoints, page_decoding, paging
@@ -127,9 +127,10 @@ class AccountReader:
         records = paging.NewRecords()
         async with aclosing(self._iter_pages(request)) as pages:
             async for page in pages:
-                await asyncio.sleep(0)  # Several pages may be ready: let other tasks run.
-                for record in records.select(page):
-                    yield record
+                for part in slices(records.select(page)):
+                    await asyncio.sleep(0)
+                    for record in part:
+                        yield record
                 if records.pages_repeat:
                     _log.warning("reading the account stopped: its pages repeat")
                     return

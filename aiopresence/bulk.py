@@ -14,6 +14,7 @@ wrong with a batch, and what is done about it:
 `route_reader` also reads pages of the account, where that is faster.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -155,6 +156,7 @@ class BatchReader:
         async with aclosing(batches):
             async for outcomes in batches:
                 self._instrumentation.items_answered(len(outcomes))
+                await asyncio.sleep(0)  # Several batches may be ready: let other tasks run.
                 for outcome in outcomes:
                     yield outcome
 

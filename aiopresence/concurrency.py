@@ -1,7 +1,16 @@
 """Ordered concurrent work in bounded memory, and long computations that yield to the event loop."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
@@ -11,6 +20,8 @@ R = TypeVar("R")
 # Batches or pages in progress, for each request that may be in flight. Results are yielded in
 # order, so without more of them one slow response would leave the others idle. A guess.
 AHEAD = 2
+# Records after which other tasks run: handling one of them may take some ten microseconds.
+SLICE = 100
 # How many items a source may be ahead of a group: few enough for one turn of the event loop.
 _BUFFERED = 1000
 
@@ -159,6 +170,11 @@ async def run_cooperatively(steps: Generator[None, None, R]) -> R:
             result: R = end.value
             return result
         await asyncio.sleep(0)
+
+
+def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut many items into slices, between which other tasks are to run."""
+    return (items[start : start + SLICE] for start in range(0, len(items), SLICE))
 
 
 async def aiter_any(values: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:

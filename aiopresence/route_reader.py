@@ -7,12 +7,13 @@ NotFound. The third one, "fastest", is either, or both at the same time: see `ro
 Only the session's own account is listed: for other ones every route is "batches".
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import get_args
 
 from .bulk import Outcomes, in_order
-from .concurrency import aiter_any, in_bursts, run_cooperatively
+from .concurrency import SLICE, aiter_any, in_bursts, run_cooperatively
 from .errors import UsageError
 from .ids import Id, Ids, check_id_iterable, parse_id, parse_ids
 from .models import GetPresenceInfo
@@ -101,6 +102,8 @@ class RouteReader:
                 while place < len(ids) and (outcome := found.get(ids[place])) is not None:
                     yield outcome
                     place += 1
+                    if place % SLICE == 0:
+                        await asyncio.sleep(0)
 
     def _may_list(self, options: ReadOptions, route: Route) -> bool:
         if not isinstance(route, str) or route not in get_args(Route):

@@ -1,14 +1,18 @@
 """Read presence into a PresenceState, in batches of ids or by pages of the account."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 import attrs
 
+from ..concurrency import slices
 from ..errors import DecodeError
-from ..models import ChangeSource, PresenceChange
+from ..models import ChangeSource, GetPresenceInfo, PresenceChange
 from ..protocol.endpoints import ReadOptions
+from ..protocol.outcome import Outcome
+from ..protocol.pending_read import PendingRead
 from ..protocol.presence_state import PresenceState
 from ..protocol.rate_limits import GroupLimits
 from ..protocol.retry import Backoff
@@ -56,24 +60,29 @@ class SnapshotReader:
         try:
             async with aclosing(groups):
                 async for group in groups:
-                    now = self.now()
-                    for outcome in group.outcomes:
-                        error = outcome.error or DecodeError("empty response")
-                        result = error if outcome.value is None else outcome.value
-                        of_request = outcome.of_request
-                        change = state.merge_read(
-                            read, outcome.id, result, group.source, now, of_request=of_request
-                        )
-                        if change is not None:
-                            yield change
-                        any_read = any_read or outcome.id not in state.unreadable
-                        failure = failure or outcome.error
+                    for part in slices(group.outcomes):
+                        for outcome in part:
+                            change = self._merge(read, outcome, group.source)
+                            if change is not None:
+                                yield change
+                            any_read = any_read or outcome.id not in state.unreadable
+                            failure = failure or outcome.error
+                        await asyncio.sleep(0)
             complete = True
         finally:
             state.end_read(read, complete=complete)
         if failure is not None and not (any_read and state.records):
             state.mark_unreadable(ids)
             raise failure
+
+    def _merge(
+        self, read: PendingRead, outcome: Outcome[GetPresenceInfo], source: ChangeSource
+    ) -> PresenceChange | None:
+        error = outcome.error or DecodeError("empty response")
+        result = error if outcome.value is None else outcome.value
+        return self.state.merge_read(
+            *(read, outcome.id, result, source, self.now()), of_request=outcome.of_request
+        )
 
     async def account(self) -> AsyncGenerator[PresenceChange, None]:
         """Read all extensions of the account, page by page; yield the changes.
