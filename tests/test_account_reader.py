@@ -1,13 +1,16 @@
 import asyncio
 import itertools
 import json
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 
 from aiopresence import DecodeError, PresenceSession, ServerError
+from aiopresence.concurrency import SLICE
 from aiopresence.sandbox import Answer, Change, Hang, Sandbox
 from tests.support.sessions import PLENTY, Session
+from tests.support.turns import Turns
 
 
 async def ids_of_account(session: PresenceSession, **arguments: Any) -> list[str | None]:
@@ -196,3 +199,23 @@ async def test_the_error_of_a_page_is_raised(sandbox: Sandbox, session: Presence
     with pytest.raises(ServerError):
         await ids_of_account(session, per_page=20)
     assert rule.fired == 1
+
+
+@pytest.mark.parametrize("route", ["pages", "account"])
+async def test_other_tasks_run_between_slices_of_the_records(route: str) -> None:
+    async with (
+        Sandbox(500, limits=PLENTY) as sandbox,
+        Session(sandbox.grant, server=sandbox.url) as session,
+    ):
+        # What comes first is wanted last, so all is there when that comes.
+        ids = [*reversed(sandbox.extension_ids)]
+        ways: dict[str, Callable[[], AsyncGenerator[object, None]]] = {
+            "pages": session.iter_account_presence,
+            "account": lambda: session.iter_user_presence_statuses(ids, route="account"),
+        }
+        count = 0
+        with Turns(lambda: count) as turns:
+            async for _ in ways[route]():
+                count += 1
+        assert count == 500
+        assert 0 < turns.most <= SLICE

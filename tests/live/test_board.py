@@ -21,7 +21,9 @@ from aiopresence import (
     UsageError,
     filters,
 )
+from aiopresence.concurrency import SLICE
 from aiopresence.sandbox import Answer, Change, GatewayPlan, Hang, Sandbox
+from tests.support.turns import Turns
 from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 
@@ -697,3 +699,25 @@ async def test_a_board_without_messages_for_25_seconds_is_not_live() -> None:
             await asyncio.sleep(0.1)
         assert (True, True) not in seen
         assert (True, False) in seen
+
+
+@virtual
+async def test_other_tasks_run_while_a_page_is_merged() -> None:
+    async with (
+        virtual_sandbox(1000) as sandbox,
+        virtual_session(sandbox) as session,
+        session.board() as board,
+    ):
+        with Turns(lambda: len(board)) as turns:
+            await board.wait_ready()
+        assert len(board) == 1000
+        assert 0 < turns.most <= SLICE
+
+
+@virtual
+async def test_a_closed_board_ends_iterations_that_begin_then_with_an_error() -> None:
+    async with virtual_sandbox(1) as sandbox, virtual_session(sandbox) as session:
+        async with session.board() as board:
+            await board.wait_ready()
+        with pytest.raises(SessionLost):
+            await anext(board.changes())
