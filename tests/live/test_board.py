@@ -63,6 +63,37 @@ async def test_a_board_of_ids_subscribes_to_each_and_reads_them_in_batches() -> 
             assert len(reads(sandbox)) == 2
 
 
+@pytest.mark.parametrize(("count", "requests"), [(None, 10), (10_000, 10), (9_500, 10)])
+@virtual
+async def test_a_board_of_ten_thousand_is_ready_after_ten_pages(
+    count: int | None, requests: int
+) -> None:
+    async with (
+        virtual_sandbox(10_000, limits={"Heavy": 10, "Light": 50}, latency=0.2) as sandbox,
+        virtual_session(sandbox) as session,
+    ):
+        ids = count and sandbox.extension_ids[:count]
+        async with asyncio.timeout(10), session.board(ids) as board:
+            await board.wait_ready()
+            assert board.is_live
+            assert len(board) == (count or 10_000)
+            assert (session.stats.pages, len(reads(sandbox))) == (requests, requests)
+
+
+@virtual
+async def test_a_board_of_a_few_extensions_of_a_large_account_reads_them_in_batches() -> None:
+    async with (
+        virtual_sandbox(9_000, limits={"Heavy": 10, "Light": 50}) as sandbox,
+        virtual_session(sandbox) as session,
+    ):
+        ids = sandbox.extension_ids[::9]
+        async with asyncio.timeout(10), session.board(ids) as board:
+            await board.wait_ready()
+            assert set(board) == {*ids}
+            # The first page shows how large the account is.
+            assert (session.stats.pages, session.stats.batches) == (1, 30)
+
+
 @virtual
 async def test_changes_have_old_new_source_and_time() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
