@@ -169,7 +169,7 @@ class RoutedRead:
         except (AuthError, UsageError):
             raise
         except PresenceError as error:
-            readers.is_forbidden = isinstance(error, PermissionDenied)
+            readers.is_forbidden |= isinstance(error, PermissionDenied)
             self._record_page_error(error)
             return None
         readers.is_forbidden = False
