@@ -177,7 +177,15 @@ def load(data: bytes, cls: type[T]) -> T:
     Raises:
         DecodeError: as `decoding.load`, or it is the body of an error.
     """
-    value = decoding.parse(data)
+    return structure(decoding.parse(data), cls)
+
+
+def structure(value: Any, cls: type[T]) -> T:
+    """Return the parsed body of a successful response as a record.
+
+    Raises:
+        DecodeError: as `decoding.structure`, or it is the body of an error.
+    """
     if is_error_body(value):
         raise DecodeError("the status and the body contradict each other")
     return decoding.structure(value, cls)

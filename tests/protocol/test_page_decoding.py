@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import orjson
 import pytest
+from hypothesis import given, strategies as st
 
 from aiopresence import AccountPresenceInfo, DecodeError
-from aiopresence.protocol import decoding, page_decoding
+from aiopresence.protocol import decoding, page_decoding, rest
 
 
 def record(id_: int, *, first: str = "uri", **more: object) -> dict[str, object]:
@@ -137,3 +138,81 @@ def test_a_page_with_too_many_records_is_refused() -> None:
     assert len(body) > 2 * page_decoding.SLICE
     with pytest.raises(DecodeError, match="exceeds the limit of 10,000"):
         sliced(body)
+
+
+def outcome(body: bytes) -> tuple[object, int]:
+    """Decode a page; return it, or its error, and how many slices it was decoded in."""
+    turns, reading = 0, page_decoding.decode_page(body)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return end.value, turns
+        except DecodeError as error:
+            return (error.path, error.reason), turns
+        turns += 1
+
+
+def test_only_the_record_with_a_wrong_type_is_decoded_again() -> None:
+    """It took 100 ms, in one turn of the event loop, to decode them all slowly."""
+    body = written(*MANY[:617], record(617, telephonyStatus=5), *MANY[618:])
+    error, turns = outcome(body)
+    assert error == ("$.records[617].telephonyStatus", "expected a string, not a number")
+    assert turns > len(body) / (page_decoding.SLICE + 600)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [record(0), *(dict(reversed(each.items())) for each in MANY[1:])],
+        [record(0, activeCalls=[{"uri": "y" * 99, "id": "1"}] * 900), *MANY],
+    ],
+    ids=["uneven", "nested"],
+)
+@pytest.mark.parametrize("status", ["Busy", 5])
+def test_records_that_cannot_be_told_apart_by_the_text_are_decoded_in_slices(
+    records: list[dict[str, object]], status: object
+) -> None:
+    body = written(*records, {"userStatus": status})
+    read, turns = outcome(body)
+    if status == 5:
+        path = f"$.records[{len(records)}].userStatus"
+        assert read == (path, "expected a string, not a number")
+    else:
+        assert read == rest.load(body, AccountPresenceInfo)
+    assert turns >= len(records) / page_decoding.RECORDS
+
+
+VALUES: st.SearchStrategy[object] = st.sampled_from(
+    [None, 5, True, "Busy", [], [5], [{}], {}, {"id": []}, {"uri": 1}]
+)
+RECORD_FIELDS = st.sampled_from(["uri", "extension", "userStatus", "activeCalls", "other"])
+PAGE_FIELDS = st.sampled_from(["uri", "paging", "navigation", "errorCode", "errors", "other"])
+
+
+@given(
+    st.dictionaries(st.integers(0, 149), st.dictionaries(RECORD_FIELDS, VALUES), max_size=3),
+    st.dictionaries(st.integers(0, 149), VALUES, max_size=1),
+    st.dictionaries(PAGE_FIELDS, VALUES, max_size=2),
+    st.sampled_from(["", '"records":[]', '"records":null', '"records":[{"uri":1}]']),
+    st.integers(0, 3),
+)
+def test_any_page_is_decoded_as_if_at_once(
+    changes: dict[int, dict[str, object]],
+    others: dict[int, object],
+    fields: dict[str, object],
+    repeated: str,
+    missing: int,
+) -> None:
+    records: list[object] = [{**each, **changes.get(n, {})} for n, each in enumerate(MANY[:150])]
+    for n, value in others.items():
+        records[n] = value
+    first, second = written(records=records)[:-1], orjson.dumps(fields)[1:-1]
+    body = b",".join(filter(None, [first, second, repeated.encode()])) + b"}"
+    body = body[: len(body) - missing]
+    assert len(body) > 2 * page_decoding.SLICE
+    try:
+        whole: object = rest.load(body, AccountPresenceInfo)
+    except DecodeError as error:
+        whole = error.path, error.reason
+    assert outcome(body)[0] == whole
