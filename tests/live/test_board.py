@@ -72,7 +72,7 @@ async def test_a_board_of_ten_thousand_is_ready_after_ten_pages(
         virtual_sandbox(10_000, limits={"Heavy": 10, "Light": 50}, latency=0.2) as sandbox,
         virtual_session(sandbox) as session,
     ):
-        ids = count and sandbox.extension_ids[:count]
+        ids = sandbox.extension_ids[:count] if count else None
         async with asyncio.timeout(10), session.board(ids) as board:
             await board.wait_ready()
             assert board.is_live
