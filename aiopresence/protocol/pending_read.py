@@ -16,14 +16,15 @@ class PendingRead:
 
     Attributes:
         is_full: whether all extensions of the account are read.
-        pending: the ids whose results have not come yet.
+        pending: the ids whose results have not come yet, as keys: copying the dict of the records
+            takes a fraction of the time that a set of its keys takes.
         changed: by id, the fields of the events since it began.
         changed_at: by id, the time of the last of these events, if it had one.
         uncertain_calls: the ids whose calls have to be read again because of these events.
     """
 
     is_full: bool
-    pending: set[str]
+    pending: dict[str, object]
     changed: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     changed_at: dict[str, datetime] = attrs.field(factory=dict)
     uncertain_calls: set[str] = attrs.field(factory=set)

@@ -31,6 +31,7 @@ Reads:
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from itertools import filterfalse
 from typing import Any
 
 from ..errors import PresenceError, UsageError
@@ -108,7 +109,7 @@ class PresenceState:
         is_all_waiting = self.all_stale or self.all_unreadable
         if (is_all_waiting or self._reads) and not self._scheduled:
             return False  # Also while the first read has no record yet.
-        waiting = [self.stale, self.unreadable, *(read.pending for read in self._reads)]
+        waiting = self._waiting()
         if is_all_waiting:
             waiting.append(self.records)
         return all(self._scheduled.issuperset(ids) for ids in waiting)
@@ -141,12 +142,12 @@ class PresenceState:
         is_all_waiting = self.all_stale or self.all_unreadable
         if is_all_waiting and not self._scheduled:
             return None
-        waiting = [self.stale, self.unreadable, *(read.pending for read in self._reads)]
+        waiting = self._waiting()
         if is_all_waiting:
             waiting.append(self.records)
         if max(map(len, waiting)) > most + len(self._scheduled):
             return None
-        missed = set().union(*waiting) - self._scheduled
+        missed = set().union(*map(self._unscheduled, waiting))
         return frozenset(missed) if len(missed) <= most else None
 
     def mark_stale(self, ids: Iterable[str] | None = None) -> None:
@@ -161,14 +162,27 @@ class PresenceState:
     def schedule_read(self) -> None:
         """Request that everything is read again, without a doubt about what is current."""
         ids = self.records if self._ids is None else self._ids
-        self._scheduled = {id_ for id_ in ids if not self._is_missed(id_)}
+        if self.all_stale or self.all_unreadable:
+            self._scheduled.intersection_update(ids)
+        else:
+            missed = [self._unscheduled(waiting) for waiting in self._waiting()]
+            self._scheduled = set(ids).difference(*missed)
         self._request_all()
+
+    def _waiting(self) -> list[Mapping[str, object]]:
+        """Return the ids that are to be read, could not be read, or are being read."""
+        return [self.stale, self.unreadable, *(read.pending for read in self._reads)]
+
+    def _unscheduled(self, ids: Iterable[str]) -> Iterable[str]:
+        return filterfalse(self._scheduled.__contains__, ids)
 
     def _request_all(self) -> None:
         if self._ids is None:
             self.all_stale = True
-        else:
+        elif self.stale:
             self.stale.update(dict.fromkeys(self._ids))
+        else:
+            self.stale = dict.fromkeys(self._ids)
 
     def mark_unreadable(self, ids: Collection[str]) -> None:
         """Record that extensions could not be read."""
@@ -189,15 +203,18 @@ class PresenceState:
     def begin_read(self, ids: Iterable[str] | None = None) -> PendingRead:
         """Begin to read some extensions, or all; those are not stale any more."""
         if ids is None:
-            read = PendingRead(True, {*self.records, *self.stale, *self.unreadable})
+            read = PendingRead(True, {**self.records, **self.stale, **self.unreadable})
             self.all_stale = self.all_unreadable = False
             self.stale.clear()
             self.unreadable.clear()
         else:
-            read = PendingRead(False, set(ids))
-            for id_ in read.pending:
-                self.stale.pop(id_, None)
-                self.unreadable.pop(id_, None)
+            read = PendingRead(False, dict.fromkeys(ids))
+            for waiting in (self.stale, self.unreadable):
+                if waiting.keys() <= read.pending.keys():
+                    waiting.clear()
+                else:
+                    for id_ in read.pending:
+                        waiting.pop(id_, None)
         self._reads.append(read)
         return read
 
@@ -221,7 +238,7 @@ class PresenceState:
             time: the local time.
             of_request: whether the error is that of a request for several extensions.
         """
-        read.pending.discard(id_)
+        read.pending.pop(id_, None)
         self.unknown_ids.pop(id_, None)
         if isinstance(result, GetPresenceInfo):
             self.errors.pop(id_, None)
@@ -269,11 +286,11 @@ class PresenceState:
             for id_ in read.changed:
                 self._add_unknown(id_)
         if complete:
-            self.mark_stale(sorted(read.pending))
+            self.mark_stale(read.pending)
         elif read.is_full:
             self.all_unreadable = True
         else:
-            self.mark_unreadable(sorted(read.pending))
+            self.mark_unreadable(read.pending)
 
     def observe_time(self, server_time: datetime, time: datetime) -> None:
         """Record a time of the server's clock and the local time at which it became known."""

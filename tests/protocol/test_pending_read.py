@@ -11,7 +11,7 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def test_the_latest_value_of_each_field_is_kept() -> None:
-    read = PendingRead(is_full=False, pending={"1"})
+    read = PendingRead(is_full=False, pending={"1": None})
     assert read.record_event("1", {"a": 1, "b": 1}, NOW, is_uncertain=True)
     assert read.record_event("1", {"b": 2}, None, is_uncertain=False)
     assert (read.changed, read.changed_at) == ({"1": {"a": 1, "b": 2}}, {"1": NOW})
@@ -19,7 +19,7 @@ def test_the_latest_value_of_each_field_is_kept() -> None:
 
 
 def test_an_event_about_an_extension_that_is_not_read_is_not_kept() -> None:
-    read = PendingRead(is_full=False, pending={"1"})
+    read = PendingRead(is_full=False, pending={"1": None})
     assert read.record_event("2", {"a": 1}, NOW, is_uncertain=True)
     assert not read.changed
 
@@ -28,7 +28,7 @@ def test_a_full_read_keeps_events_about_any_extension_up_to_a_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pending_read, "MAX_EVENTS", 2)
-    read = PendingRead(is_full=True, pending=set())
+    read = PendingRead(is_full=True, pending={})
     kept = [read.record_event(id_, {"a": 1}, NOW, is_uncertain=False) for id_ in "1231"]
     assert kept == [True, True, False, True]
     assert [*read.changed] == ["1", "2"]
