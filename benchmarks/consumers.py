@@ -5,29 +5,48 @@
   come in between, and consumers that never take anything. The events come in bursts, as they do
   from a connection. There is no target where each event is taken a hundred times: then the rate is
   that of `async for` in a hundred tasks.
+- The longest turn of the event loop while a board of 100,000 is read, page by page, in a process of
+  its own; and while a page is decoded that has a wrong type in one record, which must be found. It
+  is CPU time without garbage collection, as in *throughput*.
 
 Run: python -m benchmarks.consumers
 """
 
 import asyncio
 import gc
+import json
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import attrs
 
-from aiopresence import GetPresenceInfo, PresenceBoard, PresenceChange, PresenceError
+from aiopresence import (
+    DecodeError,
+    GetPresenceInfo,
+    JwtGrant,
+    PresenceBoard,
+    PresenceChange,
+    PresenceError,
+    PresenceSession,
+)
+from aiopresence.concurrency import run_cooperatively
 from aiopresence.live.source import OnChange
+from aiopresence.protocol.page_decoding import decode_page
+from aiopresence.sandbox import Sandbox
 
-from .events import Follower, collect
+from . import bodies, process
+from .events import CALLS, DETAILED, LARGE, PLENTY, Follower, collect
 from .report import Row, finish, median
+from .throughput import Watch
 
 EXTENSIONS = 20_000
 # Events: before anything is measured, in one measurement, in one turn of the event loop, and
 # between two times that those take that take now and then.
 WARM, PIECE, BURST, PAUSE = 12_000, 4_000, 40, 2_000
 ROUNDS, MANY = 5, 100
+# Boards and pages whose turns are measured.
+RUNS = 3
 # The turns of the event loop in which a consumer that is awake takes what there is.
 TURNS = 3
 
@@ -172,10 +191,79 @@ async def of_events() -> list[Row]:
     ]
 
 
+async def fill(server: str, grant: JwtGrant, *, detailed: bool) -> float:
+    """Return the longest turn in seconds while a board is read."""
+    async with PresenceSession(grant, server=server) as session:
+        await session.read_account_presence(detailed_telephony_state=detailed)
+        with Watch() as watch:
+            async with session.board(detailed_telephony_state=detailed) as board:
+                await board.wait_ready()
+                if len(board) != LARGE:
+                    raise SystemExit(f"{len(board)} extensions are on the board")
+    return watch.used
+
+
+async def of_filling() -> list[Row]:
+    """Measure the turns while boards are read, each in a process of its own."""
+    async with Sandbox(LARGE, limits=PLENTY) as sandbox:
+        life = sandbox.simulate(1.0)
+        for _ in range(CALLS):
+            life.step()
+        given = {"server": sandbox.url, "grant": attrs.astuple(sandbox.grant)}
+        return [
+            _turn(
+                f"longest turn while a board of {LARGE:,} is read, {name}",
+                [
+                    await asyncio.to_thread(process.run, __spec__.name, "fill", name, given=given)
+                    for _ in range(RUNS)
+                ],
+            )
+            for name in DETAILED
+        ]
+
+
+def of_wrong_pages() -> list[Row]:
+    """Measure the turns while pages with a wrong type are decoded."""
+    taken, rows = bodies.take(), []
+    for name, page in (("plain", taken.page.json()), ("detailed", taken.detailed_page.json())):
+        page["records"][-100]["telephonyStatus"] = 0
+        body = json.dumps(page).encode()
+        label = f"longest turn while a page with a wrong type is decoded, {name}"
+        rows.append(_turn(label, [asyncio.run(_turn_of(body)) for _ in range(RUNS)]))
+    return rows
+
+
+async def _turn_of(body: bytes) -> float:
+    """Return the longest turn in seconds while a page is decoded that cannot be."""
+    error = None
+    with Watch() as watch:
+        try:
+            await run_cooperatively(decode_page(body))
+        except DecodeError as failure:
+            error = failure
+    if error is None:
+        raise SystemExit("there is no wrong type in the page")
+    return watch.used
+
+
+def _turn(label: str, seconds: list[float]) -> Row:
+    return median("consumers", label, [1000 * each for each in seconds], unit="ms", target=5.0)
+
+
 def measure() -> list[Row]:
     """Measure all."""
-    return asyncio.run(of_events())
+    return [*asyncio.run(of_events()), *asyncio.run(of_filling()), *of_wrong_pages()]
+
+
+def main() -> int:
+    """Measure all; or, with the argument "fill", the longest turn while a board is read."""
+    if sys.argv[1:2] != ["fill"]:
+        return finish(measure())
+    given = json.load(sys.stdin)
+    grant = JwtGrant(*given["grant"])
+    print(json.dumps(asyncio.run(fill(given["server"], grant, detailed=DETAILED[sys.argv[2]]))))
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(finish(measure()))
+    sys.exit(main())
