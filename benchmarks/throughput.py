@@ -207,7 +207,9 @@ async def of_blocks(reading: Reading) -> list[Row]:
                     target=5.0,
                 ),
                 _milliseconds(
-                    f"longest garbage collection, {name}", [watch.collected for watch in watches]
+                    f"longest garbage collection, {name}",
+                    [watch.collected for watch in watches],
+                    target=40.0 if way == reading.read and detailed else None,
                 ),
                 _milliseconds(
                     f"longest block of the event loop by the wall clock, {name}",

@@ -1,6 +1,6 @@
 """Remember when each extension was last read, to recognize events that are older."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from .server_clock import ServerClock
 
@@ -9,6 +9,9 @@ from .server_clock import ServerClock
 _LONGEST_DELAY = timedelta(seconds=2)
 # How long the time of a read is remembered, at least. Events are replayed for some three minutes.
 _REMEMBERED = timedelta(minutes=10)
+# Reads within this time have the time of the first one, so that a large account does not keep a
+# time for each extension. An event that was made in between is merged, though the read may have it.
+_SAME_TIME = timedelta(milliseconds=10)
 
 
 class ReadTimes:
@@ -20,12 +23,15 @@ class ReadTimes:
         self._current: dict[str, datetime] = {}
         self._previous: dict[str, datetime] = {}
         self._began: datetime | None = None
+        self._last = datetime.min.replace(tzinfo=UTC)
 
     def record(self, id_: str, time: datetime) -> None:
         """Record that an extension was read at a local time."""
         if self._began is None or not timedelta() <= time - self._began < _REMEMBERED:
             self._began, self._previous, self._current = time, self._current, {}
-        self._current[id_] = time
+        if not timedelta() <= time - self._last < _SAME_TIME:
+            self._last = time
+        self._current[id_] = self._last
 
     def is_before_read(self, id_: str, timestamp: datetime | None, *, is_numbered: bool) -> bool:
         """Return whether an event is older than the last read of its extension.

@@ -28,6 +28,18 @@ def test_times_are_compared_by_the_clock_of_the_server() -> None:
     assert not times.is_before_read("1", at(11) + SKEW, is_numbered=True)
 
 
+def test_reads_at_nearly_the_same_time_have_the_time_of_the_first() -> None:
+    times = read_at_ten()
+    for id_, seconds in [("2", 10.009), ("3", 10.011)]:
+        times.record(id_, at(seconds))
+    between = at(10.005) + SKEW
+    assert [times.is_before_read(id_, between, is_numbered=True) for id_ in "123"] == [
+        *(False, False, True)
+    ]
+    times.record("1", at(5))  # The local clock was set back.
+    assert not times.is_before_read("1", at(6) + SKEW, is_numbered=True)
+
+
 def test_no_event_is_older_than_a_read_that_never_was() -> None:
     assert not read_at_ten().is_before_read("2", at(9) + SKEW, is_numbered=True)
 
