@@ -38,6 +38,13 @@ MAX_ITEMS = 10_000
 # For a whole response. A full page with seven detailed calls each has about 50,000 objects and
 # 300,000 values.
 MAX_OBJECTS, MAX_VALUES = 100_000, 1_000_000
+# The fields whose strings repeat within a page: numbers, names, messages and ids of extensions.
+_REPEATED = frozenset(
+    {
+        *("id", "on_behalf_of", "extension_number", "phone_number", "message", "value"),
+        *("from_", "from_name", "to", "to_name"),
+    }
+)
 
 
 class _WrongType(TypeError):
@@ -159,6 +166,9 @@ def _make_converter(*, detailed: bool) -> Converter:
 fast = _make_converter(detailed=False)
 reference = _make_converter(detailed=True)
 _hook_for: Callable[[Any], Hook] = cache(fast.get_structure_hook)
+_sharing_hook_for: Callable[[Any], Hook] = cache(
+    DecoderGenerator(fast.get_structure_hook, camel, MAX_ITEMS, shared=_REPEATED).generate
+)
 
 
 def parse(data: bytes) -> Any:
@@ -276,6 +286,25 @@ def structure_all(values: list[Any], cls: type[T]) -> list[T]:
     except Exception:  # noqa: S110 - Whatever it is, the slow path finds out where.
         pass
     return [_structure_or_explain(value, cls, hook) for value in values]
+
+
+def structure_sharing(values: list[Any], cls: type[T], shared: dict[Any, Any]) -> list[T]:
+    """Return what `structure_all` returns, with one object for equal strings.
+
+    Names, numbers and ids repeat, so records that are kept take less memory.
+
+    Args:
+        values: the parsed JSON values.
+        cls: the model.
+        shared: the strings so far.
+    """
+    hook = _sharing_hook_for(cls)
+    try:
+        share = shared.setdefault
+        return [hook(value, share) for value in values]
+    except Exception:  # noqa: S110 - Whatever it is, the slow path finds out where.
+        pass
+    return structure_all(values, cls)
 
 
 def _structure_or_explain(value: Any, cls: type[T], hook: Hook) -> T:

@@ -7,7 +7,7 @@ records, without calls. It takes less than half of the time.
 
 The source for GetPresenceInfo begins like this:
 
-    def decode(value0, _=None):
+    def decode(value0, share=None):
         if type(value0) is not dict:
             raise TypeError
         record0 = Mutable()
@@ -34,7 +34,7 @@ TypeError, without a message: `decoding` then decodes the value again with its s
 finds the path of the error. The tests compare both converters on random JSON.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, get_args, get_origin
 
@@ -94,14 +94,22 @@ class DecoderGenerator:
         get_hook: returns the structure hook of any type.
         camel: returns the JSON name of a field.
         max_items: the length of the longest list that is accepted.
+        shared: names of fields with strings, for each of which the function's second argument is
+            called; it returns an equal one to keep in its place.
     """
 
     def __init__(
-        self, get_hook: Callable[[Any], Hook], camel: Callable[[str], str], max_items: int
+        self,
+        get_hook: Callable[[Any], Hook],
+        camel: Callable[[str], str],
+        max_items: int,
+        *,
+        shared: Collection[str] = (),
     ) -> None:
         self._get_hook = get_hook
         self._camel = camel
         self._max_items = max_items
+        self._shared = shared
         # The global names of the function.
         self._names: dict[str, Any] = {"datetime": datetime.fromisoformat}
 
@@ -115,7 +123,7 @@ class DecoderGenerator:
             TypeError: the class, or that of a nested record, has no `mutable_twin`.
         """
         lines = [
-            "def decode(value0, _=None):",
+            "def decode(value0, share=None):",
             *_indent(self._record(cls, 0)),
             "    return record0",
         ]
@@ -132,7 +140,8 @@ class DecoderGenerator:
         for field in attrs.fields(cls):
             [type_] = _types(field)
             lines += [f"v = {value}.get({self._camel(field.name)!r})", *self._field(type_, depth)]
-            lines += [f"{record}.{field.name} = v"]
+            kept = "share(v, v)" if field.name in self._shared else "v"
+            lines += [f"{record}.{field.name} = {kept}"]
         return [*lines, f"{record}.__class__ = {name}"]
 
     def _field(self, type_: Any, depth: int) -> tuple[str, ...]:

@@ -69,11 +69,12 @@ def _structure(
 ) -> Generator[None, None, AccountPresenceInfo]:
     """Return the page of which the records are in slices, whatever the page itself has."""
     records: list[GetPresenceInfo] = []
+    strings: dict[Any, Any] = {}
     count, wrong = 0, None
     for values in slices:
         if wrong is None:
             try:
-                records += decoding.structure_all(values, GetPresenceInfo)
+                records += decoding.structure_sharing(values, GetPresenceInfo, strings)
             except DecodeError:
                 place = _first_wrong(values)
                 wrong = count + place, values[place]

@@ -48,6 +48,24 @@ def test_an_indented_page_is_decoded_in_slices() -> None:
     assert turns > 10
 
 
+def test_equal_strings_of_a_page_are_one_object() -> None:
+    call = {"from": "+12025550105", "toName": "Ada Example", "onBehalfOf": "700201"}
+    info = {"callInfo": {"primary": {"value": "Ada Example"}}}
+    many = [record(700201, message="Away", activeCalls=[call | info, call]) for _ in range(200)]
+    read, _ = sliced(written(*many))
+    texts = [
+        text
+        for each in read.records or ()
+        for call in each.active_calls or ()
+        for text in (each.message, call.from_, call.to_name, call.on_behalf_of)
+    ]
+    assert len(texts) == 200 * 2 * 4
+    assert len({*map(id, texts)}) == len({*texts}) == 4
+    [first, *_] = read.records or ()
+    assert first.extension is not None
+    assert first.extension.id is texts[3]
+
+
 def test_a_small_page_is_decoded_at_once() -> None:
     body = written(*MANY[:10])
     assert sliced(body) == (decoding.load(body, AccountPresenceInfo), 0)
