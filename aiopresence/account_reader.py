@@ -57,6 +57,8 @@ class AccountReader:
         self._requester = requester
         self._instrumentation = instrumentation
         self._limit = limit
+        # Slices of several pages must not come together in one turn of the event loop.
+        self._decoding = asyncio.Lock()
 
     async def read_page(
         self, options: ReadOptions, *, page: int | None = None, per_page: int | None = None
@@ -127,6 +129,7 @@ class AccountReader:
         records = paging.NewRecords()
         async with aclosing(self._iter_pages(request)) as pages:
             async for page in pages:
+                await asyncio.sleep(0)  # Several pages may be ready.
                 for part in slices(records.select(page)):
                     await asyncio.sleep(0)
                     for record in part:
@@ -158,7 +161,8 @@ class AccountReader:
     async def _read(self, request: PageRequest, *, once: bool = False) -> AccountPresenceInfo:
         response = await self._requester.send(request, once=once)
         check_ok(response)
-        with StripTraceback():
-            page = await run_cooperatively(page_decoding.decode_page(response.body))
+        async with self._decoding:
+            with StripTraceback():
+                page = await run_cooperatively(page_decoding.decode_page(response.body))
         self._instrumentation.page_read()
         return page

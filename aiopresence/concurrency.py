@@ -21,7 +21,7 @@ R = TypeVar("R")
 # order, so without more of them one slow response would leave the others idle. A guess.
 AHEAD = 2
 # Records after which other tasks run: handling one of them may take some ten microseconds.
-SLICE = 100
+SLICE = 25
 # How many items a source may be ahead of a group: few enough for one turn of the event loop.
 _BUFFERED = 1000
 

@@ -12,6 +12,9 @@ _REMEMBERED = timedelta(minutes=10)
 # Reads within this time have the time of the first one, so that a large account does not keep a
 # time for each extension. An event that was made in between is merged, though the read may have it.
 _SAME_TIME = timedelta(milliseconds=10)
+# How many dicts the times are spread over: one that grows is copied at once, and then that of the
+# records of a large account grows, too.
+_PARTS = 16
 
 
 class ReadTimes:
@@ -20,18 +23,18 @@ class ReadTimes:
     def __init__(self) -> None:
         self.clock = ServerClock()
         # By the local clock: the reads of the current period, and of the one before.
-        self._current: dict[str, datetime] = {}
-        self._previous: dict[str, datetime] = {}
+        self._current = _new_parts()
+        self._previous = _new_parts()
         self._began: datetime | None = None
         self._last = datetime.min.replace(tzinfo=UTC)
 
     def record(self, id_: str, time: datetime) -> None:
         """Record that an extension was read at a local time."""
         if self._began is None or not timedelta() <= time - self._began < _REMEMBERED:
-            self._began, self._previous, self._current = time, self._current, {}
+            self._began, self._previous, self._current = time, self._current, _new_parts()
         if not timedelta() <= time - self._last < _SAME_TIME:
             self._last = time
-        self._current[id_] = self._last
+        self._current[hash(id_) % _PARTS][id_] = self._last
 
     def is_before_read(self, id_: str, timestamp: datetime | None, *, is_numbered: bool) -> bool:
         """Return whether an event is older than the last read of its extension.
@@ -41,7 +44,8 @@ class ReadTimes:
             timestamp: the server's time in the event, if it has one.
             is_numbered: whether the event has a sequence. One with neither is taken for older.
         """
-        time = self._current.get(id_) or self._previous.get(id_)
+        part = hash(id_) % _PARTS
+        time = self._current[part].get(id_) or self._previous[part].get(id_)
         if time is None:
             return False
         if timestamp is None:
@@ -53,3 +57,7 @@ class ReadTimes:
         """Return whether an event is so much older than a local time that a read then has it."""
         read_at = self.clock.server_time(time)
         return bool(timestamp and read_at and timestamp < read_at - _LONGEST_DELAY)
+
+
+def _new_parts() -> list[dict[str, datetime]]:
+    return [{} for _ in range(_PARTS)]
