@@ -6,11 +6,14 @@ How the fastest route is found and followed:
    read in batches (`protocol/read_plan.py`).
 2. Otherwise the first page is read. It states how many pages there are, and with the limits as they
    are then, `plan_route` decides how many of them to read and what to leave to batches.
-3. Pages that the limits allow at once are read first. While later ones wait for the limits, batches
-   are sent for ids that no page has had yet. They are taken from the end, because ids are often
-   passed in the order of the account, whose last pages are not to be read. If that is wrong, some
-   ids are read twice, more are left than was expected, and it is planned again.
-4. A page that cannot be read is left to the batches. If the user may not list the account, that is
+3. Pages that the limits allow at once are read first. While others wait for the limits, batches
+   are sent for ids that no page has had yet, also while the first page waits, unless the account is
+   known to be read sooner without them. A batch is put together only when the limits allow it,
+   because its ids may be on a page that comes before that. They are taken from the end, because ids
+   are often passed in the order of the account, whose last pages are not to be read. If that is
+   wrong, some ids are read twice, more are left than was expected, and it is planned again.
+4. When each id has its outcome, pages and batches that are left are cancelled.
+5. A page that cannot be read is left to the batches. If the user may not list the account, that is
    remembered for the session.
 """
 
@@ -27,12 +30,13 @@ import attrs
 from .account_reader import AccountReader, FirstPage
 from .bulk import BatchReader
 from .concurrency import AHEAD, merge
-from .errors import AuthError, PermissionDenied, PresenceError, UsageError
+from .errors import AuthError, NotFound, PermissionDenied, PresenceError, UsageError
 from .models import AccountPresenceInfo, ChangeSource, GetPresenceInfo, PresencePagingInfo
 from .protocol import paging
 from .protocol.endpoints import ReadOptions
 from .protocol.outcome import Outcome, RouteTaken, failed, succeeded
-from .protocol.read_plan import PAGE_SIZE, RoutePlan, plan_route
+from .protocol.read_plan import PAGE_SIZE, SIMILAR_SECONDS, RoutePlan, plan_route
+from .transport.clock import Clock
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 
@@ -43,6 +47,9 @@ Presence = Outcome[GetPresenceInfo]
 
 # After so many pages that cannot be read the others are not tried. A guess.
 MAX_FAILED_PAGES = 3
+# Turns of the event loop after which a batch counts in the forecast for the next one: it has begun,
+# has taken the token, and is in the queue for the limits.
+TURNS_TO_QUEUE = 4
 
 
 @attrs.frozen
@@ -66,6 +73,7 @@ class Readers:
         batch_reader: reads batches.
         account_reader: reads pages.
         concurrency: how many requests may be in flight.
+        clock: the source of time.
         pages: the number of pages of the account; None if it is not known.
         is_forbidden: whether the user may not list the account, as far as is known.
     """
@@ -73,6 +81,7 @@ class Readers:
     batch_reader: BatchReader
     account_reader: AccountReader
     concurrency: int
+    clock: Clock
     pages: int | None = None
     is_forbidden: bool = False
 
@@ -94,6 +103,7 @@ class Readers:
             BatchReader(requester, instrumentation, batch_format=batch_format, limit=limit),
             AccountReader(requester, instrumentation, limit=limit),
             concurrency,
+            instrumentation.clock,
         )
 
 
@@ -124,7 +134,7 @@ class RoutedRead:
         self._count = len(self._wanted)
         self._in_batches = {"~"} & self._wanted.keys()
         self._records = paging.NewRecords()
-        self._pages_ended = False
+        self._pages_ended = asyncio.Event()
         self._batches_may_start = asyncio.Event()
         # The errors of batches, until no page can have a record instead; and why a page could not
         # be read.
@@ -139,31 +149,39 @@ class RoutedRead:
             AuthError: the credentials or the token were refused.
             UsageError: the session is not open.
         """
-        first, plan = await self._first_page(), None
-        if first is not None:
-            yield OutcomeGroup(self._select(first.page), ChangeSource.ACCOUNT)
-            plan = self._plan(first)
-        groups = merge(self._page_groups(first, plan), self._batch_groups())
+        left = self._count
+        groups = merge(self._page_groups(), self._batch_groups())
         async with aclosing(groups):
             async for group in groups:
                 yield group
+                left -= len(group.outcomes)
+                if not left:
+                    return  # What is still on its way, or waits for the limits, has nothing new.
         yield OutcomeGroup(self._errors(), ChangeSource.BATCH)
 
     @property
     def _needs_pages(self) -> bool:
         return len(self._in_batches) < len(self._wanted)
 
-    async def _first_page(self) -> FirstPage | None:
-        """Return the first page; None if the ids are to be read in batches."""
-        readers, once = self._readers, False
+    def _plan_first_page(self) -> bool:
+        """Return whether to read the first page; let batches start if it has to wait."""
+        readers = self._readers
         if not (self._may_list and self._needs_pages):
-            return None
+            return False
         if self._is_fastest:
-            pages = readers.pages or ceil(len(self._wanted) / PAGE_SIZE)
-            if readers.is_forbidden or not self._best_plan(pages).pages:
-                return None
-            # Batches that need not wait take less time than another attempt.
-            once = readers.batch_reader.forecast(self._options)(self._batches) <= 0
+            plan = self._best_plan(readers.pages or ceil(len(self._wanted) / PAGE_SIZE))
+            if readers.is_forbidden or not plan.pages:
+                return False
+            page_wait = readers.account_reader.forecast(self._options)
+            if page_wait(1) > SIMILAR_SECONDS and (plan.batches or readers.pages is None):
+                self._batches_may_start.set()
+        return True
+
+    async def _first_page(self) -> FirstPage | None:
+        """Return the first page; None if it cannot be read."""
+        readers = self._readers
+        # Batches that need not wait take less time than another attempt.
+        once = self._is_fastest and readers.batch_reader.forecast(self._options)(self._batches) <= 0
         try:
             first = await readers.account_reader.first_page(self._options, once=once)
         except (AuthError, UsageError):
@@ -179,9 +197,9 @@ class RoutedRead:
         """Return how to go on after the first page."""
         left = self._pages_left(first)
         plan = self._best_plan(left) if self._is_fastest else RoutePlan(left, left, 0, 0.0)
-        if plan.pages == left:
+        if plan.pages == left and not self._batches_may_start.is_set():
             self.route = "account"
-        elif plan.pages:
+        elif plan.pages or not left:
             self.route = "both"
         _log.info(
             "reading %d more ids: pages %d of %d, batches %d",
@@ -211,31 +229,45 @@ class RoutedRead:
         # As if the ids were spread evenly over the pages.
         return ceil(len(self._wanted) / max(1, self._count - len(self._wanted)))
 
-    async def _page_groups(
-        self, first: FirstPage | None, plan: RoutePlan | None
-    ) -> AsyncGenerator[OutcomeGroup, None]:
-        """Read the pages after the first, as planned; then, or earlier, batches may start."""
-        count = 0
+    async def _page_groups(self) -> AsyncGenerator[OutcomeGroup, None]:
+        """Read the pages, as planned; then, or earlier, batches may start."""
         try:
-            while first is not None and plan is not None and plan.pages and not self._is_listed():
-                until, first_pages = count + plan.pages, count + plan.first_pages
-                stop = until if self._is_fastest else None
-                pages = self._readers.account_reader.iter_more(first, count, stop)
-                async with aclosing(pages):
+            if self._plan_first_page() and (first := await self._first_page()) is not None:
+                outcomes = self._select(first.page)
+                plan = self._plan(first)
+                yield OutcomeGroup(outcomes, ChangeSource.ACCOUNT)
+                async with aclosing(self._more_pages(first, plan)) as pages:
                     async for page in pages:
-                        if isinstance(page, PresenceError):
-                            self._record_page_error(page)
-                        else:
-                            yield OutcomeGroup(self._select(page), ChangeSource.ACCOUNT)
-                        count += 1
-                        if count >= first_pages:
-                            self._batches_may_start.set()
-                        if self._is_listed():
-                            return
-                # More may be left than expected, if the ids are not in the order of the pages.
-                plan = self._plan_again(count) if count == until else None
+                        yield OutcomeGroup(self._select(page), ChangeSource.ACCOUNT)
         finally:
-            self._pages_ended = True
+            self._pages_ended.set()
+            self._batches_may_start.set()
+
+    async def _more_pages(
+        self, first: FirstPage, plan: RoutePlan | None
+    ) -> AsyncGenerator[AccountPresenceInfo, None]:
+        """Yield the pages after the first, as planned, and let batches start."""
+        count = 0
+        while plan is not None and plan.pages and not self._is_listed():
+            until, first_pages = count + plan.pages, count + plan.first_pages
+            self._let_batches_start(count, first_pages)
+            stop = until if self._is_fastest else None
+            more = self._readers.account_reader.iter_more(first, count, stop)
+            async with aclosing(more):
+                async for page in more:
+                    if isinstance(page, PresenceError):
+                        self._record_page_error(page)
+                    else:
+                        yield page
+                    count += 1
+                    self._let_batches_start(count, first_pages)
+                    if self._is_listed():
+                        return
+            # More may be left than expected, if the ids are not in the order of the pages.
+            plan = self._plan_again(count) if count == until else None
+
+    def _let_batches_start(self, count: int, first_pages: int) -> None:
+        if self._is_fastest and count >= first_pages:
             self._batches_may_start.set()
 
     def _plan_again(self, count: int) -> RoutePlan | None:
@@ -272,12 +304,23 @@ class RoutedRead:
         await self._batches_may_start.wait()
         if self._is_fastest or self._page_error is None:
             untaken = deque(id_ for id_ in self._wanted if id_ != "~")
-            if not self._pages_ended:
+            if not self._pages_ended.is_set():
                 untaken.reverse()
-            while ids := self._take(untaken):
-                yield ids
+            while untaken:
+                await self._wait_for_batch()
+                if ids := self._take(untaken):
+                    yield ids
         if "~" in self._wanted:
             yield ("~",)
+
+    async def _wait_for_batch(self) -> None:
+        """Wait until the limits allow a batch: ids that wait for it may be on the next page."""
+        readers = self._readers
+        wait = readers.batch_reader.forecast(self._options)
+        for _ in range(TURNS_TO_QUEUE):
+            await asyncio.sleep(0)
+        while not self._pages_ended.is_set() and (seconds := wait(1)) > 0:
+            await readers.clock.wait(self._pages_ended, seconds)
 
     def _take(self, untaken: deque[str]) -> tuple[str, ...]:
         ids: list[str] = []
@@ -292,7 +335,8 @@ class RoutedRead:
         """Return whether an outcome of a batch is that of its id; keep an error for later."""
         if outcome.id not in self._wanted:
             return False  # A page has had it.
-        if outcome.error is None or self._pages_ended:
+        is_unknown = isinstance(outcome.error, NotFound) and not outcome.of_request
+        if outcome.error is None or is_unknown or self._pages_ended.is_set():
             return True
         self._batch_errors[outcome.id] = outcome
         return False

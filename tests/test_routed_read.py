@@ -210,8 +210,58 @@ async def test_the_limits_as_they_are_now_decide() -> None:
         assert (result.route, batches(sandbox)) == ("batches", 34)
         started = now()
         result = await session.read_user_presence_statuses(ids, route="fastest")
-        assert result.route == "account"
+        assert result.route == "both"
         assert now() - started < 65
+
+
+@virtual
+async def test_batches_do_not_wait_for_a_page_that_waits() -> None:
+    limits = {**PLAN, "Heavy": 1}
+    async with (
+        virtual_sandbox(3000, limits=limits) as sandbox,
+        virtual_session(sandbox, limits=limits) as session,
+    ):
+        await session.read_account_presence(per_page=1)
+        ids = spread(sandbox, 3000)
+        started = now()
+        result = await session.read_user_presence_statuses(ids, route="fastest")
+        check(sandbox, ids, result)
+        # The fiftieth batch is sent at once, the others in a minute.
+        assert now() - started < 63
+        assert sandbox.counters.rate_limited == 0
+
+
+@virtual
+async def test_ids_whose_batch_waits_for_the_limits_are_taken_from_pages_that_come_first() -> None:
+    limits = {**PLAN, "Light": 5, "Heavy": 20}
+    async with (
+        virtual_sandbox(6000, limits=limits, page_limit=100) as sandbox,
+        virtual_session(sandbox, limits=limits) as session,
+    ):
+        ids = sandbox.extension_ids
+        started = now()
+        result = await session.read_user_presence_statuses(ids, route="fastest")
+        check(sandbox, ids, result)
+        # Sixty pages, twenty a minute.
+        assert now() - started < 125
+        assert batches(sandbox) <= 15
+        assert sandbox.counters.rate_limited == 0
+
+
+@pytest.mark.parametrize("unknown", [[], [UNKNOWN]])
+@virtual
+async def test_a_read_ends_with_its_last_outcome_while_a_page_waits(unknown: list[str]) -> None:
+    # The server allows more batches than was known when the pages were planned.
+    async with (
+        virtual_sandbox(1500, limits={**PLAN, "Light": 500, "Heavy": 5}, page_limit=100) as sandbox,
+        virtual_session(sandbox, limits={"Light": 10, "Heavy": 5}) as session,
+    ):
+        ids = [*sandbox.extension_ids, *unknown]
+        started = now()
+        result = await session.read_user_presence_statuses(ids, route="fastest")
+        check(sandbox, ids, result)
+        assert result.route == "both"
+        assert now() - started < 10
 
 
 @virtual

@@ -96,9 +96,7 @@ def _seconds(requests: int, wait: Wait, each: float, concurrency: int) -> float:
 
 
 def _allowed_at_once(pages: int, wait: Wait) -> int:
-    """Return how many of the next pages need not wait longer than the first of them."""
-    least = wait(1) + SIMILAR_SECONDS
-    return bisect_right(range(1, pages + 1), least, key=wait)
+    return bisect_right(range(1, pages + 1), SIMILAR_SECONDS, key=wait)
 
 
 @attrs.frozen
