@@ -8,6 +8,7 @@ from itertools import islice
 
 import attrs
 
+from .bulk import send_one_of_many
 from .concurrency import aiter_any, map_ordered, run_cooperatively, slices
 from .errors import AuthError, ConnectionFailed, PresenceError, UsageError
 from .models import AccountPresenceInfo, GetPresenceInfo
@@ -15,7 +16,7 @@ from .protocol import endpoints, page_decoding, paging
 from .protocol.endpoints import ReadOptions
 from .protocol.paging import MAX_PER_PAGE, PageRequest
 from .protocol.read_plan import Wait
-from .protocol.rest import check_ok
+from .protocol.rest import Response, check_ok
 from .redaction import StripTraceback
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
@@ -69,9 +70,15 @@ class AccountReader:
         )
 
     async def first_page(self, options: ReadOptions, *, once: bool = False) -> FirstPage:
-        """Read the first page of the account; if `once`, without further attempts."""
+        """Read the first page of the account; if `once`, without further attempts.
+
+        Raises:
+            PresenceError: as `bulk.send_one_of_many`.
+        """
         request = endpoints.read_account_presence(options, per_page=MAX_PER_PAGE)
-        return FirstPage(request, await self._read(request, once=once))
+        stats = self._instrumentation.stats
+        response = await send_one_of_many(self._requester, stats, request, once=once)
+        return FirstPage(request, await self._decode(response))
 
     async def iter_more(
         self, first: FirstPage, start: int = 0, stop: int | None = None
@@ -158,8 +165,10 @@ class AccountReader:
         except PresenceError as error:
             return request, error
 
-    async def _read(self, request: PageRequest, *, once: bool = False) -> AccountPresenceInfo:
-        response = await self._requester.send(request, once=once)
+    async def _read(self, request: PageRequest) -> AccountPresenceInfo:
+        return await self._decode(await self._requester.send(request))
+
+    async def _decode(self, response: Response) -> AccountPresenceInfo:
         check_ok(response)
         async with self._decoding:
             with StripTraceback():

@@ -270,8 +270,10 @@ class BatchReader:
         return outcomes
 
 
-async def send_one_of_many(requester: Requester, stats: Stats, request: Request[Any]) -> Response:
-    """Send one of many requests.
+async def send_one_of_many(
+    requester: Requester, stats: Stats, request: Request[Any], *, once: bool = False
+) -> Response:
+    """Send one of many requests; if `once`, without further attempts.
 
     Raises:
         UsageError: the session is not open, and has not sent anything. If it was closed after a
@@ -279,7 +281,7 @@ async def send_one_of_many(requester: Requester, stats: Stats, request: Request[
         PresenceError: as `Requester.send`.
     """
     try:
-        return await requester.send(request)
+        return await requester.send(request, once=once)
     except UsageError as error:
         if not stats.requests + stats.token_requests:
             raise

@@ -114,17 +114,19 @@ async def in_bursts(
         most: the most items in one group.
         pause: the seconds without an item after which a group ends.
     """
-    arrived: asyncio.Queue[tuple[T] | Exception | None] = asyncio.Queue(maxsize=_BUFFERED)
+    arrived: asyncio.Queue[tuple[T] | BaseException | None] = asyncio.Queue(maxsize=_BUFFERED)
 
     async def read() -> None:
         """Put each item into the queue, and at last None or an error."""
-        end = None
+        end: BaseException | None = None
         try:
             async with aclosing(items):
                 async for item in items:
                     await arrived.put((item,))
-        except Exception as error:  # Raised below.
-            end = error
+        except (Exception, asyncio.CancelledError) as error:
+            if reader.cancelling():
+                raise
+            end = error  # Raised below, also if it is a cancellation within the source.
         await arrived.put(end)
 
     reader = asyncio.create_task(read())
@@ -145,8 +147,8 @@ async def in_bursts(
 
 
 async def _get(
-    queue: "asyncio.Queue[tuple[T] | Exception | None]", longest: float | None
-) -> tuple[T] | tuple[()] | Exception | None:
+    queue: "asyncio.Queue[tuple[T] | BaseException | None]", longest: float | None
+) -> tuple[T] | tuple[()] | BaseException | None:
     """Return the next entry of a queue; an empty tuple if none comes in time."""
     with suppress(asyncio.QueueEmpty):
         return queue.get_nowait()  # Without the cost of a timeout.

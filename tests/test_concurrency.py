@@ -167,7 +167,7 @@ async def test_an_error_of_a_cooperative_computation_is_raised() -> None:
 class Source:
     """A generator that yields at given times, may fail, and knows whether it was closed."""
 
-    def __init__(self, *items: float, error: Exception | None = None) -> None:
+    def __init__(self, *items: float, error: BaseException | None = None) -> None:
         self.is_closed = False
         self._items = items
         self._error = error
@@ -236,6 +236,14 @@ async def test_an_error_is_raised_after_the_burst_before_it() -> None:
     bursts = in_bursts(Source(0, 0, error=OSError())(), most=9, pause=1.0)
     assert await anext(bursts) == [0, 0]
     with pytest.raises(OSError):  # noqa: PT011 - it has no message
+        await anext(bursts)
+
+
+@virtual
+async def test_a_cancellation_within_the_source_of_bursts_is_raised() -> None:
+    bursts = in_bursts(Source(0, 0, error=asyncio.CancelledError())(), most=9, pause=1.0)
+    assert await anext(bursts) == [0, 0]
+    with pytest.raises(asyncio.CancelledError):
         await anext(bursts)
 
 

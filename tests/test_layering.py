@@ -42,7 +42,7 @@ LAYERS = {
     "protocol": VALUES,
     "concurrency": set[str](),
     "transport": CORE,
-    "account_reader": READERS,
+    "account_reader": READERS | {"bulk"},
     "bulk": READERS,
     "bulk_writer": READERS | {"bulk"},
     "routed_read": READERS | {"account_reader", "bulk"},

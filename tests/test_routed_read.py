@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from aiopresence import (
     AuthError,
+    ConnectionFailed,
     DecodeError,
     GetPresenceInfo,
     NotFound,
@@ -395,6 +396,41 @@ async def test_pages_that_repeat_come_to_an_end() -> None:
             result = await session.read_user_presence_statuses(ids, route=route)
             check(sandbox, ids, result)
         assert 1 < rule.fired < 40
+
+
+@pytest.mark.parametrize("route", ["account", "fastest"])
+@virtual
+async def test_ids_have_an_error_if_the_session_is_closed_before_the_first_page(
+    route: Route,
+) -> None:
+    async with virtual_sandbox(1000, limits=PLAN) as sandbox, virtual_session(sandbox) as session:
+        rule = sandbox.faults.add(Hang(), path=ACCOUNT, times=None)
+        await session.read_user_presence_status()
+        reading = asyncio.create_task(
+            session.read_user_presence_statuses(sandbox.extension_ids, route=route)
+        )
+        await asyncio.sleep(1)
+        await session.close()
+        result = await reading
+        assert rule.fired == 1
+        assert [outcome.id for outcome in result] == [*sandbox.extension_ids]
+        assert all(isinstance(outcome.error, ConnectionFailed) for outcome in result)
+
+
+@virtual
+async def test_ids_have_an_error_if_the_session_is_closed_while_the_first_page_waits() -> None:
+    async with virtual_sandbox(1000, limits=PLAN) as sandbox, virtual_session(sandbox) as session:
+        for _ in range(10):
+            await session.read_account_presence(per_page=1)
+        reading = asyncio.create_task(
+            session.read_user_presence_statuses(sandbox.extension_ids, route="account")
+        )
+        await asyncio.sleep(1)
+        await session.close()
+        result = await reading
+        assert [outcome.id for outcome in result] == [*sandbox.extension_ids]
+        assert all(isinstance(outcome.error, ConnectionFailed) for outcome in result)
+        assert pages(sandbox) == 10
 
 
 @virtual
