@@ -29,12 +29,12 @@ import attrs
 
 from .account_reader import AccountReader, FirstPage
 from .bulk import BatchReader
-from .concurrency import AHEAD, merge
+from .concurrency import AHEAD, merge, slices
 from .errors import AuthError, NotFound, PermissionDenied, PresenceError, UsageError
 from .models import AccountPresenceInfo, ChangeSource, GetPresenceInfo, PresencePagingInfo
 from .protocol import paging
 from .protocol.endpoints import ReadOptions
-from .protocol.outcome import Outcome, RouteTaken, failed, succeeded
+from .protocol.outcome import Outcome, RouteTaken, succeeded
 from .protocol.read_plan import PAGE_SIZE, SIMILAR_SECONDS, RoutePlan, plan_route
 from .transport.clock import Clock
 from .transport.instrumentation import Instrumentation
@@ -157,7 +157,9 @@ class RoutedRead:
                 left -= len(group.outcomes)
                 if not left:
                     return  # What is still on its way, or waits for the limits, has nothing new.
-        yield OutcomeGroup(self._errors(), ChangeSource.BATCH)
+        for ids in slices([*self._wanted]):
+            yield OutcomeGroup(self._errors(ids), ChangeSource.BATCH)
+            await asyncio.sleep(0)
 
     @property
     def _needs_pages(self) -> bool:
@@ -346,14 +348,14 @@ class RoutedRead:
             del self._wanted[id_]
             self._in_batches.discard(id_)
 
-    def _errors(self) -> list[Presence]:
-        """Return the outcomes of the ids that neither a page nor a batch had."""
-        outcomes = [self._batch_errors[id_] for id_ in self._wanted if id_ in self._batch_errors]
+    def _errors(self, ids: Iterable[str]) -> list[Presence]:
+        """Return the outcomes of ids that neither a page nor a batch had."""
         error = self._page_error
-        if error is not None:
-            ids = [id_ for id_ in self._wanted if id_ not in self._batch_errors]
-            outcomes += failed(ids, error, getattr(error, "http_status", None))
-        return outcomes
+        status = getattr(error, "http_status", None)
+        return [
+            self._batch_errors.get(id_) or Outcome(id_, status, error=error, of_request=True)
+            for id_ in ids
+        ]
 
     def _record_page_error(self, error: PresenceError) -> None:
         if self._is_fastest and self.route == "account":

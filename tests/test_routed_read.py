@@ -24,6 +24,7 @@ from aiopresence import (
 from aiopresence.routed_read import Route
 from aiopresence.sandbox import Answer, Change, Hang, Sandbox
 from tests.support.sessions import PLENTY
+from tests.support.turns import Turns
 from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 UNKNOWN = "999999999999"
@@ -396,6 +397,18 @@ async def test_pages_that_repeat_come_to_an_end() -> None:
             result = await session.read_user_presence_statuses(ids, route=route)
             check(sandbox, ids, result)
         assert 1 < rule.fired < 40
+
+
+@virtual
+async def test_other_tasks_run_between_slices_of_ids_that_have_the_error_of_a_page() -> None:
+    async with virtual_sandbox(1000) as sandbox, virtual_session(sandbox) as session:
+        rule = sandbox.faults.add(Answer(403), path=ACCOUNT)
+        outcomes = session.iter_user_presence_statuses(sandbox.extension_ids, route="account")
+        with Turns(lambda: session.stats.items) as turns:
+            errors = [type(outcome.error) async for outcome in outcomes]
+        assert errors == [PermissionDenied] * 1000
+        assert turns.most == 100
+        assert rule.fired == 1
 
 
 @pytest.mark.parametrize("route", ["account", "fastest"])
