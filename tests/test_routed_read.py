@@ -21,6 +21,7 @@ from aiopresence import (
     ServerError,
     UsageError,
 )
+from aiopresence.concurrency import SLICE
 from aiopresence.routed_read import Route
 from aiopresence.sandbox import Answer, Change, Hang, Sandbox
 from tests.support.sessions import PLENTY
@@ -407,7 +408,7 @@ async def test_other_tasks_run_between_slices_of_ids_that_have_the_error_of_a_pa
         with Turns(lambda: session.stats.items) as turns:
             errors = [type(outcome.error) async for outcome in outcomes]
         assert errors == [PermissionDenied] * 1000
-        assert turns.most == 100
+        assert turns.most == SLICE
         assert rule.fired == 1
 
 
