@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from itertools import islice
 
@@ -10,7 +10,7 @@ import attrs
 
 from .bulk import send_one_of_many
 from .concurrency import aiter_any, map_ordered, run_cooperatively, slices
-from .errors import AuthError, ConnectionFailed, PresenceError, UsageError
+from .errors import AuthError, ConnectionFailed, PermissionDenied, PresenceError, UsageError
 from .models import AccountPresenceInfo, GetPresenceInfo
 from .protocol import endpoints, page_decoding, paging
 from .protocol.endpoints import ReadOptions
@@ -58,6 +58,8 @@ class AccountReader:
         self._requester = requester
         self._instrumentation = instrumentation
         self._limit = limit
+        # The paths of the accounts that the user may not list, as far as is known.
+        self._forbidden: set[str] = set()
         # Slices of several pages must not come together in one turn of the event loop.
         self._decoding = asyncio.Lock()
 
@@ -77,8 +79,8 @@ class AccountReader:
         """
         request = endpoints.read_account_presence(options, per_page=MAX_PER_PAGE)
         stats = self._instrumentation.stats
-        response = await send_one_of_many(self._requester, stats, request, once=once)
-        return FirstPage(request, await self._decode(response))
+        sending = send_one_of_many(self._requester, stats, request, once=once)
+        return FirstPage(request, await self._receive(request, sending))
 
     async def iter_more(
         self, first: FirstPage, start: int = 0, stop: int | None = None
@@ -119,6 +121,10 @@ class AccountReader:
     def has_next(self, first: FirstPage) -> bool:
         """Return whether there is a page after the first."""
         return self._next((first.request, first.page)) is not None
+
+    def is_forbidden(self, options: ReadOptions) -> bool:
+        """Return whether the last request for a page of the account was forbidden."""
+        return endpoints.read_account_presence(options).path in self._forbidden
 
     def forecast(self, options: ReadOptions) -> Wait:
         """Return what returns the least seconds until the nth page may be requested."""
@@ -166,9 +172,18 @@ class AccountReader:
             return request, error
 
     async def _read(self, request: PageRequest) -> AccountPresenceInfo:
-        return await self._decode(await self._requester.send(request))
+        return await self._receive(request, self._requester.send(request))
 
-    async def _decode(self, response: Response) -> AccountPresenceInfo:
+    async def _receive(
+        self, request: PageRequest, sending: Awaitable[Response]
+    ) -> AccountPresenceInfo:
+        """Return the page in the response, and remember whether the account may be listed."""
+        try:
+            response = await sending
+        except PermissionDenied:
+            self._forbidden.add(request.path)
+            raise
+        self._forbidden.discard(request.path)
         check_ok(response)
         async with self._decoding:
             with StripTraceback():

@@ -12,6 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, suppress
+from math import inf
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ def _next_task(source: AsyncGenerator[T, None]) -> "asyncio.Task[tuple[T] | None
 
 
 async def in_bursts(
-    items: AsyncGenerator[T, None], *, most: int, pause: float
+    items: AsyncGenerator[T, None], *, most: int, pause: float, longest: float
 ) -> AsyncGenerator[list[T], None]:
     """Group the items that come without a pause.
 
@@ -113,6 +114,7 @@ async def in_bursts(
         items: the items.
         most: the most items in one group.
         pause: the seconds without an item after which a group ends.
+        longest: the seconds after which it ends all the same.
     """
     arrived: asyncio.Queue[tuple[T] | BaseException | None] = asyncio.Queue(maxsize=_BUFFERED)
 
@@ -131,10 +133,13 @@ async def in_bursts(
 
     reader = asyncio.create_task(read())
     burst: list[T] = []
+    now, ends_at = asyncio.get_running_loop().time, inf
     try:
         while isinstance(entry := await _get(arrived, pause if burst else None), tuple):
+            if not burst:
+                ends_at = now() + longest
             burst += entry
-            if len(burst) >= most or (burst and not entry):
+            if len(burst) >= most or not entry or now() >= ends_at:
                 yield burst
                 burst = []
         if burst:

@@ -132,8 +132,8 @@ class PresenceApi:
         """Read the presence of any number of extensions in bounded memory, outcome by outcome.
 
         By route "batches", a batch is sent when it is full, and duplicates are requested once only
-        within a batch. By another one, up to 50,000 ids are read and held at a time; fewer when no
-        id comes for a second.
+        within a batch. By another one, up to 50,000 ids are read and held at a time; fewer when
+        no id comes for a second, or after five seconds.
 
         Args:
             extension_ids: the extensions, as an iterable or an async iterable, which is consumed

@@ -14,7 +14,7 @@ from typing import get_args
 
 from .bulk import Outcomes, in_order
 from .concurrency import SLICE, aiter_any, in_bursts, run_cooperatively
-from .errors import UsageError
+from .errors import UsageError, short_repr
 from .ids import Id, Ids, check_id_iterable, parse_id, parse_ids
 from .models import GetPresenceInfo
 from .protocol.endpoints import ReadOptions
@@ -26,8 +26,9 @@ from .transport.requester import Requester
 # The most ids that an iteration reads and holds at a time, unless it reads in batches. With their
 # records they take some 70 MB. A guess: few accounts have more extensions.
 MAX_HELD = 50_000
-# Seconds without an id after which an iteration reads those that it has. A guess.
-PAUSE = 1.0
+# Seconds without an id after which an iteration reads those that it has, and the seconds after
+# which it does so although more of them come. Guesses.
+PAUSE, LONGEST = 1.0, 5.0
 
 
 class RouteReader:
@@ -82,7 +83,7 @@ class RouteReader:
         self, ids: Ids, options: ReadOptions, route: Route
     ) -> AsyncGenerator[Presence, None]:
         self._requester.check_open()
-        async with aclosing(in_bursts(_checked(ids), most=MAX_HELD, pause=PAUSE)) as bursts:
+        async with aclosing(_bursts(ids)) as bursts:
             async for burst in bursts:
                 async with aclosing(self._iter_burst(burst, options, route)) as outcomes:
                     async for outcome in outcomes:
@@ -107,8 +108,13 @@ class RouteReader:
 
     def _may_list(self, options: ReadOptions, route: Route) -> bool:
         if not isinstance(route, str) or route not in get_args(Route):
-            raise UsageError(f"route must be one of: {', '.join(get_args(Route))}")
+            names = ", ".join(get_args(Route))
+            raise UsageError(f"route must be one of: {names}; not {short_repr(route)}")
         return route != "batches" and options.account_id == self._account_id
+
+
+def _bursts(ids: Ids) -> AsyncGenerator[list[str], None]:
+    return in_bursts(_checked(ids), most=MAX_HELD, pause=PAUSE, longest=LONGEST)
 
 
 async def _checked(ids: Ids) -> AsyncGenerator[str, None]:

@@ -30,7 +30,7 @@ import attrs
 from .account_reader import AccountReader, FirstPage
 from .bulk import BatchReader
 from .concurrency import AHEAD, merge, slices
-from .errors import AuthError, NotFound, PermissionDenied, PresenceError, UsageError
+from .errors import AuthError, NotFound, PresenceError, UsageError
 from .models import AccountPresenceInfo, ChangeSource, GetPresenceInfo, PresencePagingInfo
 from .protocol import paging
 from .protocol.endpoints import ReadOptions
@@ -75,7 +75,6 @@ class Readers:
         concurrency: how many requests may be in flight.
         clock: the source of time.
         pages: the number of pages of the account; None if it is not known.
-        is_forbidden: whether the user may not list the account, as far as is known.
     """
 
     batch_reader: BatchReader
@@ -83,7 +82,6 @@ class Readers:
     concurrency: int
     clock: Clock
     pages: int | None = None
-    is_forbidden: bool = False
 
     @classmethod
     def create(
@@ -123,7 +121,7 @@ class RoutedRead:
     def __init__(
         self, readers: Readers, ids: Iterable[str], options: ReadOptions, route: Route
     ) -> None:
-        self.route: RouteTaken = "batches"
+        self.route: RouteTaken = "account" if route == "account" else "batches"
         self._readers = readers
         self._options = options
         self._is_fastest = route == "fastest"
@@ -172,7 +170,8 @@ class RoutedRead:
             return False
         if self._is_fastest:
             plan = self._best_plan(readers.pages or ceil(len(self._wanted) / PAGE_SIZE))
-            if readers.is_forbidden or not plan.pages:
+            is_forbidden = readers.account_reader.is_forbidden(self._options)
+            if is_forbidden or not plan.pages:
                 return False
             page_wait = readers.account_reader.forecast(self._options)
             if page_wait(1) > SIMILAR_SECONDS and (plan.batches or readers.pages is None):
@@ -189,10 +188,8 @@ class RoutedRead:
         except (AuthError, UsageError):
             raise
         except PresenceError as error:
-            readers.is_forbidden |= isinstance(error, PermissionDenied)
             self._record_page_error(error)
             return None
-        readers.is_forbidden = False
         return first
 
     def _plan(self, first: FirstPage) -> RoutePlan:
@@ -203,10 +200,9 @@ class RoutedRead:
             self.route = "account"
         elif plan.pages or not left:
             self.route = "both"
-        _log.info(
-            "reading %d more ids: pages %d of %d, batches %d",
-            *(len(self._wanted), plan.pages, left, plan.batches),
-        )
+        if self._needs_pages:
+            text = "%d ids left: reading %d of %d more pages of the account, and %d batches"
+            _log.info(text, len(self._wanted), plan.pages, left, plan.batches)
         return plan
 
     def _best_plan(self, pages: int) -> RoutePlan:
@@ -362,7 +358,5 @@ class RoutedRead:
             self.route = "both"
         self._page_error = error.with_traceback(None)
         self._failed_pages += 1
-        # To forbid the list is a choice of the administrator, and the batches make up for it.
-        is_expected = self._is_fastest and isinstance(error, PermissionDenied)
-        level = logging.INFO if is_expected else logging.WARNING
-        _log.log(level, "a page of the account could not be read: %s", error)
+        then = "its ids are read in batches" if self._is_fastest else "its ids have this error"
+        _log.warning("a page of the account could not be read, so %s: %s", then, error)

@@ -218,22 +218,29 @@ async def test_leaving_merged_generators_closes_them() -> None:
 @virtual
 async def test_a_burst_ends_with_a_pause_or_when_it_is_full() -> None:
     source = Source(0, 0.5, 1, 5, 5, 5, 5, 5, 9)
-    bursts = [each async for each in in_bursts(source(), most=3, pause=1.0)]
+    bursts = [each async for each in in_bursts(source(), most=3, pause=1.0, longest=60.0)]
     assert bursts == [[0, 0.5, 1], [5, 5, 5], [5, 5], [9]]
     assert source.is_closed
-    assert [each async for each in in_bursts(Source()(), most=3, pause=1.0)] == []
+    assert [each async for each in in_bursts(Source()(), most=3, pause=1.0, longest=60.0)] == []
+
+
+@virtual
+async def test_a_burst_without_a_pause_ends_after_a_while() -> None:
+    source = Source(*(place / 2 for place in range(20)))
+    bursts = [len(each) async for each in in_bursts(source(), most=99, pause=1.0, longest=5.0)]
+    assert bursts == [11, 9]
 
 
 @virtual
 async def test_many_items_at_once_make_full_bursts() -> None:
     items = aiter_any(range(25_000))
-    bursts = [len(each) async for each in in_bursts(items, most=10_000, pause=1.0)]
+    bursts = [len(each) async for each in in_bursts(items, most=10_000, pause=1.0, longest=60.0)]
     assert bursts == [10_000, 10_000, 5_000]
 
 
 @virtual
 async def test_an_error_is_raised_after_the_burst_before_it() -> None:
-    bursts = in_bursts(Source(0, 0, error=OSError())(), most=9, pause=1.0)
+    bursts = in_bursts(Source(0, 0, error=OSError())(), most=9, pause=1.0, longest=60.0)
     assert await anext(bursts) == [0, 0]
     with pytest.raises(OSError):  # noqa: PT011 - it has no message
         await anext(bursts)
@@ -250,6 +257,6 @@ async def test_a_cancellation_within_the_source_of_bursts_is_raised() -> None:
 @virtual
 async def test_leaving_bursts_closes_their_source() -> None:
     source = Source(0, 5, 10)
-    async with aclosing(in_bursts(source(), most=9, pause=1.0)) as bursts:
+    async with aclosing(in_bursts(source(), most=9, pause=1.0, longest=60.0)) as bursts:
         assert await anext(bursts) == [0]
     assert source.is_closed

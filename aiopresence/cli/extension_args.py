@@ -25,7 +25,10 @@ _MAX_ID_LENGTH = 19
 _SEPARATORS = re.compile(r"[\s,]+")
 # Ids per chunk passed on by the reading thread, and chunks it may read ahead. Guesses.
 _CHUNK_SIZE, _MAX_CHUNKS_AHEAD = 30, 64
-_NO_IDS = "no extension ids: pass ids, ~ for your own, or --sandbox 100"
+_NO_IDS = (
+    "no extension ids: pass ids, ~ for your own, --number, --ids-file, or --sandbox 100;"
+    " the command account reads everybody"
+)
 
 
 def check_ids(ids: Iterable[str], *, allow_own: bool = True) -> None:
@@ -91,7 +94,8 @@ class IdSource:
         for id_ in more:
             yield id_
         if not count:
-            raise InvalidArgument(_NO_IDS)
+            source = "standard input" if self.file == "-" else self.file
+            raise InvalidArgument(_NO_IDS if source is None else f"{source} has no extension ids")
 
 
 def collect_ids(ids: list[str] | None, ids_file: str | None = None) -> IdSource:

@@ -95,9 +95,9 @@ NumbersOption = Annotated[
 class RouteChoice(StrEnum):
     """The values of --route."""
 
-    FASTEST = "fastest"
     BATCHES = "batches"
     ACCOUNT = "account"
+    FASTEST = "fastest"
 
 
 RouteOption = Annotated[

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FIRST_SHOWN_AFTER, UPDATE_INTERVAL = 1.0, 0.2
 # Waits of fewer seconds are not reported where there is no terminal. A guess.
 MIN_REPORTED_WAIT = 5.0
+# A group may be used up when nothing waits for it: only after so many seconds without a request and
+# without an item there is a wait. A guess.
+IDLE = 1.0
 
 
 class Progress:
@@ -61,10 +64,13 @@ class Progress:
 
     async def _report_waits(self) -> None:
         """Print a line for each long wait, when it begins."""
-        is_reported = False
+        is_reported, last, active_at = False, None, time.monotonic()
         while True:
             wait = self._wait()
-            if wait is None:
+            latest = self._done, self._session.stats.requests
+            if latest != last:
+                last, active_at = latest, time.monotonic()
+            if wait is None or time.monotonic() < active_at + IDLE:
                 is_reported = False
             elif wait[1] > MIN_REPORTED_WAIT and not is_reported:
                 is_reported = True

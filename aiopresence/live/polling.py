@@ -67,13 +67,12 @@ class PollPlanner:
 
     async def _read_account_size(self) -> int:
         readers = self._reader.readers
-        if readers.is_forbidden:
+        account = ReadOptions(self._reader.options.account_id)
+        if readers.account_reader.is_forbidden(account):
             return UNKNOWN_SIZE
         try:
-            account = ReadOptions(self._reader.options.account_id)
             page = await readers.account_reader.read_page(account, per_page=1)
         except PermissionDenied:
-            readers.is_forbidden = True
             return UNKNOWN_SIZE
         return (page.paging and page.paging.total_elements) or UNKNOWN_SIZE
 

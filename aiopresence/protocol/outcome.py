@@ -63,7 +63,7 @@ class BatchResult(Sequence[Outcome[T]]):
 
     Attributes:
         route: how the ids were read: "batches"; "account", by pages of the account, and in batches
-            those that no page had; or "both", pages and batches at the same time. None for changes.
+            those that no page had; or "both", pages and batches at the same time. None for updates.
     """
 
     def __init__(self, outcomes: Iterable[Outcome[T]], route: RouteTaken | None = None) -> None:

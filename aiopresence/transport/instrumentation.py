@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from ..errors import ConnectionFailed, PresenceError, RateLimited, UsageError, one_line
-from ..models import PresenceEvent, Resync
+from ..models import AccountPresenceInfo, PresenceEvent, Resync
 from ..protocol.rate_limit_headers import group_of
 from ..protocol.rest import Request, Response
 from ..redaction import Secret
@@ -49,7 +49,7 @@ class Stats:
     Attributes:
         requests: requests put on the wire, repeated ones included, token requests not.
         items: ids answered by bulk calls, with a value or an error.
-        batches: responses to requests for several ids, or for the last ones of a bulk read.
+        batches: responses to the batches of bulk reads; a batch may have a single id.
         pages: pages of an account's presence that were read.
         retries: requests sent again by the session after an error.
         waits: requests that the limits held back at the head of their queue.
@@ -304,8 +304,12 @@ def _path(request: Request[Any]) -> str:
 
 
 def _shortened(request: Request[Any]) -> str:
-    """Return the path of a request with long lists of ids cut, as in `/extension/1,2,+28/`."""
-    return IDS.sub(_short_list, _path(request))
+    """Return the path of a request with long lists of ids cut, as in `/extension/1,2,+28/`.
+
+    Of the query only the number of the page is shown.
+    """
+    page = dict(request.params).get("page", "") if request.model is AccountPresenceInfo else ""
+    return IDS.sub(_short_list, _path(request)) + (page and f"?page={page}")
 
 
 def _short_list(match: Any) -> str:

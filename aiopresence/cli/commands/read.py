@@ -63,6 +63,7 @@ def read(
 
     A batch reads 30 ids and counts in the rate limit group Light, a page of the account reads 1,000
     extensions and counts in Heavy. The faster way is used, or both at once, unless --route is set.
+    Ids from a slow pipe are read every few seconds; with --route batches as soon as 30 have come.
 
     On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
     extensions by status.
