@@ -248,7 +248,9 @@ async def test_an_error_is_raised_after_the_burst_before_it() -> None:
 
 @virtual
 async def test_a_cancellation_within_the_source_of_bursts_is_raised() -> None:
-    bursts = in_bursts(Source(0, 0, error=asyncio.CancelledError())(), most=9, pause=1.0)
+    bursts = in_bursts(
+        Source(0, 0, error=asyncio.CancelledError())(), most=9, pause=1.0, longest=60.0
+    )
     assert await anext(bursts) == [0, 0]
     with pytest.raises(asyncio.CancelledError):
         await anext(bursts)
