@@ -49,7 +49,7 @@ RATES = {"plain": 30_000.0, "detailed": 20_000.0}
 
 LARGE = 100_000
 CALLS = LARGE // 2
-MEMORY = {"plain": 85.0, "detailed": 115.0}
+MEMORY = {"plain": 85.0, "detailed": 110.0}
 PLENTY = {"Auth": 9_000, "Heavy": 9_000}
 
 DETAILED = {"plain": False, "detailed": True}
