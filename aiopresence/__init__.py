@@ -12,7 +12,7 @@ never from one below, and never in a cycle; tests/test_layering.py checks it.
 - `concurrency` and `transport`: everything that waits or does I/O, and the only use of aiohttp's
   client.
 - `bulk`, `bulk_writer` and `account_reader`: batches of many ids, and pages of a whole account.
-  `routed_read` and `route_reader`: both, by the route that is complete first.
+  `readers`, `routed_read` and `route_reader`: both, by the route that is complete first.
 - `presence_api`: the presence calls. `live`: events, the board and polling.
 - `session`: `PresenceSession`, which puts all of these together.
 - `webhooks`: the receiver of webhook notifications. `redis`: what processes share over Redis, and

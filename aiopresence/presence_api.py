@@ -21,8 +21,9 @@ from .protocol import batch, endpoints
 from .protocol.endpoints import ReadOptions
 from .protocol.outcome import BatchResult, Outcome
 from .protocol.rest import Request, load_response
+from .readers import Readers
 from .route_reader import RouteReader
-from .routed_read import Readers, Route
+from .routed_read import Route
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 

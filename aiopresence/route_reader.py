@@ -19,7 +19,8 @@ from .ids import Id, Ids, check_id_iterable, parse_id, parse_ids
 from .models import GetPresenceInfo
 from .protocol.endpoints import ReadOptions
 from .protocol.outcome import BatchResult, keep
-from .routed_read import Presence, Readers, Route, RoutedRead
+from .readers import Readers
+from .routed_read import Presence, Route, RoutedRead
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 

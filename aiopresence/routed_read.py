@@ -12,8 +12,10 @@ How the fastest route is found and followed:
    because its ids may be on a page that comes before that. They are taken from the end, because ids
    are often passed in the order of the account, whose last pages are not to be read. If that is
    wrong, some ids are read twice, more are left than was expected, and it is planned again.
-4. When each id has its outcome, pages and batches that are left are cancelled.
-5. A page that cannot be read is left to the batches. If the user may not list the account, that is
+4. A plan without further pages may be made with limits that the server has not stated yet. When the
+   limits hold batches up, it is planned again.
+5. When each id has its outcome, pages and batches that are left are cancelled.
+6. A page that cannot be read is left to the batches. If the user may not list the account, that is
    remembered for the session.
 """
 
@@ -23,22 +25,19 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from math import ceil
-from typing import Literal, Self
+from typing import Literal
 
 import attrs
 
-from .account_reader import AccountReader, FirstPage
-from .bulk import BatchReader
-from .concurrency import AHEAD, merge, slices
+from .account_reader import FirstPage
+from .concurrency import merge, slices
 from .errors import AuthError, NotFound, PresenceError, UsageError
 from .models import AccountPresenceInfo, ChangeSource, GetPresenceInfo, PresencePagingInfo
 from .protocol import paging
 from .protocol.endpoints import ReadOptions
 from .protocol.outcome import Outcome, RouteTaken, succeeded
-from .protocol.read_plan import PAGE_SIZE, SIMILAR_SECONDS, RoutePlan, plan_route
-from .transport.clock import Clock
-from .transport.instrumentation import Instrumentation
-from .transport.requester import Requester
+from .protocol.read_plan import PAGE_SIZE, SIMILAR_SECONDS, RoutePlan
+from .readers import Readers
 
 _log = logging.getLogger("aiopresence")
 
@@ -63,46 +62,6 @@ class OutcomeGroup:
 
     outcomes: Sequence[Presence]
     source: ChangeSource
-
-
-@attrs.define
-class Readers:
-    """What reads, and what is known of the account.
-
-    Attributes:
-        batch_reader: reads batches.
-        account_reader: reads pages.
-        concurrency: how many requests may be in flight.
-        clock: the source of time.
-        pages: the number of pages of the account; None if it is not known.
-    """
-
-    batch_reader: BatchReader
-    account_reader: AccountReader
-    concurrency: int
-    clock: Clock
-    pages: int | None = None
-
-    @classmethod
-    def create(
-        cls,
-        requester: Requester,
-        instrumentation: Instrumentation,
-        batch_format: str,
-        concurrency: int,
-    ) -> Self:
-        """Return the readers of a session.
-
-        Raises:
-            UsageError: there is no such batch format.
-        """
-        limit = AHEAD * concurrency
-        return cls(
-            BatchReader(requester, instrumentation, batch_format=batch_format, limit=limit),
-            AccountReader(requester, instrumentation, limit=limit),
-            concurrency,
-            instrumentation.clock,
-        )
 
 
 class RoutedRead:
@@ -134,6 +93,12 @@ class RoutedRead:
         self._records = paging.NewRecords()
         self._pages_ended = asyncio.Event()
         self._batches_may_start = asyncio.Event()
+        # Whether pages are being read, or are to be; and whether batches have to wait for the
+        # limits, or have all been read.
+        self._is_listing = True
+        self._batches_wait = asyncio.Event()
+        # The pages after the first, if it states how many there are.
+        self._more_stated = 0
         # The errors of batches, until no page can have a record instead; and why a page could not
         # be read.
         self._batch_errors: dict[str, Presence] = {}
@@ -206,11 +171,8 @@ class RoutedRead:
         return plan
 
     def _best_plan(self, pages: int) -> RoutePlan:
-        readers = self._readers
-        page_wait = readers.account_reader.forecast(self._options)
-        batch_wait = readers.batch_reader.forecast(self._options)
         ids = len(self._wanted) - len(self._in_batches)
-        return plan_route(ids, pages, page_wait, batch_wait, readers.concurrency)
+        return self._readers.plan(ids, pages, self._options)
 
     @property
     def _batches(self) -> int:
@@ -221,7 +183,8 @@ class RoutedRead:
         stated = (first.page.paging or PresencePagingInfo()).total_pages
         if stated is not None:
             self._readers.pages = max(1, stated)
-            return self._readers.pages - 1
+            self._more_stated = self._readers.pages - 1
+            return self._more_stated
         if not self._readers.account_reader.has_next(first):
             return 0
         # As if the ids were spread evenly over the pages.
@@ -230,7 +193,8 @@ class RoutedRead:
     async def _page_groups(self) -> AsyncGenerator[OutcomeGroup, None]:
         """Read the pages, as planned; then, or earlier, batches may start."""
         try:
-            if self._plan_first_page() and (first := await self._first_page()) is not None:
+            is_planned = self._plan_first_page() or await self._plan_first_page_again()
+            if is_planned and (first := await self._first_page()) is not None:
                 outcomes = self._select(first.page)
                 plan = self._plan(first)
                 yield OutcomeGroup(outcomes, ChangeSource.ACCOUNT)
@@ -242,12 +206,12 @@ class RoutedRead:
             self._batches_may_start.set()
 
     async def _more_pages(
-        self, first: FirstPage, plan: RoutePlan | None
+        self, first: FirstPage, plan: RoutePlan
     ) -> AsyncGenerator[AccountPresenceInfo, None]:
         """Yield the pages after the first, as planned, and let batches start."""
-        count = 0
-        while plan is not None and plan.pages and not self._is_listed():
-            until, first_pages = count + plan.pages, count + plan.first_pages
+        count, next_plan = 0, plan if plan.pages else await self._plan_again(0)
+        while next_plan is not None and not self._is_listed():
+            until, first_pages = count + next_plan.pages, count + next_plan.first_pages
             self._let_batches_start(count, first_pages)
             stop = until if self._is_fastest else None
             more = self._readers.account_reader.iter_more(first, count, stop)
@@ -262,16 +226,37 @@ class RoutedRead:
                     if self._is_listed():
                         return
             # More may be left than expected, if the ids are not in the order of the pages.
-            plan = self._plan_again(count) if count == until else None
+            next_plan = await self._plan_again(count) if count == until else None
 
     def _let_batches_start(self, count: int, first_pages: int) -> None:
         if self._is_fastest and count >= first_pages:
             self._batches_may_start.set()
 
-    def _plan_again(self, count: int) -> RoutePlan | None:
-        """Return how to go on after some of the pages; None if there are no more."""
-        left = (self._readers.pages or 0) - 1 - count
-        return self._best_plan(left) if self._is_fastest and left > 0 else None
+    async def _plan_again(self, count: int) -> RoutePlan | None:
+        """Return how to go on after some more pages; None if all or the rest is not to be read."""
+        left = self._more_stated - count
+        if not (self._is_fastest and left > 0):
+            return None
+        plan = self._best_plan(left)
+        if not plan.pages:
+            await self._wait_until_batches_wait()
+            plan = self._best_plan(left)
+        if plan.pages:
+            self.route = "both"
+        return plan if plan.pages else None
+
+    async def _plan_first_page_again(self) -> bool:
+        """Return whether to read the first page after all, once the limits hold batches up."""
+        if self._is_fastest and self._needs_pages:
+            await self._wait_until_batches_wait()
+            return self._plan_first_page()
+        return False
+
+    async def _wait_until_batches_wait(self) -> None:
+        self._batches_may_start.set()
+        self._is_listing = False
+        await self._batches_wait.wait()
+        self._is_listing = True
 
     def _is_listed(self) -> bool:
         """Whether no more pages are worth reading."""
@@ -291,19 +276,20 @@ class RoutedRead:
     async def _batch_groups(self) -> AsyncGenerator[OutcomeGroup, None]:
         reader = self._readers.batch_reader
         batches = reader.iter_presence_batches(self._take_batches(), self._options)
-        async with aclosing(batches):
-            async for outcomes in batches:
-                final = [each for each in outcomes if self._is_final(each)]
-                self._settle([outcome.id for outcome in final])
-                yield OutcomeGroup(final, ChangeSource.BATCH)
+        try:
+            async with aclosing(batches):
+                async for outcomes in batches:
+                    final = [each for each in outcomes if self._is_final(each)]
+                    self._settle([outcome.id for outcome in final])
+                    yield OutcomeGroup(final, ChangeSource.BATCH)
+        finally:
+            self._batches_wait.set()
 
     async def _take_batches(self) -> AsyncGenerator[tuple[str, ...], None]:
         """Yield ids that no page has had yet, and at last "~"."""
         await self._batches_may_start.wait()
         if self._is_fastest or self._page_error is None:
             untaken = deque(id_ for id_ in self._wanted if id_ != "~")
-            if not self._pages_ended.is_set():
-                untaken.reverse()
             while untaken:
                 await self._wait_for_batch()
                 if ids := self._take(untaken):
@@ -318,12 +304,14 @@ class RoutedRead:
         for _ in range(TURNS_TO_QUEUE):
             await asyncio.sleep(0)
         while not self._pages_ended.is_set() and (seconds := wait(1)) > 0:
+            if seconds > SIMILAR_SECONDS:
+                self._batches_wait.set()
             await readers.clock.wait(self._pages_ended, seconds)
 
     def _take(self, untaken: deque[str]) -> tuple[str, ...]:
         ids: list[str] = []
         while untaken and len(ids) < self._readers.batch_reader.batch_size:
-            id_ = untaken.popleft()
+            id_ = untaken.pop() if self._pages_may_have_it else untaken.popleft()
             if id_ in self._wanted:
                 ids.append(id_)
         self._in_batches.update(ids)
@@ -334,10 +322,14 @@ class RoutedRead:
         if outcome.id not in self._wanted:
             return False  # A page has had it.
         is_unknown = isinstance(outcome.error, NotFound) and not outcome.of_request
-        if outcome.error is None or is_unknown or self._pages_ended.is_set():
+        if outcome.error is None or is_unknown or not self._pages_may_have_it:
             return True
         self._batch_errors[outcome.id] = outcome
         return False
+
+    @property
+    def _pages_may_have_it(self) -> bool:
+        return self._is_listing and not self._pages_ended.is_set()
 
     def _settle(self, ids: Iterable[str]) -> None:
         for id_ in ids:

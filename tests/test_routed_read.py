@@ -203,6 +203,23 @@ async def test_an_id_whose_batch_failed_may_be_on_a_later_page() -> None:
         assert [o.id for o in result] == ids
 
 
+@pytest.mark.parametrize("count", [1000, 3000])
+@virtual
+async def test_it_is_planned_again_when_the_limits_turn_out_to_be_others(count: int) -> None:
+    # The limits are not known before: 50 batches would be read at once.
+    limits = {**PLAN, "Light": 5, "Heavy": 20}
+    async with (
+        virtual_sandbox(count, limits=limits, page_limit=count // 15) as sandbox,
+        virtual_session(sandbox) as session,
+    ):
+        ids = sandbox.extension_ids[: count // 2]
+        started = now()
+        result = await session.read_user_presence_statuses(ids, route="fastest")
+        check(sandbox, ids, result)
+        assert now() - started < 5
+        assert sandbox.counters.rate_limited == 0
+
+
 @virtual
 async def test_the_limits_as_they_are_now_decide() -> None:
     async with virtual_sandbox(1000, limits=PLAN) as sandbox, virtual_session(sandbox) as session:

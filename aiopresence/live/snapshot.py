@@ -16,7 +16,8 @@ from ..protocol.pending_read import PendingRead
 from ..protocol.presence_state import PresenceState
 from ..protocol.rate_limits import GroupLimits
 from ..protocol.retry import Backoff
-from ..routed_read import Readers, Route, RoutedRead
+from ..readers import Readers
+from ..routed_read import Route, RoutedRead
 from ..transport.clock import Clock, chance
 
 # Between reads that fail.
