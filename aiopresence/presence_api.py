@@ -52,16 +52,15 @@ class PresenceApi:
         self,
         requester: Requester,
         instrumentation: Instrumentation,
+        readers: Readers,
         *,
         account_id: Id,
-        batch_format: str,
-        concurrency: int,
     ) -> None:
         self.account_id = parse_id(account_id, "account_id", tilde=True)
         self._requester = requester
-        self._readers = Readers.create(requester, instrumentation, batch_format, concurrency)
-        self._bulk_writer = BulkWriter(requester, instrumentation, concurrency)
-        self._route_reader = RouteReader(self._readers, requester, instrumentation, self.account_id)
+        self._readers = readers
+        self._bulk_writer = BulkWriter(requester, instrumentation, readers.concurrency)
+        self._route_reader = RouteReader(readers, requester, instrumentation, self.account_id)
 
     async def read_user_presence_status(
         self,
@@ -132,9 +131,9 @@ class PresenceApi:
     ) -> AsyncGenerator[Outcome[GetPresenceInfo], None]:
         """Read the presence of any number of extensions in bounded memory, outcome by outcome.
 
-        By route "batches", a batch is sent when it is full, and duplicates are requested once only
-        within a batch. By another one, up to 50,000 ids are read and held at a time; fewer when
-        no id comes for a second, or after five seconds.
+        By route "batches", a batch is sent when it is full; duplicates are requested once within
+        a batch only. By another one, up to 50,000 ids are read and held at a time; fewer when no id
+        comes for a second, or after five.
 
         Args:
             extension_ids: the extensions, as an iterable or an async iterable, which is consumed

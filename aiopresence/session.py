@@ -38,6 +38,7 @@ from .protocol.presence_state import PresenceState
 from .protocol.rate_limits import GroupLimits
 from .protocol.rest import Response
 from .protocol.urls import check_server
+from .readers import Readers
 from .transport.clock import Clock
 from .transport.event_connection import EventConnection
 from .transport.hooks import SessionHooks
@@ -117,13 +118,8 @@ class PresenceSession(PresenceApi):
         requester = Requester(
             grant, token_store, limiter, pool, self._limiter, attempts, self._instrumentation
         )
-        super().__init__(
-            requester,
-            self._instrumentation,
-            account_id=account_id,
-            batch_format=batch_format,
-            concurrency=concurrency,
-        )
+        readers = Readers.create(requester, self._instrumentation, batch_format, concurrency)
+        super().__init__(requester, self._instrumentation, readers, account_id=account_id)
         # Identifies server, app and user for what is shared between processes.
         self._login = None if isinstance(grant, AccessToken) else store_key(server, grant)
         # The tasks that follow events; they end with the session.

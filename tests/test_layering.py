@@ -50,7 +50,7 @@ LAYERS = {
     "route_reader": READERS | {"bulk", "readers", "routed_read"},
     "presence_api": READERS | {"bulk_writer", "readers", "routed_read", "route_reader"},
     "live": READERS | {"readers", "routed_read"},
-    "session": READERS | {"presence_api", "live"},
+    "session": READERS | {"presence_api", "readers", "live"},
     "webhooks": CORE | {"transport", "session"},
     "redis": READERS | {"live", "session"},
     "sandbox": {"errors", "grants"},
