@@ -1,5 +1,6 @@
 """Find the fields of a presence record that an event changes."""
 
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ _MERGED = tuple(
     for field in attrs.fields(PresenceEventBody)
     if field.name in attrs.fields_dict(GetPresenceInfo)
 )
+_values = attrgetter(*_MERGED)
 _CALL_FIELDS = frozenset(
     {"telephony_status", "aggregated_telephony_status", "active_calls", "total_active_calls"}
 )
@@ -26,7 +28,9 @@ def changed_fields(known: GetPresenceInfo | None, body: PresenceEventBody) -> di
         known: the record before the event; None when there is none.
         body: the event.
     """
-    fields = {name: value for name in _MERGED if (value := getattr(body, name)) is not None}
+    fields = {
+        name: value for name, value in zip(_MERGED, _values(body), strict=True) if value is not None
+    }
     if known is not None and "telephony_status" in fields:
         _set_aggregated_status(known, fields)
     return fields

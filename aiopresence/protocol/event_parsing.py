@@ -7,6 +7,7 @@ Source: RingCentral API reference, "Events".
 """
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -19,7 +20,7 @@ from ..ids import RecordId
 from ..models import EventBody, PresenceEvent, PresenceEventBody
 from ..models.events import EVENT_TYPES, EventType
 from . import decoding
-from .frozen_records import mutable_twin
+from .frozen_records import constructor
 
 _IDS = {"account_id": "(?:~|[0-9]+)", "extension_id": "(?:~|[0-9]+)", "group_id": "[0-9]+"}
 _PATHS = tuple(dict.fromkeys(each.path for each in EVENT_TYPES))
@@ -45,7 +46,7 @@ class _Envelope:
     owner_id: RecordId | None = None
 
 
-_MutableEvent = mutable_twin(PresenceEvent)
+_new_event: Callable[..., PresenceEvent] = constructor(PresenceEvent)
 
 
 def parse(notification: Any) -> PresenceEvent:
@@ -59,14 +60,14 @@ def parse(notification: Any) -> PresenceEvent:
     if not isinstance(notification, dict) or not isinstance(notification.get("body"), dict):
         raise DecodeError("not a notification")
     envelope = _parse_envelope(notification)
-    # Faster than the constructor: see `mutable_twin`.
-    event = _MutableEvent()
-    event.uuid, event.event = envelope.uuid, envelope.event
-    event.timestamp, event.owner_id = envelope.timestamp, envelope.owner_id
-    event.subscription_id = envelope.subscription_id
-    event.body = _parse_body(envelope.event or "", notification["body"])
-    event.__class__ = PresenceEvent
-    return event  # type: ignore[no-any-return] # it has that class now
+    return _new_event(
+        envelope.uuid,
+        envelope.event,
+        envelope.timestamp,
+        envelope.subscription_id,
+        envelope.owner_id,
+        _parse_body(envelope.event or "", notification["body"]),
+    )
 
 
 def is_presence_event(event: PresenceEvent) -> bool:
@@ -75,8 +76,10 @@ def is_presence_event(event: PresenceEvent) -> bool:
 
 
 def _parse_envelope(notification: dict[str, Any]) -> _Envelope:
-    with suppress(DecodeError):
+    try:
         return decoding.structure(notification, _Envelope)
+    except DecodeError:
+        pass  # What is right of it is kept.
     envelope = _Envelope()
     for field in attrs.fields(_Envelope):
         name = decoding.camel(field.name)
@@ -89,10 +92,11 @@ def _parse_envelope(notification: dict[str, Any]) -> _Envelope:
 def _parse_body(event: str, body: dict[str, Any]) -> EventBody:
     for each in _types_of(event):
         if each.field is None or each.field in body:
-            with suppress(DecodeError):
+            try:
                 typed: EventBody = decoding.structure(body, each.body)
-                return typed
-            break
+            except DecodeError:
+                break
+            return typed
     return body
 
 

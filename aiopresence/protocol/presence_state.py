@@ -29,7 +29,7 @@ Reads:
   stays current until there is such a reason, also if the read fails.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from itertools import filterfalse
 from typing import Any
@@ -48,12 +48,13 @@ from . import active_calls, event_parsing
 from .event_merge import changed_fields, merge_calls
 from .event_order import EventOrder, Order
 from .failure_policy import Action, policy_for
-from .frozen_records import replace
+from .frozen_records import constructor, replace
 from .pending_read import PendingRead
 from .read_times import ReadTimes
 from .record_update import update, update_all
 from .untracking import untrack
 
+_new_change: Callable[..., PresenceChange] = constructor(PresenceChange)
 # Of a whole account, ids that somebody invents must not fill the memory.
 MAX_UNKNOWN_IDS = 1000
 
@@ -388,4 +389,4 @@ class PresenceState:
         else:
             untrack(new)
             self.records[id_] = new
-        return PresenceChange(id_, old, new, source, time)
+        return _new_change(id_, old, new, source, time)

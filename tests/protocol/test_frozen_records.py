@@ -2,13 +2,14 @@
 
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import pytest
 
-from aiopresence import GetPresenceInfo
-from aiopresence.protocol.frozen_records import mutable_twin, replace
+from aiopresence import ChangeSource, GetPresenceInfo, PresenceChange
+from aiopresence.protocol.frozen_records import constructor, mutable_twin, replace
 from tests.support.presence_state import record
 
 
@@ -31,6 +32,17 @@ def test_a_record_with_changes_is_what_attrs_makes(changes: dict[str, Any]) -> N
 def test_a_field_that_does_not_exist_is_refused() -> None:
     with pytest.raises(AttributeError):
         replace(record("1"), {"colour": "red"})
+
+
+def test_a_constructed_record_is_what_its_class_makes() -> None:
+    values = ("1", None, record("1"), ChangeSource.EVENT, datetime.now(UTC))
+    new = constructor(PresenceChange)(*values)
+    assert type(new) is PresenceChange
+    assert (new, repr(new)) == (expected := PresenceChange(*values), repr(expected))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        new.id = "2"  # type: ignore[misc] # what is tested
+    with pytest.raises(TypeError):
+        constructor(PresenceChange)("1")
 
 
 @attrs.frozen
