@@ -12,9 +12,9 @@ this record.
 """
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -89,22 +89,27 @@ def _structure(
 
 def _first_wrong(values: _Values) -> int:
     """Return the place of the first value that is no record."""
-    for place, value in enumerate(values):
-        try:
-            decoding.structure(value, GetPresenceInfo)
-        except DecodeError:
-            return place
-    raise AssertionError("all are records")
+    errors = (_error(decoding.structure, value, GetPresenceInfo) for value in values)
+    return next(place for place, error in enumerate(errors) if error is not None)
 
 
 def _error_of_record(page: _Object, place: int, value: object) -> DecodeError:
     """Return the first error of a page whose first wrong record is a certain one."""
+    alone = {**page, "records": [value]}
+    error = cast(DecodeError, _error(rest.structure, alone, AccountPresenceInfo))
+    path = error.path.replace("$.records[0]", f"$.records[{place}]", 1)
+    return DecodeError(error.reason, path)
+
+
+def _error(
+    structure: Callable[[Any, type[Any]], object], value: object, cls: type[Any]
+) -> DecodeError | None:
+    """Return why a value cannot be decoded; None if it can."""
     try:
-        rest.structure({**page, "records": [value]}, AccountPresenceInfo)
+        structure(value, cls)
     except DecodeError as error:
-        path = error.path.replace("$.records[0]", f"$.records[{place}]", 1)
-        return DecodeError(error.reason, path)
-    raise AssertionError("it is a record")
+        return error
+    return None
 
 
 def _parse_frame(frame: bytes) -> _Object:

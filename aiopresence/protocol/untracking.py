@@ -96,8 +96,12 @@ def _record(cls: type, depth: int) -> Iterator[str]:
             yield from (load, *_indent(_record(type_, depth + 1)))
         elif get_origin(type_) is tuple:
             yield from (load, *_indent(_tuple(get_args(type_)[0], depth + 1)))
-        elif type_ not in _ATOMS and not issubclass(type_, OpenStrEnum):
+        elif type_ not in _ATOMS and not _is_enum(type_):
             raise TypeError(f"{cls.__name__}.{field.name} must stay tracked")
+
+
+def _is_enum(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, OpenStrEnum)
 
 
 def _tuple(item: type, depth: int) -> Iterator[str]:
