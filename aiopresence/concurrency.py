@@ -95,6 +95,7 @@ def _next_task(source: AsyncGenerator[T, None]) -> "asyncio.Task[tuple[T] | None
     """Return a task for the next item of a generator; its result is None at the end."""
 
     async def next_item() -> tuple[T] | None:
+        """Return the next item in a tuple; None if there is none."""
         async for item in source:
             return (item,)
         return None

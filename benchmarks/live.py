@@ -5,7 +5,10 @@ read the same clock, so the latency of a change is the time from the timestamp o
 to its arrival from `changes()`. The client has Python's default garbage collector, whose longest
 pauses are the longest latencies. At the end the board is compared with a fresh read of the account.
 
-Run: python -m benchmarks.live
+The collector is as Python sets it. The guide on live presence has two settings of a service, which
+are measured with `freeze` or `rare` as argument.
+
+Run: python -m benchmarks.live [freeze | rare]
 """
 
 import asyncio
@@ -14,6 +17,7 @@ import statistics
 import sys
 import time
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -57,8 +61,45 @@ async def follow(board: PresenceBoard, latencies: "array[float]") -> None:
         latencies.append(late)
 
 
+def freeze() -> None:
+    """Exclude what exists from all further collections."""
+    gc.collect()
+    gc.freeze()
+
+
+def collect_rarely() -> None:
+    """Make collections rare."""
+    gc.set_threshold(50_000, 20, 100)
+
+
+# What a service may do once its board is ready.
+SETTINGS: dict[str, Callable[[], None]] = {"freeze": freeze, "rare": collect_rarely}
+
+
+class Collections:
+    """The garbage collections of this process.
+
+    Attributes:
+        longest: the longest one in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.longest = self._began = 0.0
+        gc.callbacks.append(self._record)
+
+    def _record(self, phase: str, _: dict[str, int]) -> None:
+        now = time.perf_counter()
+        if phase == "start":
+            self._began = now
+        else:
+            self.longest = max(self.longest, now - self._began)
+
+
 async def watch(
-    url: str, commands: asyncio.StreamWriter, output: asyncio.StreamReader
+    url: str,
+    commands: asyncio.StreamWriter,
+    output: asyncio.StreamReader,
+    configure: Callable[[], None] | None,
 ) -> list[Row]:
     """Follow the sandbox, and return the results."""
     latencies = array("d")
@@ -72,6 +113,9 @@ async def watch(
         await board.wait_ready()
         gc.collect()
         tracked = (len(gc.get_objects()) - before) / EXTENSIONS
+        if configure is not None:
+            configure()
+        collections = Collections()
         following = asyncio.create_task(follow(board, latencies))
         commands.write(b"start\n")
         used, began = time.process_time(), time.perf_counter()
@@ -80,7 +124,7 @@ async def watch(
         changes = int(await output.readline())
         await asyncio.sleep(1.0)  # the last ones are in flight
         used, took = time.process_time() - used, time.perf_counter() - began
-        grown = process.peak() - warm
+        grown, longest = process.peak() - warm, collections.longest
         fresh = {
             str(record.extension.id): record
             async for record in session.iter_account_presence(detailed_telephony_state=True)
@@ -106,14 +150,15 @@ async def watch(
         Row("live", "latency, median", middle, "ms", 20.0, quartiles=(low, high)),
         Row("live", "latency, 99 %", latest, "ms", 25.0),
         Row("live", "latency, longest", 1000 * max(latencies), "ms", 100.0),
+        Row("live", "longest garbage collection", 1000 * longest, "ms"),
         Row("live", "objects per extension that the garbage collector visits", tracked, "objects"),
         Row("live", f"growth of peak memory after {WARM:.0f} s", grown, "MB"),
         Row("live", "CPU time of the client", 100 * used / took, "%"),
     ]
 
 
-async def both() -> list[Row]:
-    """Run the sandbox, and follow it."""
+async def both(configure: Callable[[], None] | None) -> list[Row]:
+    """Run the sandbox, and follow it; with another setting of the collector if there is one."""
     server = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __spec__.name, "serve"),
         stdin=asyncio.subprocess.PIPE,
@@ -124,20 +169,20 @@ async def both() -> list[Row]:
     if commands is None or output is None:
         raise SystemExit("no pipe to the sandbox")
     url = (await output.readline()).decode().strip()
-    rows = await watch(url, commands, output)
+    rows = await watch(url, commands, output, configure)
     await server.wait()
     return rows
 
 
-def measure() -> list[Row]:
-    """Measure all."""
-    return asyncio.run(both())
+def measure(setting: str = "") -> list[Row]:
+    """Measure all, with one of the settings of the collector or with Python's."""
+    return asyncio.run(both(SETTINGS.get(setting)))
 
 
 def main() -> int:
     """Measure all; or, with the argument "serve", run the sandbox."""
     if sys.argv[1:] != ["serve"]:
-        return finish(measure())
+        return finish(measure(*[name for name in sys.argv[1:2] if name in SETTINGS]))
     asyncio.run(serve())
     return 0
 

@@ -232,6 +232,7 @@ def _error_fields(body: Any) -> _ErrorFields:
     sources = [source for source in (body, *errors) if isinstance(source, dict)]
 
     def first(*names: str) -> str | None:
+        """Return the first text that a source has under one of the names; None if none has."""
         texts = (source.get(name) for source in sources for name in names)
         return next((text for text in texts if isinstance(text, str) and text), None)
 

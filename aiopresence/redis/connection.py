@@ -194,6 +194,7 @@ class Connection:
         rest = (len(keys), *keys, *args)
 
         async def run(redis: Any) -> Any:
+            """Run the script, by its hash if Redis has it."""
             try:
                 return await redis.execute_command("EVALSHA", script.sha, *rest, **options)
             except NoScriptError:  # It was not executed: Redis is new, or was told to forget it.

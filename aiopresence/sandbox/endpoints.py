@@ -3,6 +3,9 @@
 Each takes the request and returns the response, or raises RefusedError.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from . import paging, representations, writable_fields
 from .account import Extension, Queue
 from .batch_response import read_each
@@ -10,16 +13,24 @@ from .request_context import RequestContext
 from .responses import BATCH_JSON_TYPE, Body, Response, bad, forbidden, json_response, missing
 
 
+def _represent(context: RequestContext) -> Callable[[Extension], Body]:
+    """Return the function that writes the record of an extension, with what the query asks for."""
+    return partial(
+        representations.presence,
+        context.base,
+        context.account,
+        detailed=context.flag("detailedTelephonyState") or False,
+        sip=context.flag("sipData") or False,
+    )
+
+
 def read_presence(context: RequestContext) -> Response:
     """GET …/extension/{ids}/presence: one record, or a 207 for several."""
-    detailed = context.flag("detailedTelephonyState") or False
-    sip = context.flag("sipData") or False
+    represent = _represent(context)
 
     def read(extension_id: str) -> Body:
-        extension = context.extension(extension_id)
-        return representations.presence(
-            context.base, context.account, extension, detailed=detailed, sip=sip
-        )
+        """Return the record of an extension."""
+        return represent(context.extension(extension_id))
 
     array_type = BATCH_JSON_TYPE if BATCH_JSON_TYPE in context.header("accept") else None
     return read_each(context, "presence", read, array_type)
@@ -50,16 +61,8 @@ def update_presence(context: RequestContext) -> Response:
 
 def read_account_presence(context: RequestContext) -> Response:
     """GET …/account/{id}/presence: all extensions, a page at a time."""
-    detailed = context.flag("detailedTelephonyState") or False
-    sip = context.flag("sipData") or False
-
-    def represent(extension: Extension) -> Body:
-        return representations.presence(
-            context.base, context.account, extension, detailed=detailed, sip=sip
-        )
-
     return paging.page_response(
-        context, "presence", represent, ("detailedTelephonyState", "sipData")
+        context, "presence", _represent(context), ("detailedTelephonyState", "sipData")
     )
 
 
