@@ -53,8 +53,8 @@ class Exchange:
         received: the request.
         real: handles the request, so that it takes effect, and returns the response; to be
             called once.
-        add_standard_headers: adds the request id and rate limit headers to a response that does
-            not have them.
+        add_standard_headers: adds the date, request id and rate limit headers to a response that
+            does not have them.
         closing: set when the sandbox closes, which ends every wait.
     """
 

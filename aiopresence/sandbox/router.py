@@ -2,8 +2,10 @@
 
 import re
 import uuid
+from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
+from .clock import utc_now
 from .exchange import Received
 from .rate_limits import QuotaState
 from .request_context import RequestContext
@@ -81,10 +83,12 @@ class Router:
         return finished
 
     def add_standard_headers(self, response: Response, quota_state: QuotaState | None) -> None:
-        """Add the request id and the rate limit headers, unless the response has them already."""
+        """Add date, request id and rate limit headers, unless the response has them already."""
+        # aiohttp would add the date of the system, which is not that of the events in virtual time.
+        date = format_datetime(utc_now(), usegmt=True)
         request_id = str(uuid.UUID(int=self._state.ids.getrandbits(128), version=4))
         rates = self._state.quota.plan.headers(quota_state) if quota_state else {}
-        for name, value in {"RCRequestId": request_id, **rates}.items():
+        for name, value in {"Date": date, "RCRequestId": request_id, **rates}.items():
             response.headers.setdefault(name, value)
 
     def _has_token(self, received: Received) -> bool:

@@ -3,11 +3,14 @@
 import asyncio
 import threading
 import time
+from email.utils import format_datetime
 
 import pytest
+from aiohttp import ClientSession
 
 from aiopresence import UsageError
 from aiopresence.sandbox import Sandbox, virtual_time
+from aiopresence.sandbox.clock import utc_now
 from aiopresence.transport.clock import Clock
 
 
@@ -77,6 +80,21 @@ def test_the_sandbox_dates_its_events_in_virtual_time() -> None:
 
     first, second = virtual_time.run(main())
     assert first[:10] < second[:10]
+
+
+def test_the_sandbox_dates_its_responses_in_virtual_time() -> None:
+    async def main() -> list[str]:
+        dates = []
+        async with Sandbox(3) as sandbox, ClientSession() as client:
+            for path in ("/restapi/oauth/token", "/nothing"):
+                await asyncio.sleep(86_400)
+                async with client.post(sandbox.url + path) as response:
+                    dates += [response.headers["Date"], format_datetime(utc_now(), usegmt=True)]
+        return dates
+
+    first, first_expected, second, second_expected = virtual_time.run(main())
+    assert (first, second) == (first_expected, second_expected)
+    assert first != second
 
 
 def test_other_loops_and_loops_in_virtual_time_are_refused() -> None:
