@@ -5,7 +5,7 @@ Start with `PresenceSession`; try it with `aiopresence.sandbox.Sandbox`, which n
 The package has layers. A module imports from its own layer and from those above it in this list,
 never from one below, and never in a cycle; tests/test_layering.py checks it.
 
-- Values: `errors`, `enums`, `redaction`, `ids`, `grants`, `models`, `filters`.
+- Values: `errors`, `enums`, `redaction`, `ids`, `grants`, `credentials`, `models`, `filters`.
 - `protocol`: requests, parsing, rate limits, retries, event sessions and presence state, as pure
   functions and state machines. Time and randomness are arguments: neither `protocol` nor the
   values import asyncio, aiohttp or time.
@@ -13,7 +13,7 @@ never from one below, and never in a cycle; tests/test_layering.py checks it.
   client.
 - `bulk`, `bulk_writer` and `account_reader`: batches of many ids, and pages of a whole account.
   `readers`, `routed_read` and `route_reader`: both, by the route that is complete first.
-- `presence_api`: the presence calls. `live`: events, the board and polling.
+- `queue_api` and `presence_api`: the presence calls. `live`: events, the board and polling.
 - `session`: `PresenceSession`, which puts all of these together.
 - `webhooks`: the receiver of webhook notifications. `redis`: what processes share over Redis, and
   the only use of redis-py.

@@ -1,4 +1,4 @@
-"""The presence calls: RingCentral's nine, by its own names and parameters, and the bulk calls."""
+"""The presence calls: RingCentral's, by its own names and parameters, and the bulk calls."""
 
 from collections.abc import AsyncGenerator, Iterable
 from typing import TypeVar
@@ -7,10 +7,6 @@ from .bulk_writer import BulkWriter, Change, Changes
 from .ids import Id, Ids, parse_id
 from .models import (
     AccountPresenceInfo,
-    CallQueuePresence,
-    CallQueueUpdatePresence,
-    ExtensionCallQueuePresenceList,
-    ExtensionCallQueueUpdatePresenceList,
     GetPresenceInfo,
     PresenceInfoResponse,
     UnifiedPresence,
@@ -20,7 +16,8 @@ from .models.validation import Fields
 from .protocol import batch, endpoints
 from .protocol.endpoints import ReadOptions
 from .protocol.outcome import BatchResult, Outcome
-from .protocol.rest import Request, load_response
+from .protocol.rest import Request
+from .queue_api import QueueApi
 from .readers import Readers
 from .route_reader import RouteReader
 from .routed_read import Route
@@ -30,7 +27,7 @@ from .transport.requester import Requester
 T = TypeVar("T")
 
 
-class PresenceApi:
+class PresenceApi(QueueApi):
     """The presence calls of a session.
 
     Ids are digits, as str or int; "~" is the caller's own extension. `account_id=None` is the
@@ -56,8 +53,7 @@ class PresenceApi:
         *,
         account_id: Id,
     ) -> None:
-        self.account_id = parse_id(account_id, "account_id", tilde=True)
-        self._requester = requester
+        super().__init__(requester, account_id)
         self._readers = readers
         self._bulk_writer = BulkWriter(requester, instrumentation, readers.concurrency)
         self._route_reader = RouteReader(readers, requester, instrumentation, self.account_id)
@@ -252,83 +248,6 @@ class PresenceApi:
         options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
         return self._readers.account_reader.iter_presence(options, per_page=per_page)
 
-    async def read_call_queue_presence(
-        self, group_id: Id, *, account_id: Id | None = None
-    ) -> CallQueuePresence:
-        """Read which members of a call queue accept its calls.
-
-        Args:
-            group_id: the extension id of the queue.
-            account_id: its account; None is the account of the session.
-
-        Source: "Get Call Queue Presence"; group Light, permission ReadPresence.
-        Raises: see PresenceApi.
-        """
-        call = endpoints.read_call_queue_presence
-        return await self._send(call(self._account(account_id), group_id))
-
-    async def update_call_queue_presence(
-        self,
-        request_body: CallQueueUpdatePresence | Fields,
-        *,
-        group_id: Id,
-        account_id: Id | None = None,
-    ) -> CallQueuePresence:
-        """Change which members of a call queue accept its calls and return the new state.
-
-        Args:
-            request_body: the members to change; others keep their state.
-            group_id: the extension id of the queue.
-            account_id: its account; None is the account of the session.
-
-        Source: "Update Call Queue Presence"; group Medium, permission EditPresence.
-        Raises: see PresenceApi.
-        """
-        call = endpoints.update_call_queue_presence
-        return await self._send(call(self._account(account_id), group_id, request_body))
-
-    async def read_extension_call_queue_presence(
-        self,
-        extension_id: Id = "~",
-        *,
-        account_id: Id | None = None,
-        editable_member_status: bool | None = None,
-    ) -> ExtensionCallQueuePresenceList:
-        """Read from which call queues an extension accepts calls.
-
-        Args:
-            extension_id: the extension.
-            account_id: its account; None is the account of the session.
-            editable_member_status: only queues whose members may change this themselves.
-
-        Source: "Get Agent's Call Queue Presence"; group Light, permission ReadPresence.
-        Raises: see PresenceApi.
-        """
-        request = endpoints.read_extension_call_queue_presence(
-            self._account(account_id), extension_id, editable_member_status=editable_member_status
-        )
-        return await self._send(request)
-
-    async def update_extension_call_queue_presence(
-        self,
-        request_body: ExtensionCallQueueUpdatePresenceList | Fields,
-        *,
-        extension_id: Id = "~",
-        account_id: Id | None = None,
-    ) -> ExtensionCallQueuePresenceList:
-        """Change from which call queues an extension accepts calls and return the new state.
-
-        Args:
-            request_body: the queues to change; others keep their state.
-            extension_id: the extension.
-            account_id: its account; None is the account of the session.
-
-        Source: "Update Call Queue Presence" of an agent; group Medium, permission EditPresence.
-        Raises: see PresenceApi.
-        """
-        call = endpoints.update_extension_call_queue_presence
-        return await self._send(call(self._account(account_id), extension_id, request_body))
-
     async def read_unified_presence(
         self, extension_id: Id = "~", *, account_id: Id | None = None
     ) -> UnifiedPresence:
@@ -384,13 +303,6 @@ class PresenceApi:
         account = self._account(account_id)
         request = endpoints.update_unified_presence(account, extension_id, request_body)
         return await self._send(request)
-
-    def _account(self, account_id: Id | None) -> Id:
-        return self.account_id if account_id is None else account_id
-
-    async def _send(self, request: Request[T]) -> T:
-        """Send a request and return the record in its response."""
-        return load_response(await self._requester.send(request), request.model)
 
     async def _send_for(self, extension_id: Id, request: Request[T]) -> T:
         """Send a request and return the record of one extension; DecodeError if it is another's."""

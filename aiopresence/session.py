@@ -6,19 +6,19 @@ many ids or a whole account into requests (see `presence_api`); `live` follows p
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from types import NoneType, TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import aiohttp
 import attrs
 
+from .credentials import parse_auth, read_credentials
 from .errors import UsageError
 from .filters import account_presence
-from .grants import AccessToken, Grant, JwtGrant
+from .grants import AccessToken, Grant
 from .ids import Id, parse_id_set
 from .live import PresenceBoard
 from .live.board_feed import BoardFeed
@@ -99,7 +99,7 @@ class PresenceSession(PresenceApi):
         token_store: TokenStore | None = None,
         hooks: SessionHooks | None = None,
     ) -> None:
-        grant = _as_grant(auth)
+        grant = parse_auth(auth)
         if not isinstance(http, (aiohttp.ClientSession, NoneType)):
             raise UsageError("http must be an aiohttp.ClientSession or None")
         for name, value in (("concurrency", concurrency), ("attempts", attempts)):
@@ -140,17 +140,8 @@ class PresenceSession(PresenceApi):
         Raises:
             UsageError: variables are missing; the message names them.
         """
-        names = [
-            (f"{prefix}APP_CLIENT_ID", "RINGCENTRAL_CLIENT_ID"),
-            (f"{prefix}APP_CLIENT_SECRET", "RINGCENTRAL_CLIENT_SECRET"),
-            (f"{prefix}USER_JWT", "RINGCENTRAL_JWT_TOKEN"),
-        ]
-        values = [_first_set(*pair) for pair in names]
-        if missing := [" or ".join(p) for p, v in zip(names, values, strict=True) if not v]:
-            raise UsageError(f"environment variables are not set: {', '.join(missing)}")
-        if server := _first_set(f"{prefix}SERVER_URL", "RINGCENTRAL_SERVER_URL"):
-            options.setdefault("server", server)
-        return cls(JwtGrant(*(value or "" for value in values)), **options)
+        grant, server = read_credentials(prefix)
+        return cls(grant, **({"server": server} if server else {}) | options)
 
     async def __aenter__(self) -> Self:
         await self._requester.open()
@@ -375,16 +366,3 @@ class PresenceSession(PresenceApi):
             self._clock,
             lambda: self._requester.server_time,
         )
-
-
-def _as_grant(auth: AccessToken | Grant | str) -> AccessToken | Grant:
-    """Return the grant to log in with; UsageError if `auth` is something else."""
-    grant = AccessToken(auth) if isinstance(auth, str) else auth
-    if not isinstance(grant, (AccessToken, *get_args(Grant))):
-        raise UsageError("auth must be a JwtGrant or another grant, or an access token as str")
-    return grant
-
-
-def _first_set(*names: str) -> str | None:
-    """Return the value of the first environment variable that is set and not empty."""
-    return next((value for name in names if (value := os.environ.get(name))), None)

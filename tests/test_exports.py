@@ -12,6 +12,7 @@ import pytest
 import aiopresence
 from aiopresence import PresenceSession
 from aiopresence.presence_api import PresenceApi
+from aiopresence.queue_api import QueueApi
 
 
 @pytest.mark.parametrize("name", aiopresence.__all__)
@@ -46,7 +47,7 @@ def test_help_of_the_session_shows_every_call_with_its_documentation() -> None:
         assert name in text
         assert first in text
     assert {name for name in names if name.startswith(("read_", "update_", "iter_"))} == {
-        name for name in vars(PresenceApi) if not name.startswith("_")
+        name for name in {**vars(QueueApi), **vars(PresenceApi)} if not name.startswith("_")
     }
 
 
