@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import filters as filters
     from .enums import (
+        Availability as Availability,
         CallDirection as CallDirection,
         CallerIdVisibility as CallerIdVisibility,
         CallInfoType as CallInfoType,
@@ -166,8 +167,8 @@ __version__: str
 _EXPORTS = {
     "filters": "filters",
     "enums": """
-        CallDirection CallerIdVisibility CallInfoType DndStatus GlipAvailability GlipStatus
-        MeetingStatus OpenStrEnum PresenceStatus TelephonyAvailability TelephonyStatus
+        Availability CallDirection CallerIdVisibility CallInfoType DndStatus GlipAvailability
+        GlipStatus MeetingStatus OpenStrEnum PresenceStatus TelephonyAvailability TelephonyStatus
         TerminationType UnifiedMeetingStatus UnifiedStatus UserStatus Visibility
     """,
     "errors": """

@@ -52,6 +52,29 @@ class OpenStrEnum(StrEnum, metaclass=_OpenEnumType):
         return self
 
 
+class Availability(StrEnum):
+    """Whether somebody can be reached, in one word: what a list of people shows.
+
+    It is derived from several fields of a presence record, see `GetPresenceInfo.availability`.
+    RingCentral does not send it, and no other values will be added without notice.
+    """
+
+    AVAILABLE = "available"
+    ON_CALL = "on-call"
+    RINGING = "ringing"
+    ON_HOLD = "on-hold"
+    IN_MEETING = "in-meeting"
+    DO_NOT_DISTURB = "do-not-disturb"
+    BUSY = "busy"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+    @property
+    def label(self) -> str:
+        """The words for people, such as "on call"."""
+        return self.value.replace("-", " ")
+
+
 class PresenceStatus(OpenStrEnum):
     """The presence that others see: an aggregate of user, telephony, meeting and DND status."""
 

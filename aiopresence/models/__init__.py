@@ -5,6 +5,7 @@ protocol/frozen_records.py.
 """
 
 from ..enums import (
+    Availability,
     CallDirection,
     CallerIdVisibility,
     CallInfoType,
@@ -89,6 +90,7 @@ __all__ = [
     "ActiveCallInfo",
     "AdditionalCQInfo",
     "AppearanceInfo",
+    "Availability",
     "CallDirection",
     "CallInfoCQ",
     "CallInfoType",

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from ..enums import (
+    Availability,
     DndStatus,
     MeetingStatus,
     OpenStrEnum,
@@ -23,6 +24,7 @@ from ..enums import (
     UserStatus,
 )
 from ..ids import RecordId
+from .availability import availability_of
 from .presence import ActiveCallInfo, GetPresenceInfo
 from .queues import CallQueuePresence
 
@@ -92,6 +94,15 @@ class PresenceEventBody:
     total_active_calls: int | None = None
     appearances: tuple[LineAppearanceInfo, ...] | None = None
     owner_id: RecordId | None = None
+
+    @property
+    def availability(self) -> Availability:
+        """The availability as far as this body has it, as in `GetPresenceInfo`.
+
+        A body has only what has changed, so that its availability may not be that of the user: a
+        board merges bodies into records, whose availability is.
+        """
+        return availability_of(self)
 
 
 @attrs.frozen(weakref_slot=False)

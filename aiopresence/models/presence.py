@@ -10,6 +10,7 @@ import attrs
 from attrs.converters import optional
 
 from ..enums import (
+    Availability,
     CallDirection,
     CallerIdVisibility,
     CallInfoType,
@@ -21,6 +22,7 @@ from ..enums import (
     UserStatus,
 )
 from ..ids import RecordId
+from .availability import availability_of
 from .validation import encodable, flag, status_message
 
 
@@ -221,6 +223,16 @@ class GetPresenceInfo:
         if self.dnd_status in (None, DndStatus.UNKNOWN) and self.dnd_status_personal is not None:
             return self.dnd_status_personal
         return self.dnd_status
+
+    @property
+    def availability(self) -> Availability:
+        """Whether the user can be reached, in one word.
+
+        The first of these that applies: a call that rings, is connected, on hold or parked;
+        do-not-disturb for all calls; a meeting; Offline, Busy or Available. UNKNOWN if what decides
+        is absent or not known to this library. See models/availability.py for the table.
+        """
+        return availability_of(self)
 
 
 # RingCentral has two names for one record. Here it is one class, so that the record that an update

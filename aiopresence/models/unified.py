@@ -10,6 +10,7 @@ import attrs
 from attrs.converters import optional
 
 from ..enums import (
+    Availability,
     GlipAvailability,
     GlipStatus,
     TelephonyAvailability,
@@ -18,6 +19,7 @@ from ..enums import (
     UnifiedStatus,
     Visibility,
 )
+from .availability import unified_availability
 from .validation import as_record, encodable
 
 
@@ -77,6 +79,18 @@ class UnifiedPresence:
     glip: UnifiedPresenceGlip | None = None
     telephony: UnifiedPresenceTelephony | None = None
     meeting: UnifiedPresenceMeeting | None = None
+
+    @property
+    def availability(self) -> Availability:
+        """Whether the user can be reached, in one word, by the table of `GetPresenceInfo`.
+
+        `status` DND, like `telephony.availability` DoNotAcceptAnyCalls, is do-not-disturb.
+        """
+        telephony = self.telephony or UnifiedPresenceTelephony()
+        meeting = self.meeting or UnifiedPresenceMeeting()
+        return unified_availability(
+            self.status, telephony.status, telephony.availability, meeting.status
+        )
 
 
 @attrs.frozen(weakref_slot=False)

@@ -10,6 +10,7 @@ import pytest
 
 from aiopresence import (
     AuthError,
+    Availability,
     ChangeSource,
     DecodeError,
     InvalidRequest,
@@ -61,6 +62,18 @@ async def test_a_board_of_ids_subscribes_to_each_and_reads_them_in_batches() -> 
             assert len(followed) == 40
             assert all(f.endswith("?detailedTelephonyState=true&sipData=true") for f in followed)
             assert len(reads(sandbox)) == 2
+
+
+@virtual
+async def test_a_board_counts_its_extensions_by_availability() -> None:
+    async with virtual_sandbox(4) as sandbox, virtual_session(sandbox) as session:
+        sandbox.ring(sandbox.user_ids[1])
+        async with session.board() as board:
+            await board.wait_ready()
+            counts = board.count()
+            assert [*counts] == [*Availability]
+            assert sum(counts.values()) == len(board)
+            assert counts[Availability.RINGING] == 1
 
 
 @pytest.mark.parametrize(("count", "requests"), [(None, 10), (10_000, 10), (9_500, 10)])
