@@ -70,3 +70,12 @@ def _wait_for_writer(descriptor: int) -> None:
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(FIFO_TIMEOUT * 1000):
         raise OSError(f"no data within {FIFO_TIMEOUT} s")
+
+
+def reason(error: Exception) -> str:
+    """Return why a file cannot be read, without its content, which may be secret."""
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return f"line {line} is not UTF-8 text"
+    is_own = isinstance(error, OSError) and error.errno is None
+    return str(error) if is_own else type(error).__name__

@@ -7,16 +7,16 @@ are never taken from the command line, where other users can see them.
 """
 
 import os
-import re
-import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
 import attrs
 
 from .. import JwtGrant, UsageError
-from .files import MAX_SETTINGS_BYTES, read_text
+from .files import read_text, reason
+from .toml_tables import Tables, read_tables
 
 # For each setting, its two names in the environment: RingCentral's documentation uses both.
 VARIABLES = {
@@ -25,8 +25,6 @@ VARIABLES = {
     "client_secret": ("RC_APP_CLIENT_SECRET", "RINGCENTRAL_CLIENT_SECRET"),
     "jwt": ("RC_USER_JWT", "RINGCENTRAL_JWT_TOKEN"),
 }
-# Where tomllib has found an error, at the end of its message.
-_PLACE = re.compile(r"at (line \d+, column \d+|end of document)(?=\)$)")
 PRODUCTION = "https://platform.ringcentral.com"
 
 
@@ -158,72 +156,43 @@ def _dotenv() -> Mapping[str, str | None]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read .env: {_reason(error)}") from None
+        raise UsageError(f"cannot read .env: {reason(error)}") from None
     from dotenv import dotenv_values
 
     # No interpolation: a secret may contain a dollar sign.
     return dotenv_values(stream=StringIO(text), interpolate=False)
 
 
-def _reason(error: Exception) -> str:
-    # The message of a parser may quote a line with a secret; those of `read_text` do not.
-    if isinstance(error, tomllib.TOMLDecodeError):
-        place = _PLACE.search(str(error))
-        return f"it is not valid TOML {place[0] if place else ''}".rstrip()
-    is_own = isinstance(error, OSError) and error.errno is None
-    return str(error) if is_own else type(error).__name__
-
-
 def _profile(profile: str | None) -> _Source:
     file = config_file()
     name = profile or "default"
-    tables = read_tables(file, "profile") if file.is_absolute() else {}
-    values = tables.get(name)
+    tables = read_tables(file, "profile") if file.is_absolute() else Tables(file, "profile")
+    values = tables.by_name.get(name)
     if values is None and profile is None:
         values = {}
     if not isinstance(values, dict):
         raise UsageError(f"{file} has no [profile.{name}]")
-    found = parse_values(str(file), values)
+    found = parse_values(values, partial(tables.place, name))
     return _Source(f"profile {name}", found, {key: key for key in found})
 
 
-def parse_values(where: str, values: Mapping[str, object]) -> Mapping[str, str]:
+def parse_values(values: Mapping[str, object], place: Callable[[str], str]) -> Mapping[str, str]:
     """Return the settings in a table that have a value.
+
+    Args:
+        values: the table.
+        place: returns where a key is, for errors.
 
     Raises:
         UsageError: the table has anything else.
     """
-    if unknown := ", ".join(sorted(values.keys() - VARIABLES.keys())):
-        possible = ", ".join(VARIABLES)
-        raise UsageError(f"{where}: unknown settings {unknown}; possible are {possible}")
+    if unknown := [key for key in values if key not in VARIABLES]:
+        names, possible = ", ".join(unknown), ", ".join(VARIABLES)
+        raise UsageError(f"{place(unknown[0])}: unknown settings {names}; possible are {possible}")
     found = {}
     for key, value in values.items():
         if not isinstance(value, str):
-            raise UsageError(f"{where}: {key} must be a string in quotes")
+            raise UsageError(f"{place(key)}: {key} must be a string in quotes")
         if value:
             found[key] = value
     return found
-
-
-def read_tables(file: Path, kind: str, longest: int = MAX_SETTINGS_BYTES) -> Mapping[str, object]:
-    """Return the tables such as [profile.default] of a TOML file by name; none if it is missing.
-
-    Args:
-        file: the file.
-        kind: the first part of their names, such as "profile".
-        longest: the bytes of the longest file that is read.
-
-    Raises:
-        UsageError: the file cannot be read, or has anything else.
-    """
-    try:
-        content = tomllib.loads(read_text(file, longest))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {file}: {_reason(error)}") from None
-    tables = content.pop(kind, {})
-    if content or not isinstance(tables, dict):
-        unexpected = ", ".join(sorted(content)) or kind
-        raise UsageError(f"{file}: unexpected {unexpected}; use [{kind}.NAME]")
-    return tables

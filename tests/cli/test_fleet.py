@@ -104,16 +104,19 @@ def account(name: str, **values: str) -> str:
     [
         ("", "has no accounts; use a table [account.NAME] for each"),
         ("[profile.a]", "unexpected profile; use [account.NAME]"),
-        ("[account.a]\njwt = 1", "account.a: jwt must be a string in quotes"),
+        ("[account.a]\njwt = 1", "accounts.toml, line 2, account.a: jwt must be a string"),
         ("[account.a]\nsecret = 'x'", "account.a: unknown settings secret; possible are"),
-        ("[account.a]\njwt = 'x'", "account.a: not set: client_id, client_secret"),
-        ("x = 1\n[account.a", "accounts.toml: it is not valid TOML at end of document"),
-        ("[account.a]\njwt = x", "accounts.toml: it is not valid TOML at line 2, column 7"),
+        ("[account.a]\njwt = 'x'", "line 1, account.a: not set: client_id, client_secret"),
+        ("x = 1\n[account.a", "accounts.toml, end of document: not valid TOML"),
+        ("[account.a]\njwt = x", "accounts.toml, line 2, column 7: not valid TOML"),
         ("[account]\njwt = 'x'", "[account] lacks a name; use a table [account.NAME] for each"),
         (account("a", jwt="a b"), "account.a: jwt has a space or a control character in it"),
         (account("a", server_url="http://host"), "account.a: server must be https://host"),
         (account("a", server_url="host"), "account.a: server must be https://host"),
-        (account("a") + account("b"), "account.b has the same client_id and jwt as account.a"),
+        (
+            account("a") + account("b"),
+            "line 5, account.b has the same client_id and jwt as account.a",
+        ),
     ],
 )
 def test_a_wrong_file_of_accounts_is_a_usage_error(text: str, message: str, tmp_path: Path) -> None:

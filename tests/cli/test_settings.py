@@ -104,19 +104,33 @@ BROKEN = {
     "no file at all": (None, "has no [profile.work]"),
     "no TOML": (
         f"[profile.work]\njwt = {SECRET}\n".encode(),
-        "config.toml: it is not valid TOML at line 2, column 7",
+        "config.toml, line 2, column 7: not valid TOML",
     ),
-    "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "config.toml: UnicodeDecodeError"),
+    "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "config.toml: line 2 is not UTF-8 text"),
     "unknown key": (
         f'[profile.work]\njwt = "{SECRET}"\npassword = "{SECRET}"\n'.encode(),
-        "unknown settings password; possible are server_url, client_id, client_secret, jwt",
+        "config.toml, line 3: unknown settings password; possible are server_url, client_id, client_secret, jwt",
     ),
-    "no text": (b"[profile.work]\njwt = 5\n", "jwt must be a string in quotes"),
-    "not a table": (f'profile = "{SECRET}"\n'.encode(), "unexpected profile; use [profile.NAME]"),
+    "no text": (
+        b"[profile.default]\njwt = 5\n\n[ profile . 'work' ]  # this one\njwt = 5\n",
+        "config.toml, line 5: jwt must be a string in quotes",
+    ),
+    "no text in an inline table": (
+        b"[profile]\ndefault = {}\nwork = {jwt = 5}\n",
+        "config.toml, line 3: jwt must be a string in quotes",
+    ),
+    "no text with a long name": (
+        b"profile.work.client_id = ''\nprofile.work.jwt = 5\n",
+        "config.toml, line 2: jwt must be a string in quotes",
+    ),
+    "not a table": (
+        f'profile = "{SECRET}"\n'.encode(),
+        "config.toml, line 1: unexpected profile; use [profile.NAME]",
+    ),
     "profile not a table": (f'[profile]\nwork = "{SECRET}"\n'.encode(), "no [profile.work]"),
     "misspelt": (
         f'[profiles.work]\njwt = "{SECRET}"\n'.encode(),
-        "unexpected profiles; use [profile.NAME]",
+        "config.toml, line 1: unexpected profiles; use [profile.NAME]",
     ),
 }
 
@@ -183,8 +197,8 @@ def test_there_are_no_files_without_a_home_directory(
 
 
 def test_an_unreadable_dotenv_is_refused(home: Path) -> None:
-    (home / ".env").write_bytes(b"RC_USER_JWT=\xff" + SECRET.encode())
-    with pytest.raises(UsageError, match=r"cannot read \.env: UnicodeDecodeError"):
+    (home / ".env").write_bytes(b"A=1\nRC_USER_JWT=\xff" + SECRET.encode())
+    with pytest.raises(UsageError, match=r"cannot read \.env: line 2 is not UTF-8 text$"):
         load_settings(None)
 
 
