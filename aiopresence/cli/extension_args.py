@@ -1,12 +1,6 @@
 """The extensions that a command is about: ids, extension numbers, or a file of ids."""
 
-import asyncio
-import codecs
-import re
-import threading
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from contextlib import suppress
-from itertools import islice
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,17 +8,14 @@ import typer
 
 from ..ids import is_id
 from .directory import check_numbers, find_ids
-from .files import is_regular, read_chunks
+from .files import is_regular
+from .id_files import file_label, ids_in, read_in_thread
 from .session import EXIT_INTERRUPTED
 from .usage import InvalidArgument
 
 if TYPE_CHECKING:
     from .. import PresenceSession
 
-_MAX_ID_LENGTH = 19
-_SEPARATORS = re.compile(r"[\s,]+")
-# Ids per chunk passed on by the reading thread, and chunks it may read ahead. Guesses.
-_CHUNK_SIZE, _MAX_CHUNKS_AHEAD = 30, 64
 _NO_IDS = (
     "no extension ids: pass ids, ~ for your own, --number, --ids-file, or --sandbox 100;"
     " the command account reads everybody"
@@ -88,14 +79,15 @@ class IdSource:
         for id_ in self.ids:
             yield id_
         if self.file is not None:
-            async for id_ in _read_in_thread(_ids_in(self.file)):
+            async for id_ in read_in_thread(ids_in(self.file)):
                 count += 1
                 yield id_
         for id_ in more:
             yield id_
         if not count:
-            source = "standard input" if self.file == "-" else self.file
-            raise InvalidArgument(_NO_IDS if source is None else f"{source} has no extension ids")
+            raise InvalidArgument(
+                _NO_IDS if self.file is None else f"{file_label(self.file)} has no extension ids"
+            )
 
 
 def collect_ids(ids: list[str] | None, ids_file: str | None = None) -> IdSource:
@@ -110,62 +102,10 @@ def collect_ids(ids: list[str] | None, ids_file: str | None = None) -> IdSource:
     if ids_file is None:
         return IdSource(ids or ())
     try:
-        count = sum(1 for _ in _ids_in(ids_file)) if is_regular(ids_file) else None
+        count = sum(1 for _ in ids_in(ids_file)) if is_regular(ids_file) else None
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
     return IdSource(ids or (), ids_file, count)
-
-
-def _ids_in(name: str) -> Iterator[str]:
-    """Yield the ids in a file, reading it chunk by chunk."""
-    # Some programs write a byte order mark, which is not part of the first id.
-    decoder, rest = codecs.getincrementaldecoder("utf-8-sig")(), ""
-    try:
-        for chunk in read_chunks(name):
-            text = rest + decoder.decode(chunk)
-            *complete, rest = _SEPARATORS.split(text)
-            check_ids(words := [word for word in complete if word])
-            yield from words
-            if len(rest) > _MAX_ID_LENGTH:
-                check_ids([rest])
-        rest += decoder.decode(b"", final=True)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror or error) if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InvalidArgument(f"cannot read {name}: {reason}") from None
-    if rest:
-        check_ids([rest])
-        yield rest
-
-
-async def _read_in_thread(items: Iterator[str]) -> AsyncGenerator[str, None]:
-    """Iterate in a thread: reading may block forever, and must not keep Ctrl-C from working.
-
-    It is a daemon thread, which does not delay the end of the process.
-    """
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[list[str] | BaseException | None] = asyncio.Queue()
-    free_chunks = threading.Semaphore(_MAX_CHUNKS_AHEAD)
-
-    def put(item: list[str] | BaseException | None) -> None:
-        with suppress(RuntimeError):  # The loop has ended.
-            loop.call_soon_threadsafe(queue.put_nowait, item)
-
-    def read() -> None:
-        try:
-            while chunk := [*islice(items, _CHUNK_SIZE)]:
-                free_chunks.acquire()
-                put(chunk)
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    threading.Thread(target=read, daemon=True).start()
-    while (item := await queue.get()) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        for each in item:
-            yield each
-        free_chunks.release()
 
 
 async def resolve_id(session: "PresenceSession", id_: str | None, number: str | None) -> str | None:

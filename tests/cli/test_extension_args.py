@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aiopresence.cli import files
+from aiopresence.cli.id_files import ids_in
 from aiopresence.sandbox import Sandbox
 from tests.support.cli_calls import commanding, credentials
 from tests.support.sessions import PLENTY
@@ -39,11 +40,17 @@ def ids_file(home: Path, content: bytes) -> str:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"\xff\xfe1\x002\x00", "it is not UTF-8 text"),
-        (b"7" * 1_000_000, "invalid extension id"),
-        (b"\0" * 100, "invalid extension id"),
-        (b"1\n" * 100_000 + b"\x1b[31m\n", "invalid extension id '\\x1b[31m'"),
+        (b"\xff\xfe1\x002\x00", "/ids, line 1: not UTF-8 text"),
+        (b"1\n" * 100_000 + b"#\xff\n", "/ids, line 100001: not UTF-8 text"),
+        (b"7" * 1_000_000, "/ids, line 1: invalid extension id"),
+        (b"\0" * 100, "/ids, line 1: invalid extension id"),
+        (b"1\n" * 100_000 + b"\x1b[31m\n", "line 100001: invalid extension id '\\x1b[31m'"),
+        (
+            b"# all\r\n\r\n1, 2  # Ada\r\n12#no id: x\r\n\tAda\n",
+            "line 5: invalid extension id 'Ada'",
+        ),
         (b"", "no extension ids"),
+        (b"# 12\n\n  # 34", "no extension ids"),
     ],
 )
 async def test_a_file_without_valid_ids_is_refused(
@@ -54,6 +61,15 @@ async def test_a_file_without_valid_ids_is_refused(
         assert (done.code, done.out) == (2, "")
         assert says in done.err.splitlines()[-1]
         assert not any("presence" in each.path for each in cli.sandbox.requests)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+def test_comments_and_blank_lines_of_a_file_are_skipped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int
+) -> None:
+    monkeypatch.setattr(files, "CHUNK_BYTES", size)
+    content = "\ufeff# Zoë: 99\n\n1,2 3# Ada, 98\r\n ~ #\n#97\r#96\r45\n#" + "x 9" * 50
+    assert [*ids_in(ids_file(tmp_path, content.encode()))] == ["1", "2", "3", "~", "45"]
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "/dev", "/dev/null"])

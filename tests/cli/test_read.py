@@ -98,7 +98,10 @@ async def test_ids_of_arguments_files_and_numbers_are_combined(cli: Cli, tmp_pat
     assert "in 3 requests, " in done.err
     done = await cli("unified", "--ids-file", "-", "-o", "csv", stdin=f"{second}\n{third}\n")
     assert [line.split(",")[0] for line in done.out.splitlines()[1:]] == [second, third]
-    for content, reason in ((b"\xff", "it is not UTF-8 text"), (b"", "no extension ids")):
+    for content, reason in (
+        (b"\xff", "standard input, line 1: not UTF-8"),
+        (b"", "no extension ids"),
+    ):
         done = await cli("read", "--ids-file", "-", stdin=content)
         assert (done.code, done.out) == (2, "")
         assert reason in done.err

@@ -109,7 +109,8 @@ BROKEN = {
     "no UTF-8": (b'[profile.work]\njwt = "\xff"\n', "config.toml: line 2 is not UTF-8 text"),
     "unknown key": (
         f'[profile.work]\njwt = "{SECRET}"\npassword = "{SECRET}"\n'.encode(),
-        "config.toml, line 3: unknown settings password; possible are server_url, client_id, client_secret, jwt",
+        "config.toml, line 3: unknown settings password; possible are server_url, client_id,"
+        " client_secret, jwt",
     ),
     "no text": (
         b"[profile.default]\njwt = 5\n\n[ profile . 'work' ]  # this one\njwt = 5\n",

@@ -39,7 +39,8 @@ IdsFileOption = Annotated[
     typer.Option(
         "--ids-file",
         metavar="FILE",
-        help="Read ids from a file, separated by spaces, commas or new lines; - is standard input.",
+        help="Read ids from a file, separated by spaces, commas or new lines; # begins a comment;"
+        " - is standard input.",
     ),
 ]
 
