@@ -1,5 +1,6 @@
 """The standard streams. All output of the commands is written here, without control characters."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,53 @@ def flush_streams() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+class _TemporaryLine:
+    """A text on the terminal of standard error, until anything else is written."""
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_shown = False
+
+    def show_later(self, text: str, seconds: float) -> None:
+        """Show a text after some seconds; nothing where there is no terminal."""
+        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._show, text)
+
+    def end(self) -> None:
+        """Remove the text, or do not show it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._is_shown:
+            self._is_shown = False
+            _write_quietly(sys.stderr, "\r\x1b[K")
+
+    def _show(self, text: str) -> None:
+        self._is_shown = True
+        _write_quietly(sys.stderr, text)
+
+
+_line = _TemporaryLine()
+
+
+@contextmanager
+def temporary_line(text: str, seconds: float) -> Iterator[None]:
+    """Show a text on the terminal of standard error if nothing is written for some seconds.
+
+    Where there is no terminal nothing is shown.
+    """
+    _line.show_later(text, seconds)
+    try:
+        yield
+    finally:
+        _line.end()
+
+
+def end_temporary_line() -> None:
+    """Remove the text of `temporary_line`: something else is on the terminal now."""
+    _line.end()
+
+
 def print_line(text: str) -> None:
     """Write one line to standard output and flush it.
 
@@ -59,13 +107,14 @@ def print_styled(text: Any) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    end_temporary_line()
     terminal().print(text, soft_wrap=True)
 
 
 def print_notice(text: str) -> None:
     """Write one line to standard error, if that is possible."""
-    with suppress(OSError):
-        _write(sys.stderr, escaped(text))
+    end_temporary_line()
+    _write_quietly(sys.stderr, escaped(text) + "\n")
 
 
 @contextmanager
@@ -94,9 +143,15 @@ def _print(text: str) -> None:
 
         print_styled(Text(text))
     else:
-        _write(sys.stdout, text)
+        end_temporary_line()
+        _write(sys.stdout, text + "\n")
 
 
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(text + "\n")
+    stream.write(text)
     stream.flush()
+
+
+def _write_quietly(stream: TextIO, text: str) -> None:
+    with suppress(OSError):
+        _write(stream, text)

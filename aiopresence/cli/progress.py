@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..escaping import escaped
-from .console import print_notice, terminal
+from .console import end_temporary_line, print_notice, terminal
 from .diagnostics import show_log
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class Progress:
 
     async def _show_bar(self) -> None:
         await asyncio.sleep(FIRST_SHOWN_AFTER)
+        end_temporary_line()
         with self._bar() as bar, show_log(partial(_print_above, bar)):
             task = bar.add_task(self._description(), total=self._total, completed=self._done)
             while True:
@@ -113,6 +114,8 @@ class Progress:
         if wait := self._wait():
             return _wait_text(*wait)
         stats = self._session.stats
+        if not stats.requests:
+            return "connecting…"
         if stats.retries and not self._done:
             return f"no response yet after {stats.retries + 1} attempts"
         return f"{self._done / self.seconds:,.0f}/s, {stats.requests:,} requests"

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .console import flush_streams, print_notice
+from .console import end_temporary_line, flush_streams, print_notice, temporary_line
 from .diagnostics import show_log
 from .signals import signal_handlers
 
 if TYPE_CHECKING:
-    from .. import PresenceSession
+    from .. import PresenceSession, SessionHooks
     from ..sandbox import Sandbox
     from .logins import Login
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+# Seconds without any output after which a terminal shows that a command is connecting.
+CONNECTING_AFTER = 1.0
 
 
 @asynccontextmanager
@@ -39,7 +41,7 @@ async def open_session(
         # With a window of one second instead of a minute, waits for its limits are short.
         async with (
             Sandbox(sandbox, window=1.0) as platform,
-            PresenceSession(platform.grant, server=platform.url) as session,
+            PresenceSession(platform.grant, server=platform.url, hooks=_hooks()) as session,
         ):
             yield session, platform
         return
@@ -63,7 +65,7 @@ async def open_login_session(login: "Login") -> "AsyncIterator[PresenceSession]"
 
     try:
         async with PresenceSession(
-            login.grant, server=login.server, token_store=login.store
+            login.grant, server=login.server, token_store=login.store, hooks=_hooks()
         ) as session:
             yield session
     except AuthError as error:
@@ -75,6 +77,17 @@ async def open_login_session(login: "Login") -> "AsyncIterator[PresenceSession]"
             f"the saved login of profile {login.profile} was refused ({reason}): log in again with"
             f" `aiopresence login`{f'; {advice}' if advice else ''}"
         ) from None
+
+
+def _hooks() -> "SessionHooks":
+    from .. import SessionHooks
+
+    class Hooks(SessionHooks):
+        def on_connection(self, _: object) -> None:
+            # Connected, but no event may come for hours.
+            end_temporary_line()
+
+    return Hooks()
 
 
 def run_command(command: Coroutine[Any, Any, None]) -> None:
@@ -118,7 +131,8 @@ async def _run_until_signal(command: Coroutine[Any, Any, None]) -> None:
 
     with signal_handlers(dict.fromkeys(("SIGTERM", "SIGHUP", "SIGQUIT"), cancel)):
         try:
-            await command
+            with temporary_line("connecting…", CONNECTING_AFTER):
+                await command
         except asyncio.CancelledError:
             if not received:
                 raise

@@ -7,8 +7,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from aiopresence.cli import session
 from aiopresence.sandbox import Answer, Delay, Sandbox
-from tests.support.cli_calls import credentials, slow_sandbox
+from tests.support.cli_calls import commanding, credentials, slow_sandbox
 from tests.support.sessions import PLENTY
 from tests.support.terminal import COMMAND, Terminal, environment
 
@@ -102,3 +105,39 @@ async def test_a_warning_is_printed_above_the_progress_bar(tmp_path: Path) -> No
             warning, bar = terminal.text.splitlines()
     assert "HTTP 429" in warning
     assert bar.startswith("━")
+
+
+async def test_a_terminal_shows_connecting_until_output_begins(tmp_path: Path) -> None:
+    async with Sandbox(3, limits=PLENTY) as sandbox:
+        rule = sandbox.faults.add(Delay(1.5), path="/oauth/token", times=None)
+        env = environment(tmp_path, **credentials(sandbox))
+        ran = [
+            asyncio.to_thread(connecting, arguments, env)
+            for arguments in (("limits",), ("read", "~"), ("events",))
+        ]
+        for text in await asyncio.gather(*ran):
+            assert "connecting" not in text
+    assert rule.fired == len(ran)
+
+
+def connecting(arguments: tuple[str, ...], env: dict[str, str]) -> str:
+    """Run a command until it shows that it is connecting; return what is left at its end."""
+    # A state directory of its own: a login for each command.
+    with Terminal(*arguments, env={**env, "XDG_STATE_HOME": f"{env['HOME']}/{arguments[0]}"}) as t:
+        t.until(lambda t: "connecting…" in t.text)
+        if arguments[0] == "events":
+            t.until(lambda t: t.text == "")
+            t.interrupt()
+        assert t.end() == (130 if arguments[0] == "events" else 0)
+        return t.text
+
+
+async def test_a_pipe_does_not_show_connecting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "CONNECTING_AFTER", 0.0)
+    async with commanding(monkeypatch, tmp_path, extensions=3) as cli:
+        rule = cli.sandbox.faults.add(Delay(0.05), path="/oauth/token")
+        done = await cli("limits")
+        assert rule.fired == 1
+    assert (done.code, done.err) == (0, "")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from ..console import print_notice
+from ..console import end_temporary_line, print_notice
 from ..diagnostics import show_log
 from ..directory import read_directory
 from ..signals import signal_handlers, suspend_process
@@ -108,6 +108,7 @@ class WatchScreen:
     async def _draw(self, following: "asyncio.Task[None]", keyboard: Keyboard) -> None:
         """Redraw on every change until the user quits or the board stops."""
         self._has_keys = keyboard.is_available
+        end_temporary_line()
         console = Console()
         with Live(
             console=console,
