@@ -59,7 +59,7 @@ def test_watch_shows_the_board_and_reacts_to_keys_and_resizing(tmp_path: Path) -
     with Terminal(*arguments, env=environment(tmp_path)) as terminal:
         before = mode(terminal)
         terminal.until(lambda t: "live" in t.text and re.search("^> 1", t.text, re.M) is not None)
-        terminal.until(lambda t: "… 39 more  filter: all [f]" in t.text)
+        terminal.until(lambda t: "1-21 of 60  f filter: all" in t.text)
         assert ENTER in terminal.raw
         # Names from the directory instead of ids.
         terminal.until(lambda t: re.search("^. 101 +[A-Z]", t.text, re.M) is not None)
@@ -68,14 +68,50 @@ def test_watch_shows_the_board_and_reacts_to_keys_and_resizing(tmp_path: Path) -
         terminal.type("fx")
         terminal.until(lambda t: "filter: available" in t.text and " Busy " not in t.text)
         assert mode(terminal)[3] != before[3]
-        size = struct.pack("HHHH", 10, 70, 0, 0)
-        terminal.screen.resize(10, 70)
-        fcntl.ioctl(terminal._master, termios.TIOCSWINSZ, size)
-        terminal.until(lambda t: t.text.split("\n")[-1].startswith("… ") and "live" in t.text)
+        resize(terminal, 70, 10)
+        terminal.until(lambda t: t.text.split("\n")[-1].startswith("1-7 of ") and "live" in t.text)
         assert len(terminal.text.split("\n")) == 10
         terminal.type("q")
         assert terminal.end() == 0
         assert restored(terminal, before)
+
+
+def test_watch_scrolls_and_searches(tmp_path: Path) -> None:
+    named = re.compile(r"^. 101 +(\w+ \w+)", re.M)
+    with Terminal("watch", "--sandbox", "60", env=environment(tmp_path), size=(60, 12)) as terminal:
+        before = mode(terminal)
+        terminal.until(lambda t: "1-9 of 60" in t.text and named.search(t.text))
+        name = named.findall(terminal.text)[0].strip().upper()
+        for keys, place in (
+            ("\x1b[B\x1b[B", "3-11"), ("\x1b[6~", "12-20"), ("\x1b[A", "11-19"),
+            ("\x1b[F", "52-60"), ("\x1b[5~", "43-51"),
+        ):  # fmt: skip
+            terminal.type(keys)
+            terminal.until(lambda t, place=place: f"{place} of 60" in t.text)
+        # A larger terminal has no rows after the last one.
+        resize(terminal, 60, 40)
+        terminal.until(lambda t: "24-60 of 60" in t.text and "live" in t.text)
+        resize(terminal, 30, 5)
+        terminal.until(lambda t: "24-25 of 60" in t.text and "live" in t.text)
+        resize(terminal, 60, 12)
+        terminal.until(lambda t: "24-32 of 60" in t.text)
+        terminal.type(f"/{name}")
+        terminal.until(lambda t: f"/{name}_  Enter keeps, Esc clears" in t.text)
+        assert named.search(terminal.text)
+        terminal.type("\n")
+        terminal.until(lambda t: f"/ search: {name}" in t.text)
+        terminal.type("\x1b")
+        terminal.until(lambda t: "1-9 of 60" in t.text and "search:" not in t.text)
+        terminal.type("/q")
+        terminal.until(lambda t: "/q_" in t.text)
+        terminal.interrupt()
+        assert terminal.end() == 130
+        assert restored(terminal, before)
+
+
+def resize(terminal: Terminal, columns: int, lines: int) -> None:
+    terminal.screen.resize(lines, columns)
+    fcntl.ioctl(terminal._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,16 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from aiopresence import (
+    Availability,
     DndStatus,
     GetPresenceInfo,
     PresenceStatus,
     TelephonyStatus,
 )
-from aiopresence.cli.watch_screen.model import Filter, Row, ScreenState, Sort
+from aiopresence.cli.state_filter import StateFilter
+from aiopresence.cli.watch_screen.controls import Controls
+from aiopresence.cli.watch_screen.keys import split_keys
+from aiopresence.cli.watch_screen.model import Row, ScreenState, Sort
 from aiopresence.cli.watch_screen.render import FADE_SECONDS, duration, render
 from tests.support import pictures
 
@@ -32,6 +36,10 @@ ROWS = [
     Row("4", "", "", DND),
     Row("5", "102", "Dana", None, error="gone"),
 ]
+
+
+def filtered(words: str) -> StateFilter:
+    return StateFilter(tuple(words.split(",")) if words else ())
 
 
 def shown(state: ScreenState) -> list[str]:
@@ -76,24 +84,47 @@ def test_a_drawing_does_not_exceed_the_terminal(size: tuple[int, int], detailed:
 
 def test_hidden_rows_are_counted() -> None:
     rows = [Row(str(n), str(n), "", AVAILABLE) for n in range(1_300)]
-    assert "\n… 1,279 more  filter" in pictures.screen((80, 24), ScreenState(rows))
-    assert "more" not in pictures.screen((80, 24), ScreenState(rows[:21]))
+    assert "\n1-21 of 1,300  filter" in pictures.screen((80, 24), ScreenState(rows))
+    assert " of " not in pictures.screen((80, 24), ScreenState(rows[:21]))
+    assert "\n1,300 rows  filter" in pictures.screen((80, 3), ScreenState(rows))
 
 
 @pytest.mark.parametrize(
     ("chosen", "ids"),
     [
-        (None, ["2", "3", "5", "1", "4"]),
-        (Filter.AVAILABLE, ["1"]),
-        (Filter.BUSY, ["2", "3"]),
-        (Filter.OFFLINE, ["4"]),
-        (Filter.ON_CALL, ["2", "3"]),
-        (Filter.DND, ["4"]),
-        (Filter.CHANGED, ["3", "1"]),
+        ("", ["2", "3", "5", "1", "4"]),
+        ("available", ["1"]),
+        ("ringing", ["2"]),
+        ("ringing,on-call", ["2", "3"]),
+        ("do-not-disturb", ["4"]),
+        ("changed", ["3", "1"]),
+        ("changed,ringing", ["2", "3", "1"]),
     ],
 )
-def test_filters_select_rows(chosen: Filter | None, ids: list[str]) -> None:
-    assert shown(ScreenState(ROWS, filter=chosen)) == ids
+def test_filters_select_rows(chosen: str, ids: list[str]) -> None:
+    assert shown(ScreenState(ROWS, filter=filtered(chosen))) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("", ["2", "3", "5", "1", "4"]),
+        ("A", ["2", "3", "5", "1"]),
+        ("ÄDA", ["2"]),
+        ("10", ["3", "5", "1"]),
+        ("4", ["4"]),
+        ("la c", []),
+    ],
+)
+def test_the_search_finds_names_and_numbers(text: str, ids: list[str]) -> None:
+    assert shown(ScreenState(ROWS, search=text)) == ids
+
+
+def test_the_search_ignores_case_and_accents() -> None:
+    rows = [Row("1", "101", "Zoë STRAẞE"), Row("2", "102", "Łukasz"), Row("3", "103", "外出")]
+    for text, ids in (("zoe", ["1"]), ("strasse", ["1"]), ("Zoe\u0308", ["1"]), ("出", ["3"])):
+        assert shown(ScreenState(rows, search=text)) == ids
+    assert shown(ScreenState(rows, search="a", filter=filtered("offline"))) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +132,7 @@ def test_filters_select_rows(chosen: Filter | None, ids: list[str]) -> None:
     [
         (Sort.NUMBER, ["2", "3", "5", "1", "4"]),
         (Sort.NAME, ["2", "1", "3", "5", "4"]),
-        (Sort.STATUS, ["1", "2", "3", "4", "5"]),
+        (Sort.STATUS, ["1", "3", "2", "4", "5"]),
         (Sort.CHANGED, ["3", "1", "2", "5", "4"]),
     ],
 )
@@ -110,13 +141,10 @@ def test_rows_are_sorted(sort: Sort, ids: list[str]) -> None:
 
 
 def test_the_header_counts_all_rows_despite_a_filter() -> None:
-    assert ScreenState(ROWS, filter=Filter.DND).counts() == {
-        "available": 1,
-        "on a call": 1,
-        "ringing": 1,
-        "DND": 1,
-        "offline": 1,
-    }
+    state = ScreenState(ROWS, filter=filtered("do-not-disturb"))
+    assert pictures.screen((80, 24), state).startswith(
+        "5 extensions: 1 available, 1 on call, 1 ringing, 1 do not disturb "
+    )
 
 
 IN_CONTACT_CENTRE = GetPresenceInfo(
@@ -138,10 +166,12 @@ def test_effective_statuses_are_counted_filtered_sorted_and_shown() -> None:
         Row("3", "103", "Carla", attrs.evolve(PERSONAL_DND, dnd_status=None)),
         Row("4", "104", "Dana", attrs.evolve(PERSONAL_DND, dnd_status=DndStatus.TAKE_ALL_CALLS)),
     ]
-    counts = ScreenState(rows).counts()
-    assert (counts["on a call"], counts["ringing"], counts["DND"]) == (1, 0, 2)
-    assert shown(ScreenState(rows, filter=Filter.ON_CALL)) == ["1"]
-    assert shown(ScreenState(rows, filter=Filter.DND)) == ["2", "3"]
+    assert ScreenState(rows).counts() == {
+        Availability.ON_CALL: 1,
+        Availability.DO_NOT_DISTURB: 3,
+    }
+    assert shown(ScreenState(rows, filter=filtered("on-call"))) == ["1"]
+    assert shown(ScreenState(rows, filter=filtered("do-not-disturb"))) == ["2", "3", "4"]
     assert shown(ScreenState(rows, sort=Sort.STATUS)) == ["1", "2", "3", "4"]
     lines = pictures.screen((120, 24), ScreenState(rows)).splitlines()[2:6]
     assert ["CallConnected" in line for line in lines] == [False, False, False, True]
@@ -179,9 +209,124 @@ def test_unknown_statuses_are_shown() -> None:
     assert "Humming" in text
 
 
+@pytest.mark.parametrize(
+    ("size", "footer"),
+    [
+        (100, "22-42 of 1,300  f filter: all  s sort: number  / search: 10  ↑↓ scroll  q quit"),
+        (60, "22-42 of 1,300  f filter: all  s sort: number  q quit"),
+        (40, "22-42 of 1,300  f filter: all  q quit"),
+        (20, "22-42 of 1,300  q qu"),
+    ],
+)
+def test_the_footer_has_the_keys_that_fit(size: int, footer: str) -> None:
+    rows = [Row(str(n), f"10{n}", "", AVAILABLE) for n in range(1_300)]
+    state = ScreenState(rows, has_keys=True, first=21, search="10")
+    assert pictures.screen((size, 24), state).splitlines()[-1] == footer
+
+
+def test_the_text_that_is_typed_is_visible() -> None:
+    state = ScreenState(
+        ROWS, has_keys=True, search="外" * 50 + "\x1bzo", is_typing=True, warning="w"
+    )
+    for width in (10, 40):
+        last = pictures.screen((width, 24), state).splitlines()[-1]
+        assert "外\\x1bzo_" in last
+    assert "Enter keeps, Esc clears" in pictures.screen((140, 24), state)
+
+
+def test_scrolling_shows_other_rows_up_to_the_last() -> None:
+    rows = [Row(str(n), str(n), "", AVAILABLE) for n in range(100)]
+    for first, begins, ends in ((0, 0, 20), (1, 1, 21), (79, 79, 99), (500, 79, 99)):
+        lines = pictures.screen((60, 24), ScreenState(rows, first=first)).splitlines()
+        assert (lines[2].split()[0], lines[-2].split()[0]) == (str(begins), str(ends))
+        assert lines[-1].startswith(f"{begins + 1}-{ends + 1} of 100")
+    # Side by side: both parts go on.
+    lines = pictures.screen((200, 24), ScreenState(rows, first=1)).splitlines()
+    assert lines[2].split()[0] == "1"
+    assert f" │   {1 + 21} " in lines[2]
+
+
+def press(controls: Controls, *keys: str) -> None:
+    for key in keys:
+        controls.press(key, {Availability.BUSY, Availability.AVAILABLE})
+
+
+def test_keys_scroll_within_the_rows() -> None:
+    controls = Controls(StateFilter(), Sort.NUMBER)
+    controls.set_drawn(0, 10, 25)
+    for key, first in (
+        ("up", 0), ("down", 1), ("pagedown", 11), ("pagedown", 15), ("down", 15),
+        ("pageup", 5), ("home", 0), ("end", 15), ("up", 14),
+    ):  # fmt: skip
+        press(controls, key)
+        assert (key, controls.first) == (key, first)
+    press(controls, "s")
+    assert (controls.sort, controls.first) == (Sort.NAME, 0)
+    controls.set_drawn(0, 30, 25)
+    press(controls, "end", "down", "pagedown")
+    assert controls.first == 0
+
+
+def test_the_key_f_offers_what_extensions_have() -> None:
+    controls = Controls(filtered("on-call,ringing"), Sort.NUMBER)
+    seen = []
+    for _ in range(5):
+        press(controls, "f")
+        seen.append(str(controls.filter))
+    assert seen == ["all", "available", "busy", "changed", "all"]
+
+
+def test_keys_type_the_search() -> None:
+    controls = Controls(StateFilter(), Sort.NUMBER)
+    controls.set_drawn(7, 10, 25)
+    press(controls, "/", *"Zoëq", "backspace", " ", "f", "s", "/")
+    assert (controls.search, controls.is_typing, controls.first) == ("Zoë fs/", True, 0)
+    controls.set_drawn(0, 10, 25)
+    press(controls, "down", "\x07", "enter", "s")
+    assert (controls.search, controls.is_typing, controls.first) == ("Zoë fs/", False, 0)
+    assert (controls.sort, str(controls.filter)) == (Sort.NAME, "all")
+    press(controls, "/", "x")
+    assert controls.search == "Zoë fs/x"
+    press(controls, "escape", "backspace")
+    assert (controls.search, controls.is_typing, controls.is_quit) == ("", False, False)
+    press(controls, "/", "x", "enter", "escape", "q")
+    assert (controls.search, controls.is_quit) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("fq", ["f", "q"]),
+        ("\x1b[A\x1bOB\x1b[5~\x1b[6~", ["up", "down", "pageup", "pagedown"]),
+        ("\x1b[H\x1bOF\x1b[1~\x1b[4~", ["home", "end", "home", "end"]),
+        ("\x1b[1;5A\x1b[15~\x1b[<0;1;1M\x1bOPx", ["x"]),
+        ("\x1bq\x1b\x1b[A", ["escape", "q", "escape", "up"]),
+        ("\r\n\x7f\b ë外", ["enter", "enter", "backspace", "backspace", " ", "ë", "外"]),
+    ],
+)
+def test_what_a_terminal_sends_is_split_into_keys(text: str, keys: list[str]) -> None:
+    assert split_keys(text, is_complete=False) == (keys, "")
+    read, rest = list[str](), ""
+    for each in text:
+        more, rest = split_keys(rest + each, is_complete=False)
+        read += more
+    assert (read, rest) == (keys, "")
+
+
+def test_an_escape_is_a_key_if_nothing_follows() -> None:
+    assert split_keys("a\x1b", is_complete=False) == (["a"], "\x1b")
+    assert split_keys("\x1b", is_complete=True) == (["escape"], "")
+
+
+def test_a_search_without_matches_says_so() -> None:
+    assert "No extension matches the search." in pictures.screen(
+        (80, 24), ScreenState(ROWS, search="x")
+    )
+
+
 def test_a_filter_without_matches_says_so() -> None:
     assert "No extension matches the filter" in pictures.screen(
-        (80, 24), ScreenState(ROWS[:1], filter=Filter.DND)
+        (80, 24), ScreenState(ROWS[:1], filter=filtered("do-not-disturb"))
     )
 
 

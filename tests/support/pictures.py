@@ -20,7 +20,8 @@ from aiopresence.cli import console as cli_console
 from aiopresence.cli.directory import read_directory
 from aiopresence.cli.preview import PreviewRenderer
 from aiopresence.cli.rows import presence_layout
-from aiopresence.cli.watch_screen.model import Filter, Row, ScreenState, Sort
+from aiopresence.cli.state_filter import StateFilter
+from aiopresence.cli.watch_screen.model import Row, ScreenState, Sort
 from aiopresence.cli.watch_screen.render import render
 from aiopresence.sandbox import Sandbox
 
@@ -73,11 +74,23 @@ async def states() -> dict[str, tuple[tuple[int, int], ScreenState]]:
         "few": ((200, 60), ScreenState([*few, gone], age=0.0, detailed=True)),
         "calls": (
             (120, 30),
-            ScreenState(few, age=9.0, filter=Filter.ON_CALL, sort=Sort.NAME, detailed=True),
+            ScreenState(
+                few,
+                age=9.0,
+                filter=StateFilter(("on-call", "ringing")),
+                sort=Sort.NAME,
+                detailed=True,
+            ),
         ),
         "changed": (
             (80, 24),
-            ScreenState(many, age=9.0, filter=Filter.CHANGED, sort=Sort.CHANGED, has_keys=True),
+            ScreenState(
+                many, age=9.0, filter=StateFilter(("changed",)), sort=Sort.CHANGED, has_keys=True
+            ),
+        ),
+        "search": (
+            (80, 24),
+            attrs.evolve(live, search="zoe", is_typing=True, sort=Sort.NAME),
         ),
         "waiting": ((80, 24), ScreenState([], "waiting", has_keys=True)),
         "narrow": ((40, 10), live),

@@ -114,7 +114,7 @@ class Terminal:
         """The text on the screen."""
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
-    def until(self, condition: Callable[["Terminal"], bool], seconds: float = 30) -> None:
+    def until(self, condition: Callable[["Terminal"], object], seconds: float = 30) -> None:
         """Read output until a condition holds."""
         deadline = time.monotonic() + seconds
         while not condition(self):

@@ -21,23 +21,20 @@ from ..options import (
 )
 from ..output import OutputFormat, Renderer
 from ..session import open_session, run_command
-from ..watch_screen.model import Filter, Sort, passes
+from ..state_filter import StateFilter, WatchFilterOption
+from ..watch_screen.model import Sort
 from .events import start_simulation, stream_format, write_stream
 
 if TYPE_CHECKING:
     from ... import PresenceBoard, PresenceChange
 
-FilterOption = Annotated[
-    Filter | None,
-    typer.Option("--filter", help="Show only extensions in this state.", show_default=False),
-]
 SortOption = Annotated[Sort, typer.Option("--sort", help="Order of the extensions.")]
 
 
 def watch(
     ids: IdsArgument = None,
     number: NumbersOption = None,
-    filter_: FilterOption = None,
+    filter_: WatchFilterOption = None,
     sort: SortOption = Sort.NUMBER,
     detailed: DetailedOption = False,
     output: StreamOutputOption = None,
@@ -49,10 +46,10 @@ def watch(
 
     Without ids, all extensions of the account are shown. Rows that have just changed are bright and
     marked >. Rows that may be out of date are dim and marked ?: all of them while there is no
-    connection. The filter on-call includes ringing phones; changed shows extensions that have
-    changed since the start.
+    connection. The filter changed shows extensions that have changed since the start.
 
-    Keys: q quits, f changes the filter, s changes the order.
+    Keys: f changes the filter, s the order; / searches names and numbers, Enter keeps the search,
+    Esc clears it; arrows, PgUp, PgDn, Home and End scroll; q quits.
 
     If the output is not a terminal, or with --output other than table, print one line for each
     change instead. Each JSON line has id, old, new, source and time; CSV has the new state, with a
@@ -61,7 +58,7 @@ def watch(
     ids, numbers = ids or [], number or []
     check_ids(ids)
     check_numbers(numbers)
-    renderer = _renderer(output)
+    renderer, chosen = _renderer(output), filter_ or StateFilter()
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
@@ -69,11 +66,11 @@ def watch(
             start_simulation(platform, rate)
             async with session.board(watched, detailed_telephony_state=detailed) as board:
                 if renderer is not None:
-                    await _write_changes(board, filter_, renderer)
+                    await _write_changes(board, chosen, renderer)
                     return
                 from ..watch_screen.screen import WatchScreen
 
-                await WatchScreen(session, board, filter_, sort, detailed).run()
+                await WatchScreen(session, board, chosen, sort, detailed).run()
 
     run_command(command())
 
@@ -95,22 +92,16 @@ def _can_draw() -> bool:
     return not Console().is_dumb_terminal
 
 
-async def _write_changes(
-    board: "PresenceBoard", filter_: Filter | None, renderer: Renderer
-) -> None:
+async def _write_changes(board: "PresenceBoard", filter_: StateFilter, renderer: Renderer) -> None:
     async with aclosing(_filtered(board.changes(), filter_)) as changes:
         await write_stream(changes, renderer)
 
 
 async def _filtered(
-    changes: "AsyncIterator[PresenceChange]", filter_: Filter | None
+    changes: "AsyncIterator[PresenceChange]", filter_: StateFilter
 ) -> "AsyncGenerator[PresenceChange, None]":
     """Yield the changes of extensions that pass the filter before or after the change."""
     async for change in changes:
-        known = [each for each in (change.old, change.new) if each is not None]
-        if filter_ is Filter.CHANGED:
-            passed = change.old is not None
-        else:
-            passed = filter_ is None or any(passes(each, filter_) for each in known)
-        if passed:
+        known = [each.availability for each in (change.old, change.new) if each is not None]
+        if any(filter_.passes(each, change.old is not None) for each in known):
             yield change

@@ -1,29 +1,22 @@
-"""The state of the watch screen: rows, filter and order. Drawing it is in render.py."""
+"""The state of the watch screen: rows, filter, search and order. Drawing it is in render.py."""
 
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ... import Availability
+from ..state_filter import StateFilter
+
 if TYPE_CHECKING:
     from ... import GetPresenceInfo
 
-NO_CALL = (None, "NoCall")
-# In the order by status, extensions that can be reached come first.
-_STATUS_ORDER = {"Available": 0, "Busy": 1, "Offline": 2}
-
-
-class Filter(StrEnum):
-    """Which extensions are shown."""
-
-    AVAILABLE = "available"
-    BUSY = "busy"
-    OFFLINE = "offline"
-    ON_CALL = "on-call"
-    DND = "dnd"
-    CHANGED = "changed"
+_ORDER = {each: number for number, each in enumerate(Availability)}
 
 
 class Sort(StrEnum):
@@ -58,6 +51,11 @@ class Row:
     is_stale: bool = False
     error: str = ""
 
+    @property
+    def availability(self) -> Availability | None:
+        """The availability; None if the presence could not be read."""
+        return None if self.presence is None else self.presence.availability
+
 
 @attrs.frozen
 class ScreenState:
@@ -67,8 +65,11 @@ class ScreenState:
         rows: the extensions, in any order.
         connection: "waiting" until all extensions were read once, then "live" or "stale".
         age: seconds since the last message from RingCentral.
-        filter: which rows are shown; None for all.
+        filter: which rows are shown.
         sort: the order of the rows.
+        search: a part of the names or numbers shown; empty for all.
+        is_typing: whether the user is typing it.
+        first: the index of the first row shown, among those that pass.
         detailed: whether active calls are known.
         has_keys: whether keys can be pressed.
         warning: the last warning; empty for none.
@@ -77,43 +78,37 @@ class ScreenState:
     rows: Sequence[Row]
     connection: str = "live"
     age: float = inf
-    filter: Filter | None = None
+    filter: StateFilter = attrs.field(factory=StateFilter)
     sort: Sort = Sort.NUMBER
+    search: str = ""
+    is_typing: bool = False
+    first: int = 0
     detailed: bool = False
     has_keys: bool = False
     warning: str = ""
 
     def visible_rows(self) -> list[Row]:
-        """Return the rows that pass the filter, sorted."""
-        rows = [row for row in self.rows if _row_passes(row, self.filter)]
+        """Return the rows that pass the filter and the search, sorted."""
+        rows = [row for row in self.rows if self._passes(row)]
         return sorted(rows, key=_SORT_KEYS[self.sort])
 
-    def counts(self) -> dict[str, int]:
-        """Return the number of extensions in each state that the header shows."""
-        known = [row.presence for row in self.rows if row.presence is not None]
-        telephony = [each.effective_telephony_status for each in known]
-        return {
-            "available": sum(each.presence_status == "Available" for each in known),
-            "on a call": sum(status not in (*NO_CALL, "Ringing") for status in telephony),
-            "ringing": sum(status == "Ringing" for status in telephony),
-            "DND": sum(passes(each, Filter.DND) for each in known),
-            "offline": sum(each.presence_status == "Offline" for each in known),
-        }
+    def counts(self) -> dict[Availability, int]:
+        """Return the number of extensions of each availability that any has, in order."""
+        counts = Counter(row.availability for row in self.rows)
+        return {each: counts[each] for each in Availability if counts[each]}
+
+    def _passes(self, row: Row) -> bool:
+        if not self.filter.passes(row.availability, row.changed_at is not None):
+            return False
+        wanted = folded(self.search)
+        return any(wanted in folded(text) for text in (row.name, row.number, row.id))
 
 
-def _row_passes(row: Row, filter_: Filter | None) -> bool:
-    if filter_ is Filter.CHANGED:
-        return row.changed_at is not None
-    return filter_ is None or (row.presence is not None and passes(row.presence, filter_))
-
-
-def passes(presence: "GetPresenceInfo", filter_: Filter) -> bool:
-    """Return whether presence passes a filter other than `CHANGED`."""
-    if filter_ is Filter.ON_CALL:
-        return presence.effective_telephony_status not in NO_CALL
-    if filter_ is Filter.DND:
-        return presence.effective_dnd_status == "DoNotAcceptAnyCalls"
-    return (presence.presence_status or "").lower() == filter_
+@lru_cache(100_000)
+def folded(text: str) -> str:
+    """Return a text without case and accents, to compare with others."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in letters if not unicodedata.combining(each))
 
 
 def _by_number(row: Row) -> tuple[Any, ...]:
@@ -126,9 +121,8 @@ def _by_name(row: Row) -> tuple[Any, ...]:
 
 
 def _by_status(row: Row) -> tuple[Any, ...]:
-    status = row.presence and row.presence.presence_status
-    idle = row.presence is None or row.presence.effective_telephony_status in NO_CALL
-    return (_STATUS_ORDER.get(status or "", len(_STATUS_ORDER)), idle, *_by_number(row))
+    known = row.availability
+    return (_ORDER[known] if known is not None else len(_ORDER), *_by_number(row))
 
 
 def _by_change(row: Row) -> tuple[Any, ...]:

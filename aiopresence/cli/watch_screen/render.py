@@ -127,10 +127,17 @@ _COLUMNS = (
 
 
 class Drawing:
-    """Lines for rich to print."""
+    """Lines for rich to print.
 
-    def __init__(self, lines: list[Line]) -> None:
+    Attributes:
+        first: the index of the first row shown, among those that pass the filter and the search.
+        page: how many rows have a place.
+        rows: how many pass.
+    """
+
+    def __init__(self, lines: list[Line], first: int, page: int, rows: int) -> None:
         self._lines = lines
+        self.first, self.page, self.rows = first, page, rows
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         for number, line in enumerate(self._lines):
@@ -152,14 +159,16 @@ def render(state: ScreenState, size: tuple[int, int], now: float) -> Drawing:
     body = height - 3
     panels = _panels(len(rows), body, width, state.detailed)
     layout = _layout((width - len(GAP) * (panels - 1)) // panels, state.detailed)
-    shown = rows[: body * panels]
-    cells = [_row(row, now, layout) for row in shown]
+    page = body * panels
+    first = max(0, min(state.first, len(rows) - page))
+    cells = [_row(row, now, layout) for row in rows[first : first + page]]
     lines = [_header(state, width), _beside([_titles(layout)] * panels, width)]
     lines += [_beside(cells[n::body], width) for n in range(min(body, len(cells)))]
     if not cells and body:
         lines.append(_fit([Segment("  " + _empty_text(state), Style.parse("dim"))], width))
     lines += [_fit([], width)] * (height - 1 - len(lines))
-    return Drawing([*lines, _footer(state, len(rows) - len(shown), width)])
+    place = _place(first, len(cells), len(rows))
+    return Drawing([*lines, _footer(state, place, width)], first, page, len(rows))
 
 
 @lru_cache(64)
@@ -237,7 +246,7 @@ def _header(state: ScreenState, width: int) -> Line:
     age = f" {duration(state.age)}" if isfinite(state.age) else ""
     right = f" {state.connection}{age}"
     available = max(0, width - len(right))
-    counts = ", ".join(f"{number:,} {what}" for what, number in state.counts().items())
+    counts = ", ".join(f"{number:,} {each.label}" for each, number in state.counts().items())
     total = f"{len(state.rows):,} extensions: "
     if len(total) + len(counts) > available:
         total = total.replace(" extensions", "")
@@ -247,21 +256,58 @@ def _header(state: ScreenState, width: int) -> Line:
     return _fit([*_fit(line, available), Segment(right, style)], width)
 
 
-def _footer(state: ScreenState, more: int, width: int) -> Line:
-    """Return the number of hidden rows, and the warning or the filter, order and keys."""
-    line: Line = []
-    if more:
-        line.append(Segment(f"… {more:,} more  ", Style.parse("bold")))
+def _place(first: int, shown: int, rows: int) -> str:
+    """Return which rows are shown; empty if all are."""
+    if shown == rows:
+        return ""
+    return f"{first + 1:,}-{first + shown:,} of {rows:,}" if shown else f"{rows:,} rows"
+
+
+def _footer(state: ScreenState, place: str, width: int) -> Line:
+    """Return which rows are shown if not all, and the search, the warning, or what keys do."""
+    line = [Segment(f"{place}  ", Style.parse("bold"))] if place else []
+    left = width - sum(cell_len(each.text) for each in line)
+    if state.is_typing:
+        return _fit([*line, *_typed(state.search, left)], width)
     if state.warning:
         line.append(Segment(_shorten(cell(state.warning), width), Style.parse("yellow")))
         return _fit(line, width)
-    f, s, q = (" [f]", " [s]", "  quit [q]") if state.has_keys else ("", "", "")
-    text = f"filter: {state.filter or 'all'}{f}  sort: {state.sort}{s}{q}"
-    line.append(Segment(text, Style.parse("dim")))
+    line.append(Segment(_keys_text(state, bool(place), left), Style.parse("dim")))
     return _fit(line, width)
+
+
+def _typed(search: str, width: int) -> Line:
+    """Return the end of the text that is typed, which must be visible, and its keys."""
+    help_ = "  Enter keeps, Esc clears"
+    text = cell(search)
+    while text and cell_len(text) > width - len("/_"):
+        text = text[1:]
+    return [Segment(f"/{text}_", Style.parse("bold")), Segment(help_, Style.parse("dim"))]
+
+
+def _keys_text(state: ScreenState, can_scroll: bool, width: int) -> str:
+    """Return filter, order, search and keys; without those that matter less if width is short."""
+    search = f"search: {cell(state.search)}" if state.search else "search"
+    # The key, the text, and whether it is shown when there are no keys.
+    parts = [
+        ("f", f"filter: {state.filter}", True),
+        ("s", f"sort: {state.sort}", True),
+        ("/", search, bool(state.search)),
+        ("↑↓", "scroll", False),
+        ("q", "quit", False),
+    ]
+    if not can_scroll:
+        del parts[3]
+    if not state.has_keys:
+        return "  ".join(text for _, text, is_state in parts if is_state)
+    texts = [f"{key} {text}" for key, text, _ in parts]
+    while len(texts) > 1 and cell_len("  ".join(texts)) > width:
+        del texts[-2]
+    return "  ".join(texts)
 
 
 def _empty_text(state: ScreenState) -> str:
     if state.rows:
-        return "No extension matches the filter."
+        what = ["the filter"] * bool(state.filter.words) + ["the search"] * bool(state.search)
+        return f"No extension matches {' and '.join(what)}."
     return "Loading…" if state.connection == "waiting" else "The account has no extensions."

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
@@ -16,7 +16,9 @@ from ..console import end_temporary_line, print_notice
 from ..diagnostics import show_log
 from ..directory import read_directory
 from ..signals import signal_handlers, suspend_process
-from .model import Filter, Row, ScreenState, Sort
+from ..state_filter import StateFilter
+from .controls import Controls
+from .model import Row, ScreenState, Sort
 from .render import FADE_SECONDS, render
 from .terminal import Keyboard, read_keys
 
@@ -37,7 +39,7 @@ class WatchScreen:
     Args:
         session: reads the names of extensions.
         board: the board to show.
-        filter_: the initial filter; None for all rows.
+        filter_: the initial filter.
         sort: the initial order.
         detailed: whether the board has active calls.
     """
@@ -46,16 +48,17 @@ class WatchScreen:
         self,
         session: "PresenceSession",
         board: "PresenceBoard",
-        filter_: Filter | None,
+        filter_: StateFilter,
         sort: Sort,
         detailed: bool,
     ) -> None:
         self._session = session
         self._board = board
-        self._filter, self._sort, self._detailed = filter_, sort, detailed
+        self._controls = Controls(filter_, sort)
+        self._detailed = detailed
         self._directory: Mapping[str, tuple[str, str]] = {}
         self._changed_at: dict[str, float] = {}
-        self._is_ready = self._has_keys = self._is_quit = False
+        self._is_ready = self._has_keys = False
         self._signals: set[str] = set()
         self._warning = ""
         self._redraw = asyncio.Event()
@@ -118,13 +121,15 @@ class WatchScreen:
             # What is written to a file does not spoil the screen.
             redirect_stderr=sys.stderr.isatty(),
         ) as live:
-            while not (self._is_quit or following.done()):
+            while not (self._controls.is_quit or following.done()):
                 self._redraw.clear()
                 self._handle_job_control(live, keyboard)
                 began = time.perf_counter()
                 now = time.monotonic()
                 size = console.width, console.height
-                live.update(render(self.state(), size, now), refresh=True)
+                drawing = render(self.state(), size, now)
+                self._controls.set_drawn(drawing.first, drawing.page, drawing.rows)
+                live.update(drawing, refresh=True)
                 duration = time.perf_counter() - began
                 await asyncio.sleep(max(MIN_REDRAW_INTERVAL, duration / MAX_DRAWING_SHARE))
                 with suppress(TimeoutError):
@@ -151,14 +156,17 @@ class WatchScreen:
 
     def state(self) -> ScreenState:
         """Return what is to be shown now."""
-        board = self._board
+        board, controls = self._board, self._controls
         connection = "live" if board.is_live else "stale"
         return ScreenState(
             rows=[*self._rows()],
             connection=connection if self._is_ready else "waiting",
             age=board.age,
-            filter=self._filter,
-            sort=self._sort,
+            filter=controls.filter,
+            sort=controls.sort,
+            search=controls.search,
+            is_typing=controls.is_typing,
+            first=controls.first,
             detailed=self._detailed,
             has_keys=self._has_keys,
             warning="" if self._is_ready and board.is_live else self._warning,
@@ -177,12 +185,7 @@ class WatchScreen:
                 yield Row(id_, number, name, error=str(error))
 
     def _on_key(self, key: str) -> None:
-        if key == "q":
-            self._is_quit = True
-        elif key == "f":
-            self._filter = _next([None, *Filter], self._filter)
-        elif key == "s":
-            self._sort = _next([*Sort], self._sort)
+        self._controls.press(key, {each.availability for each in self._board.values()})
         self._redraw.set()
 
     def _on_signal(self, number: int) -> None:
@@ -196,7 +199,3 @@ class WatchScreen:
         if level > logging.DEBUG:
             self._warning = text
             self._redraw.set()
-
-
-def _next(choices: list[Any], current: Any) -> Any:
-    return choices[(choices.index(current) + 1) % len(choices)]

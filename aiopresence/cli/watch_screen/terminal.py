@@ -1,11 +1,17 @@
 """Read single keys from the terminal."""
 
 import asyncio
+import codecs
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from .keys import split_keys
+
+# Seconds after which an Escape is the key itself, and not the beginning of a sequence. A guess.
+ESCAPE_SECONDS = 0.05
 
 
 class Keyboard:
@@ -14,7 +20,7 @@ class Keyboard:
     Without a terminal, or on a system without termios, no keys are read.
 
     Args:
-        on_key: called with each key.
+        on_key: called with each key, as `split_keys` names it.
 
     Attributes:
         is_available: whether keys can be read.
@@ -24,6 +30,9 @@ class Keyboard:
         self.is_available = _termios() is not None and sys.stdin.isatty()
         self._on_key = on_key
         self._saved_mode: list[Any] | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self._escape_timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Start to read keys; call it again after another program has set the terminal's mode."""
@@ -43,19 +52,35 @@ class Keyboard:
         if self._saved_mode is None or termios is None:
             return
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self._cancel_escape()
         mode, self._saved_mode = self._saved_mode, None
         with suppress(termios.error):  # The terminal was closed.
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, mode)
 
     def _read(self) -> None:
         try:
-            keys = os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+            data = os.read(sys.stdin.fileno(), 64)
         except OSError:
-            keys = ""
-        if not keys:  # The terminal was closed: it would be ready to read forever.
+            data = b""
+        if not data:  # The terminal was closed: it would be ready to read forever.
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self._press(self._decoder.decode(data), is_complete=False)
+
+    def _press(self, text: str, *, is_complete: bool) -> None:
+        """Press the keys in a text; what may be an Escape only if nothing follows soon."""
+        self._cancel_escape()
+        keys, self._rest = split_keys(self._rest + text, is_complete=is_complete)
+        if self._rest:
+            self._escape_timer = asyncio.get_running_loop().call_later(
+                ESCAPE_SECONDS, lambda: self._press("", is_complete=True)
+            )
         for key in keys:
             self._on_key(key)
+
+    def _cancel_escape(self) -> None:
+        if self._escape_timer is not None:
+            self._escape_timer.cancel()
+            self._escape_timer = None
 
 
 def _termios() -> Any:
