@@ -11,6 +11,7 @@ import subprocess
 import termios
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_watch_scrolls_and_searches(tmp_path: Path) -> None:
             ("\x1b[F", "52-60"), ("\x1b[5~", "43-51"),
         ):  # fmt: skip
             terminal.type(keys)
-            terminal.until(lambda t, place=place: f"{place} of 60" in t.text)
+            terminal.until(partial(shows, f"{place} of 60"))
         # A larger terminal has no rows after the last one.
         resize(terminal, 60, 40)
         terminal.until(lambda t: "24-60 of 60" in t.text and "live" in t.text)
@@ -107,6 +108,10 @@ def test_watch_scrolls_and_searches(tmp_path: Path) -> None:
         terminal.interrupt()
         assert terminal.end() == 130
         assert restored(terminal, before)
+
+
+def shows(text: str, terminal: Terminal) -> bool:
+    return text in terminal.text
 
 
 def resize(terminal: Terminal, columns: int, lines: int) -> None:
