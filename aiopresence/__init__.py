@@ -124,6 +124,11 @@ if TYPE_CHECKING:
         UpdateUnifiedPresenceGlip as UpdateUnifiedPresenceGlip,
         UpdateUnifiedPresenceTelephony as UpdateUnifiedPresenceTelephony,
     )
+    from .protocol.json_values import (
+        from_dict as from_dict,
+        to_dict as to_dict,
+        to_json as to_json,
+    )
     from .protocol.oauth import (
         authorize_url as authorize_url,
     )
@@ -137,6 +142,9 @@ if TYPE_CHECKING:
     from .protocol.rest import (
         Response as Response,
     )
+    from .protocol.stats import (
+        Stats as Stats,
+    )
     from .session import (
         PresenceSession as PresenceSession,
     )
@@ -149,9 +157,6 @@ if TYPE_CHECKING:
         SessionHooks as SessionHooks,
         TokenObtained as TokenObtained,
         WaitEnded as WaitEnded,
-    )
-    from .transport.instrumentation import (
-        Stats as Stats,
     )
     from .transport.token_store import (
         FileTokenStore as FileTokenStore,
@@ -194,16 +199,17 @@ _EXPORTS = {
         UnifiedPresence UnifiedPresenceGlip UnifiedPresenceMeeting UnifiedPresenceTelephony
         UpdateUnifiedPresence UpdateUnifiedPresenceGlip UpdateUnifiedPresenceTelephony
     """,
+    "protocol.json_values": "from_dict to_dict to_json",
     "protocol.oauth": "authorize_url",
     "protocol.outcome": "BatchResult Outcome",
     "protocol.rate_limits": "GroupLimits",
     "protocol.rest": "Response",
+    "protocol.stats": "Stats",
     "session": "PresenceSession",
     "transport.hooks": """
         ConnectionChanged RateLimitHit RequestFinished RequestSent RetryScheduled SessionHooks
         TokenObtained WaitEnded
     """,
-    "transport.instrumentation": "Stats",
     "transport.token_store": "FileTokenStore MemoryTokenStore TokenStore",
 }
 _MODULES = {name: module for module, names in _EXPORTS.items() for name in names.split()}

@@ -31,7 +31,8 @@ from .protocol.failure_policy import Kind, kind_of
 from .protocol.outcome import BatchResult, Outcome, failed, keep
 from .protocol.read_plan import Wait
 from .protocol.rest import JSON, Request, Response
-from .transport.instrumentation import Instrumentation, Stats
+from .protocol.stats import Stats
+from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 
 T = TypeVar("T")

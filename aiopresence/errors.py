@@ -201,7 +201,7 @@ class DecodeError(PresenceError):
 
     Attributes:
         path: where in the response, as in `$.activeCalls[0].startTime`; `$` is all of it.
-        reason: what is wrong there. It never quotes the value.
+        reason: what is wrong there. It never quotes the value of a response.
     """
 
     def __init__(self, reason: str, path: str = "$") -> None:

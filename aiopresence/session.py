@@ -37,13 +37,14 @@ from .protocol.oauth import store_key
 from .protocol.presence_state import PresenceState
 from .protocol.rate_limits import GroupLimits
 from .protocol.rest import Response
+from .protocol.stats import Stats
 from .protocol.urls import check_server
 from .readers import Readers
 from .transport.clock import Clock
 from .transport.event_connection import EventConnection
 from .transport.hooks import SessionHooks
 from .transport.http import HttpClient
-from .transport.instrumentation import Instrumentation, Stats
+from .transport.instrumentation import Instrumentation
 from .transport.rate_limiter import RateLimiter, parse_limits
 from .transport.request_queue import RequestQueue
 from .transport.requester import Requester

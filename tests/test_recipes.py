@@ -148,7 +148,7 @@ class TestPresenceService:
         before = len(sandbox.requests)
         async with client.get(f"/presence/{id_}") as response:
             told = await response.json()
-        assert told["presence_status"] == sandbox.presence(id_)["presenceStatus"]
+        assert told["presenceStatus"] == sandbox.presence(id_)["presenceStatus"]
         assert told["extension"]["id"] == id_
         assert told["stale"] is False
         async with client.get("/available") as response:

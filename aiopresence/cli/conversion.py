@@ -13,10 +13,11 @@ from ..escaping import escaped
 
 
 def plain(value: Any) -> Any:
-    """Convert a record to JSON with RingCentral's field names, without fields that are None."""
+    """Convert a record, or lists and mappings with records in them, to JSON values."""
     if attrs.has(type(value)):
-        fields = ((f.name, getattr(value, f.name)) for f in attrs.fields(type(value)))
-        return {camel(name): plain(item) for name, item in fields if item is not None}
+        from .. import to_dict
+
+        return to_dict(value)
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):

@@ -9,24 +9,10 @@ from typing import Any
 
 import attrs
 
-from ..errors import (
-    ApiError,
-    AuthError,
-    ConnectionFailed,
-    DecodeError,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
-    PresenceError,
-    RateLimited,
-    ServerError,
-    SessionLost,
-    Timeout,
-    TransportError,
-    one_line,
-)
+from ..errors import DecodeError, PresenceError
 from ..models import ChangeSource, DisabledFilterInfo, GetPresenceInfo
 from .decoding import dump, load
+from .error_values import ErrorValues, from_error, to_error
 
 # The longest JSON of one extension, in bytes: a record with seven detailed calls has about 7,000.
 MAX_ENTRY = 65_536
@@ -35,48 +21,11 @@ MAX_STALE = 100
 # The longest JSON of a status, in bytes. 2,000 disabled filters have about 400,000.
 MAX_STATUS = 1_000_000
 
-_ERRORS: dict[str, type[Any]] = {
-    each.__name__: each
-    for each in (
-        ApiError,
-        AuthError,
-        ConnectionFailed,
-        DecodeError,
-        InvalidRequest,
-        NotFound,
-        PermissionDenied,
-        PresenceError,
-        RateLimited,
-        ServerError,
-        SessionLost,
-        Timeout,
-        TransportError,
-    )
-}
-
-
-@attrs.frozen(weakref_slot=False)
-class _Error:
-    """A PresenceError: the name of its class, and its attributes."""
-
-    type: str | None = None
-    message: str | None = None
-    http_status: int | None = None
-    error_code: str | None = None
-    parameter_name: str | None = None
-    request_id: str | None = None
-    retry_after_ms: int | None = None
-    body: str | None = None
-    path: str | None = None
-    group: str | None = None
-    final: bool | None = None
-    sent: bool | None = None
-
 
 @attrs.frozen(weakref_slot=False)
 class _Entry:
     record: GetPresenceInfo | None = None
-    error: _Error | None = None
+    error: ErrorValues | None = None
     rejected: bool | None = None
     source: str | None = None
     time: datetime | None = None
@@ -89,7 +38,7 @@ class _Status:
     ready: bool | None = None
     stale: tuple[str, ...] | None = None
     disabled_filters: tuple[DisabledFilterInfo, ...] | None = None
-    error: _Error | None = None
+    error: ErrorValues | None = None
 
 
 @attrs.frozen
@@ -134,7 +83,7 @@ class BoardStatus:
 
 def dump_entry(entry: BoardEntry) -> bytes:
     """Return the state of an extension as JSON."""
-    error = _from_error(entry.error)
+    error = from_error(entry.error)
     rejected = entry.is_rejected or None
     return dump(_Entry(entry.record, error, rejected, entry.source.value, entry.time))
 
@@ -146,7 +95,7 @@ def load_entry(data: bytes) -> BoardEntry:
         raise DecodeError("no state of an extension")
     return BoardEntry(
         entry.record,
-        _to_error(entry.error),
+        to_error(entry.error),
         entry.rejected is True,
         ChangeSource(entry.source),
         entry.time,
@@ -162,7 +111,7 @@ def dump_status(status: BoardStatus) -> bytes:
             status.is_ready,
             None if status.stale is None else tuple(sorted(status.stale)),
             status.disabled_filters or None,
-            _from_error(status.error),
+            from_error(status.error),
         )
     )
 
@@ -179,7 +128,7 @@ def status_of(data: bytes) -> BoardStatus:
         status.ready is True,
         None if status.stale is None else frozenset(status.stale),
         status.disabled_filters or (),
-        _to_error(status.error),
+        to_error(status.error),
     )
 
 
@@ -187,65 +136,3 @@ def _load(data: bytes, cls: Any, longest: int) -> Any:
     if len(data) > longest:
         raise DecodeError(f"longer than {longest:,} bytes")
     return load(data, cls)
-
-
-def _from_error(error: PresenceError | None) -> _Error | None:
-    """Return an error by the first of its classes that has a name here."""
-    if error is None:
-        return None
-    name = next((each.__name__ for each in type(error).__mro__ if each.__name__ in _ERRORS), None)
-    attributes: dict[str, Any] = {
-        name: value
-        for name in ("http_status", "error_code", "parameter_name", "request_id", "path")
-        if (value := getattr(error, name, None)) is not None
-    }
-    message = _message(error)
-    retry_after = getattr(error, "retry_after", None)
-    return _Error(
-        name,
-        message and message[:1000],
-        retry_after_ms=None if retry_after is None else round(retry_after * 1000),
-        body=getattr(error, "body", None),
-        group=getattr(error, "group", None),
-        final=getattr(error, "final", None),
-        sent=getattr(error, "sent", None),
-        **attributes,
-    )
-
-
-def _message(error: PresenceError) -> str | None:
-    if isinstance(error, ApiError):
-        return error.message
-    return error.reason if isinstance(error, DecodeError) else str(error)
-
-
-def _to_error(info: _Error | None) -> PresenceError | None:
-    if info is None:
-        return None
-    cls: type[PresenceError] = _ERRORS.get(info.type or "", PresenceError)
-    message = None if info.message is None else one_line(info.message, 1000)
-    if issubclass(cls, ApiError):
-        return _to_api_error(info, cls, message)
-    if issubclass(cls, DecodeError):
-        return cls(message or "", info.path or "$")
-    if issubclass(cls, ConnectionFailed):
-        return cls(message or "", sent=info.sent is not False, final=info.final is True)
-    return cls(message or "")
-
-
-def _to_api_error(info: _Error, cls: type[ApiError], message: str | None) -> ApiError:
-    wait = None if info.retry_after_ms is None else info.retry_after_ms / 1000
-    error = cls(
-        info.http_status or 0,
-        info.error_code,
-        message,
-        info.parameter_name,
-        info.request_id,
-        wait,
-        one_line(info.body or ""),
-    )
-    if isinstance(error, RateLimited):
-        error.group, error.sent = info.group, info.sent is not False
-    if isinstance(error, AuthError):
-        error.final = info.final is True
-    return error

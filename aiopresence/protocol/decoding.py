@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from types import GenericAlias
 from typing import Any, NoReturn, TypeVar, get_args, get_origin
@@ -57,7 +58,8 @@ def _raise_wrong_type(expected: str, value: object) -> NoReturn:
 
 def _json_name(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
-    return "null" if value is None else names.get(type(value), "a number")
+    names |= {int: "a number", float: "a number"}
+    return "null" if value is None else names.get(type(value), f"a {type(value).__name__}")
 
 
 def camel(name: str) -> str:
@@ -96,6 +98,12 @@ def _structure_bool(value: object, _: object) -> bool:
     return value if isinstance(value, bool) else _raise_wrong_type("true or false", value)
 
 
+def _structure_float(value: object, _: object) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+        _raise_wrong_type("a finite number", value)
+    return float(value)  # type: ignore[arg-type]
+
+
 def _structure_datetime(value: Any, _: object) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
@@ -109,6 +117,13 @@ def _structure_datetime(value: Any, _: object) -> datetime:
 
 def _structure_enum(value: object, cls: type[OpenStrEnum]) -> OpenStrEnum:
     return cls(_structure_str(value, str))
+
+
+def _structure_closed_enum(value: object, cls: type[StrEnum]) -> StrEnum:
+    try:
+        return cls(_structure_str(value, str))
+    except ValueError:
+        raise _WrongType(f"expected one of {', '.join(cls)}") from None
 
 
 def _unstructure_float(value: float) -> float:
@@ -151,9 +166,11 @@ def _make_converter(*, detailed: bool) -> Converter:
 
     converter.register_structure_hook(str, _structure_str)
     converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(float, _structure_float)
     converter.register_structure_hook(bool, _structure_bool)
     converter.register_structure_hook(datetime, _structure_datetime)
-    # Registered for the base class: otherwise cattrs would use the hook of str for every StrEnum.
+    # Registered for the base classes: otherwise cattrs would use the hook of str for every StrEnum.
+    converter.register_structure_hook(StrEnum, _structure_closed_enum)
     converter.register_structure_hook(OpenStrEnum, _structure_enum)
     converter.register_structure_hook_func(lambda cls: cls == RecordId, _structure_id)
     converter.register_structure_hook_factory(_is_tuple, structure_tuple)
@@ -353,4 +370,8 @@ def _first_error(error: Exception) -> tuple[str, str]:
         for note in getattr(error, "__notes__", ()):
             is_field = isinstance(note, AttributeValidationNote)
             path += f".{camel(note.name)}" if is_field else f"[{note.index}]"
-    return (str(error) if isinstance(error, _WrongType) else "cannot be decoded"), path
+    if isinstance(error, KeyError):
+        return "is missing", path
+    # A UsageError is one of a request's own checks; no response is decoded to a request.
+    is_ours = isinstance(error, (_WrongType, UsageError))
+    return (str(error) if is_ours else "cannot be decoded"), path

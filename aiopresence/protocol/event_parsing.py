@@ -70,6 +70,19 @@ def parse(notification: Any) -> PresenceEvent:
     )
 
 
+def parse_saved(values: Any) -> PresenceEvent:
+    """Return an event that was converted to JSON values; its body may be absent.
+
+    Raises:
+        DecodeError: it is not an object, or a part of the envelope has the wrong type.
+    """
+    envelope, body = decoding.structure(values, _Envelope), values.get("body")
+    if body is not None and not isinstance(body, dict):
+        raise DecodeError("expected an object", "$.body")
+    typed = None if body is None else _parse_body(envelope.event or "", body)
+    return PresenceEvent(**attrs.asdict(envelope), body=typed)
+
+
 def is_presence_event(event: PresenceEvent) -> bool:
     """Return whether an event is about the presence of an extension, whatever its body."""
     return any(each.body is PresenceEventBody for each in _types_of(event.event or ""))

@@ -5,11 +5,10 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 
-import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from aiopresence import PresenceBoard, PresenceError, PresenceSession
+from aiopresence import PresenceBoard, PresenceError, PresenceSession, to_dict
 
 
 @web.middleware
@@ -39,7 +38,7 @@ class PresenceService:
         board, id_ = await self.ready_board(), request.match_info["id"]
         if id_ not in board:
             return web.json_response({"error": f"no extension {id_}"}, status=404)
-        return web.json_response(attrs.asdict(board[id_]) | {"stale": board.is_stale(id_)})
+        return web.json_response(to_dict(board[id_]) | {"stale": board.is_stale(id_)})
 
     async def available(self, _: web.Request) -> web.Response:
         board = await self.ready_board()

@@ -125,7 +125,7 @@ async def test_gunicorn_workers_share_limits_and_login(
     assert [[*each] for each in answers] == [[*sandbox.extension_ids]] * 8
     assert {key for each in answers for value in each.values() for key in value} == {"status"}
     assert len(metrics) > 1
-    assert not any(each["rate_limited"] for each in metrics.values())
+    assert not any(each["rateLimited"] for each in metrics.values())
     assert (len(sent), len(logins)) == (24, 1)
 
 

@@ -97,4 +97,5 @@ _LAYOUT = Layout(
         "after": Column(30, least=18),
     },
     _fields,
+    attrs.asdict,
 )

@@ -6,7 +6,6 @@ gunicorn presence_service:create_app --workers 4 --worker-class aiohttp.Gunicorn
 import os
 from collections.abc import AsyncIterator
 
-import attrs
 from aiohttp import web
 
 from aiopresence import (
@@ -17,6 +16,7 @@ from aiopresence import (
     ServerError,
     TransportError,
     UsageError,
+    to_dict,
 )
 from aiopresence.redis import RedisLimits, RedisTokenStore
 
@@ -55,7 +55,7 @@ async def presence(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """GET /metrics: what this worker has done; rate_limited is the number of 429s."""
-    return web.json_response({"worker": os.getpid(), **attrs.asdict(request.app[SESSION].stats)})
+    return web.json_response({"worker": os.getpid(), **to_dict(request.app[SESSION].stats)})
 
 
 async def create_app() -> web.Application:

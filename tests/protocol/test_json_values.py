@@ -1,0 +1,320 @@
+import json
+from datetime import UTC, datetime
+from math import inf, nan
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import aiopresence
+from aiopresence import (
+    ActiveCallInfo,
+    ApiError,
+    AuthError,
+    BatchResult,
+    CallQueueUpdatePresence,
+    ChangeSource,
+    ConnectionFailed,
+    DecodeError,
+    GetPresenceExtensionInfo,
+    GetPresenceInfo,
+    GroupLimits,
+    JwtGrant,
+    NotFound,
+    NotificationDeliveryMode,
+    Outcome,
+    PresenceChange,
+    PresenceError,
+    PresenceEvent,
+    PresenceEventBody,
+    PresenceInfoRequest,
+    PresenceStatus,
+    RateLimited,
+    RedisFailed,
+    Resync,
+    ResyncReason,
+    Stats,
+    SubscriptionInfo,
+    TelephonyStatus,
+    Timeout,
+    UnifiedPresence,
+    UsageError,
+    from_dict,
+    to_dict,
+    to_json,
+)
+from tests.support.records import CLASSES, records
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_record_comes_back_as_it_was(cls: Any) -> None:
+    @settings(max_examples=15, deadline=None)
+    @given(records(cls))
+    def comes_back(record: Any) -> None:
+        values = to_dict(record)
+        assert json.loads(to_json(record)) == values
+        assert from_dict(cls, values) == without_secrets(record)
+        assert from_dict(cls, {**values, "aNewField": [1, None]}) == without_secrets(record)
+
+    comes_back()
+
+
+def without_secrets(record: Any) -> Any:
+    import attrs
+
+    if isinstance(record, SubscriptionInfo) and record.delivery_mode is not None:
+        return attrs.evolve(record, delivery_mode=without_secrets(record.delivery_mode))
+    if isinstance(record, NotificationDeliveryMode):
+        return attrs.evolve(record, verification_token=None)
+    return record
+
+
+def test_a_record_has_ringcentrals_names_and_no_absent_fields() -> None:
+    call = ActiveCallInfo(from_="+15551234567", start_time=NOON, queue_call=False)
+    record = GetPresenceInfo(
+        extension=GetPresenceExtensionInfo("101"),
+        presence_status=PresenceStatus.BUSY,
+        telephony_status=TelephonyStatus("Beaming"),
+        message="",
+        active_calls=(call,),
+        total_active_calls=0,
+    )
+    values = to_dict(record)
+    assert values == {
+        "extension": {"id": "101"},
+        "presenceStatus": "Busy",
+        "telephonyStatus": "Beaming",
+        "message": "",
+        "activeCalls": [
+            {"queueCall": False, "from": "+15551234567", "startTime": "2026-05-04T12:00:00+00:00"}
+        ],
+        "totalActiveCalls": 0,
+    }
+    assert type(values["presenceStatus"]) is type(values["telephonyStatus"]) is str
+
+
+def test_the_names_are_those_of_requests() -> None:
+    request = CallQueueUpdatePresence([{"member": {"id": 7}, "accept_current_queue_calls": True}])
+    values = {"records": [{"member": {"id": "7"}, "acceptCurrentQueueCalls": True}]}
+    assert to_dict(request) == values
+    assert from_dict(CallQueueUpdatePresence, values) == request
+
+
+def test_a_change_and_a_resync() -> None:
+    old = GetPresenceInfo(presence_status=PresenceStatus.OFFLINE)
+    change = PresenceChange("101", old, None, ChangeSource.EVENT, NOON)
+    values = to_dict(change)
+    assert values == {
+        "id": "101",
+        "old": {"presenceStatus": "Offline"},
+        "source": "event",
+        "time": "2026-05-04T12:00:00+00:00",
+    }
+    assert from_dict(PresenceChange, values) == change
+    resync = Resync(ResyncReason.OVERFLOW, missed=3)
+    assert to_dict(resync) == {"reason": "Overflow", "missed": 3}
+    assert from_dict(Resync, to_dict(resync)) == resync
+
+
+def test_an_event_has_the_form_of_the_notification() -> None:
+    event = "/restapi/v1.0/account/~/extension/101/presence"
+    body = PresenceEventBody("101", sequence=5)
+    values = to_dict(PresenceEvent("u", event, NOON, body=body))
+    assert values == {
+        "uuid": "u",
+        "event": event,
+        "timestamp": "2026-05-04T12:00:00+00:00",
+        "body": {"extensionId": "101", "sequence": 5},
+    }
+    assert from_dict(PresenceEvent, values).body == body
+
+
+def test_limits_and_counters_have_all_fields() -> None:
+    assert to_dict(GroupLimits(50)) == {"limit": 50, "window": 60.0, "blockedFor": 0.0}
+    assert from_dict(GroupLimits, {"limit": 9, "window": 5}) == GroupLimits(9, 5.0)
+    stats = Stats(requests=3, seconds_waited=0.5)
+    assert to_dict(stats)["secondsWaited"] == 0.5
+    assert from_dict(Stats, to_dict(stats)) == stats
+
+
+STATUS_404 = {"id": "2", "status": 404, "ofRequest": False}
+MISSING = NotFound(404, "CMN-102", "No such", "extensionId", "r1", 2.5, body="the whole body")
+
+
+def test_an_outcome_has_its_value_or_its_error_without_the_response_body() -> None:
+    value = GetPresenceInfo(presence_status=PresenceStatus.BUSY)
+    batch = BatchResult([Outcome("1", 200, value), Outcome("2", 404, error=MISSING)], "batches")
+    assert to_dict(batch) == {
+        "route": "batches",
+        "outcomes": [
+            {"id": "1", "status": 200, "value": {"presenceStatus": "Busy"}, "ofRequest": False},
+            {
+                **STATUS_404,
+                "error": {
+                    "type": "NotFound",
+                    "message": "No such",
+                    "httpStatus": 404,
+                    "errorCode": "CMN-102",
+                    "parameterName": "extensionId",
+                    "requestId": "r1",
+                    "retryAfter": 2.5,
+                },
+            },
+        ],
+    }
+    assert "body" not in to_json(batch)
+    again = from_dict(BatchResult[GetPresenceInfo], json.loads(to_json(batch)))
+    assert again.route == "batches"
+    assert again[0] == batch[0]
+    assert (again[1].id, again[1].status) == ("2", 404)
+
+
+LIMITED = RateLimited(429, "CMN-301", "Slow", retry_after=7.0)
+LIMITED.group, LIMITED.sent = "Light", False
+REFUSED = AuthError(400, "OAU-213")
+REFUSED.final = True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MISSING,
+        LIMITED,
+        REFUSED,
+        ApiError(302),
+        ConnectionFailed("lost", sent=False, final=True),
+        Timeout("too slow"),
+        DecodeError("expected a list", "$.records"),
+        RedisFailed("no reply"),
+        UsageError("wrong"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_an_outcome_comes_back(error: PresenceError) -> None:
+    values = to_dict(Outcome[GetPresenceInfo]("1", error=error, of_request=True))
+    outcome = from_dict(Outcome[GetPresenceInfo], values)
+    again = outcome.error
+    assert outcome.of_request
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == {**vars(error), **({"body": ""} if isinstance(error, ApiError) else {})}
+    assert from_dict(Outcome[UnifiedPresence], {"id": "1"}) == Outcome("1")
+
+
+def test_a_secret_is_left_out() -> None:
+    mode = NotificationDeliveryMode("WebHook", "https://example.com", verification_token="canary")
+    assert to_dict(SubscriptionInfo(delivery_mode=mode)) == {
+        "deliveryMode": {"transportType": "WebHook", "address": "https://example.com"}
+    }
+
+
+BATCH = BatchResult[GetPresenceInfo]
+
+
+@pytest.mark.parametrize(
+    ("cls", "values", "path", "reason"),
+    [
+        (GetPresenceInfo, [], "$", "expected an object, not a list"),
+        (GetPresenceInfo, GetPresenceInfo(), "$", "expected an object, not a GetPresenceInfo"),
+        (
+            GetPresenceInfo,
+            {"activeCalls": [{"startTime": NOON}]},
+            "$.activeCalls[0].startTime",
+            "a",
+        ),
+        (PresenceChange, {"id": "1", "source": "event"}, "$.time", "is missing"),
+        (
+            PresenceChange,
+            {"id": "1", "source": "tea", "time": "2026-05-04T12:00:00Z"},
+            "$.source",
+            "expected one of event, batch, account",
+        ),
+        (PresenceChange, [], "$", "expected an object"),
+        (Resync, {"reason": 5}, "$.reason", "expected a string, not a number"),
+        (PresenceInfoRequest, {"message": "x" * 76}, "$", "message must have at most 75"),
+        (CallQueueUpdatePresence, {"records": [{}]}, "$.records[0].member", "is missing"),
+        (PresenceEvent, {"uuid": 5}, "$.uuid", "expected a string"),
+        (PresenceEvent, {"body": []}, "$.body", "expected an object"),
+        (Stats, {"requests": "3"}, "$.requests", "expected an integer"),
+        (GroupLimits, {"limit": 1, "window": nan}, "$.window", "a finite number"),
+        (GroupLimits, {"limit": 1, "window": True}, "$.window", "a finite number"),
+        (BATCH, {}, "$.outcomes", "expected a list"),
+        (BATCH, {"outcomes": [], "route": "tea"}, "$.route", "batches, account, both"),
+        (BATCH, {"outcomes": [{}]}, "$.outcomes[0].id", "is missing"),
+        (
+            BATCH,
+            {"outcomes": [{"id": "1"}, {"id": "2", "value": {"extension": {"uri": 5}}}]},
+            "$.outcomes[1].value.extension.uri",
+            "expected a string",
+        ),
+        (Outcome[GetPresenceInfo], {"id": "1", "value": {}, "error": {}}, "$", "not both"),
+    ],
+)
+def test_a_wrong_value_is_an_error_with_its_path(
+    cls: type[Any], values: Any, path: str, reason: str
+) -> None:
+    with pytest.raises(DecodeError, match=reason) as caught:
+        from_dict(cls, values)
+    assert caught.value.path == path
+
+
+@given(
+    st.sampled_from([Outcome[GetPresenceInfo], BATCH, *CLASSES]), st.none() | st.lists(st.none())
+)
+def test_whatever_is_no_object_is_refused(cls: Any, values: Any) -> None:
+    with pytest.raises(DecodeError):
+        from_dict(cls, values)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [JwtGrant("id", "secret", "canary"), [], {}, 5, None, GetPresenceInfo, PresenceStatus.BUSY],
+)
+def test_only_records_are_converted(thing: Any) -> None:
+    with pytest.raises(UsageError, match="is not a record") as caught:
+        to_dict(thing)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cls", [JwtGrant, dict, int, None, [], GetPresenceInfo(), "GetPresenceInfo"]
+)
+def test_only_classes_of_records_are_read(cls: Any) -> None:
+    with pytest.raises(UsageError, match="is not a record"):
+        from_dict(cls, {})
+
+
+@pytest.mark.parametrize("cls", [Outcome, BatchResult, Outcome[int], BatchResult[Any]])
+def test_a_result_needs_the_class_of_its_values(cls: Any) -> None:
+    with pytest.raises(UsageError, match=r"such as (Outcome|BatchResult)\[GetPresenceInfo\]"):
+        from_dict(cls, {"id": "1", "outcomes": []})
+
+
+def deep(levels: int) -> Any:
+    return {"x": deep(levels - 1)} if levels else 5
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        GroupLimits(1, inf),
+        GroupLimits(1, nan),
+        PresenceEvent(body={"x": nan}),
+        PresenceEvent(body={"x": object()}),
+        ActiveCallInfo(start_time=datetime(2026, 5, 4)),  # noqa: DTZ001
+        GetPresenceInfo(message="\ud800"),
+        GetPresenceInfo(total_active_calls=2**70),
+        PresenceEvent(body=deep(800)),
+    ],
+    ids=repr,
+)
+def test_what_json_does_not_have_is_refused(record: Any) -> None:
+    with pytest.raises(UsageError):
+        to_json(record)
+
+
+def test_every_class_of_records_is_public() -> None:
+    assert len(CLASSES) > 40
+    assert {aiopresence.GetPresenceInfo, PresenceChange, PresenceInfoRequest} <= {*CLASSES}
