@@ -22,6 +22,7 @@ from ..enums import (
     UserStatus,
 )
 from ..ids import RecordId
+from . import writable
 from .availability import availability_of
 from .validation import encodable, flag, status_message
 
@@ -261,20 +262,20 @@ class PresenceInfoRequest:
     """
 
     user_status: UserStatus | None = attrs.field(
-        default=None, converter=optional(UserStatus), validator=encodable
+        default=None, converter=optional(writable.user_status), validator=encodable
     )
     dnd_status: DndStatus | None = attrs.field(
-        default=None, converter=optional(DndStatus), validator=encodable
+        default=None, converter=optional(writable.dnd_status), validator=encodable
     )
     dnd_status_personal: DndStatus | None = attrs.field(
-        default=None, converter=optional(DndStatus), validator=encodable
+        default=None, converter=optional(writable.dnd_status_personal), validator=encodable
     )
     message: str | None = attrs.field(default=None, validator=status_message)
     allow_see_my_presence: bool | None = attrs.field(default=None, validator=flag)
     ring_on_monitored_call: bool | None = attrs.field(default=None, validator=flag)
     pick_up_calls_on_hold: bool | None = attrs.field(default=None, validator=flag)
     caller_id_visibility: CallerIdVisibility | None = attrs.field(
-        default=None, converter=optional(CallerIdVisibility), validator=encodable
+        default=None, converter=optional(writable.caller_id_visibility), validator=encodable
     )
     accept_call_queue_calls: bool | None = attrs.field(default=None, validator=flag)
 

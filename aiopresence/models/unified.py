@@ -19,6 +19,7 @@ from ..enums import (
     UnifiedStatus,
     Visibility,
 )
+from . import writable
 from .availability import unified_availability
 from .validation import as_record, encodable
 
@@ -106,10 +107,10 @@ class UpdateUnifiedPresenceGlip:
     """
 
     visibility: Visibility | None = attrs.field(
-        default=None, converter=optional(Visibility), validator=encodable
+        default=None, converter=optional(writable.visibility), validator=encodable
     )
     availability: GlipAvailability | None = attrs.field(
-        default=None, converter=optional(GlipAvailability), validator=encodable
+        default=None, converter=optional(writable.glip_availability), validator=encodable
     )
 
 
@@ -125,7 +126,7 @@ class UpdateUnifiedPresenceTelephony:
     """
 
     availability: TelephonyAvailability | None = attrs.field(
-        default=None, converter=optional(TelephonyAvailability), validator=encodable
+        default=None, converter=optional(writable.telephony_availability), validator=encodable
     )
 
 
