@@ -11,6 +11,7 @@ never from one below, and never in a cycle; tests/test_layering.py checks it.
   values import asyncio, aiohttp or time.
 - `concurrency` and `transport`: everything that waits or does I/O, and the only use of aiohttp's
   client.
+- `directory`: who the extensions of an account are. `directory_reader` reads it.
 - `bulk`, `bulk_writer` and `account_reader`: batches of many ids, and pages of a whole account.
   `readers`, `routed_read` and `route_reader`: both, by the route that is complete first.
 - `queue_api` and `presence_api`: the presence calls. `live`: events, the board and polling.
@@ -26,12 +27,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import filters as filters
+    from .directory import (
+        Directory as Directory,
+    )
     from .enums import (
         Availability as Availability,
         CallDirection as CallDirection,
         CallerIdVisibility as CallerIdVisibility,
         CallInfoType as CallInfoType,
         DndStatus as DndStatus,
+        ExtensionStatus as ExtensionStatus,
+        ExtensionType as ExtensionType,
         GlipAvailability as GlipAvailability,
         GlipStatus as GlipStatus,
         MeetingStatus as MeetingStatus,
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
         ConnectionFailed as ConnectionFailed,
         DecodeError as DecodeError,
         InvalidRequest as InvalidRequest,
+        LookupFailed as LookupFailed,
         NotFound as NotFound,
         PermissionDenied as PermissionDenied,
         PresenceError as PresenceError,
@@ -88,6 +95,7 @@ if TYPE_CHECKING:
         CallQueueUpdatePresence as CallQueueUpdatePresence,
         ChangeSource as ChangeSource,
         DetailedCallInfo as DetailedCallInfo,
+        DirectoryEntry as DirectoryEntry,
         DisabledFilterInfo as DisabledFilterInfo,
         ExtensionCallQueuePresence as ExtensionCallQueuePresence,
         ExtensionCallQueuePresenceList as ExtensionCallQueuePresenceList,
@@ -171,14 +179,16 @@ __version__: str
 # above instead; a test compares the two.
 _EXPORTS = {
     "filters": "filters",
+    "directory": "Directory",
     "enums": """
-        Availability CallDirection CallerIdVisibility CallInfoType DndStatus GlipAvailability
-        GlipStatus MeetingStatus OpenStrEnum PresenceStatus TelephonyAvailability TelephonyStatus
+        Availability CallDirection CallerIdVisibility CallInfoType DndStatus ExtensionStatus
+        ExtensionType GlipAvailability GlipStatus MeetingStatus OpenStrEnum PresenceStatus
+        TelephonyAvailability TelephonyStatus
         TerminationType UnifiedMeetingStatus UnifiedStatus UserStatus Visibility
     """,
     "errors": """
-        ApiError AuthError BatchError ConnectionFailed DecodeError InvalidRequest NotFound
-        PermissionDenied PresenceError RateLimited RedisFailed ServerError SessionLost
+        ApiError AuthError BatchError ConnectionFailed DecodeError InvalidRequest LookupFailed
+        NotFound PermissionDenied PresenceError RateLimited RedisFailed ServerError SessionLost
         Timeout TransportError UsageError
     """,
     "grants": "AccessToken AuthorizationCodeGrant JwtGrant RefreshTokenGrant",
@@ -187,7 +197,7 @@ _EXPORTS = {
         AccountPresenceInfo ActiveCallInfo AdditionalCQInfo AppearanceInfo CallInfoCQ
         CallQueueId CallQueueMember CallQueueMemberEventBody CallQueueMemberId
         CallQueueMemberPresence CallQueuePresence CallQueueUpdateMemberPresence
-        CallQueueUpdatePresence ChangeSource DetailedCallInfo DisabledFilterInfo
+        CallQueueUpdatePresence ChangeSource DetailedCallInfo DirectoryEntry DisabledFilterInfo
         ExtensionCallQueuePresence ExtensionCallQueuePresenceList
         ExtensionCallQueueUpdatePresence ExtensionCallQueueUpdatePresenceList
         GetPresenceExtensionInfo GetPresenceInfo LineAppearanceInfo LineStatus

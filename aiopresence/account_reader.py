@@ -139,11 +139,11 @@ class AccountReader:
 
     async def _iter_records(self, request: PageRequest) -> AsyncGenerator[GetPresenceInfo, None]:
         """Yield each extension once, though pages may overlap when the account changes."""
-        records = paging.NewRecords()
+        records = paging.new_presence()
         async with aclosing(self._iter_pages(request)) as pages:
             async for page in pages:
                 await asyncio.sleep(0)  # Several pages may be ready.
-                for part in slices(records.select(page)):
+                for part in slices(records.select(page.records)):
                     await asyncio.sleep(0)
                     for record in part:
                         yield record
@@ -187,6 +187,8 @@ class AccountReader:
         check_ok(response)
         async with self._decoding:
             with StripTraceback():
-                page = await run_cooperatively(page_decoding.decode_page(response.body))
+                page = await run_cooperatively(
+                    page_decoding.decode_page(response.body, AccountPresenceInfo, GetPresenceInfo)
+                )
         self._instrumentation.page_read()
         return page

@@ -199,3 +199,44 @@ class UnifiedMeetingStatus(OpenStrEnum):
 
     NO_MEETING = "NoMeeting"
     IN_MEETING = "InMeeting"
+
+
+class ExtensionType(OpenStrEnum):
+    """What an extension is. Only a `USER` has a presence of its own.
+
+    Source: RingCentral API reference, "List Company Directory Entries" and "List Extensions".
+    """
+
+    USER = "User"
+    DEPARTMENT = "Department"
+    """A call queue."""
+    ANNOUNCEMENT = "Announcement"
+    VOICEMAIL = "Voicemail"
+    FAX_USER = "FaxUser"
+    VIRTUAL_USER = "VirtualUser"
+    DIGITAL_USER = "DigitalUser"
+    SHARED_LINES_GROUP = "SharedLinesGroup"
+    PAGING_ONLY = "PagingOnly"
+    PARK_LOCATION = "ParkLocation"
+    IVR_MENU = "IvrMenu"
+    LIMITED = "Limited"
+    APPLICATION_EXTENSION = "ApplicationExtension"
+    SITE = "Site"
+    BOT = "Bot"
+    ROOM = "Room"
+    ROOM_CONNECTOR = "RoomConnector"
+    PROXY_ADMIN = "ProxyAdmin"
+    DELEGATED_LINES_GROUP = "DelegatedLinesGroup"
+    GROUP_CALL_PICKUP = "GroupCallPickup"
+    EXTERNAL = "External"
+    """A contact of another account, which a directory leaves out."""
+
+
+class ExtensionStatus(OpenStrEnum):
+    """Whether an extension is in use."""
+
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+    FROZEN = "Frozen"
+    NOT_ACTIVATED = "NotActivated"
+    UNASSIGNED = "Unassigned"

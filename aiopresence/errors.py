@@ -15,6 +15,7 @@ PresenceError
 ├── DecodeError               the response cannot be decoded
 ├── SessionLost               an event stream cannot be continued
 ├── RedisFailed               Redis does not work, or not in time
+├── LookupFailed              a directory has no such entry, or several (also a LookupError)
 ├── UsageError                the call itself is wrong (also a ValueError)
 └── BatchError                several of the above at once (also an ExceptionGroup)
 ```
@@ -22,7 +23,8 @@ PresenceError
 Messages are one line, say what to do next where that is known, and never contain a token.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from .auth_advice import advice_for
 from .escaping import escaped
@@ -223,6 +225,24 @@ class RedisFailed(PresenceError):
 
     It concerns only what is shared over Redis; RingCentral has nothing to do with it.
     """
+
+
+class LookupFailed(PresenceError, LookupError):
+    """A text stands for no entry of a directory, or for several.
+
+    Attributes:
+        text: what was looked for; of several texts, all that failed, with commas between them.
+        matches: the entries that match equally; empty if none matches.
+        near: the entries that are like the text, if none matches.
+    """
+
+    def __init__(
+        self, message: str, text: str, matches: Iterable[Any] = (), near: Iterable[Any] = ()
+    ) -> None:
+        super().__init__(message)
+        self.text = text
+        self.matches = tuple(matches)
+        self.near = tuple(near)
 
 
 class UsageError(PresenceError, ValueError):

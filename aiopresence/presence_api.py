@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import TypeVar
 
 from .bulk_writer import BulkWriter, Change, Changes
+from .directory import Directory
 from .ids import Id, Ids, parse_id
 from .models import (
     AccountPresenceInfo,
@@ -247,6 +248,24 @@ class PresenceApi(QueueApi):
         """
         options = ReadOptions(self._account(account_id), detailed_telephony_state, sip_data)
         return self._readers.account_reader.iter_presence(options, per_page=per_page)
+
+    async def read_directory(self, *, account_id: Id | None = None) -> Directory:
+        """Read who the extensions are: names, extension numbers, e-mail addresses and more.
+
+        `find`, `search` and `ids` of the result turn these into the ids that calls take. One page
+        of 2,000 extensions is read after another. Where the directory is not allowed or not part of
+        the plan, the list of extensions is read. Contacts of other accounts are left out.
+
+        Args:
+            account_id: the account; None is the account of the session.
+
+        Source: "List Company Directory Entries", else "List Extensions"; group Medium, permission
+            ReadAccounts.
+        Raises: see PresenceApi.
+        """
+        return await self._readers.directory_reader.read(
+            parse_id(self._account(account_id), "account_id", tilde=True)
+        )
 
     async def read_unified_presence(
         self, extension_id: Id = "~", *, account_id: Id | None = None

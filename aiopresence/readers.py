@@ -1,4 +1,4 @@
-"""What a session reads many extensions with: batches of ids, and pages of the account."""
+"""What a session reads many extensions with: batches, pages of the account, its directory."""
 
 from typing import Self
 
@@ -7,6 +7,7 @@ import attrs
 from .account_reader import AccountReader
 from .bulk import BatchReader
 from .concurrency import AHEAD
+from .directory_reader import DirectoryReader
 from .protocol.endpoints import ReadOptions
 from .protocol.read_plan import RoutePlan, plan_route
 from .transport.clock import Clock
@@ -21,6 +22,7 @@ class Readers:
     Attributes:
         batch_reader: reads batches.
         account_reader: reads pages.
+        directory_reader: reads the directory.
         concurrency: how many requests may be in flight.
         clock: the source of time.
         pages: the number of pages of the account; None if it is not known.
@@ -28,6 +30,7 @@ class Readers:
 
     batch_reader: BatchReader
     account_reader: AccountReader
+    directory_reader: DirectoryReader
     concurrency: int
     clock: Clock
     pages: int | None = None
@@ -49,6 +52,7 @@ class Readers:
         return cls(
             BatchReader(requester, instrumentation, batch_format=batch_format, limit=limit),
             AccountReader(requester, instrumentation, limit=limit),
+            DirectoryReader(requester),
             concurrency,
             instrumentation.clock,
         )

@@ -90,7 +90,7 @@ class RoutedRead:
         self._wanted = dict.fromkeys(ids)
         self._count = len(self._wanted)
         self._in_batches = {"~"} & self._wanted.keys()
-        self._records = paging.NewRecords()
+        self._records = paging.new_presence()
         self._pages_ended = asyncio.Event()
         self._batches_may_start = asyncio.Event()
         # Whether pages are being read, or are to be; and whether batches have to wait for the
@@ -266,7 +266,7 @@ class RoutedRead:
     def _select(self, page: AccountPresenceInfo) -> list[Presence]:
         """Return the outcomes of the ids that a page has."""
         found: dict[str, GetPresenceInfo] = {}
-        for record in self._records.select(page):
+        for record in self._records.select(page.records):
             id_ = record.extension.id if record.extension else None
             if id_ is not None and id_ in self._wanted:
                 found[id_] = record

@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import attrs
 
 from aiopresence import (
+    AccountPresenceInfo,
     DecodeError,
     GetPresenceInfo,
     JwtGrant,
@@ -238,7 +239,7 @@ async def _turn_of(body: bytes) -> float:
     error = None
     with Watch() as watch:
         try:
-            await run_cooperatively(decode_page(body))
+            await run_cooperatively(decode_page(body, AccountPresenceInfo, GetPresenceInfo))
         except DecodeError as failure:
             error = failure
     if error is None:

@@ -168,7 +168,9 @@ def measure() -> list[Row]:
     gc.freeze()
 
     def load(response: Response) -> Reader:
-        return lambda: [*page_decoding.decode_page(response.body)]
+        return lambda: [
+            *page_decoding.decode_page(response.body, AccountPresenceInfo, GetPresenceInfo)
+        ]
 
     return [
         *of_batch("30 detailed records", taken.ids, taken.detailed),

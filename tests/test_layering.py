@@ -41,17 +41,19 @@ LAYERS = {
     "grants": {"errors", "redaction"},
     "credentials": {"errors", "grants"},
     "protocol": VALUES,
+    "directory": CORE,
     "concurrency": set[str](),
     "transport": CORE,
     "account_reader": READERS | {"bulk"},
     "bulk": READERS,
     "bulk_writer": READERS | {"bulk"},
-    "readers": READERS | {"account_reader", "bulk"},
+    "directory_reader": READERS | {"directory"},
+    "readers": READERS | {"account_reader", "bulk", "directory", "directory_reader"},
     "routed_read": READERS | {"account_reader", "readers"},
     "route_reader": READERS | {"bulk", "readers", "routed_read"},
     "queue_api": READERS,
     "presence_api": READERS
-    | {"bulk_writer", "queue_api", "readers", "routed_read", "route_reader"},
+    | {"bulk_writer", "directory", "queue_api", "readers", "routed_read", "route_reader"},
     "live": READERS | {"readers", "routed_read"},
     "session": READERS | {"credentials", "presence_api", "readers", "live"},
     "webhooks": CORE | {"transport", "session"},
@@ -59,7 +61,7 @@ LAYERS = {
     "sandbox": {"errors", "grants"},
     "cli": {"", "auth_advice", "escaping", "filters", "ids", "redis", "sandbox"},
     "__main__": {"cli"},
-    "__init__": CORE | {"transport", "session", "live"},
+    "__init__": CORE | {"transport", "session", "live", "directory"},
 }
 # The fixtures hand tests a session next to the sandbox. They use both; nothing of the sandbox
 # imports them, so library and sandbox still share no code.

@@ -10,6 +10,8 @@ from ..enums import (
     CallerIdVisibility,
     CallInfoType,
     DndStatus,
+    ExtensionStatus,
+    ExtensionType,
     GlipAvailability,
     GlipStatus,
     MeetingStatus,
@@ -23,6 +25,7 @@ from ..enums import (
     UserStatus,
     Visibility,
 )
+from .directory import DirectoryEntry
 from .events import (
     CallQueueMemberEventBody,
     ChangeSource,
@@ -105,6 +108,7 @@ __all__ = [
     "CallerIdVisibility",
     "ChangeSource",
     "DetailedCallInfo",
+    "DirectoryEntry",
     "DisabledFilterInfo",
     "DndStatus",
     "EventBody",
@@ -112,6 +116,8 @@ __all__ = [
     "ExtensionCallQueuePresenceList",
     "ExtensionCallQueueUpdatePresence",
     "ExtensionCallQueueUpdatePresenceList",
+    "ExtensionStatus",
+    "ExtensionType",
     "GetPresenceExtensionInfo",
     "GetPresenceInfo",
     "GlipAvailability",

@@ -1,4 +1,4 @@
-"""Build the requests of the nine presence calls.
+"""Build the requests of the nine presence calls, and of the directory.
 
 Every id is checked before it becomes part of a path, so that nothing can be injected.
 Source: RingCentral API reference, "Presence", also for the usage-plan groups.
@@ -27,6 +27,7 @@ from ..models import (
 )
 from ..models.validation import as_record
 from . import decoding
+from .directory_pages import DirectoryPage
 from .rest import JSON, MAX_PAGE, Request
 from .urls import is_path
 
@@ -143,6 +144,19 @@ def read_account_presence(
     params = options.params + _numbers(page=page, per_page=per_page)
     path = _path(options.account_id, "presence")
     return Request("GET", path, "Heavy", AccountPresenceInfo, params, max_body=MAX_PAGE)
+
+
+def read_directory(account_id: Id) -> Request[DirectoryPage]:
+    """Build the request to read the first page of the directory of an account."""
+    params = (("showFederated", "false"), ("perPage", "2000"))
+    path = _path(account_id, "directory/entries")
+    return Request("GET", path, "Medium", DirectoryPage, params, max_body=MAX_PAGE)
+
+
+def list_extensions(account_id: Id) -> Request[DirectoryPage]:
+    """Build the request to read the first page of the list of an account's extensions."""
+    path = _path(account_id, "extension")
+    return Request("GET", path, "Medium", DirectoryPage, (("perPage", "1000"),), max_body=MAX_PAGE)
 
 
 def read_call_queue_presence(account_id: Id, group_id: Id) -> Request[CallQueuePresence]:

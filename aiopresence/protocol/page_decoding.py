@@ -1,10 +1,10 @@
-"""Decode a page of an account's presence in slices, so that the event loop is not held up.
+"""Decode a page of a listing in slices, so that the event loop is not held up.
 
-A full page can have several megabytes and take some hundred milliseconds to decode. So its list of
-records is cut into slices of about 50 records, which are decoded one by one, and other tasks run in
-between. Where records begin is guessed from the text; a wrong guess gives a slice that is not valid
-JSON, and then the page is parsed as a whole, which takes some ten milliseconds, and only its
-records are decoded in slices.
+A full page of presence can have several megabytes and take some hundred milliseconds to decode. So
+its list of records is cut into slices of about 50 records, which are decoded one by one, and other
+tasks run in between. Where records begin is guessed from the text; a wrong guess gives a slice that
+is not valid JSON, and then the page is parsed as a whole, which takes some ten milliseconds, and
+only its records are decoded in slices.
 
 The result, or the error, is that of decoding the page as a whole. If a record has a wrong type, the
 others need not be decoded again to find its path: the same error is found in a page that has only
@@ -14,13 +14,14 @@ this record.
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import attrs
 
 from ..errors import DecodeError
-from ..models import AccountPresenceInfo, GetPresenceInfo
 from . import decoding, rest
+
+P = TypeVar("P")
 
 # The bytes of a slice, some 50 records, and the most records that are decoded at once. A guess.
 SLICE = 32 * 1024
@@ -41,8 +42,22 @@ class _WrongCutError(Exception):
     """The text was cut where no record begins, or the page is not valid."""
 
 
-def decode_page(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
+class _Models(NamedTuple):
+    """The class of a page, and that of its records."""
+
+    page: Any
+    record: Any
+
+
+def decode_page(
+    body: bytes, page_class: type[P], record_class: type[Any]
+) -> Generator[None, None, P]:
     """Decode a page; run it with `concurrency.run_cooperatively`.
+
+    Args:
+        body: the JSON.
+        page_class: the class of the page, whose field `records` has a tuple of records.
+        record_class: the class of a record.
 
     Yields:
         None after each slice.
@@ -53,50 +68,53 @@ def decode_page(body: bytes) -> Generator[None, None, AccountPresenceInfo]:
     Raises:
         DecodeError: as `rest.load`, but objects are counted only from `CHECKED_SIZE` bytes on.
     """
+    models = _Models(page_class, record_class)
     if cut := _split_records(body):
         with suppress(_WrongCutError):  # Parsing the whole finds out whether it is valid.
-            return (yield from _structure(_parse_frame(cut[0]), _parse_slices(*cut)))
+            found = yield from _structure(models, _parse_frame(cut[0]), _parse_slices(*cut))
+            return cast(P, found)
     page = decoding.parse(body)
     records = page.get("records") if type(page) is dict else None
     if type(records) is not list or not RECORDS < len(records) <= decoding.MAX_ITEMS:
-        return rest.structure(page, AccountPresenceInfo)
+        return rest.structure(page, page_class)
     yield
-    return (yield from _structure(page, _sliced(records)))
+    found = yield from _structure(models, page, _sliced(records))
+    return cast(P, found)
 
 
 def _structure(
-    page: _Object, slices: Iterable[_Values]
-) -> Generator[None, None, AccountPresenceInfo]:
+    models: _Models, page: _Object, slices: Iterable[_Values]
+) -> Generator[None, None, Any]:
     """Return the page of which the records are in slices, whatever the page itself has."""
-    records: list[GetPresenceInfo] = []
+    records: _Values = []
     strings: dict[Any, Any] = {}
     count, wrong = 0, None
     for values in slices:
         if wrong is None:
             try:
-                records += decoding.structure_sharing(values, GetPresenceInfo, strings)
+                records += decoding.structure_sharing(values, models.record, strings)
             except DecodeError:
-                place = _first_wrong(values)
+                place = _first_wrong(models, values)
                 wrong = count + place, values[place]
         count += len(values)
         yield
     if wrong is not None:
-        raise _error_of_record(page, *wrong)
+        raise _error_of_record(models, page, *wrong)
     return attrs.evolve(
-        rest.structure({**page, "records": []}, AccountPresenceInfo), records=tuple(records)
+        rest.structure({**page, "records": []}, models.page), records=tuple(records)
     )
 
 
-def _first_wrong(values: _Values) -> int:
+def _first_wrong(models: _Models, values: _Values) -> int:
     """Return the place of the first value that is no record."""
-    errors = (_error(decoding.structure, value, GetPresenceInfo) for value in values)
+    errors = (_error(decoding.structure, value, models.record) for value in values)
     return next(place for place, error in enumerate(errors) if error is not None)
 
 
-def _error_of_record(page: _Object, place: int, value: object) -> DecodeError:
+def _error_of_record(models: _Models, page: _Object, place: int, value: object) -> DecodeError:
     """Return the first error of a page whose first wrong record is a certain one."""
     alone = {**page, "records": [value]}
-    error = cast(DecodeError, _error(rest.structure, alone, AccountPresenceInfo))
+    error = cast(DecodeError, _error(rest.structure, alone, models.page))
     path = error.path.replace("$.records[0]", f"$.records[{place}]", 1)
     return DecodeError(error.reason, path)
 

@@ -1,11 +1,12 @@
-"""Find the pages of an account's presence: which requests come after a page.
+"""Find the pages of a listing, such as an account's presence: which requests come after a page.
 
 Source: RingCentral guide, "Paging": 100 records per page by default and 1,000 at most, and larger
 sizes are reduced without an error. Seen: totals, even the page number, may be absent.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
 import attrs
@@ -14,12 +15,32 @@ from ..errors import DecodeError
 from ..models import (
     AccountPresenceInfo,
     GetPresenceInfo,
+    PresenceNavigationInfo,
     PresenceNavigationInfoURI,
     PresencePagingInfo,
 )
 from .rest import Request
 from .urls import follow
 
+
+class Page(Protocol):
+    """A page of any listing."""
+
+    @property
+    def records(self) -> Sequence[object] | None:
+        """What is listed."""
+
+    @property
+    def paging(self) -> PresencePagingInfo | None:
+        """The position of the page."""
+
+    @property
+    def navigation(self) -> PresenceNavigationInfo | None:
+        """The URLs of other pages."""
+
+
+R = TypeVar("R")
+P = TypeVar("P", bound=Page)
 PageRequest = Request[AccountPresenceInfo]
 
 DEFAULT_PER_PAGE, MAX_PER_PAGE = 100, 1000
@@ -32,13 +53,23 @@ _PAGE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _PAGING_PARAMS = frozenset({"page", "perPage"})
 
 
-def known_pages(first: PageRequest, page: AccountPresenceInfo) -> Iterator[PageRequest]:
+def known_pages(first: Request[P], page: P) -> Iterator[Request[P]]:
     """Yield the requests of all pages after the first, if it states how many there are."""
     total = (page.paging or PresencePagingInfo()).total_pages or 1
     return (_with_page(first, number) for number in range(2, total + 1))
 
 
-def next_page(request: PageRequest, page: AccountPresenceInfo, server: str) -> PageRequest | None:
+def page_after(request: Request[P], page: P, server: str) -> Request[P] | None:
+    """Return the request of the page after this one where each page states how many there are.
+
+    That is for reading one page after another; otherwise as `next_page`.
+    """
+    number = int(dict(request.params).get("page", 1))
+    total = (page.paging or PresencePagingInfo()).total_pages or 0
+    return _with_page(request, number + 1) if number < total else next_page(request, page, server)
+
+
+def next_page(request: Request[P], page: P, server: str) -> Request[P] | None:
     """Return the request of the page after this one, or None if this is the last.
 
     Of a link to the next page only the page number is used.
@@ -59,7 +90,7 @@ def next_page(request: PageRequest, page: AccountPresenceInfo, server: str) -> P
     return _with_page(request, number + 1)
 
 
-def _linked_page(request: PageRequest, uri: str, server: str) -> int:
+def _linked_page(request: Request[P], uri: str, server: str) -> int:
     """Return the page number in a link; DecodeError unless it is a link to the same call."""
     linked = follow(request, server, uri, _NEXT_PAGE)
     query = dict(linked.params)
@@ -79,31 +110,35 @@ def _linked_page(request: PageRequest, uri: str, server: str) -> int:
     return int(number)
 
 
-def _with_page(request: PageRequest, number: int) -> PageRequest:
+def _with_page(request: Request[P], number: int) -> Request[P]:
     return attrs.evolve(
         request, params=tuple({**dict(request.params), "page": str(number)}.items())
     )
 
 
-class NewRecords:
+class NewRecords(Generic[R]):
     """Selects the records of a listing that were on no earlier page.
 
     A server that ignores page numbers, or repeats its pages, would make a listing endless.
+
+    Args:
+        id_of: returns the id of a record, or None.
 
     Attributes:
         pages_repeat: whether the last pages had no new record, so that none is to be expected.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, id_of: Callable[[R], str | None]) -> None:
         self.pages_repeat = False
+        self._id_of = id_of
         self._seen: set[object] = set()
         self._pages_without_new = 0
 
-    def select(self, page: AccountPresenceInfo) -> list[GetPresenceInfo]:
-        """Return the records of a page whose extensions are new, and all without an id."""
+    def select(self, records: Iterable[R] | None) -> list[R]:
+        """Return the records of a page whose ids are new, and all without an id."""
         before, new = len(self._seen), []
-        for record in page.records or ():
-            id_ = record.extension.id if record.extension else None
+        for record in records or ():
+            id_ = self._id_of(record)
             if not id_ or id_ not in self._seen:
                 new.append(record)
             self._seen.add(id_ or hash(record))
@@ -111,3 +146,8 @@ class NewRecords:
         self._pages_without_new = 0 if has_new else self._pages_without_new + 1
         self.pages_repeat = self._pages_without_new >= MAX_PAGES_WITHOUT_NEW
         return new
+
+
+def new_presence() -> NewRecords[GetPresenceInfo]:
+    """Return what selects the records of an account's presence."""
+    return NewRecords(lambda record: record.extension.id if record.extension else None)

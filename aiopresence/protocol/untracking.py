@@ -90,7 +90,7 @@ def _record(cls: type, depth: int) -> Iterator[str]:
     yield from (f"if is_tracked(v{depth}):", f"    untrack(v{depth})")
     for field in attrs.fields(cls):
         types = {*get_args(field.type)} - {type(None)}
-        type_ = types.pop() if len(types) == 1 else object
+        type_ = types.pop() if len(types) == 1 else field.type
         load = f"    v{depth + 1} = v{depth}.{field.name}"
         if attrs.has(type_):
             yield from (load, *_indent(_record(type_, depth + 1)))

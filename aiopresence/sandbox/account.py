@@ -19,6 +19,10 @@ class Extension:
     kind: str
     phone_number: str
     site: int
+    email: str = ""
+    department: str = ""
+    job_title: str = ""
+    status: str = "Enabled"
     user_status: str = "Available"
     dnd_status_personal: str = "TakeAllCalls"
     accept_call_queue_calls: bool = True

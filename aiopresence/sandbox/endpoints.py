@@ -1,4 +1,4 @@
-"""The handlers of the presence endpoints, the extension list and the extension record.
+"""The handlers of the presence endpoints, the directory, the extension list and record.
 
 Each takes the request and returns the response, or raises RefusedError.
 """
@@ -187,6 +187,12 @@ def list_extensions(context: RequestContext) -> Response:
         return representations.listed(context.base, context.account, extension)
 
     return paging.page_response(context, "extension", represent)
+
+
+def read_directory(context: RequestContext) -> Response:
+    """GET …/account/{id}/directory/entries: who the extensions are, a page at a time."""
+    context.flag("showFederated")  # All contacts are of this account.
+    return paging.directory_response(context, representations.directory_entry)
 
 
 def read_extension(context: RequestContext) -> Response:

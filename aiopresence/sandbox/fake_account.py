@@ -34,14 +34,19 @@ def build(rng: random.Random, count: int) -> Account:
 
 
 def _extension(rng: random.Random, extension_id: str, index: int) -> Extension:
-    kind = fake_people.kind(index)
+    kind, number = fake_people.kind(index), str(101 + index)
+    name = fake_people.name(rng, kind)
+    is_user = kind == "User"
     return Extension(
         id=extension_id,
-        number=str(101 + index),
-        name=fake_people.name(rng, kind),
+        number=number,
+        name=name,
         kind=kind,
         phone_number=fake_people.phone_number(rng),
         site=int(index % 7 == 6),
+        email=fake_people.email(name, number),
+        department=fake_people.department(index) if is_user else "",
+        job_title=fake_people.job_title(index) if is_user else "",
     )
 
 

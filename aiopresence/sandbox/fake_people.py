@@ -1,6 +1,8 @@
 """Invented names, numbers, ids and credentials, the same for the same seed."""
 
 import random
+import re
+import unicodedata
 
 _FIRST_NAMES = (
     "Ada Amir Anna Bela Björn Carla Chen Dana Diego Elif Emma Farid Fatima Georg Grace Hana Hugo "
@@ -18,6 +20,7 @@ _LAST = _LAST_NAMES.split()
 # 555-0100 to 555-0199 are reserved for fiction in every area code.
 _AREAS = ("202", "212", "303", "312", "415", "503", "617", "650", "702", "808")
 _TOPICS = ("Sales", "Support", "Billing", "Claims", "Dispatch", "Returns", "Press", "Warehouse")
+_JOBS = ("Agent", "Engineer", "Assistant", "Analyst", "Manager")
 _SUFFIX = {
     "Department": "Queue",
     "IVR Menu": "Menu",
@@ -61,6 +64,23 @@ def person(rng: random.Random) -> str:
 def name(rng: random.Random, kind: str) -> str:
     """Return a random name for an extension of a type."""
     return person(rng) if kind == "User" else f"{rng.choice(_TOPICS)} {_SUFFIX[kind]}"
+
+
+def email(name: str, number: str) -> str:
+    """Return an e-mail address of an extension, which nobody else has and nobody receives."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z]+", plain.lower().replace("'", ""))
+    return f"{'.'.join([*words, number])}@example.com"
+
+
+def department(index: int) -> str:
+    """Return the department of the person at an index."""
+    return _TOPICS[index % len(_TOPICS)]
+
+
+def job_title(index: int) -> str:
+    """Return the job title of the person at an index."""
+    return f"{department(index)} {_JOBS[index // len(_TOPICS) % len(_JOBS)]}"
 
 
 def phone_number(rng: random.Random) -> str:

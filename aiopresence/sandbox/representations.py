@@ -6,6 +6,17 @@ from . import status_rules
 from .account import SITES, Account, Extension, Queue
 from .responses import Body
 
+# The types of the list and of the directory, where the presence API has other names.
+_TYPES = {
+    "Announcement Only": "Announcement",
+    "Application": "ApplicationExtension",
+    "Fax User": "FaxUser",
+    "IVR Menu": "IvrMenu",
+    "Paging Only": "PagingOnly",
+    "Park Location": "ParkLocation",
+    "Shared Lines": "SharedLinesGroup",
+}
+
 
 def extension_uri(base: str, account: Account, extension_id: str) -> str:
     """Return the URI of an extension.
@@ -61,9 +72,33 @@ def listed(base: str, account: Account, extension: Extension) -> Body:
         "uri": extension_uri(base, account, extension.id),
         "extensionNumber": extension.number,
         "name": extension.name,
-        "type": extension.kind,
-        "status": "Enabled",
+        "type": _TYPES.get(extension.kind, extension.kind),
+        "status": extension.status,
+        "contact": _contact(extension),
+        "site": SITES[extension.site],
     }
+
+
+def directory_entry(extension: Extension) -> Body:
+    """Return the record of an extension in the directory. Only persons have two names."""
+    contact = _contact(extension)
+    return {
+        "id": extension.id,
+        "type": _TYPES.get(extension.kind, extension.kind),
+        "status": extension.status,
+        "extensionNumber": extension.number,
+        "site": SITES[extension.site],
+        **(contact if extension.is_user else {**contact, "name": extension.name}),
+    }
+
+
+def _contact(extension: Extension) -> Body:
+    """Return who an extension is, without what is not known."""
+    first, _, last = extension.name.partition(" ")
+    names = {"firstName": first, "lastName": last} if extension.is_user else {}
+    work = {"department": extension.department, "jobTitle": extension.job_title}
+    known = {**names, "email": extension.email, **work}
+    return {name: text for name, text in known.items() if text}
 
 
 def event(account: Account, extension: Extension) -> tuple[Body, list[Body]]:

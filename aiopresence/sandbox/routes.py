@@ -51,6 +51,7 @@ def _routes(state: SandboxState) -> tuple[Route, ...]:
     sockets, read, edit = state.websocket_tokens, "ReadPresence", "EditPresence"
     presence, queues = f"{_EXTENSION}/presence", f"{_EXTENSION}/call-queue-presence"
     unified, queue = f"{_EXTENSION}/unified-presence", f"{_QUEUE}/presence"
+    directory = f"{_ACCOUNT}/directory/entries"
     all_, one = f"{_SUBSCRIPTION}/?", f"{_SUBSCRIPTION}/{{subscription_id}}/?"
     return (
         Route("POST", TOKEN_PATH, "Auth", oauth.issue_token, needs_token=False),
@@ -69,6 +70,7 @@ def _routes(state: SandboxState) -> tuple[Route, ...]:
         Route("GET", unified, "Medium", endpoints.read_unified, read),
         Route("PATCH", unified, "Medium", endpoints.update_unified, edit),
         Route("GET", f"{_ACCOUNT}/extension", "Medium", endpoints.list_extensions, "ReadAccounts"),
+        Route("GET", directory, "Medium", endpoints.read_directory, "ReadAccounts"),
         Route("GET", _EXTENSION, "Light", endpoints.read_extension, "ReadAccounts"),
         Route("GET", all_, "Light", webhooks.list_all),
         Route("POST", all_, "Medium", webhooks.create),

@@ -42,7 +42,8 @@ class Sandbox(PresenceControls, AccessControls):
         hrefs: whether the summary of a multipart response has links.
         latency: seconds that every response is delayed, 0 or more.
         batch_limit: the most ids that one request may have.
-        page_limit: the most records that a page of the account may have; larger pages are cut.
+        page_limit: the most records that a page of the account may have; larger pages are cut. A
+            page of the directory may have twice as many.
         paging_totals: whether pages have their number and the totals.
         window: the window of all usage-plan groups in seconds. A short one, such as 1.0, makes
             tests of rate limits fast.

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from aiopresence import AccountPresenceInfo, DecodeError
+from aiopresence import AccountPresenceInfo, DecodeError, GetPresenceInfo
 from aiopresence.protocol import decoding, page_decoding, rest
 
 
@@ -17,7 +17,7 @@ def record(id_: int, *, first: str = "uri", **more: object) -> dict[str, object]
 
 def sliced(body: bytes) -> tuple[AccountPresenceInfo, int]:
     """Decode a page; return it, and how many slices it was decoded in."""
-    turns, reading = 0, page_decoding.decode_page(body)
+    turns, reading = 0, page_decoding.decode_page(body, AccountPresenceInfo, GetPresenceInfo)
     while True:
         try:
             next(reading)
@@ -160,7 +160,7 @@ def test_a_page_with_too_many_records_is_refused() -> None:
 
 def outcome(body: bytes) -> tuple[object, int]:
     """Decode a page; return it, or its error, and how many slices it was decoded in."""
-    turns, reading = 0, page_decoding.decode_page(body)
+    turns, reading = 0, page_decoding.decode_page(body, AccountPresenceInfo, GetPresenceInfo)
     while True:
         try:
             next(reading)

@@ -92,11 +92,11 @@ def test_a_link_without_a_page_number_is_an_error(query: str) -> None:
 
 
 def test_records_of_earlier_pages_are_left_out() -> None:
-    def listed(*ids: str | None) -> AccountPresenceInfo:
+    def listed(*ids: str | None) -> list[GetPresenceInfo]:
         extensions = (GetPresenceExtensionInfo(id=id_) for id_ in ids)
-        return page(tuple(GetPresenceInfo(extension=each) for each in extensions))
+        return [GetPresenceInfo(extension=each) for each in extensions]
 
-    new = pages.NewRecords()
+    new = pages.new_presence()
     assert len(new.select(listed("1", "2", "2", None, ""))) == 4
     assert len(new.select(listed("3", "1", None))) == 2
     for count in range(pages.MAX_PAGES_WITHOUT_NEW):

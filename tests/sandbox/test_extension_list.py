@@ -19,7 +19,10 @@ async def test_the_list_has_the_name_and_number_of_each_extension() -> None:
             "name": first["name"],
             "type": "User",
             "status": "Enabled",
+            "contact": first["contact"],
+            "site": {"id": "main-site", "name": "Main Site"},
         }
+        assert {*first["contact"]} == {"firstName", "lastName", "email", "department", "jobTitle"}
         assert first["name"]
         assert (records[19]["type"], last["type"]) == ("Department", "User")
 

@@ -1,0 +1,274 @@
+"""The directory: who the extensions of an account are, and which of them a text stands for."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from heapq import nsmallest
+from itertools import chain, islice
+from typing import Self
+
+from .enums import ExtensionStatus, ExtensionType
+from .errors import LookupFailed, UsageError, one_line, short_repr
+from .models import DirectoryEntry
+from .protocol.text_index import TextIndex, fold, in_order
+
+# Entries that are added to the index in one turn of the event loop: about a millisecond. A guess.
+_SLICE = 200
+# A text with a typing error is compared to at most so many texts, which takes some milliseconds.
+_COMPARED = 200
+# How many entries the message of an error has, and the longest text that it has some for.
+_SHOWN, _LONGEST = 5, 60
+# What entries are sorted by: the folded name, the length of the number, the number, the id.
+_Order = tuple[str, int, str, str]
+_NAMELESS = "\U0010ffff"  # after all names
+_USABLE = (None, ExtensionStatus.ENABLED)
+
+
+class Directory(Mapping[str, DirectoryEntry]):
+    """The extensions of an account by their ids, as `session.read_directory()` returned them.
+
+    It does not change. Searches take microseconds, whatever the size of the account. Case, accents
+    and surplus blanks do not matter: "zoe  torres" is Zoë Torres.
+
+    Args:
+        entries: the entries; of several with one id, the last counts.
+    """
+
+    def __init__(self, entries: Iterable[DirectoryEntry] = ()) -> None:
+        for _ in self._fill(entries):
+            pass
+
+    @classmethod
+    def build(cls, entries: Iterable[DirectoryEntry]) -> Generator[None, None, Self]:
+        """Return a directory of many entries; run it with `concurrency.run_cooperatively`."""
+        directory = cls.__new__(cls)
+        yield from directory._fill(entries)
+        return directory
+
+    def _fill(self, entries: Iterable[DirectoryEntry]) -> Generator[None, None, None]:
+        self._entries: dict[str, DirectoryEntry] = {}
+        for place, entry in enumerate(entries):
+            self._entries[entry.id] = entry
+            if place % _SLICE == 0:
+                yield
+        keys = []
+        for place, entry in enumerate(self._entries.values()):
+            keys.append(_order(entry))
+            if place % _SLICE == 0:
+                yield
+        yield from self._index((yield from in_order(keys)))
+
+    def _index(self, keys: Iterable[_Order]) -> Generator[None, None, None]:
+        """Number the entries in the order in which results have them, and index their texts."""
+        self._sorted: list[DirectoryEntry] = []
+        self._numbers, self._emails = TextIndex(), TextIndex()
+        self._words, self._names = TextIndex(), TextIndex()
+        for place, (name, _, _, id_) in enumerate(keys):
+            entry = self._entries[id_]
+            self._sorted.append(entry)
+            self._add(place, entry, name)
+            if place % _SLICE == 0:
+                yield
+        for index in (self._numbers, self._emails, self._words):
+            yield from index.sort()
+
+    def _add(self, place: int, entry: DirectoryEntry, folded_name: str) -> None:
+        for index, text in (
+            (self._numbers, entry.extension_number),
+            (self._emails, entry.email),
+        ):
+            if text and (folded := fold(text)):
+                index.add(text if text == folded else folded, place)  # Not two equal strings.
+        if entry.name:
+            self._names.add(folded_name, place)
+            for word in {*folded_name.split()}:
+                self._words.add(word, place)
+
+    def __getitem__(self, extension_id: str | int) -> DirectoryEntry:
+        return self._entries[str(extension_id)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"<Directory of {len(self):,} extensions>"
+
+    def find(self, text: str) -> DirectoryEntry:
+        """Return the entry that a text stands for.
+
+        The text is an id; or else an extension number; or else an e-mail address; or else a full
+        name, also as "Torres, Zoë". So an id always finds its own extension, even if it is the
+        number of another one.
+
+        If several entries match, those in use count, rather than disabled ones; then persons,
+        rather than call queues and the like; and then a name spelled exactly as the text.
+
+        Args:
+            text: what to look for.
+
+        Raises:
+            LookupFailed: nothing matches, or several entries match equally. Its message has them,
+                or near matches.
+            UsageError: the text is not a str, or empty.
+        """
+        folded = _checked(text)
+        if (entry := self._entries.get(folded)) is not None:
+            return entry
+        places = self._exact(folded) or self._exact(_swapped(folded))
+        best = _best([self._sorted[place] for place in places], text)
+        if len(best) == 1:
+            return best[0]
+        if best:
+            raise _ambiguous(text, best)
+        raise _unknown(text, self._near(folded))
+
+    def search(self, text: str, limit: int = 20) -> list[DirectoryEntry]:
+        """Return entries that a text may become while it is typed, sorted by name.
+
+        Every word of the text must begin a word of the name; a text of one word may also begin the
+        extension number or the e-mail address.
+
+        Args:
+            text: what was typed.
+            limit: the most entries to return.
+
+        Raises:
+            UsageError: the text is not a str, or empty, or the limit is not a positive int.
+        """
+        words = _checked(text).split()
+        if type(limit) is not int or limit < 1:
+            raise UsageError(f"limit must be a positive int, not {short_repr(limit)}")
+        found = self._named(words)
+        if len(words) == 1:
+            found |= self._numbers.starting(words[0]) | self._emails.starting(words[0])
+        return [self._sorted[place] for place in nsmallest(limit, found)]
+
+    def ids(self, *texts: str) -> list[str]:
+        """Return the ids that texts stand for, in their order; see `find`.
+
+        Args:
+            texts: what to look for.
+
+        Raises:
+            LookupFailed: one or more cannot be found; the message names all of them.
+            UsageError: a text is not a str, or empty.
+        """
+        found, failed = [], []
+        for text in texts:
+            try:
+                found.append(self.find(text).id)
+            except LookupFailed as error:
+                failed.append(error)
+        if failed:
+            raise _all_in_one(failed)
+        return found
+
+    def _exact(self, folded: str) -> list[int]:
+        """Return the places of a number, or else of an address, or else of a full name."""
+        return self._numbers.get(folded) or self._emails.get(folded) or self._names.get(folded)
+
+    def _near(self, folded: str) -> list[DirectoryEntry]:
+        """Return the entries whose number, address or name is most like a text, best first."""
+        if len(folded) > _LONGEST:
+            return []
+        texts: dict[str, set[int]] = {}
+        for text, place in islice(self._candidates(folded), _COMPARED):
+            texts.setdefault(text, set()).add(place)
+        near = get_close_matches(folded, texts, n=_SHOWN)
+        found = dict.fromkeys(place for text in near for place in sorted(texts[text]))
+        return [self._sorted[place] for place in islice(found, _SHOWN)]
+
+    def _candidates(self, folded: str) -> Iterator[tuple[str, int]]:
+        """Yield texts that may be like another one, with their places: longest beginning first."""
+        words = folded.split()
+        for length in range(max(map(len, words)), 0, -1):
+            for place in sorted(self._named([word[:length] for word in words])):
+                yield fold(self._sorted[place].name or ""), place
+            for index in (self._numbers, self._emails):
+                for key in index.keys(folded[:length]):
+                    yield from ((key, place) for place in index.get(key))
+        for word in words:
+            for place in self._words.starting(word):
+                yield fold(self._sorted[place].name or ""), place
+
+    def _named(self, beginnings: Iterable[str]) -> set[int]:
+        """Return the places of entries with a word in their name for each of some beginnings."""
+        return set.intersection(*map(self._words.starting, beginnings))
+
+
+def _checked(text: object) -> str:
+    """Return a text as it is looked up; UsageError if there is none."""
+    if not isinstance(text, str):
+        raise UsageError(f"text must be a str, not {short_repr(text)}")
+    if not (folded := fold(text)):
+        raise UsageError("text is empty: pass an id, a number, an e-mail address or a name")
+    return folded
+
+
+def _swapped(folded: str) -> str:
+    """Return "zoe torres" for "torres, zoe"."""
+    last, _, first = folded.partition(",")
+    return f"{first} {last}".strip()
+
+
+def _best(matches: list[DirectoryEntry], text: str) -> list[DirectoryEntry]:
+    """Return the matches that count: see `Directory.find`."""
+    preferences: tuple[Callable[[DirectoryEntry], bool], ...] = (
+        lambda entry: entry.status in _USABLE,
+        lambda entry: entry.type is ExtensionType.USER,
+        lambda entry: entry.name == text,
+    )
+    for is_preferred in preferences:
+        if len(matches) > 1:
+            matches = [*filter(is_preferred, matches)] or matches
+    return matches
+
+
+def _order(entry: DirectoryEntry) -> _Order:
+    number = entry.extension_number or ""
+    return fold(entry.name or _NAMELESS), len(number), number, entry.id
+
+
+def _ambiguous(text: str, matches: list[DirectoryEntry]) -> LookupFailed:
+    message = f"{_quoted(text)} matches {len(matches)} extensions: {_listed(matches)}"
+    return LookupFailed(f"{message}; use the id of one of them", text, matches=matches)
+
+
+def _unknown(text: str, near: list[DirectoryEntry]) -> LookupFailed:
+    message = f"no extension is {_quoted(text)}"
+    if near:
+        message += f"; near matches: {_listed(near)}"
+    return LookupFailed(message, text, near=near)
+
+
+def _all_in_one(errors: list[LookupFailed]) -> LookupFailed:
+    """Return an error that has all there is in some of them."""
+    if len(errors) == 1:
+        return errors[0]
+    return LookupFailed(
+        "; ".join(map(str, errors)),
+        ", ".join(error.text for error in errors),
+        matches=chain.from_iterable(error.matches for error in errors),
+        near=chain.from_iterable(error.near for error in errors),
+    )
+
+
+def _quoted(text: str) -> str:
+    return f'"{one_line(text, _LONGEST)}"'
+
+
+def _listed(entries: list[DirectoryEntry]) -> str:
+    """Return entries as a message shows them, safe to print."""
+    more = f", and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
+    return ", ".join(map(_shown, entries[:_SHOWN])) + more
+
+
+def _shown(entry: DirectoryEntry) -> str:
+    """Return the name, number and id of an entry."""
+    name, number = (
+        one_line(entry.name or "unnamed", _LONGEST),
+        one_line(entry.extension_number or "", 20),
+    )
+    return f"{name} ({number and f'number {number}, '}id {one_line(entry.id, 20)})"

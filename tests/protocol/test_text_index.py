@@ -1,0 +1,60 @@
+"""Texts without their spelling, and the index that finds them."""
+
+from collections.abc import Generator
+
+import pytest
+
+from aiopresence.protocol.text_index import ITEMS_PER_SLICE, TextIndex, fold, in_order
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Zoë Torres", "zoe torres"),
+        ("  ZOE \t TORRES\n", "zoe torres"),
+        ("Zoe\u0308 Torres", "zoe torres"),
+        ("Łukasz Sørensen", "lukasz sorensen"),
+        ("Straße", "strasse"),
+        ("İpek", "ipek"),
+        ("\uff11\uff10\uff11", "101"),  # wide digits
+        ("\u3000Zoe\u00a0Torres", "zoe torres"),
+        ("日本 太郎", "日本 太郎"),
+        ("", ""),
+    ],
+)
+def test_spelling_does_not_matter(text: str, folded: str) -> None:
+    assert fold(text) == folded
+    assert fold(folded) == folded
+
+
+def drained(index: TextIndex) -> int:
+    return sum(1 for _ in index.sort())
+
+
+def test_a_text_may_have_several_numbers() -> None:
+    index = TextIndex()
+    for number, key in enumerate(["a", "b", "a", "a"]):
+        index.add(key, number)
+    assert (index.get("a"), index.get("b"), index.get("c")) == ([0, 2, 3], [1], [])
+
+
+def test_texts_with_a_beginning_are_found() -> None:
+    index = TextIndex()
+    words = ["zoe", "zo", "zoltan", "z\U0010fffe", "y", "zo"]
+    for number, key in enumerate(words):
+        index.add(key, number)
+    drained(index)
+    assert index.keys("z") == ["zo", "zoe", "zoltan", "z\U0010fffe"]
+    assert index.keys("zo") == ["zo", "zoe", "zoltan"]
+    assert index.starting("zo") == {0, 1, 2, 5}
+    assert index.keys("zoes") == []
+    assert index.keys("") == sorted({*words})
+
+
+def test_many_texts_are_sorted_in_slices() -> None:
+    items = [number * 7919 % 3001 for number in range(3 * ITEMS_PER_SLICE)]
+
+    def steps() -> Generator[None, None, None]:
+        assert (yield from in_order(items)) == sorted(items)
+
+    assert sum(1 for _ in steps()) == 3 + 3

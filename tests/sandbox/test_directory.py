@@ -1,0 +1,67 @@
+from aiopresence.sandbox import Sandbox
+from tests.support.sandbox_raw import calling
+
+
+async def test_the_directory_says_who_each_extension_is() -> None:
+    async with calling(Sandbox(21)) as call:
+        got = await call("GET", "directory/entries?showFederated=false")
+        records = got.json["records"]
+        assert got.status == 200
+        assert got.headers["X-Rate-Limit-Group"] == "medium"
+        assert {*got.json} == {"records", "paging"}
+        assert [each["id"] for each in records] == [*call.sandbox.extension_ids]
+        first, queue = records[0], records[19]
+        assert first == {
+            "id": call.sandbox.extension_ids[0],
+            "type": "User",
+            "status": "Enabled",
+            "extensionNumber": "101",
+            "firstName": first["firstName"],
+            "lastName": first["lastName"],
+            "email": first["email"],
+            "department": "Sales",
+            "jobTitle": "Sales Agent",
+            "site": {"id": "main-site", "name": "Main Site"},
+        }
+        assert first["firstName"]
+        assert first["lastName"]
+        assert first["email"].endswith(".101@example.com")
+        assert {*queue} == {"id", "type", "status", "extensionNumber", "name", "email", "site"}
+        assert queue["type"] == "Department"
+        assert queue["name"].endswith(" Queue")
+
+
+async def test_the_directory_has_every_type_under_its_own_name() -> None:
+    async with calling(Sandbox(220)) as call:
+        records = (await call("GET", "directory/entries")).json["records"]
+        assert {each["type"] for each in records} == {
+            "User", "Department", "IvrMenu", "Voicemail", "Announcement", "FaxUser", "PagingOnly",
+            "SharedLinesGroup", "ParkLocation", "ApplicationExtension",
+        }  # fmt: skip
+        emails = [each["email"] for each in records]
+        assert len({*emails}) == 220
+        assert all(email.isascii() for email in emails)
+
+
+async def test_the_directory_has_pages_of_twice_the_size() -> None:
+    async with calling(Sandbox(45, page_limit=10)) as call:
+        got = (await call("GET", "directory/entries?page=3&perPage=2000")).json
+        assert len(got["records"]) == 5
+        assert got["paging"] == {
+            "page": 3,
+            "perPage": 20,
+            "pageStart": 40,
+            "pageEnd": 44,
+            "totalPages": 3,
+            "totalElements": 45,
+        }
+        assert (await call("GET", "directory/entries?page=0")).status == 400
+        assert (await call("GET", "directory/entries?showFederated=no")).status == 400
+
+
+async def test_the_directory_needs_the_permission_to_read_accounts() -> None:
+    async with calling(Sandbox(5)) as call:
+        call.sandbox.forbid("ReadAccounts")
+        refused = await call("GET", "directory/entries")
+        assert refused.status == 403
+        assert "[ReadAccounts]" in refused.json["message"]
