@@ -17,7 +17,7 @@ never from one below, and never in a cycle; tests/test_layering.py checks it.
 - `queue_api` and `presence_api`: the presence calls. `live`: events, the board and polling.
 - `session`: `PresenceSession`, which puts all of these together.
 - `webhooks`: the receiver of webhook notifications. `redis`: what processes share over Redis, and
-  the only use of redis-py.
+  the only use of redis-py. `web`: the dashboard, which uses the public names only.
 - `sandbox`: a simulated RingCentral. It shares no code with `protocol` and `transport`, so that
   they cannot have the same mistake. `cli`: the command, which uses the public names only.
 """

@@ -58,8 +58,9 @@ LAYERS = {
     "session": READERS | {"credentials", "presence_api", "readers", "live"},
     "webhooks": CORE | {"transport", "session"},
     "redis": READERS | {"live", "session"},
+    "web": {""},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "auth_advice", "escaping", "filters", "ids", "redis", "sandbox"},
+    "cli": {"", "auth_advice", "escaping", "filters", "ids", "redis", "sandbox", "web"},
     "__main__": {"cli"},
     "__init__": CORE | {"transport", "session", "live", "directory"},
 }
@@ -73,6 +74,7 @@ THIRD_PARTY = {
     "grants": {"attrs"},
     "protocol": {"attrs", "cattrs", "orjson"},
     "webhooks": {"attrs", "aiohttp"},
+    "web": {"attrs", "aiohttp", "orjson"},
     "redis": {"attrs", "orjson", "cryptography", "redis"},
     "sandbox": {"attrs", "aiohttp", "multidict"},
     # The browser login listens for its redirect; doctor looks at a server before any login.

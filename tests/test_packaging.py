@@ -44,14 +44,16 @@ def test_the_source_distribution_has_guides_tests_and_contributor_kit(
     } <= source
 
 
-def test_the_wheel_has_every_module_and_script_and_no_guides(
+def test_the_wheel_has_every_module_script_and_page_and_no_guides(
     distributions: tuple[set[str], set[str]],
 ) -> None:
     _, wheel = distributions
-    files = [each for end in ("*.py", "*.lua") for each in (ROOT / "aiopresence").rglob(end)]
+    files = [
+        each for end in ("*.py", "*.lua", "*.html") for each in (ROOT / "aiopresence").rglob(end)
+    ]
     ours = {name for name in wheel if ".dist-info/" not in name}
     assert ours == {*(str(path.relative_to(ROOT)) for path in files), "aiopresence/py.typed"}
-    assert "aiopresence/redis/tokens.lua" in ours
+    assert {"aiopresence/redis/tokens.lua", "aiopresence/web/index.html"} <= ours
 
 
 def test_pre_commit_runs_the_checks_of_the_test_command() -> None:

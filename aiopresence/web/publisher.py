@@ -1,0 +1,212 @@
+"""Follows a board, keeps its rows, and publishes their changes to the readers of the stream.
+
+Changes are published at most every `INTERVAL`, each row once with its latest state, so that the
+work for a thousand readers does not depend on how busy the account is. The first change after a
+pause is published at once. While the board reads everything for the first time, no rows are
+published: a reader learns from the status when it is ready, and reads all rows.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Set
+from contextlib import suppress
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+import orjson
+
+from .. import ChangeSource, GetPresenceInfo, PresenceBoard, PresenceChange, PresenceError
+from .readers import Readers
+from .rows import Row, new_row
+
+INTERVAL = 0.1
+# Rows in one frame, so that frames are small and the loop is not blocked for long.
+MAX_ROWS = 500
+# Seconds between two looks at what no change reports, such as staleness, and between two statuses.
+LOOK_INTERVAL, STATUS_INTERVAL = 1.0, 10.0
+# The board is taken for broken after so many seconds of silence; it stays under 25 while it works.
+MAX_AGE = 60.0
+
+
+class Publisher:
+    """Publishes a board.
+
+    Attributes:
+        board: the board.
+        rows: the last known rows, by id.
+        stale: the ids of those rows that may be out of date.
+        is_ready: whether everything was read once.
+        end_reason: why the board ended; None while it runs.
+        readers: the readers of the stream.
+        changes: how many changes were published, by source.
+        interruptions: how often the board has ceased to be live.
+    """
+
+    def __init__(self, board: PresenceBoard) -> None:
+        self.board = board
+        self.rows: dict[str, Row] = {}
+        self.stale: Set[str] = frozenset()
+        self.is_ready = False
+        self.end_reason: str | None = None
+        self.readers = Readers()
+        self.changes: Counter[ChangeSource] = Counter()
+        self.interruptions = 0
+        self._pending: dict[str, None] = {}
+        self._news = asyncio.Event()
+        self._is_live = False
+        self._published_status: bytes = b""
+
+    async def run(self, changes: AsyncIterator[PresenceChange]) -> None:
+        """Publish changes until the board ends."""
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(each) for each in (self._publish(), self._look(), self._load())
+            ]
+            try:
+                async for change in changes:
+                    self._apply(change)
+            except PresenceError as error:
+                self.end(str(error))
+            else:
+                self.end("the board was closed")
+            for helper in helpers:
+                helper.cancel()
+
+    def end(self, reason: str) -> None:
+        """Publish that there will be no more changes, and end the streams."""
+        if self.end_reason is None:
+            self.end_reason = reason
+            self.stale = frozenset(self.rows)
+            self.readers.publish("ended", orjson.dumps({"reason": reason}))
+        self.readers.close()
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since anything was received from RingCentral; None before the first."""
+        return self.board.age if isfinite(self.board.age) else None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the rows are not to be relied on; None if they are."""
+        if self.end_reason is not None:
+            return self.end_reason
+        if not self.is_ready:
+            return "the presence has not been read yet"
+        if self.board.age > MAX_AGE:
+            return f"nothing was received from RingCentral for {self.board.age:.0f} s"
+        return None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the rows are current: events arrive, and no row may be out of date."""
+        return self.end_reason is None and self.board.is_live
+
+    @property
+    def status(self) -> bytes:
+        """The status of the board, as JSON."""
+        return orjson.dumps({"ready": self.is_ready, "live": self.is_live})
+
+    async def _load(self) -> None:
+        """Add what the board knows already, then wait until it has read everything."""
+        with suppress(PresenceError):  # `run` publishes it.
+            for number, (id_, record) in enumerate([*self.board.items()]):
+                if id_ not in self.rows:
+                    self._set(id_, record, None)
+                if number % MAX_ROWS == 0:
+                    await asyncio.sleep(0)
+            await self.board.wait_ready()
+            self.is_ready = True
+            self._news.set()
+
+    def _apply(self, change: PresenceChange) -> None:
+        self.changes[change.source] += 1
+        if change.new is None:
+            self.rows.pop(change.id, None)
+            self._pending[change.id] = None
+        else:
+            self._set(change.id, change.new, self._since(change))
+        self._news.set()
+
+    def _since(self, change: PresenceChange) -> datetime | None:
+        known = self.rows.get(change.id)
+        if known is None or change.old is None or change.new is None:
+            return None
+        return known.since if known.availability is change.new.availability else change.time
+
+    def _set(self, id_: str, record: GetPresenceInfo, since: datetime | None) -> None:
+        self.rows[id_] = new_row(id_, record, self.entry(id_), since)
+        self._pending[id_] = None
+
+    def entry(self, id_: str) -> Any:
+        """Return the entry of the directory for an extension; None if there is none."""
+        find = getattr(self.board, "entry", None)
+        return find(id_) if find is not None else None
+
+    async def _publish(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not self.is_ready:
+                self._pending.clear()
+            while self._pending:
+                ids = [*self._pending][:MAX_ROWS]
+                for id_ in ids:
+                    del self._pending[id_]
+                self.readers.publish("changes", self._changes(ids), resumable=True)
+                await asyncio.sleep(0)
+            self._publish_status()
+            await asyncio.sleep(INTERVAL)
+
+    def _changes(self, ids: Iterable[str]) -> bytes:
+        """Return rows that have changed, and the ids of those that are gone, as JSON."""
+        rows = [
+            row.json(stale=id_ in self.stale)
+            for id_ in ids
+            if (row := self.rows.get(id_)) is not None
+        ]
+        gone = orjson.dumps([id_ for id_ in ids if id_ not in self.rows])
+        return b'{"rows":[%b],"gone":%b}' % (b",".join(rows), gone)
+
+    async def _look(self) -> None:
+        """Publish what no change reports."""
+        loop = asyncio.get_running_loop()
+        status_at = loop.time()
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            self.readers.check()
+            self._publish_stale()
+            if self._publish_status(force=loop.time() >= status_at + STATUS_INTERVAL):
+                status_at = loop.time()
+
+    def _publish_stale(self) -> None:
+        """Publish which rows have become stale or current."""
+        before = self.stale
+        is_stale = self.board.is_stale
+        self.stale = stale = (
+            frozenset() if self.board.is_live else frozenset(i for i in self.rows if is_stale(i))
+        )
+        if stale == before:
+            return
+        if not stale or len(stale) == len(self.rows):
+            data: dict[str, Any] = {"all": bool(stale)}
+        else:
+            data = {"stale": sorted(stale - before), "current": sorted(before - stale)}
+        self.readers.publish("stale", orjson.dumps(data), resumable=True)
+
+    def _publish_status(self, *, force: bool = False) -> bool:
+        status = self.status
+        if self._is_live and not self.is_live:
+            self.interruptions += 1
+        self._is_live = self.is_live
+        if status == self._published_status and not force:
+            return False
+        self._published_status = status
+        self.readers.publish("status", status)
+        return True
+
+    def write_rows(self) -> bytes:
+        """Return all rows as a JSON list."""
+        stale = self.stale
+        rows = (row.json(stale=id_ in stale) for id_, row in [*self.rows.items()])
+        return b"[" + b",".join(rows) + b"]"

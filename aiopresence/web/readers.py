@@ -1,0 +1,142 @@
+"""The readers of the stream: one task for each writes what its reader has not had yet.
+
+Memory is bounded. A reader has a position in the log, and what its socket has not sent yet: at most
+two buffers of 64 KiB and a frame, because a write waits while the buffer is full. A reader that
+takes nothing for `STALL` seconds is dropped, and so is one whose position has left the log. It may
+connect again, and then gets what it lacks or reads everything again.
+"""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from enum import StrEnum
+
+from aiohttp import web
+
+from .frames import FrameLog, encode
+
+MAX_READERS = 10_000
+STALL = 20.0
+# Milliseconds after which a browser connects again.
+_RETRY = b"retry: 2000\n\n"
+
+
+class Dropped(StrEnum):
+    """Why a reader was dropped."""
+
+    STALLED = "stalled"
+    BEHIND = "behind"
+
+
+class _Reader:
+    def __init__(self, transport: asyncio.Transport | None, position: int) -> None:
+        self.transport = transport
+        self.position = position
+        self.wake = asyncio.Event()
+        # When the write began that has not ended yet.
+        self.writing_since: float | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        return self.transport is None or self.transport.is_closing()
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Readers:
+    """Sends the frames of a log to all readers.
+
+    Attributes:
+        log: the frames.
+        dropped: how many readers were dropped, by the reason.
+        refused: how many were refused because there were too many.
+        is_closed: whether all streams have been told to end.
+    """
+
+    def __init__(self) -> None:
+        self.log = FrameLog()
+        self.dropped: Counter[Dropped] = Counter()
+        self.refused = 0
+        self.is_closed = False
+        self._readers = set[_Reader]()
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def publish(self, kind: str, data: bytes, *, resumable: bool = False) -> None:
+        """Add a frame to the log and wake the readers."""
+        self.log.add(kind, data, resumable=resumable)
+        for reader in self._readers:
+            reader.wake.set()
+
+    async def serve(
+        self, request: web.Request, response: web.StreamResponse, status: bytes
+    ) -> None:
+        """Write frames to a reader until it disconnects, is dropped or the stream ends.
+
+        Args:
+            request: its request.
+            response: the prepared response.
+            status: the present status, as JSON.
+        """
+        log = self.log
+        resumed = log.position(request.headers.get("Last-Event-ID"))
+        reader = _Reader(request.transport, log.end if resumed is None else resumed)
+        self._readers.add(reader)
+        # What is replayed ends here. Then the reader learns that it has everything.
+        current = log.end
+        begin = _RETRY if resumed is not None else _RETRY + encode("reset", b"{}", log.id)
+        try:
+            # A connection that is lost raises from a write.
+            with suppress(ConnectionError):
+                await self._write(reader, response, begin)
+                await self._write_until(reader, response, current)
+                await self._write(reader, response, encode("status", status))
+                await self._follow(reader, response)
+        finally:
+            self._readers.discard(reader)
+
+    async def _follow(self, reader: _Reader, response: web.StreamResponse) -> None:
+        while not reader.is_gone:
+            reader.wake.clear()
+            await self._write_until(reader, response, self.log.end)
+            if self.is_closed:
+                return
+            await reader.wake.wait()
+
+    async def _write_until(self, reader: _Reader, response: web.StreamResponse, end: int) -> None:
+        while reader.position < end:
+            if not self.log.has(reader.position):
+                self._drop(reader, Dropped.BEHIND)
+                raise ConnectionAbortedError
+            frame = self.log[reader.position]
+            reader.position += 1
+            await self._write(reader, response, frame)
+
+    async def _write(self, reader: _Reader, response: web.StreamResponse, data: bytes) -> None:
+        reader.writing_since = asyncio.get_running_loop().time()
+        await response.write(data)
+        reader.writing_since = None
+
+    def check(self) -> None:
+        """Drop readers that take nothing, and end the streams of those that are gone."""
+        now = asyncio.get_running_loop().time()
+        for reader in self._readers:
+            if reader.is_gone:
+                reader.wake.set()
+            elif reader.writing_since is not None and now - reader.writing_since > STALL:
+                self._drop(reader, Dropped.STALLED)
+
+    def _drop(self, reader: _Reader, reason: Dropped) -> None:
+        self.dropped[reason] += 1
+        reader.abort()
+
+    def close(self) -> None:
+        """End all streams, after what is in the log; those that take nothing at once."""
+        self.is_closed = True
+        for reader in self._readers:
+            reader.wake.set()
+            if reader.writing_since is not None:
+                reader.abort()

@@ -1,0 +1,67 @@
+"""A dashboard that is served, on a board of a sandbox."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+from aiohttp import web
+
+from aiopresence import PresenceBoard, PresenceSession
+from aiopresence.sandbox import Sandbox
+from aiopresence.web import presence_app
+from tests.support.sessions import PLENTY
+
+
+@attrs.frozen
+class Served:
+    """A dashboard.
+
+    Attributes:
+        sandbox: the account.
+        board: the board.
+        port: the port of the dashboard on 127.0.0.1.
+        runner: what serves it.
+    """
+
+    sandbox: Sandbox
+    board: PresenceBoard
+    port: int
+    runner: web.AppRunner
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+
+@asynccontextmanager
+async def served(
+    extensions: int = 20,
+    *,
+    port: int = 0,
+    prepare: Callable[[Sandbox], None] = lambda _: None,
+    **options: Any,
+) -> AsyncIterator[Served]:
+    """Serve the dashboard of a new sandbox, once its board is ready.
+
+    Args:
+        extensions: the number of extensions.
+        port: the port of the dashboard; 0 for any.
+        prepare: changes the account before the board reads it.
+        options: the options of the dashboard.
+    """
+    async with (
+        Sandbox(extensions, limits=PLENTY) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url) as session,
+        session.board() as board,
+    ):
+        prepare(sandbox)
+        await board.wait_ready()
+        runner = web.AppRunner(presence_app(board, **options), access_log=None)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", port)
+            await site.start()
+            yield Served(sandbox, board, runner.addresses[0][1], runner)
+        finally:
+            await runner.cleanup()

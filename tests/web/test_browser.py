@@ -1,0 +1,206 @@
+"""The dashboard in a real browser. Time is real, so tests wait for conditions of the page."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from aiopresence.sandbox import Sandbox
+from tests.support.browser import DRIVER, PROGRAM, Browser, browser
+from tests.support.dashboards import Served, served
+from tests.support.redis_proxy import Proxy
+
+pytestmark = pytest.mark.skipif(
+    not (DRIVER and PROGRAM), reason="needs a browser: apt-get install chromium chromium-driver"
+)
+
+LIVE = "document.querySelector('#connection').textContent === 'Live'"
+SHOWN = "[...document.querySelectorAll('li')].filter(e => e.offsetParent)"
+# The row of an extension by its number.
+ROW = "[...document.querySelectorAll('li')].find(e => e.innerText.includes(arguments[0]))"
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with browser() as window:
+        yield window
+
+
+@pytest.fixture
+async def page(window: Browser) -> Browser:
+    """A window of the usual size."""
+    await window.look(1280, 800)
+    return window
+
+
+@pytest.fixture
+async def dashboard(page: Browser) -> AsyncIterator[Served]:
+    """A dashboard; the test fails if the browser's console has errors at the end."""
+    async with served(200, prepare=_write_messages) as dashboard:
+        yield dashboard
+        assert await page.console() == []
+        await page.open("about:blank")
+
+
+MARKUP = "<script>window.stolen=1</script><img src=x onerror=window.stolen=2>"
+
+
+def _write_messages(sandbox: Sandbox) -> None:
+    sandbox.set_presence(sandbox.user_ids[7], user_status="Busy", message=MARKUP)
+    sandbox.set_presence(sandbox.user_ids[8], user_status="Busy", message="x" * 75)
+
+
+async def opened(page: Browser, url: str) -> None:
+    await page.open(url)
+    await page.until(LIVE)
+
+
+def number(sandbox: Sandbox, id_: str) -> str:
+    return str(sandbox.presence(id_)["extension"]["extensionNumber"])
+
+
+async def test_all_people_are_listed_with_counts(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    assert await page.run(f"return {SHOWN}.length") == 200
+    found = "return Object.fromEntries([...document.querySelectorAll('fieldset label')].map("
+    found += "e => [e.dataset.state, Number(e.querySelector('output').value)]))"
+    counts = {str(each): n for each, n in dashboard.board.count().items()}
+    assert await page.run(found) == {"all": 200, **counts}
+    available = counts["available"]
+    assert await page.run("return document.title") == f"{available} of 200 available - Presence"
+
+
+async def test_a_change_is_shown_within_a_second(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    sandbox, who = dashboard.sandbox, dashboard.sandbox.user_ids[5]
+    sandbox.set_presence(who, user_status="Offline", telephony_status="NoCall")
+    await page.until(f"{ROW}.innerText.includes('offline')", number(sandbox, who))
+    sandbox.set_presence(who, user_status="Available", telephony_status="Ringing")
+    took = await page.until(f"{ROW}.innerText.includes('ringing since')", number(sandbox, who))
+    assert took < 1.0
+
+
+async def test_text_of_others_is_shown_as_text(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    shown = f"return {ROW}.querySelector('.message').textContent"
+    where = number(dashboard.sandbox, dashboard.sandbox.user_ids[7])
+    assert await page.run(shown, where) == MARKUP
+    assert await page.run("return [window.stolen, document.images.length]") == [None, 0]
+
+
+async def test_the_filter_shows_one_availability(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    await page.click("label[data-state=offline]")
+    counts = {str(each): n for each, n in dashboard.board.count().items()}
+    assert await page.run(f"return {SHOWN}.length") == counts["offline"]
+    assert await page.run(f"return {SHOWN}.every(e => e.dataset.state === 'offline')")
+    # Somebody who goes offline appears.
+    who = next(
+        i for i in dashboard.sandbox.user_ids if dashboard.board[i].availability != "offline"
+    )
+    dashboard.sandbox.set_presence(who, user_status="Offline", telephony_status="NoCall")
+    await page.until(f"{SHOWN}.length === arguments[0]", counts["offline"] + 1)
+
+
+async def test_the_keyboard_reaches_search_and_filter(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    tab, right = "\ue004", "\ue014"
+    await page.press(tab)
+    assert await page.run("return document.activeElement.id") == "query"
+    await page.press(tab)
+    assert await page.run("return document.activeElement.value") == "all"
+    outline = "return getComputedStyle(document.activeElement.parentElement).outlineStyle"
+    assert await page.run(outline) == "solid"
+    await page.press(right)
+    assert await page.run("return document.activeElement.value") == "available"
+    assert await page.run(f"return {SHOWN}.every(e => e.dataset.state === 'available')")
+    assert "people shown" in await page.run("return document.querySelector('#found').textContent")
+
+
+async def test_a_lost_connection_is_shown_until_all_is_current(
+    page: Browser, dashboard: Served
+) -> None:
+    proxy = Proxy(dashboard.port)
+    try:
+        await opened(page, f"http://127.0.0.1:{proxy.port}/")
+        note = "getComputedStyle(document.querySelector('li .note')).display"
+        assert await page.run(f"return {note}") == "none"
+        proxy.target = 1  # where nothing listens
+        proxy.reset()
+        await page.until(f"{note} === 'inline'")
+        assert "Connection lost" in await page.run("return document.body.innerText")
+        assert (await page.run("return document.title")).startswith("Not current: ")
+        who = dashboard.sandbox.user_ids[3]
+        dashboard.sandbox.set_presence(who, user_status="Offline", telephony_status="NoCall")
+        proxy.target = dashboard.port
+        await page.until(LIVE, seconds=30)
+        assert await page.run(f"return {note}") == "none"
+        where = number(dashboard.sandbox, who)
+        assert await page.run(f"return {ROW}.innerText.includes('offline')", where)
+    finally:
+        proxy.close()
+    errors = await page.console()  # Browsers log failed requests themselves.
+    assert errors
+    assert all("net::ERR_" in each for each in errors)
+
+
+async def test_the_page_says_why_the_board_ended_and_returns_with_it(page: Browser) -> None:
+    async with served(20) as dashboard:
+        await opened(page, dashboard.url)
+        await dashboard.board.close()
+        await page.until("document.body.innerText.includes('Stopped: the board was closed')")
+    async with served(20, port=dashboard.port):
+        await page.until(LIVE, seconds=40)
+        await page.open("about:blank")
+        await page.console()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+async def test_a_phone_has_no_horizontal_scroll(
+    page: Browser, dashboard: Served, width: int
+) -> None:
+    await page.look(width, 844)
+    await opened(page, dashboard.url)
+    assert await page.run("return document.documentElement.scrollWidth") <= width
+    wide = f"return {SHOWN}.filter(e => e.getBoundingClientRect().right > innerWidth).length"
+    assert await page.run(wide) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_contrast_is_sufficient(page: Browser, dashboard: Served, scheme: str) -> None:
+    await page.look(prefers_color_scheme=scheme)
+    await opened(page, dashboard.url)
+    # Foreground and background of each text, and of each shape: WCAG 2, level AA.
+    texts = await page.run(
+        """
+        const over = e => {
+          for (; e; e = e.parentElement) {
+            const color = getComputedStyle(e).backgroundColor;
+            if (color !== 'rgba(0, 0, 0, 0)') return color;
+          }
+        };
+        const rgb = color => color.match(/[\\d.]+/g).map(Number).slice(0, 3);
+        return [...document.querySelectorAll('h1, p, label, bdi, li span, output')]
+          .filter(e => e.offsetParent && (e.innerText || e.className === 'shape'))
+          .map(e => [e.className === 'shape' ? 3 : 4.5, rgb(getComputedStyle(e).color),
+                     rgb(over(e.className === 'shape' ? e.parentElement : e)), e.outerHTML]);
+        """
+    )
+    assert len(texts) > 400
+    assert [each for each in texts if contrast(each[1], each[2]) < each[0]] == []
+    background = await page.run("return getComputedStyle(document.body).backgroundColor")
+    assert (luminance(json.loads(background.replace("rgb(", "[").replace(")", "]"))) < 0.5) == (
+        scheme == "dark"
+    )
+
+
+def contrast(one: list[int], other: list[int]) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(rgb: list[int]) -> float:
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)
+    ]
+    return float(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
