@@ -43,7 +43,7 @@ def _option(words: Sequence[str]) -> Any:
     return typer.Option(
         "--filter",
         parser=parse,
-        metavar="STATE,…",
+        metavar="STATES",
         help=f"Only extensions in these states, separated by commas: {', '.join(words)}.",
         show_default=False,
     )
