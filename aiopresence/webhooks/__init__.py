@@ -1,10 +1,12 @@
-"""RingCentral's notifications by webhook: a handler for aiohttp.web, and the subscription.
+"""RingCentral's notifications by webhook: a receiver for any framework, and the subscription.
 
 ```python
 async def on_event(event: PresenceEvent | Resync) -> None: ...
 
 receiver = WebhookReceiver(on_event)
-app.router.add_route("*", "/ringcentral", receiver.handler)
+app.router.add_route("*", "/ringcentral", receiver.handler)  # aiohttp.web
+app = FastAPI(routes=[Route("/ringcentral", receiver.asgi)])  # or Starlette
+response = await receiver.handle(method, headers, body)  # anything else
 ...
 async with receiver, receiver.subscribe(session, "https://example.com/ringcentral") as subscription:
     await subscription.wait_closed()
@@ -23,7 +25,8 @@ Source: RingCentral guide, "Webhooks".
 """
 
 from .callback_queue import Callback
+from .http import WebhookResponse
 from .receiver import WebhookReceiver
 from .subscription import WebhookSubscription
 
-__all__ = ["Callback", "WebhookReceiver", "WebhookSubscription"]
+__all__ = ["Callback", "WebhookReceiver", "WebhookResponse", "WebhookSubscription"]

@@ -1,13 +1,11 @@
-"""The HTTP side of a webhook with aiohttp.web: limited reading, short responses.
+"""The HTTP of a webhook without any web framework: what a call must be, and how it is answered.
 
 Source of what RingCentral sends and expects: RingCentral guide, "Webhooks".
 """
 
-import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from aiohttp import StreamReader, web
+import attrs
 
 from ..errors import DecodeError
 from ..models import PresenceEvent
@@ -20,8 +18,27 @@ MAX_BODY = 256 * 1024
 READ_SECONDS = 2.5
 # How much of a refused body is read and discarded: a sender may look for the response only after
 # it has sent everything. Guesses.
-_MAX_DISCARDED, DISCARD_SECONDS = 256 * 1024, 0.25
+MAX_DISCARDED, DISCARD_SECONDS = 256 * 1024, 0.25
 _RETRY_AFTER = "10"  # seconds; a guess
+
+
+@attrs.frozen
+class WebhookResponse:
+    """The response to one call of the webhook.
+
+    Attributes:
+        status: the HTTP status.
+        headers: the headers to send, without Content-Length.
+        body: the body to send; RingCentral needs none, so it is empty.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+# Returns the body of a call, of which it reads no more than a number of bytes.
+ReadBody = Callable[[int], Awaitable[bytes]]
 
 
 class Refused(Exception):
@@ -43,67 +60,54 @@ def unavailable() -> Refused:
     return Refused(503, {"Retry-After": _RETRY_AFTER})
 
 
-def token_headers(request: web.Request) -> TokenHeaders:
-    """Return the token headers of a call; raise Refused(401) when one is repeated."""
-    return TokenHeaders(_single(request, VERIFICATION_HEADER), _single(request, VALIDATION_HEADER))
-
-
-def _single(request: web.Request, name: str) -> str | None:
-    values = request.headers.getall(name, [])
-    if len(values) > 1:
-        raise Refused(401)
-    return values[0] if values else None
-
-
-async def read(request: web.Request, limit: int, seconds: float) -> bytes:
-    """Return the body of a call.
+class CallHeaders:
+    """The headers of a call, by name in any case.
 
     Args:
-        request: the call.
-        limit: how many bytes the body may have.
-        seconds: how long reading may take.
-
-    Raises:
-        Refused: with status 400, 408, 413 or 415.
+        pairs: name and value of each header; a repeated header has several pairs.
     """
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(415)
-    if (request.content_length or 0) > limit:
-        raise Refused(413)
-    # A middleware of the application may have read the body; then aiohttp has kept it.
-    already_read = request.content.at_eof()
-    body = await request.read() if already_read else await _read_within(request, limit, seconds)
-    if len(body) > limit:
-        raise Refused(413)
-    return body
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.lower(), []).append(value)
+
+    def get(self, name: str, default: str) -> str:
+        """Return the first value of a header, or a default."""
+        return self._values.get(name, [default])[0]
+
+    @property
+    def tokens(self) -> TokenHeaders:
+        """The headers that may hold the token; raises Refused(401) when one is repeated."""
+        return TokenHeaders(self._single(VERIFICATION_HEADER), self._single(VALIDATION_HEADER))
+
+    def _single(self, name: str) -> str | None:
+        values = self._values.get(name.lower(), [])
+        if len(values) > 1:
+            raise Refused(401)
+        return values[0] if values else None
+
+    def check_body(self, limit: int) -> None:
+        """Raise Refused, with status 413 or 415, when the body need not be read at all.
+
+        Args:
+            limit: how many bytes the body may have.
+        """
+        if self.get("content-encoding", "identity").lower() != "identity":
+            raise Refused(415)
+        length = self.get("content-length", "")
+        # Servers refuse what is no number. More digits than any real length are not converted.
+        if length.isdecimal() and (len(length) > 18 or int(length) > limit):
+            raise Refused(413)
 
 
-async def _read_within(request: web.Request, limit: int, seconds: float) -> bytes:
-    try:
-        async with asyncio.timeout(seconds):
-            return await _read_up_to(request.content, limit)
-    except TimeoutError:
-        raise Refused(408) from None
-    except Exception:  # malformed HTTP, or the caller has disconnected
-        raise Refused(400) from None
-
-
-async def _read_up_to(content: StreamReader, limit: int) -> bytes:
-    body = bytearray()
-    while chunk := await content.read(min(65_536, limit + 1 - len(body))):
-        body += chunk
-        if len(body) > limit:
-            return bytes(body)
-    return bytes(body)
-
-
-def parse_event(request: web.Request, body: bytes) -> PresenceEvent:
+def parse_event(headers: CallHeaders, body: bytes) -> PresenceEvent:
     """Parse the notification of a call.
 
     Raises:
         Refused: with status 415 or 400.
     """
-    if request.content_type != "application/json":
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415)
     try:
         return event_parsing.parse(decoding.parse(body))
@@ -111,26 +115,10 @@ def parse_event(request: web.Request, body: bytes) -> PresenceEvent:
         raise Refused(400) from None
 
 
-def respond(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+def respond(status: int, headers: Mapping[str, str] | None = None) -> WebhookResponse:
     """Return a response without a body."""
-    return web.Response(
-        status=status, headers={"Content-Type": "application/json", **(headers or {})}
-    )
+    return WebhookResponse(status, {"Content-Type": "application/json", **(headers or {})})
 
 
-async def finish(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """Return the response; if the body is not read yet, send it now and close the connection.
-
-    Otherwise aiohttp would continue to read the body for 10 s.
-    """
-    if request.content.is_eof():
-        return response
-    response.force_close()
-    with suppress(Exception):  # the caller has disconnected, or does not stop sending
-        await response.prepare(request)
-        await response.write_eof()
-        async with asyncio.timeout(DISCARD_SECONDS):
-            await _read_up_to(request.content, _MAX_DISCARDED)
-    if not request.content.is_eof():
-        request.protocol.force_close()
-    return response
+# Handles a call: its method, its headers, and what reads its body.
+Respond = Callable[[str, CallHeaders, ReadBody], Awaitable[WebhookResponse]]

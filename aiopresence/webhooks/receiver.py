@@ -1,22 +1,25 @@
-"""The handler of a webhook: which calls are notifications, and how each call is answered."""
+"""The receiver of a webhook: which calls are notifications, and how each call is answered.
+
+`WebhookReceiver._respond` is all of it, without any web framework. `handle`, `asgi` and `handler`
+pass a call on to it, and differ only in how the body is read and the response sent.
+"""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from aiohttp import web
-
 from ..errors import UsageError
 from ..models import PresenceEvent, validation
 from ..transport.clock import Clock
 from . import http
+from .asgi import AsgiApp
 from .callback_queue import Callback, CallbackQueue
 from .dedup import SeenEvents
-from .http import Refused
+from .http import CallHeaders, ReadBody, Refused, WebhookResponse
 from .known_subscriptions import KnownSubscriptions
 from .subscription import WebhookSubscription
 from .subscription_api import SubscriptionApi
@@ -24,6 +27,8 @@ from .throttled_log import ThrottledLog
 from .verification import TokenHeaders, VerificationTokens
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from ..session import PresenceSession
 
 # The statuses of calls that are authentic or unknown, but cannot be read as a notification.
@@ -34,10 +39,11 @@ _DAY = 86_400.0
 class WebhookReceiver:
     """Receives RingCentral's notifications by webhook and passes each to a callback once.
 
-    Use it with `async with`, and add `handler` to the routes of an aiohttp.web application. A call
-    that arrives while the receiver is closed, or while its queue is full, is answered with HTTP
-    503, so that RingCentral sends it again. Leaving the context waits until every accepted
-    notification is handled.
+    Use it with `async with`, and route RingCentral's calls to one of three: `handler` in an
+    aiohttp.web application, `asgi` in FastAPI, Starlette and other ASGI applications, or `handle`
+    in everything else. All three give the same answers. A call that arrives while the receiver is
+    closed, or while its queue is full, is answered with HTTP 503, so that RingCentral sends it
+    again. Leaving the context waits until every accepted notification is handled.
 
     Callbacks run one at a time, in the order in which the notifications arrived. An exception in a
     callback is logged with its type and origin, and the next notification is handled.
@@ -150,9 +156,10 @@ class WebhookReceiver:
     ) -> WebhookSubscription:
         """Return a context manager that keeps RingCentral subscribed to this receiver.
 
-        Entering it creates the subscription. RingCentral calls `handler` while it does, so the
+        Entering it creates the subscription. RingCentral calls the address while it does, so the
         server must already be listening: enter it after `await site.start()`, not in `on_startup`
-        or `cleanup_ctx` of an aiohttp application, which run earlier. The subscription is renewed
+        or `cleanup_ctx` of an aiohttp application or in the lifespan of an ASGI application, which
+        run earlier. The subscription is renewed
         before it expires and checked every 5 minutes. When RingCentral has suspended it, it is
         created again, and the callback receives a `Resync`. Leaving deletes the subscription.
 
@@ -162,7 +169,7 @@ class WebhookReceiver:
 
         Args:
             session: an open session, which must stay open as long as the subscription.
-            address: the https URL at which `handler` is reachable; http for loopback only.
+            address: the https URL at which this receiver is reachable; http for loopback only.
             event_filters: what to be notified of, see `aiopresence.filters`; None for the
                 presence of the whole account.
             expires_in: the lifetime of a subscription without renewal, in seconds (or a
@@ -174,60 +181,119 @@ class WebhookReceiver:
         api = SubscriptionApi(session, address, event_filters, expires_in, self._tokens.first)
         return WebhookSubscription(api, self._subscriptions, self._queue, self._clock)
 
-    async def handler(self, request: web.Request) -> web.StreamResponse:
+    async def handle(
+        self, method: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes
+    ) -> WebhookResponse:
+        """Handle one call that a web framework has received.
+
+        The framework must limit the size of bodies, and the time that it waits for them, itself.
+
+        Args:
+            method: the HTTP method.
+            headers: the headers, with names in any case. Pairs if a header can be repeated.
+            body: the whole body, as it was received.
+
+        Returns:
+            200 for a notification that is accepted now or was before; 503 with Retry-After for one
+            that should be sent again; 400, 401, 403, 405, 413 or 415 for anything else.
+
+        Raises:
+            UsageError: an argument has a wrong type, or this is not the event loop on which the
+                receiver was opened.
+        """
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        if not isinstance(body, bytes):
+            raise UsageError("body must be bytes: the body of the request as it was received")
+        loop = self._worker.get_loop() if self._worker and self._open else None
+        if loop not in {None, asyncio.get_running_loop()}:
+            raise UsageError(
+                "the receiver was opened on another event loop; call it from this thread with"
+                " asyncio.run_coroutine_threadsafe(receiver.handle(…), loop).result()"
+            )
+
+        async def read(_: int) -> bytes:
+            return body
+
+        return await self._respond(method, CallHeaders(pairs), read)
+
+    @property
+    def asgi(self) -> AsgiApp:
+        """An ASGI 3 application that handles every HTTP request as `handle` does.
+
+        It reads no more of a body than a notification may have, for 2.5 seconds at most: then the
+        response has status 413 or 408. Its path is not looked at. If a server runs it as its only
+        application, it opens the receiver at startup and closes it at shutdown.
+        """
+        return AsgiApp(self._respond, self)
+
+    async def handler(self, request: "web.Request") -> "web.StreamResponse":
         """Handle one call: a request handler of aiohttp.web for any route and method.
 
         Args:
             request: the call.
 
         Returns:
-            200 for a notification that is accepted now or was before; 503 with Retry-After for one
-            that should be sent again; 400, 401, 403, 405, 408, 413 or 415 for anything else.
+            The response that `handle` describes, or 408 when the body takes too long.
         """
+        from . import aiohttp_handler  # not needed in other frameworks
+
+        return await aiohttp_handler.handle(request, self._respond)
+
+    async def _respond(self, method: str, headers: CallHeaders, read: ReadBody) -> WebhookResponse:
         try:
-            response = await self._answer(request)
+            return await self._answer(method, headers, read)
         except Refused as refusal:
             if refusal.status in _UNREADABLE:
                 # RingCentral suspends a webhook after several of these.
                 self._log.warning(f"refused a call to the webhook with HTTP {refusal.status}")
-            response = http.respond(refusal.status, refusal.headers)
-        return await http.finish(request, response)
+            return http.respond(refusal.status, refusal.headers)
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        if request.method != "POST":
+    async def _answer(self, method: str, headers: CallHeaders, read: ReadBody) -> WebhookResponse:
+        if method != "POST":
             raise Refused(405, {"Allow": "POST"})
         if not self._open:
             raise http.unavailable()
-        headers = http.token_headers(request)
-        authentic = self._tokens.match(headers.token)
+        tokens = headers.tokens
+        authentic = self._tokens.match(tokens.token)
         # Without the token only a handshake is accepted, and a handshake has no body.
         try:
-            body = await http.read(request, http.MAX_BODY if authentic else 0, self._read_seconds)
+            body = await self._read(headers, read, http.MAX_BODY if authentic else 0)
         except Refused as refusal:
             # A slow handshake of RingCentral gets the status that makes it try again.
             raise (refusal if authentic or refusal.status == 408 else self._denied()) from None
         if not body:
-            return self._answer_handshake(headers, authentic)
-        self._accept(http.parse_event(request, body), len(body))
+            return self._answer_handshake(tokens, authentic)
+        self._accept(http.parse_event(headers, body), len(body))
         # Alone, Validation-Token holds the verification token, which must not be echoed.
-        may_echo = headers.verification is not None and self._subscriptions.expects_handshake
-        return http.respond(200, headers.echo if may_echo else None)
+        may_echo = tokens.verification is not None and self._subscriptions.expects_handshake
+        return http.respond(200, tokens.echo if may_echo else None)
+
+    async def _read(self, headers: CallHeaders, read: ReadBody, limit: int) -> bytes:
+        headers.check_body(limit)
+        try:
+            async with asyncio.timeout(self._read_seconds):
+                body = await read(limit + 1)
+        except TimeoutError:
+            raise Refused(408) from None
+        if len(body) > limit:
+            raise Refused(413)
+        return body
 
     def _denied(self) -> Refused:
         self._log.warning("refused a call to the webhook: verification token missing or wrong")
         return Refused(401)
 
-    def _answer_handshake(self, headers: TokenHeaders, authentic: bool) -> web.Response:
-        if not authentic and (headers.verification is not None or not headers.validation):
+    def _answer_handshake(self, tokens: TokenHeaders, authentic: bool) -> WebhookResponse:
+        if not authentic and (tokens.verification is not None or not tokens.validation):
             raise self._denied()
-        if headers.validation is None:
+        if tokens.validation is None:
             raise Refused(400)  # from RingCentral, but neither a handshake nor a notification
         if not self._subscriptions.expects_handshake:
             self._log.warning("refused a handshake: no subscription is being created here")
             raise Refused(403)
-        if not headers.has_challenge:
+        if not tokens.has_challenge:
             raise Refused(400)
-        return http.respond(200, headers.echo)
+        return http.respond(200, tokens.echo)
 
     def _accept(self, event: PresenceEvent, size: int) -> None:
         if not self._open:  # closed while the body was being read

@@ -76,7 +76,7 @@ def _is_token(token: object) -> bool:
 def _digest(text: str) -> bytes:
     # Digests have equal lengths, so the comparison does not depend on the token's length.
     # aiohttp decodes header bytes that are not UTF-8 to surrogates.
-    return sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import attrs
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from aiopresence import PresenceEvent, Resync
 from aiopresence.webhooks import WebhookReceiver
@@ -44,7 +45,7 @@ def notification(uuid: str | None = "u-1", **more: Any) -> dict[str, Any]:
 @attrs.frozen
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
     body: bytes
 
 
@@ -68,7 +69,7 @@ class Caller:
             named["Verification-Token"] = token
         data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
         async with self.http.request(method, self.url, data=data, headers=named) as response:
-            return Answer(response.status, dict(response.headers), await response.read())
+            return Answer(response.status, response.headers, await response.read())
 
     async def raw(self, data: bytes) -> bytes:
         """Send bytes, and read until the connection ends."""
@@ -94,11 +95,17 @@ async def served(handler: Callable[[web.Request], Awaitable[Any]]) -> AsyncItera
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
     try:
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(connector=connector) as http:
-            yield Caller(runner.addresses[0][1], http)
+        async with calling(runner.addresses[0][1]) as caller:
+            yield caller
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def calling(port: int) -> AsyncIterator[Caller]:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        yield Caller(port, http)
 
 
 async def until(true: Callable[[], object]) -> None:

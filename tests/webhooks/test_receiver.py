@@ -24,9 +24,9 @@ from tests.support.webhook_calls import (
     Receiver,
     head,
     notification,
-    served,
     until,
 )
+from tests.support.webhook_servers import READING, SERVERS, Serve
 
 CHALLENGE = "5f0c-handshake~A.b_c+/="
 BIG = http.MAX_BODY + 1
@@ -44,9 +44,14 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
+@pytest.fixture(params=SERVERS)
+def served(request: pytest.FixtureRequest) -> Serve:
+    return SERVERS[request.param]
+
+
 @pytest.fixture
-async def caller(receiver: Receiver) -> AsyncIterator[Caller]:
-    async with served(receiver.handler) as caller:
+async def caller(receiver: Receiver, served: Serve) -> AsyncIterator[Caller]:
+    async with served(receiver) as caller:
         yield caller
 
 
@@ -200,7 +205,7 @@ async def test_the_token_may_come_as_validation_token_on_every_event(
     assert receiver.uuids == ["u-1"]
 
 
-async def test_a_repeated_notification_is_acknowledged_and_delivered_once() -> None:
+async def test_a_repeated_notification_is_acknowledged_and_delivered_once(served: Serve) -> None:
     entered, go = asyncio.Event(), asyncio.Event()
 
     class Slow(Receiver):
@@ -209,7 +214,7 @@ async def test_a_repeated_notification_is_acknowledged_and_delivered_once() -> N
             entered.set()
             await go.wait()
 
-    async with Slow() as receiver, served(receiver.handler) as caller:
+    async with Slow() as receiver, served(receiver) as caller:
         await caller.post(notification("first"))
         await entered.wait()
         # While the first copy still waits in the queue, and all of them at once.
@@ -257,9 +262,13 @@ async def test_an_event_of_another_day_is_delivered_and_logged_once(
     assert caplog.text.count("a day or more off") == 2
 
 
+@pytest.mark.parametrize("served", READING, indirect=True)
 async def test_a_large_body_is_refused_unread(receiver: Receiver, caller: Caller) -> None:
-    length = f"Content-Length: {10 * 2**20}"
-    assert (await caller.raw(head(length))).startswith(b"HTTP/1.1 413 ")
+    answer = await caller.raw(head(f"Content-Length: {10 * 2**20}"))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_body_has_a_largest_size(receiver: Receiver, caller: Caller) -> None:
     fits = json.dumps(notification(pad="x" * 200_000)).encode()
     assert (await caller.post(fits.ljust(BIG - 1))).status == 200
     assert (await caller.post(fits.ljust(BIG))).status == 413
@@ -267,6 +276,7 @@ async def test_a_large_body_is_refused_unread(receiver: Receiver, caller: Caller
     assert len(receiver.seen) == 1
 
 
+@pytest.mark.parametrize("served", READING, indirect=True)
 @pytest.mark.parametrize("token", [TOKEN, None])
 async def test_an_endless_body_ends_with_the_connection(
     receiver: Receiver, caller: Caller, token: str | None
@@ -285,6 +295,7 @@ async def test_an_endless_body_ends_with_the_connection(
     assert receiver.seen == []
 
 
+@pytest.mark.parametrize("served", READING, indirect=True)
 @pytest.mark.parametrize("token", [TOKEN, None])
 @pytest.mark.parametrize(
     "lines", [["Content-Length: 100"], ["Transfer-Encoding: chunked", "Validation-Token: x"]]
@@ -351,7 +362,8 @@ async def test_handled_notifications_free_their_bytes() -> None:
 async def test_a_wrong_content_length_delivers_no_event(receiver: Receiver, caller: Caller) -> None:
     body = json.dumps(notification()).encode()
     kind = "Content-Type: application/json"
-    answer = await caller.raw(head(kind, f"Content-Length: {len(body) - 5}", end=False) + body)
+    length = f"Content-Length: {len(body) - 5}"
+    answer = await caller.raw(head(kind, length, end=False) + body + b"\r\n\r\n")
     assert b" 400 " in answer.partition(b"\r\n")[0]
     answer = await caller.raw(head(kind, "Content-Length: -5") + body)
     assert b" 400 " in answer.partition(b"\r\n")[0]
@@ -406,7 +418,7 @@ async def test_an_event_of_another_subscription_is_dropped_once_one_is_known(
     assert caplog.text.count("dropped an event of an unknown subscription") == 1
 
 
-async def test_a_blocked_callback_delays_no_response() -> None:
+async def test_a_blocked_callback_delays_no_response(served: Serve) -> None:
     entered, go = asyncio.Event(), asyncio.Event()
 
     class Stuck(Receiver):
@@ -415,7 +427,7 @@ async def test_a_blocked_callback_delays_no_response() -> None:
             await go.wait()
             await super().take(event)
 
-    async with Stuck() as receiver, served(receiver.handler) as caller:
+    async with Stuck() as receiver, served(receiver) as caller:
         seconds = []
         for number in range(200):
             start = time.perf_counter()
@@ -428,7 +440,9 @@ async def test_a_blocked_callback_delays_no_response() -> None:
     assert receiver.uuids == [f"u-{number}" for number in range(200)]
 
 
-async def test_a_full_queue_is_answered_with_503_and_the_event_accepted_later() -> None:
+async def test_a_full_queue_is_answered_with_503_and_the_event_accepted_later(
+    served: Serve,
+) -> None:
     go = asyncio.Event()
 
     class Stuck(Receiver):
@@ -436,7 +450,7 @@ async def test_a_full_queue_is_answered_with_503_and_the_event_accepted_later() 
             await go.wait()
             await super().take(event)
 
-    async with Stuck(queue_size=2) as receiver, served(receiver.handler) as caller:
+    async with Stuck(queue_size=2) as receiver, served(receiver) as caller:
         statuses = [(await caller.post(notification(f"u-{n}"))).status for n in range(4)]
         assert statuses == [200, 200, 200, 503]  # one of them is with the callback
         refused = await caller.post(notification("u-3"))
@@ -457,7 +471,7 @@ async def test_every_response_is_small(receiver: Receiver, caller: Caller) -> No
         await caller.raw(head(*kind, f"Validation-Token: {'x' * 256}") + body),
         await caller.raw(head("Content-Length: 0", f"Validation-Token: {'x' * 256}")),
         await caller.raw(head("Content-Length: 0", token=None)),
-        await caller.raw(head("Content-Length: 999999")),
+        await caller.raw(head(f"Content-Length: {BIG}") + b"x" * BIG),
         await caller.raw(head("Content-Length: 0").replace(b"POST", b"OPTIONS")),
     ]
     await receiver.close()
@@ -482,7 +496,7 @@ async def test_http_1_0_and_pipelining_are_served(receiver: Receiver, caller: Ca
         return head(*kind, end=end) + body
 
     old = await caller.raw(call("u-1", True).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
-    assert old.startswith(b"HTTP/1.0 200 ")
+    assert b" 200 " in old.partition(b"\r\n")[0]
     both = await caller.raw(call("u-2", False) + call("u-3", True))
     assert both.count(b"HTTP/1.1 200 ") == 2
     elsewhere = await caller.raw(call("u-4", True).replace(PATH.encode(), b"/other", 1))
@@ -491,18 +505,20 @@ async def test_http_1_0_and_pipelining_are_served(receiver: Receiver, caller: Ca
     assert receiver.uuids == ["u-1", "u-2", "u-3"]
 
 
-async def test_all_tokens_are_accepted_and_the_first_is_used_to_subscribe() -> None:
+async def test_all_tokens_are_accepted_and_the_first_is_used_to_subscribe(served: Serve) -> None:
     both = Receiver(["new-secret", "old-secret"])
-    async with both as receiver, served(receiver.handler) as caller:
+    async with both as receiver, served(receiver) as caller:
         for number, token in enumerate(["new-secret", "old-secret"]):
             assert (await caller.post(notification(f"u-{number}"), token=token)).status == 200
     assert both._tokens.first == "new-secret"
-    async with Receiver("new-secret") as receiver, served(receiver.handler) as caller:
+    async with Receiver("new-secret") as receiver, served(receiver) as caller:
         assert (await caller.post(notification(), token="old-secret")).status == 401
         assert (await caller.post(notification(), token="new-secret")).status == 200
 
 
-async def test_a_crash_loses_accepted_notifications_and_a_new_read_restores_the_state() -> None:
+async def test_a_crash_loses_accepted_notifications_and_a_new_read_restores_the_state(
+    served: Serve,
+) -> None:
     """At most once: the docstring says so, and to read anew after a restart."""
     never = asyncio.Event()
 
@@ -511,7 +527,7 @@ async def test_a_crash_loses_accepted_notifications_and_a_new_read_restores_the_
             await never.wait()
 
     receiver = Stuck()
-    async with served(receiver.handler) as caller:
+    async with served(receiver) as caller:
         await receiver.__aenter__()
         assert (await caller.post(notification())).status == 200
         crash = asyncio.create_task(receiver.close())
@@ -523,7 +539,8 @@ async def test_a_crash_loses_accepted_notifications_and_a_new_read_restores_the_
     assert "at most once" in " ".join((webhooks.__doc__ or "").split())
 
 
-async def test_forged_and_malformed_calls_and_floods_lose_and_repeat_nothing() -> None:
+@pytest.mark.parametrize("served", READING, indirect=True)
+async def test_forged_and_malformed_calls_and_floods_lose_and_repeat_nothing(served: Serve) -> None:
     """500 posts at once: answers within 3 s and under 1,024 bytes, each event once, none lost."""
 
     class Slow(Receiver):
@@ -556,7 +573,7 @@ async def test_forged_and_malformed_calls_and_floods_lose_and_repeat_nothing() -
         seconds.append(time.monotonic() - start)
         return answer
 
-    async with Slow() as receiver, served(receiver.handler) as caller:
+    async with Slow() as receiver, served(receiver) as caller:
         answers = await asyncio.gather(*(timed(caller, data) for data in calls))
     statuses = [int(answer.split()[1]) for answer in answers]
     assert len(calls) == 500
@@ -567,6 +584,7 @@ async def test_forged_and_malformed_calls_and_floods_lose_and_repeat_nothing() -
 
 
 async def test_a_failing_callback_is_logged_without_personal_data(
+    served: Serve,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Failing(Receiver):
@@ -574,7 +592,7 @@ async def test_a_failing_callback_is_logged_without_personal_data(
             await super().take(event)
             raise ValueError(f"cannot handle {event}")
 
-    async with Failing() as receiver, served(receiver.handler) as caller:
+    async with Failing() as receiver, served(receiver) as caller:
         caplog.set_level(logging.DEBUG)
         body = {"extensionId": "700201", "message": "private words"}
         await caller.post(notification("u-1\n\x1b[31m", body=body))
@@ -585,7 +603,7 @@ async def test_a_failing_callback_is_logged_without_personal_data(
     assert "event u-2: ValueError" in caplog.text
 
 
-async def test_leaving_refuses_new_calls_and_handles_accepted_notifications() -> None:
+async def test_leaving_refuses_new_calls_and_handles_accepted_notifications(served: Serve) -> None:
     go = asyncio.Event()
 
     class Stuck(Receiver):
@@ -594,7 +612,7 @@ async def test_leaving_refuses_new_calls_and_handles_accepted_notifications() ->
             await super().take(event)
 
     receiver = Stuck()
-    async with served(receiver.handler) as caller:
+    async with served(receiver) as caller:
         early = await caller.post(notification("early"))
         async with receiver:
             with pytest.raises(UsageError, match="already open"):
@@ -616,7 +634,7 @@ async def test_leaving_refuses_new_calls_and_handles_accepted_notifications() ->
     assert receiver.uuids[-1] == "late"
 
 
-async def test_a_cancelled_close_leaves_no_task() -> None:
+async def test_a_cancelled_close_leaves_no_task(served: Serve) -> None:
     before = asyncio.all_tasks()
     entered, never = asyncio.Event(), asyncio.Event()
 
@@ -626,7 +644,7 @@ async def test_a_cancelled_close_leaves_no_task() -> None:
             await never.wait()
 
     receiver = Stuck()
-    async with served(receiver.handler) as caller:
+    async with served(receiver) as caller:
         await receiver.__aenter__()
         await caller.post(notification())
         await entered.wait()
@@ -639,13 +657,13 @@ async def test_a_cancelled_close_leaves_no_task() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_the_callback_may_close_the_receiver() -> None:
+async def test_the_callback_may_close_the_receiver(served: Serve) -> None:
     class Closing(Receiver):
         async def take(self, event: PresenceEvent | Resync) -> None:
             await super().take(event)
             await self.close()
 
-    async with Closing() as receiver, served(receiver.handler) as caller:
+    async with Closing() as receiver, served(receiver) as caller:
         assert (await caller.post(notification())).status == 200
         await idle()
         assert (await caller.post(notification("u-2"))).status == 503
@@ -653,6 +671,7 @@ async def test_the_callback_may_close_the_receiver() -> None:
 
 
 async def test_a_cancellation_of_something_the_callback_waits_for_is_a_failure_like_others(
+    served: Serve,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Cancelled(Receiver):
@@ -661,7 +680,7 @@ async def test_a_cancellation_of_something_the_callback_waits_for_is_a_failure_l
             raise asyncio.CancelledError
 
     receiver = Cancelled()
-    async with served(receiver.handler) as caller:
+    async with served(receiver) as caller:
         await receiver.__aenter__()
         await caller.post(notification())
         await idle()
@@ -713,15 +732,3 @@ def test_every_public_name_is_documented(name: str) -> None:
 def test_the_callback_must_be_callable() -> None:
     with pytest.raises(UsageError, match="callback"):
         WebhookReceiver(None)  # type: ignore[arg-type]
-
-
-async def test_a_body_that_a_middleware_has_read_is_not_lost(receiver: Receiver) -> None:
-    async def handler(request: Any) -> Any:
-        await request.read()
-        return await receiver.handler(request)
-
-    async with served(handler) as caller:
-        assert (await caller.post(notification())).status == 200
-        assert (await caller.post(notification("u-2"), token="no")).status == 401
-    await idle()
-    assert receiver.uuids == ["u-1"]
