@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         PresenceError as PresenceError,
         RateLimited as RateLimited,
         RedisFailed as RedisFailed,
+        RestoreFailed as RestoreFailed,
         ServerError as ServerError,
         SessionLost as SessionLost,
         Timeout as Timeout,
@@ -156,6 +157,9 @@ if TYPE_CHECKING:
     from .session import (
         PresenceSession as PresenceSession,
     )
+    from .temporary_presence import (
+        TemporaryPresence as TemporaryPresence,
+    )
     from .transport.hooks import (
         ConnectionChanged as ConnectionChanged,
         RateLimitHit as RateLimitHit,
@@ -188,7 +192,8 @@ _EXPORTS = {
     """,
     "errors": """
         ApiError AuthError BatchError ConnectionFailed DecodeError InvalidRequest LookupFailed
-        NotFound PermissionDenied PresenceError RateLimited RedisFailed ServerError SessionLost
+        NotFound PermissionDenied PresenceError RateLimited RedisFailed RestoreFailed ServerError
+        SessionLost
         Timeout TransportError UsageError
     """,
     "grants": "AccessToken AuthorizationCodeGrant JwtGrant RefreshTokenGrant",
@@ -216,6 +221,7 @@ _EXPORTS = {
     "protocol.rest": "Response",
     "protocol.stats": "Stats",
     "session": "PresenceSession",
+    "temporary_presence": "TemporaryPresence",
     "transport.hooks": """
         ConnectionChanged RateLimitHit RequestFinished RequestSent RetryScheduled SessionHooks
         TokenObtained WaitEnded

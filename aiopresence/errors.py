@@ -14,6 +14,7 @@ PresenceError
 │   └── ServerError           5xx
 ├── DecodeError               the response cannot be decoded
 ├── SessionLost               an event stream cannot be continued
+├── RestoreFailed             a temporary change of presence could not be undone
 ├── RedisFailed               Redis does not work, or not in time
 ├── LookupFailed              a directory has no such entry, or several (also a LookupError)
 ├── UsageError                the call itself is wrong (also a ValueError)
@@ -23,7 +24,7 @@ PresenceError
 Messages are one line, say what to do next where that is known, and never contain a token.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .auth_advice import advice_for
@@ -218,6 +219,22 @@ class DecodeError(PresenceError):
 
 class SessionLost(PresenceError):
     """An event stream ended and cannot be continued. Events since then are lost."""
+
+
+class RestoreFailed(PresenceError):
+    """A temporary change of presence could not be undone.
+
+    Attributes:
+        remaining: the fields of PresenceInfoRequest that may still be changed, and their values;
+            empty when nothing was changed, because the values before are not known.
+    """
+
+    def __init__(self, message: str, remaining: Mapping[str, Any]) -> None:
+        super().__init__(message, remaining)
+        self.remaining = dict(remaining)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class RedisFailed(PresenceError):

@@ -1,6 +1,8 @@
 """The presence calls: RingCentral's, by its own names and parameters, and the bulk calls."""
 
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TypeVar
 
 from .bulk_writer import BulkWriter, Change, Changes
@@ -9,11 +11,12 @@ from .ids import Id, Ids, parse_id
 from .models import (
     AccountPresenceInfo,
     GetPresenceInfo,
+    PresenceInfoRequest,
     PresenceInfoResponse,
     UnifiedPresence,
     UpdateUnifiedPresence,
 )
-from .models.validation import Fields
+from .models.validation import Fields, as_record
 from .protocol import batch, endpoints
 from .protocol.endpoints import ReadOptions
 from .protocol.outcome import BatchResult, Outcome
@@ -22,6 +25,7 @@ from .queue_api import QueueApi
 from .readers import Readers
 from .route_reader import RouteReader
 from .routed_read import Route
+from .temporary_presence import TemporaryPresence, temporary_presence
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 
@@ -171,6 +175,33 @@ class PresenceApi(QueueApi):
         call = endpoints.update_user_presence_status
         request = call(self._account(account_id), extension_id, request_body)
         return await self._send_for(extension_id, request)
+
+    def temporary_presence(
+        self, change: Change, *, extension_id: Id = "~", account_id: Id | None = None
+    ) -> AbstractAsyncContextManager[TemporaryPresence]:
+        """Change the presence of one User extension for the time of an `async with` block.
+
+        It reads the presence, changes it, and at the end of the block restores the fields that
+        still have the values of the change: those that somebody else has changed meanwhile stay.
+        When the block ends with an error, or is cancelled, they are restored, too.
+
+        Args:
+            change: the fields to change.
+            extension_id: the extension.
+            account_id: its account; None is the account of the session.
+
+        Raises:
+            RestoreFailed: the change could not be undone; its `remaining` says what may still be
+                changed. If the block has raised an error, that one is raised, with a note.
+            PresenceError: the presence could not be changed; see PresenceApi.
+
+        Source: "Update User Presence Status"; groups Light and Medium, permissions ReadPresence and
+        EditPresence.
+        """
+        id_, account = parse_id(extension_id, "extension_id", tilde=True), self._account(account_id)
+        read = partial(self.read_user_presence_status, id_, account_id=account)
+        write = partial(self.update_user_presence_status, extension_id=id_, account_id=account)
+        return temporary_presence(id_, as_record(PresenceInfoRequest, change), read, write)
 
     async def update_user_presence_statuses(
         self, request_bodies: Changes, *, account_id: Id | None = None

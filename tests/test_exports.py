@@ -46,9 +46,9 @@ def test_help_of_the_session_shows_every_call_with_its_documentation() -> None:
         first, *_ = (inspect.getdoc(getattr(PresenceSession, name)) or "").splitlines()
         assert name in text
         assert first in text
-    assert {name for name in names if name.startswith(("read_", "update_", "iter_"))} == {
-        name for name in {**vars(QueueApi), **vars(PresenceApi)} if not name.startswith("_")
-    }
+    assert {
+        name for name in names if name.startswith(("read_", "update_", "iter_", "temporary_"))
+    } == {name for name in {**vars(QueueApi), **vars(PresenceApi)} if not name.startswith("_")}
 
 
 def test_all_is_sorted_and_importable() -> None:

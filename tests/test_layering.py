@@ -52,8 +52,10 @@ LAYERS = {
     "routed_read": READERS | {"account_reader", "readers"},
     "route_reader": READERS | {"bulk", "readers", "routed_read"},
     "queue_api": READERS,
+    "temporary_presence": CORE,
     "presence_api": READERS
-    | {"bulk_writer", "directory", "queue_api", "readers", "routed_read", "route_reader"},
+    | {"bulk_writer", "directory", "queue_api", "readers", "routed_read", "route_reader"}
+    | {"temporary_presence"},
     "live": READERS | {"readers", "routed_read"},
     "session": READERS | {"credentials", "presence_api", "readers", "live"},
     "webhooks": CORE | {"transport", "session"},
@@ -62,7 +64,7 @@ LAYERS = {
     "sandbox": {"errors", "grants"},
     "cli": {"", "auth_advice", "escaping", "filters", "ids", "redis", "sandbox", "web"},
     "__main__": {"cli"},
-    "__init__": CORE | {"transport", "session", "live", "directory"},
+    "__init__": CORE | {"transport", "session", "live", "directory", "temporary_presence"},
 }
 # The fixtures hand tests a session next to the sandbox. They use both; nothing of the sandbox
 # imports them, so library and sandbox still share no code.
