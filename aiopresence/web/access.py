@@ -85,17 +85,12 @@ class Access:
             return None
         if not _equal(given, self._token):
             raise Refused(401, "the token is wrong", _HINT)
-        response = web.Response(status=303, headers={"Location": "./"})
-        response.set_cookie(
-            self._cookie,
-            self._cookie_value,
-            max_age=_COOKIE_SECONDS,
-            path=None,  # type: ignore[arg-type] # the folder of the page, as the browser sees it
-            httponly=True,
-            samesite="Strict",
-            secure="https" in (request.scheme, request.headers.get("X-Forwarded-Proto")),
-        )
-        return response
+        # Without a path, the cookie is for the folder of the page, as the browser sees it.
+        cookie = f"{self._cookie}={self._cookie_value}; Max-Age={_COOKIE_SECONDS}"
+        cookie += "; HttpOnly; SameSite=Strict"
+        if "https" in (request.scheme, request.headers.get("X-Forwarded-Proto")):
+            cookie += "; Secure"
+        return web.Response(status=303, headers={"Location": "./", "Set-Cookie": cookie})
 
 
 def _check(token: Any) -> None:

@@ -10,9 +10,9 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from .. import PresenceBoard, UsageError
+from .. import PresenceBoard, UsageError, to_dict
 from .access import Access, Refused
-from .metrics import CONTENT_TYPE, metrics
+from .metrics import CONTENT_TYPE, exposition, metrics
 from .page import page
 from .publisher import Publisher
 from .readers import MAX_READERS
@@ -60,7 +60,7 @@ class _Dashboard:
     def __init__(self, board: PresenceBoard, access: Access) -> None:
         self._publisher = Publisher(board)
         self._access = access
-        self._requests: Counter[tuple[str, int]] = Counter()
+        self._requests: Counter[tuple[str, str]] = Counter()
         self._task: asyncio.Task[None] | None = None
 
     def app(self) -> web.Application:
@@ -110,13 +110,14 @@ class _Dashboard:
                 response.headers["WWW-Authenticate"] = "Bearer"
         except web.HTTPException as error:
             response = _refusal(error)
-        self._requests[_route(request), response.status] += 1
+        self._requests[_route(request), str(response.status)] += 1
         return response
 
     async def _page(self, request: web.Request) -> web.Response:
         if not request.path.endswith("/"):  # The page has relative URLs.
-            folder = request.rel_url.raw_path.rpartition("/")[2] + "/"
-            location = str(request.rel_url.with_path(folder, encoded=True))
+            folder = request.rel_url.raw_name + "/"
+            query = request.rel_url.raw_query_string
+            location = f"{folder}?{query}" if query else folder
             return web.Response(status=308, headers={"Location": location})
         if (redirect := self._access.login(request)) is not None:
             return redirect
@@ -147,12 +148,15 @@ class _Dashboard:
         rows = self._publisher.rows
         found = [rows[key]] if key in rows else [r for r in rows.values() if r.number == key]
         if not found:
-            return _problem(404, "no extension has this id or number", "see all under /presence")
+            return _problem(
+                404, "no extension has this id or number", "GET presence lists all extensions"
+            )
         if len(found) > 1:
             ids = ", ".join(row.id for row in found)
             return _problem(409, "several extensions have this number", f"use an id: {ids}")
-        body = found[0].json(stale=found[0].id in self._publisher.stale)
-        return web.Response(body=body, content_type="application/json")
+        [row] = found
+        shown = orjson.loads(row.json(stale=row.id in self._publisher.stale))
+        return _json({**shown, "record": to_dict(row.record)})
 
     async def _changes(self, request: web.Request) -> web.StreamResponse:
         readers = self._publisher.readers
@@ -184,7 +188,7 @@ class _Dashboard:
         return _json({**known, **details} if may_see else known, 200 if reason is None else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        text = metrics(self._publisher, self._requests)
+        text = exposition(metrics(self._publisher, self._requests))
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 

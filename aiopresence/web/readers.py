@@ -8,6 +8,7 @@ connect again, and then gets what it lacks or reads everything again.
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum
 
@@ -28,19 +29,29 @@ class Dropped(StrEnum):
     BEHIND = "behind"
 
 
-class _Reader:
+class Reader:
+    """One reader.
+
+    Attributes:
+        transport: its connection.
+        position: the number of the next frame that it gets.
+        wake: set when there may be something to write, or the connection has ended.
+        writing_since: when the write began that has not ended yet; None if there is none.
+    """
+
     def __init__(self, transport: asyncio.Transport | None, position: int) -> None:
         self.transport = transport
         self.position = position
         self.wake = asyncio.Event()
-        # When the write began that has not ended yet.
         self.writing_since: float | None = None
 
     @property
     def is_gone(self) -> bool:
+        """Whether the connection has ended."""
         return self.transport is None or self.transport.is_closing()
 
     def abort(self) -> None:
+        """End the connection at once."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -60,10 +71,13 @@ class Readers:
         self.dropped: Counter[Dropped] = Counter()
         self.refused = 0
         self.is_closed = False
-        self._readers = set[_Reader]()
+        self._readers = set[Reader]()
 
     def __len__(self) -> int:
         return len(self._readers)
+
+    def __iter__(self) -> Iterator[Reader]:
+        return iter(self._readers)
 
     def publish(self, kind: str, data: bytes, *, resumable: bool = False) -> None:
         """Add a frame to the log and wake the readers."""
@@ -83,7 +97,7 @@ class Readers:
         """
         log = self.log
         resumed = log.position(request.headers.get("Last-Event-ID"))
-        reader = _Reader(request.transport, log.end if resumed is None else resumed)
+        reader = Reader(request.transport, log.end if resumed is None else resumed)
         self._readers.add(reader)
         # What is replayed ends here. Then the reader learns that it has everything.
         current = log.end
@@ -98,7 +112,7 @@ class Readers:
         finally:
             self._readers.discard(reader)
 
-    async def _follow(self, reader: _Reader, response: web.StreamResponse) -> None:
+    async def _follow(self, reader: Reader, response: web.StreamResponse) -> None:
         while not reader.is_gone:
             reader.wake.clear()
             await self._write_until(reader, response, self.log.end)
@@ -106,7 +120,7 @@ class Readers:
                 return
             await reader.wake.wait()
 
-    async def _write_until(self, reader: _Reader, response: web.StreamResponse, end: int) -> None:
+    async def _write_until(self, reader: Reader, response: web.StreamResponse, end: int) -> None:
         while reader.position < end:
             if not self.log.has(reader.position):
                 self._drop(reader, Dropped.BEHIND)
@@ -115,7 +129,7 @@ class Readers:
             reader.position += 1
             await self._write(reader, response, frame)
 
-    async def _write(self, reader: _Reader, response: web.StreamResponse, data: bytes) -> None:
+    async def _write(self, reader: Reader, response: web.StreamResponse, data: bytes) -> None:
         reader.writing_since = asyncio.get_running_loop().time()
         await response.write(data)
         reader.writing_since = None
@@ -129,7 +143,7 @@ class Readers:
             elif reader.writing_since is not None and now - reader.writing_since > STALL:
                 self._drop(reader, Dropped.STALLED)
 
-    def _drop(self, reader: _Reader, reason: Dropped) -> None:
+    def _drop(self, reader: Reader, reason: Dropped) -> None:
         self.dropped[reason] += 1
         reader.abort()
 

@@ -24,6 +24,7 @@ class Row:
         availability: whether the person can be reached.
         message: the status message; None if there is none.
         since: when the availability last changed; None if that was before the app has started.
+        record: the presence that it is made from.
         unfinished: the row as JSON, up to the value of "stale".
     """
 
@@ -33,6 +34,7 @@ class Row:
     availability: Availability
     message: str | None
     since: datetime | None
+    record: GetPresenceInfo
     unfinished: bytes = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -65,4 +67,4 @@ def new_row(id_: str, record: GetPresenceInfo, entry: Any, since: datetime | Non
     name = None
     if entry is not None:
         name, number = entry.name, entry.extension_number or number
-    return Row(id_, number, name, record.availability, record.message or None, since)
+    return Row(id_, number, name, record.availability, record.message or None, since, record)
