@@ -45,8 +45,8 @@ class _TemporaryLine:
 
     def show_later(self, text: str, seconds: float) -> None:
         """Show a text after some seconds; nothing where there is no terminal."""
-        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._show, text)
+        if _can_rewrite():
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.show, text)
 
     def end(self) -> None:
         """Remove the text, or do not show it."""
@@ -57,9 +57,16 @@ class _TemporaryLine:
             self._is_shown = False
             _write_quietly(sys.stderr, "\r\x1b[K")
 
-    def _show(self, text: str) -> None:
-        self._is_shown = True
-        _write_quietly(sys.stderr, text)
+    def show(self, text: str) -> None:
+        """Show a text in place of an earlier one; nothing where there is no terminal."""
+        self.end()
+        if _can_rewrite():
+            self._is_shown = True
+            _write_quietly(sys.stderr, text)
+
+
+def _can_rewrite() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 _line = _TemporaryLine()
@@ -76,6 +83,11 @@ def temporary_line(text: str, seconds: float) -> Iterator[None]:
         yield
     finally:
         _line.end()
+
+
+def show_temporary_line(text: str) -> None:
+    """Show a text on the terminal of standard error, in place of an earlier temporary line."""
+    _line.show(text)
 
 
 def end_temporary_line() -> None:

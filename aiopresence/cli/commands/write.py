@@ -3,8 +3,6 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from ..conversion import plain
 from ..extension_args import check_ids, check_one, resolve_id
 from ..options import (
@@ -19,13 +17,15 @@ from ..progress import Progress
 from ..session import open_session, run_command
 from ..usage import InvalidArgument
 from .queues import GroupIdArgument, resolve_queue
-from .write_diff import Change, apply_change, print_changes
+from .write_diff import Change, Run, apply_change, print_changes
+from .write_for import set_for
 from .write_options import (
     AcceptOption,
     CallerIdOption,
     DndOption,
     DndPersonalOption,
     DryRunOption,
+    ForOption,
     GlipAvailabilityOption,
     GlipVisibilityOption,
     MemberIdsArgument,
@@ -43,16 +43,6 @@ if TYPE_CHECKING:
     from ...sandbox import Sandbox
 
 
-@attrs.frozen
-class _Run:
-    """The options of a write that are not about its fields."""
-
-    dry_run: bool
-    output: OutputFormat
-    sandbox: int | None
-    profile: str | None
-
-
 def set_(
     extension_id: ExtensionIdArgument = None,
     number: NumberOption = None,
@@ -65,6 +55,7 @@ def set_(
     ring: RingOption = None,
     pick_up: PickUpOption = None,
     caller_id: CallerIdOption = None,
+    duration: ForOption = None,
     dry_run: DryRunOption = False,
     output: OutputOption = OutputFormat.TABLE,
     sandbox: SandboxOption = None,
@@ -74,7 +65,8 @@ def set_(
 
     Only the fields that you pass are sent. The output lists every field that differs afterwards,
     including those that RingCentral derives, such as presenceStatus. With --dry-run it lists only
-    the fields that would be sent.
+    the fields that would be sent. With --for the command waits, and then restores what it was; so
+    it does when it is interrupted.
     """
     fields = {
         "user_status": plain(status),
@@ -88,11 +80,14 @@ def set_(
         "caller_id_visibility": plain(caller_id),
     }
     _check_extension(extension_id, number, fields)
-    run = _Run(dry_run, output, sandbox, profile)
-    run_command(_set(extension_id, number, fields, run))
+    run = Run(dry_run, output, sandbox, profile)
+    if duration is not None and not dry_run:
+        run_command(set_for(extension_id, number, fields, duration, run))
+    else:
+        run_command(_set(extension_id, number, fields, run))
 
 
-async def _set(id_: str | None, number: str | None, fields: Mapping[str, Any], run: _Run) -> None:
+async def _set(id_: str | None, number: str | None, fields: Mapping[str, Any], run: Run) -> None:
     from ... import PresenceInfoRequest, PresenceSession
 
     body = PresenceInfoRequest(**fields)
@@ -122,12 +117,12 @@ def unified_set(
     _check_extension(extension_id, number, {**glip, "telephony": telephony["availability"]})
     parts = {"glip": glip, "telephony": telephony}
     fields = {name: part for name, part in parts.items() if any(part.values())}
-    run = _Run(dry_run, output, sandbox, profile)
+    run = Run(dry_run, output, sandbox, profile)
     run_command(_unified_set(extension_id, number, fields, run))
 
 
 async def _unified_set(
-    id_: str | None, number: str | None, fields: Mapping[str, Any], run: _Run
+    id_: str | None, number: str | None, fields: Mapping[str, Any], run: Run
 ) -> None:
     from ... import PresenceSession, UpdateUnifiedPresence
 
@@ -140,7 +135,7 @@ async def _write_extension(
     id_: str | None,
     number: str | None,
     body: Any,
-    run: _Run,
+    run: Run,
     read: "Callable[[PresenceSession, str], Coroutine[Any, Any, Any]]",
     update: Callable[..., Coroutine[Any, Any, Any]],
 ) -> None:
@@ -186,12 +181,12 @@ def queue_set(
         raise InvalidArgument("nothing to change: pass --accept or --no-accept")
     if sandbox is None and not members:
         raise InvalidArgument("no members: pass the ids of the members to change")
-    run = _Run(dry_run, output, sandbox, profile)
+    run = Run(dry_run, output, sandbox, profile)
     run_command(_queue_set(group_id, number, members, accept, run))
 
 
 async def _queue_set(
-    group_id: str | None, number: str | None, member_ids: list[str], accept: bool, run: _Run
+    group_id: str | None, number: str | None, member_ids: list[str], accept: bool, run: Run
 ) -> None:
     async with (
         open_session(run.sandbox, run.profile) as (session, platform),

@@ -15,6 +15,16 @@ T = TypeVar("T")
 
 
 @attrs.frozen
+class Run:
+    """The options of a write that are not about its fields."""
+
+    dry_run: bool
+    output: OutputFormat
+    sandbox: int | None
+    profile: str | None
+
+
+@attrs.frozen
 class Change:
     """A record before and after a write, as JSON."""
 

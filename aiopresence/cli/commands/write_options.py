@@ -1,5 +1,6 @@
 """The options of the commands that write: one for each field that RingCentral lets users set."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -59,6 +60,25 @@ class TelephonyAvailability(StrEnum):
     DO_NOT_ACCEPT_QUEUE_CALLS = "DoNotAcceptQueueCalls"
 
 
+# The longest duration in seconds: a day.
+LONGEST = 24 * 3600
+_DURATION = re.compile(r"(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?", re.ASCII | re.IGNORECASE)
+
+
+def parse_duration(text: str) -> int:
+    """Return the seconds of a duration such as 45m, 1h30m or 90s.
+
+    Raises:
+        BadParameter: it is not one, or not between a second and a day.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = hours * 3600 + minutes * 60 + seconds
+    if not 1 <= total <= LONGEST:
+        raise typer.BadParameter(f"{text!r} is not a duration up to 24h, such as 45m or 1h30m")
+    return total
+
+
 def _choice(name: str, subject: str, values: type[StrEnum]) -> Any:
     """Return an option with one of some values, in upper or lower case."""
     names = ", ".join(values)
@@ -106,6 +126,15 @@ PickUpOption = Annotated[
 ]
 CallerIdOption = Annotated[
     CallerId | None, _choice("--caller-id-visibility", "Who sees the caller id", CallerId)
+]
+ForOption = Annotated[
+    int | None,
+    typer.Option(
+        "--for",
+        parser=parse_duration,
+        metavar="TIME",
+        help="Restore the presence after this time, such as 45m or 1h30m, or when interrupted.",
+    ),
 ]
 # Of `unified-set`.
 GlipVisibilityOption = Annotated[
