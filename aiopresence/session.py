@@ -21,6 +21,7 @@ from .filters import account_presence
 from .grants import AccessToken, Grant
 from .ids import Id, parse_id_set
 from .live import PresenceBoard
+from .live.board_directory import BoardDirectory
 from .live.board_feed import BoardFeed
 from .live.board_filters import board_filters
 from .live.events import iter_events
@@ -276,6 +277,7 @@ class PresenceSession(PresenceApi):
         sip_data: bool = False,
         refresh: float | timedelta | None = 3600.0,
         shared: SharedBoard | None = None,
+        directory: bool = False,
     ) -> PresenceBoard:
         """Keep the presence of many extensions up to date: `async with session.board() as board:`.
 
@@ -289,6 +291,10 @@ class PresenceSession(PresenceApi):
             refresh: seconds (or a timedelta) after which everything is read again. That corrects
                 what no event reports, such as a changed message. None never does.
             shared: a RedisBoard, to share the board with other processes; None follows alone.
+            directory: also read who the extensions are, for `board.find`, `board.entry` and the
+                `entry` of changes; see `read_directory`. It is read again after `refresh`, and when
+                an extension appears that it does not have. Without the permission ReadAccounts the
+                board works without names.
 
         Raises:
             UsageError: an argument is wrong. See PresenceBoard for the errors of the board.
@@ -311,7 +317,10 @@ class PresenceSession(PresenceApi):
             if not callable(getattr(shared, "new_source", None)):
                 raise UsageError("shared must be a RedisBoard, or None")
             new_source = partial(shared.new_source, spec)
-        return PresenceBoard(new_source, self._live_tasks, self._requester.check_open)
+        if type(directory) is not bool:
+            raise UsageError("directory must be True or False")
+        names = BoardDirectory(self.read_directory, every, self._clock) if directory else None
+        return PresenceBoard(new_source, self._live_tasks, self._requester.check_open, names)
 
     def poll(
         self,

@@ -56,7 +56,7 @@ LAYERS = {
     "presence_api": READERS
     | {"bulk_writer", "directory", "queue_api", "readers", "routed_read", "route_reader"}
     | {"temporary_presence"},
-    "live": READERS | {"readers", "routed_read"},
+    "live": READERS | {"directory", "readers", "routed_read"},
     "session": READERS | {"credentials", "presence_api", "readers", "live"},
     "webhooks": CORE | {"transport", "session"},
     "redis": READERS | {"live", "session"},

@@ -3,13 +3,17 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import nullcontext
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+from ..directory import Directory
 from ..enums import Availability
 from ..errors import PresenceError, SessionLost, UsageError
 from ..ids import Id, parse_id
-from ..models import DisabledFilterInfo, GetPresenceInfo, PresenceChange
+from ..models import DirectoryEntry, DisabledFilterInfo, GetPresenceInfo, PresenceChange
+from ..protocol.frozen_records import replace
+from .board_directory import BoardDirectory
 from .change_log import ChangeLog
 from .source import NewSource
 from .state_waiter import StateWaiter, StateWaiters
@@ -18,6 +22,7 @@ _log = logging.getLogger("aiopresence")
 
 _NOT_OPEN = "the board is not open: use it inside `async with session.board() as board:`"
 _CLOSED = "the board was closed"
+_NO_DIRECTORY = "the board has no directory: open it with session.board(directory=True)"
 
 
 class PresenceBoard(Mapping[str, GetPresenceInfo]):
@@ -38,9 +43,11 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         new_source: NewSource,
         live: "set[asyncio.Task[None]]",
         check_open: Callable[[], None],
+        names: BoardDirectory | None = None,
     ) -> None:
         self._check_open = check_open
         self._source = new_source(self._publish, self._end_rejected)
+        self._names = names
         # The tasks that the session cancels when it is closed.
         self._live = live
         self._log = ChangeLog(self._mark_raised)
@@ -102,6 +109,40 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         return counts
 
     @property
+    def directory(self) -> Directory | None:
+        """Who the extensions are; None without `directory=True`, or if it could not be read."""
+        return None if self._names is None else self._names.directory
+
+    def find(self, text: str) -> DirectoryEntry:
+        """Return the entry that an id, a number, an e-mail address or a name stands for.
+
+        See `Directory.find`. The extension need not be on the board.
+
+        Raises:
+            LookupFailed: nothing matches, or several entries match equally.
+            UsageError: the text is not a str, or empty; the board was opened without
+                `directory=True`, or is not ready yet.
+            PresenceError: the directory could not be read because of this error, or the board
+                stopped.
+        """
+        return self._with_directory().known.find(text)
+
+    def entry(self, extension_id: Id) -> DirectoryEntry | None:
+        """Return who an extension is; None if the directory was not read, or does not have it.
+
+        Raises:
+            UsageError: the board was opened without `directory=True`.
+            PresenceError: the board stopped because of this error.
+        """
+        return self._with_directory().entry(str(extension_id))
+
+    def _with_directory(self) -> BoardDirectory:
+        self._check()
+        if self._names is None:
+            raise UsageError(_NO_DIRECTORY)
+        return self._names
+
+    @property
     def errors(self) -> Mapping[str, PresenceError]:
         """Why extensions could not be read the last time, by id.
 
@@ -141,9 +182,10 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         return not self._is_running or self._source.is_stale(str(extension_id))
 
     async def wait_ready(self) -> None:
-        """Wait until everything has been read once.
+        """Wait until everything has been read once, with the directory if there is to be one.
 
         Extensions that still cannot be read after three attempts are not waited for: see `errors`.
+        Nor is a directory that cannot be read; it is tried again every now and then.
 
         Raises:
             PresenceError: the board stopped because of this error.
@@ -151,6 +193,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         """
         self._check()
         await self._source.ready.wait()
+        if self._names is not None:
+            await self._names.ready.wait()
         self._check()
         if self._ended is not None:
             raise self._ended.with_traceback(None)
@@ -219,7 +263,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     async def _run(self) -> None:
         try:
-            await self._source.run()
+            async with nullcontext() if self._names is None else self._names.following():
+                await self._source.run()
         except asyncio.CancelledError:
             self._end(SessionLost(_CLOSED))
             raise
@@ -231,6 +276,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
     def _end(self, error: Exception) -> None:
         self._ended = error
         self._source.ready.set()
+        if self._names is not None:
+            self._names.ready.set()
         self._log.end(StopAsyncIteration() if self._is_closing else error)
         # Iterations that begin after the board was closed do not end as if they had followed it.
         self._log = ChangeLog(self._mark_raised)
@@ -244,5 +291,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
             self._waiters.end(id_, self._source.errors[id_])
 
     def _publish(self, change: PresenceChange) -> None:
+        if self._names is not None:
+            look_up = self._names.entry if change.new is None else self._names.entry_of_present
+            change = replace(change, {"entry": look_up(change.id)})
         self._log.put(change)
         self._waiters.put(change)

@@ -147,7 +147,7 @@ class Changes(AsyncIterator[PresenceChange]):
             if last.old is old:
                 return last
             if last.new != old:
-                return PresenceChange(id_, old, last.new, last.source, last.time)
+                return PresenceChange(id_, old, last.new, last.source, last.time, last.entry)
         return None
 
     def _pop(self) -> tuple[str, GetPresenceInfo | None]:

@@ -25,6 +25,7 @@ from ..enums import (
 )
 from ..ids import RecordId
 from .availability import availability_of
+from .directory import DirectoryEntry
 from .presence import ActiveCallInfo, GetPresenceInfo
 from .queues import CallQueuePresence
 
@@ -256,6 +257,7 @@ class PresenceChange:
         new: the presence now; None if the extension is gone.
         source: where the change was found.
         time: the timestamp of the event, or when the response to a read arrived.
+        entry: who the extension is; None unless the board has a directory, which was read, with it.
     """
 
     id: str
@@ -263,3 +265,4 @@ class PresenceChange:
     new: GetPresenceInfo | None
     source: ChangeSource
     time: datetime
+    entry: DirectoryEntry | None = None

@@ -389,4 +389,4 @@ class PresenceState:
         else:
             untrack(new)
             self.records[id_] = new
-        return _new_change(id_, old, new, source, time)
+        return _new_change(id_, old, new, source, time, None)

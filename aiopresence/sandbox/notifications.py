@@ -145,7 +145,7 @@ class Feed:
         ]
         for place, subscriber in subscribers:
             place.append(subscriber)
-        self._remember()
+        self.remember()
 
         def stop() -> None:
             while subscribers:
@@ -209,8 +209,8 @@ class Feed:
         start = ids.index(extension_id) + 1 if extension_id in ids else 0
         return [*ids[start:], *ids[:start]][: min(_LINES, len(ids) - 1)]
 
-    def _remember(self) -> None:
-        """Remember the present state of what has new subscribers."""
+    def remember(self) -> None:
+        """Remember the present state of what is new, or has new subscribers."""
         everyone = list(self._account.extensions) if self._everyone else []
         for extension_id in chain(everyone, [key for key, on in self._by_extension.items() if on]):
             if extension_id not in self._known:

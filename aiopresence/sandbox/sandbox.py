@@ -9,12 +9,12 @@ from ..errors import UsageError
 from . import argument_checks, clock as clocks
 from .access_controls import AccessControls
 from .argument_checks import shown
+from .directory_controls import DirectoryControls
 from .gateway.controls import GatewayControl
 from .gateway.options import GatewayPlan
 from .gateway.server import GatewayServer
 from .http_server import HttpServer
 from .in_thread import run_in_thread
-from .presence_controls import PresenceControls
 from .rate_limits import UsagePlan
 from .request_context import ResponseOptions
 from .simulation import Simulation
@@ -25,7 +25,7 @@ from .webhooks.controls import WebhookControl
 _MAX_EXTENSIONS = 100_000  # more than any account has; such a sandbox starts in seconds
 
 
-class Sandbox(PresenceControls, AccessControls):
+class Sandbox(DirectoryControls, AccessControls):
     """A server with RingCentral's presence API on loopback, for tests, with an invented account.
 
     All endpoints share one state, and WebSockets and webhooks notify of its changes. Use it as

@@ -35,7 +35,7 @@ def test_a_field_that_does_not_exist_is_refused() -> None:
 
 
 def test_a_constructed_record_is_what_its_class_makes() -> None:
-    values = ("1", None, record("1"), ChangeSource.EVENT, datetime.now(UTC))
+    values = ("1", None, record("1"), ChangeSource.EVENT, datetime.now(UTC), None)
     new = constructor(PresenceChange)(*values)
     assert type(new) is PresenceChange
     assert (new, repr(new)) == (expected := PresenceChange(*values), repr(expected))

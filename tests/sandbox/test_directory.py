@@ -1,3 +1,6 @@
+import pytest
+
+from aiopresence.errors import UsageError
 from aiopresence.sandbox import Sandbox
 from tests.support.sandbox_raw import calling
 
@@ -65,3 +68,59 @@ async def test_the_directory_needs_the_permission_to_read_accounts() -> None:
         refused = await call("GET", "directory/entries")
         assert refused.status == 403
         assert "[ReadAccounts]" in refused.json["message"]
+
+
+async def test_a_test_can_change_who_an_extension_is() -> None:
+    async with calling(Sandbox(20)) as call:
+        sandbox = call.sandbox
+        name = "<script>alert(1)</script> O'Neil"
+        sandbox.set_extension("~", name=name, number="7", email="x@example.com", status="Disabled")
+        sandbox.set_extension(sandbox.queue_ids[0], name="Empty", department="", email="")
+        records = (await call("GET", "directory/entries")).json["records"]
+        assert (
+            records[0].items()
+            >= {
+                "firstName": "<script>alert(1)</script>",
+                "lastName": "O'Neil",
+                "extensionNumber": "7",
+                "email": "x@example.com",
+                "status": "Disabled",
+            }.items()
+        )
+        assert records[19]["name"] == "Empty"
+        assert "email" not in records[19]
+        listed = (await call("GET", "extension")).json["records"][0]
+        assert (listed["name"], listed["contact"]["email"]) == (name, "x@example.com")
+
+
+async def test_a_test_can_add_a_person() -> None:
+    async with calling(Sandbox(20)) as call:
+        new = call.sandbox.add_extension("Zoë Torres", job_title="Chef")
+        last = (await call("GET", "directory/entries")).json["records"][-1]
+        assert last == {
+            "id": new,
+            "type": "User",
+            "status": "Enabled",
+            "extensionNumber": "121",
+            "site": {"id": "main-site", "name": "Main Site"},
+            "firstName": "Zoë",
+            "lastName": "Torres",
+            "email": "zoe.torres.121@example.com",
+            "jobTitle": "Chef",
+        }
+        assert call.sandbox.user_ids[-1] == new
+        assert (await call("GET", f"extension/{new}/presence")).status == 200
+
+
+async def test_wrong_names_and_values_change_nothing() -> None:
+    sandbox = Sandbox(5)
+    ids = sandbox.extension_ids
+    for change in ({"name": "Ann", "colour": "red"}, {"name": "Ann", "number": 5}):
+        with pytest.raises(UsageError, match=r"colour|number"):
+            sandbox.set_extension("~", **change)
+        with pytest.raises(UsageError, match=r"colour|number"):
+            sandbox.add_extension(**change)
+    assert sandbox.extension_ids == ids
+    assert sandbox._state.account.caller.name != "Ann"
+    with pytest.raises(UsageError, match="no extension"):
+        sandbox.set_extension("5", name="Ann")
