@@ -45,6 +45,10 @@ def short_repr(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
+# The digits of the longest extension number; ids that were seen have nine or more.
+_LONGEST_NUMBER = 6
+
+
 class PresenceError(Exception):
     """The base of all errors of this library."""
 
@@ -154,9 +158,19 @@ class PermissionDenied(ApiError):
 
 
 class NotFound(ApiError):
-    """The extension, account, call queue or path does not exist, or not for this user."""
+    """The extension, account, call queue or path does not exist, or not for this user.
+
+    Attributes:
+        id: the id that was requested; None if there was none, or there were several.
+    """
+
+    id: str | None = None
 
     def _advice(self) -> str:
+        id_ = self.id or ""
+        if id_.isdecimal() and len(id_) <= _LONGEST_NUMBER:
+            hint = "looks like an extension number; calls take internal ids"
+            return f"{id_} {hint}: see session.read_directory()"
         return "check the id, and that this user may see it"
 
 

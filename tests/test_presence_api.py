@@ -1,3 +1,5 @@
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from aiopresence import (
@@ -139,3 +141,45 @@ async def test_a_record_of_the_wrong_type_is_located(
         await session.read_user_presence_status()
     assert caught.value.path == "$.allowSeeMyPresence"
     assert rule.fired == 1
+
+
+NUMBER = "101 looks like an extension number; calls take internal ids: see session.read_directory()"
+NO_NUMBER = "check the id, and that this user may see it"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda session: session.read_user_presence_status("101"),
+        lambda session: session.update_user_presence_status({"message": ""}, extension_id=101),
+        lambda session: session.read_unified_presence(101),
+        lambda session: session.read_call_queue_presence("101"),
+        lambda session: session.read_extension_call_queue_presence("101"),
+        lambda session: session.request("GET", "/restapi/v1.0/account/~/extension/101"),
+    ],
+)
+async def test_an_extension_number_in_place_of_an_id_is_explained(
+    session: PresenceSession, call: Callable[[PresenceSession], Awaitable[object]]
+) -> None:
+    with pytest.raises(NotFound) as caught:
+        await call(session)
+    assert caught.value.id == "101"
+    assert str(caught.value).endswith(f"; {NUMBER}")
+
+
+async def test_outcomes_explain_an_extension_number(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    known = sandbox.user_ids[0]
+    for ids in (["101"], [known, "101"]):
+        result = await session.read_user_presence_statuses(ids)
+        assert str(result.errors["101"]).endswith(f"; {NUMBER}")
+    result = await session.update_user_presence_statuses({"101": {"message": ""}})
+    assert str(result.errors["101"]).endswith(f"; {NUMBER}")
+    # Neither an id, nor the caller, nor a call without one.
+    result = await session.read_user_presence_statuses([known, "700000001"])
+    assert str(result.errors["700000001"]).endswith(f"; {NO_NUMBER}")
+    sandbox.faults.add(Answer(404), times=None)
+    for call in (session.read_user_presence_status(), session.read_account_presence()):
+        with pytest.raises(NotFound, match=NO_NUMBER):
+            await call

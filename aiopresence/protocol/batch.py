@@ -113,7 +113,7 @@ def _outcome(id_: str, answer: Answer, response: Response, model: type[T]) -> Ou
     """
     status, body = answer.status, answer.body
     if status is not None and answer.is_error:
-        return Outcome(id_, status, error=error_from_body(response, body, status=status))
+        return Outcome(id_, status, error=error_from_body(response, body, status=status, id_=id_))
     if isinstance(body, DecodeError):
         return Outcome(id_, status or None, error=body)
     if is_error_body(body) or status not in (None, 200):

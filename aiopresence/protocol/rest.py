@@ -249,14 +249,30 @@ def parse_error_body(response: Response) -> Any:
     return None
 
 
-def error_from_response(response: Response) -> ApiError:
-    """Return the error for a response whose status is not one of success."""
+# The id of one extension or call queue in a path.
+_ID_IN_PATH = re.compile(r"/(?:extension|call-queues)/([0-9]+)(?:/|\Z)", re.ASCII)
+
+
+def error_from_response(response: Response, path: str = "") -> ApiError:
+    """Return the error for a response whose status is not one of success.
+
+    Args:
+        response: the response.
+        path: the path of its request.
+    """
     excerpt = response.body[:MAX_ERROR].decode("utf-8", "replace")
-    return error_from_body(response, parse_error_body(response), excerpt=excerpt)
+    found = _ID_IN_PATH.search(path)
+    id_ = None if found is None else found[1]
+    return error_from_body(response, parse_error_body(response), excerpt=excerpt, id_=id_)
 
 
 def error_from_body(
-    response: Response, body: Any, *, status: int | None = None, excerpt: str = ""
+    response: Response,
+    body: Any,
+    *,
+    status: int | None = None,
+    excerpt: str = "",
+    id_: str | None = None,
 ) -> ApiError:
     """Return the error for a response, or a part of one, whose body has been parsed.
 
@@ -265,6 +281,7 @@ def error_from_body(
         body: the parsed body of it, or of the part; any JSON value.
         status: the status of the part; None for that of the response.
         excerpt: the beginning of the body.
+        id_: the one id that was requested.
     """
     status = response.status if status is None else status
     fields = _error_fields(body)
@@ -280,4 +297,6 @@ def error_from_body(
     )
     if isinstance(error, RateLimited):
         error.group = shown(group_of(response.headers))
+    if isinstance(error, NotFound):
+        error.id = id_
     return error

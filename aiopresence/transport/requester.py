@@ -195,7 +195,7 @@ class Requester:
             return response
         if request.path in CREDENTIAL_PATHS:
             raise oauth.token_error(response)
-        error = error_from_response(response)
+        error = error_from_response(response, request.path)
         if isinstance(error, RateLimited):
             # The penalty may be longer than the response says; see protocol/rate_limits.py.
             error.retry_after = max(error.retry_after or 0.0, self.forecast(request)) or None
