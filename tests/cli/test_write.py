@@ -174,3 +174,73 @@ async def test_a_write_that_may_have_been_applied_is_reported(cli: Cli) -> None:
             unknown == "The change may have been applied: read the presence before you try again."
         )
         assert error.startswith("aiopresence: ")
+
+
+@pytest.mark.parametrize(
+    ("before", "sent"),
+    [
+        ("TakeAllCalls", {"TakeAllCalls"}),
+        ("DoNotAcceptDepartmentCalls", {"DoNotAcceptDepartmentCalls"}),
+        # No request can set this one: its two parts are sent.
+        ("TakeDepartmentCallsOnly", {None}),
+    ],
+)
+async def test_dnd_off_goes_back_to_the_setting_before(
+    cli: Cli, before: str, sent: set[str | None]
+) -> None:
+    members = json.loads((await cli("queue", cli.sandbox.queue_ids[0], "-o", "json")).out)
+    member = members[0]["member"]["id"]
+    cli.sandbox.set_presence(member, dnd_status=before)
+    known = cli.sandbox.presence(member)
+    for _ in range(2):  # Once more on changes nothing, and does not replace what is kept.
+        assert (await cli("set", member, "--dnd", "on")).code == 0
+        assert cli.sandbox.presence(member)["dndStatus"] == "DoNotAcceptAnyCalls"
+    done = await cli("set", member, "--dnd", "off")
+    assert (done.code, cli.sandbox.presence(member)) == (0, known)
+    assert {json.loads(cli.sandbox.requests[-1].body).get("dndStatus")} == sent
+    assert "not known" not in done.err
+
+
+async def test_dnd_off_says_what_it_sends_if_the_setting_before_is_not_known(cli: Cli) -> None:
+    cli.sandbox.set_presence("~", dnd_status="DoNotAcceptAnyCalls")
+    done = await cli("set", "--dnd", "off")
+    assert done.err.splitlines()[0] == (
+        "The setting before is not known on this computer: accepting all calls."
+    )
+    assert cli.sandbox.presence("~")["dndStatus"] == "TakeAllCalls"
+    again = await cli("set", "--dnd", "off", "-o", "csv")
+    assert again.err.splitlines() == [
+        "Do-not-disturb is not on: dndStatus is TakeAllCalls.",
+        "Nothing changed.",
+    ]
+    assert cli.writes == ["PUT presence"]
+
+
+async def test_what_is_kept_before_dnd_is_used_once(cli: Cli, tmp_path: Path) -> None:
+    queue = ("--accept-queue-calls", "--status", "Busy")
+    await cli("set", "--dnd", "on")
+    await cli("set", "--dnd", "off", *queue)
+    assert cli.sandbox.presence("~")["userStatus"] == "Busy"
+    cli.sandbox.set_presence("~", dnd_status="DoNotAcceptAnyCalls")
+    assert "is not known" in (await cli("set", "--dnd", "off")).err
+    await cli("set", "--dnd", "DoNotAcceptAnyCalls")
+    [file] = tmp_path.rglob("do-not-disturb.json")
+    uri = cli.sandbox.presence("~")["extension"]["uri"]
+    for damaged in ("", "[]", json.dumps({uri: 5}), json.dumps({uri: {"dndStatus": 5}})):
+        file.write_text(damaged)
+        assert (await cli("set", "--dnd", "off", "--dry-run")).code == 0
+
+
+async def test_dnd_off_for_a_while_is_refused(cli: Cli) -> None:
+    done = await cli("set", "--dnd", "off", "--for", "1h")
+    assert (done.code, cli.sandbox.requests) == (2, [])
+    assert "pass the setting, such as TakeAllCalls" in done.err
+
+
+async def test_a_setting_that_cannot_be_kept_is_said(cli: Cli, tmp_path: Path) -> None:
+    await cli("limits")
+    [state] = {path.parent for path in tmp_path.rglob("tokens*")} or {tmp_path}
+    (state / "do-not-disturb.json").mkdir()
+    done = await cli("set", "--dnd", "on")
+    assert (done.code, cli.sandbox.presence("~")["dndStatus"]) == (0, "DoNotAcceptAnyCalls")
+    assert "aiopresence: the setting before is not kept: Is a directory" in done.err

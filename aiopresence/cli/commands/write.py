@@ -1,6 +1,6 @@
 """The commands that change presence. Each reads first, and prints what the change did."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..conversion import plain
@@ -18,10 +18,12 @@ from ..session import open_session, run_command
 from ..usage import InvalidArgument
 from .queues import GroupIdArgument, resolve_queue
 from .write_diff import Change, Run, apply_change, print_changes
+from .write_dnd import remember_dnd, with_dnd
 from .write_for import set_for
 from .write_options import (
     AcceptOption,
     CallerIdOption,
+    Dnd,
     DndOption,
     DndPersonalOption,
     DryRunOption,
@@ -39,7 +41,7 @@ from .write_options import (
 )
 
 if TYPE_CHECKING:
-    from ... import CallQueuePresence, PresenceSession
+    from ... import CallQueuePresence
     from ...sandbox import Sandbox
 
 
@@ -82,19 +84,29 @@ def set_(
     _check_extension(extension_id, number, fields)
     run = Run(dry_run, output, sandbox, profile)
     if duration is not None and not dry_run:
+        if dnd == Dnd.OFF:
+            raise InvalidArgument("--for with --dnd off: pass the setting, such as TakeAllCalls")
+        if dnd == Dnd.ON:
+            fields["dnd_status"] = Dnd.DO_NOT_ACCEPT_ANY_CALLS.value
         run_command(set_for(extension_id, number, fields, duration, run))
     else:
         run_command(_set(extension_id, number, fields, run))
 
 
 async def _set(id_: str | None, number: str | None, fields: Mapping[str, Any], run: Run) -> None:
-    from ... import PresenceInfoRequest, PresenceSession
+    from ... import PresenceInfoRequest
 
-    body = PresenceInfoRequest(**fields)
-    read = PresenceSession.read_user_presence_status
-    await _write_extension(
-        id_, number, body, run, read, PresenceSession.update_user_presence_status
-    )
+    PresenceInfoRequest(**{**fields, "dnd_status": None})  # Checks it before any request.
+    async with open_session(run.sandbox, run.profile) as (session, _), Progress(session, None):
+        id_ = await resolve_id(session, id_, number) or "~"
+        before = await session.read_user_presence_status(id_)
+        body = PresenceInfoRequest(**with_dnd(fields, before))
+        is_written = not run.dry_run and body != PresenceInfoRequest()
+        write = session.update_user_presence_status(body, extension_id=id_) if is_written else None
+        change = await apply_change(id_, before, plain(body), write)
+        if is_written:
+            remember_dnd(body, before)
+    print_changes(run.output, [change], run.dry_run)
 
 
 def unified_set(
@@ -124,35 +136,13 @@ def unified_set(
 async def _unified_set(
     id_: str | None, number: str | None, fields: Mapping[str, Any], run: Run
 ) -> None:
-    from ... import PresenceSession, UpdateUnifiedPresence
+    from ... import UpdateUnifiedPresence
 
     body = UpdateUnifiedPresence(**fields)
-    read = PresenceSession.read_unified_presence
-    await _write_extension(id_, number, body, run, read, PresenceSession.update_unified_presence)
-
-
-async def _write_extension(
-    id_: str | None,
-    number: str | None,
-    body: Any,
-    run: Run,
-    read: "Callable[[PresenceSession, str], Coroutine[Any, Any, Any]]",
-    update: Callable[..., Coroutine[Any, Any, Any]],
-) -> None:
-    """Read an extension, change it, and print the difference.
-
-    Args:
-        id_: the id of the extension; None for one's own, or that with the number.
-        number: the number of the extension, or None.
-        body: the request body of the change.
-        run: the other options.
-        read: the method of PresenceSession that reads.
-        update: the method of PresenceSession that writes.
-    """
     async with open_session(run.sandbox, run.profile) as (session, _), Progress(session, None):
         id_ = await resolve_id(session, id_, number) or "~"
-        before = await read(session, id_)
-        write = None if run.dry_run else update(session, body, extension_id=id_)
+        before = await session.read_unified_presence(id_)
+        write = None if run.dry_run else session.update_unified_presence(body, extension_id=id_)
         change = await apply_change(id_, before, plain(body), write)
     print_changes(run.output, [change], run.dry_run)
 

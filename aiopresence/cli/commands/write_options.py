@@ -16,8 +16,10 @@ class Status(StrEnum):
 
 
 class Dnd(StrEnum):
-    """Values of dndStatus that can be set."""
+    """Values of dndStatus that can be set; on and off are for do-not-disturb, see write_dnd."""
 
+    ON = "on"
+    OFF = "off"
     TAKE_ALL_CALLS = "TakeAllCalls"
     DO_NOT_ACCEPT_ANY_CALLS = "DoNotAcceptAnyCalls"
     DO_NOT_ACCEPT_DEPARTMENT_CALLS = "DoNotAcceptDepartmentCalls"
@@ -99,7 +101,10 @@ def _switch(name: str, text: str) -> Any:
 
 # Of `set`.
 StatusOption = Annotated[Status | None, _choice("--status", "User status", Status)]
-DndOption = Annotated[Dnd | None, _choice("--dnd", "Which calls to accept", Dnd)]
+DndOption = Annotated[
+    Dnd | None,
+    _choice("--dnd", "Do-not-disturb (off: back to the setting before), or calls to accept", Dnd),
+]
 DndPersonalOption = Annotated[
     DndPersonal | None,
     _choice("--dnd-personal", "Which calls to accept, apart from queue calls", DndPersonal),
