@@ -1,6 +1,6 @@
 """Column widths of tables, and fitting text into them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import attrs
 
@@ -15,6 +15,15 @@ STATUS_STYLES = {
     "OnHold": "magenta",
     "DoNotAcceptAnyCalls": "red",
     "DND": "red",
+    # Availabilities.
+    "available": "green",
+    "on call": "yellow",
+    "ringing": "bold yellow",
+    "on hold": "magenta",
+    "in meeting": "yellow",
+    "do not disturb": "red",
+    "busy": "yellow",
+    "offline": "dim",
     "✓": "green",
     "✗": "bold red",
 }
@@ -90,8 +99,3 @@ def cell_width(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
-
-
-def join_cells(texts: Sequence[str]) -> str:
-    """Join the cells of a row, without trailing spaces."""
-    return GAP.join(texts).rstrip()

@@ -1,32 +1,36 @@
-"""The directory of extension numbers and names; read only when needed, once per session."""
+"""The directory of names and extension numbers; read only when needed, once per session."""
 
+import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import attrs
-
+from ..ids import is_id
+from .console import print_notice
 from .usage import InvalidArgument
 
 if TYPE_CHECKING:
-    from .. import PresenceSession
+    from .. import Directory, DirectoryEntry, PresenceSession
 
 OWN_EXTENSION = "/restapi/v1.0/account/~/extension/~"
 
+# Seconds that a command waits for names that nobody has asked for. A guess.
+NAMES_TIMEOUT = 5.0
 _NUMBER = re.compile("[0-9]{1,20}", re.ASCII)
+_directories: "WeakKeyDictionary[PresenceSession, Directory]" = WeakKeyDictionary()
 
 
-@attrs.frozen
-class Entry:
-    """One extension: its id, and its number and name, each empty if unknown."""
+def split_numbers(numbers: Iterable[str] | None) -> list[str]:
+    """Return extension numbers, of which several may be in one text, separated by commas.
 
-    id: str
-    number: str
-    name: str
-
-
-_directories: "WeakKeyDictionary[PresenceSession, list[Entry]]" = WeakKeyDictionary()
+    Raises:
+        InvalidArgument: one is not a number; the message quotes it.
+    """
+    found = [number.strip() for text in numbers or () for number in text.split(",")]
+    check_numbers(found)
+    return found
 
 
 def check_numbers(numbers: Iterable[str]) -> None:
@@ -42,7 +46,23 @@ def check_numbers(numbers: Iterable[str]) -> None:
             )
 
 
-async def find_ids(session: "PresenceSession", numbers: list[str]) -> list[str]:
+async def find_ids(session: "PresenceSession", texts: Sequence[str]) -> list[str]:
+    """Return the ids that texts stand for; ids and ~ stand for themselves.
+
+    Raises:
+        InvalidArgument: nothing has a name or e-mail address, or several extensions have it.
+        PresenceError: the directory cannot be read. It requires the permission ReadAccounts.
+    """
+    unknown = [text for text in texts if not (is_id(text) or text == "~")]
+    if not unknown:
+        return [*texts]
+    directory = await read_directory(session)
+    with _usage_errors():
+        found = dict(zip(unknown, directory.ids(*unknown), strict=True))
+    return [found.get(text, text) for text in texts]
+
+
+async def find_numbers(session: "PresenceSession", numbers: Sequence[str]) -> list[str]:
     """Return the ids of extension numbers, in the same order.
 
     Raises:
@@ -51,40 +71,73 @@ async def find_ids(session: "PresenceSession", numbers: list[str]) -> list[str]:
     """
     if not numbers:
         return []
-    check_numbers(numbers)
-    ids_by_number: dict[str, set[str]] = {}
-    for entry in await read_directory(session):
-        if entry.number:
-            ids_by_number.setdefault(entry.number, set()).add(entry.id)
-    for number in numbers:
-        if number not in ids_by_number:
-            raise InvalidArgument(f"no extension has the number {number}")
-        if len(ids_by_number[number]) > 1:
-            ids = ", ".join(sorted(ids_by_number[number]))
-            raise InvalidArgument(f"several extensions have the number {number}: {ids}")
-    return [next(iter(ids_by_number[number])) for number in numbers]
+    directory = await read_directory(session)
+    by_number: dict[str | None, list[DirectoryEntry]] = {}
+    for entry in directory.values():
+        by_number.setdefault(entry.extension_number, []).append(entry)
+    with _usage_errors():
+        return [_find_number(directory, by_number.get(each, []), each) for each in numbers]
 
 
-async def read_names(session: "PresenceSession") -> dict[str, str]:
-    """Return the names of all extensions, by id.
+def _find_number(directory: "Directory", entries: "Sequence[DirectoryEntry]", number: str) -> str:
+    """Return the id of that of some entries which the number stands for."""
+    from .. import Directory
+
+    if not entries and number in directory:
+        raise InvalidArgument(f"no extension has the number {number}: it is an id")
+    # Without the others: for `find`, an id with the same digits comes first.
+    return (Directory(entries) if entries else directory).find(number).id
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    from .. import LookupFailed
+
+    try:
+        yield
+    except LookupFailed as error:
+        raise InvalidArgument(str(error)) from None
+
+
+async def read_names(
+    session: "PresenceSession", wanted: bool | None, *, for_people: bool
+) -> "Directory | None":
+    """Return the directory if names are shown, and None if ids are.
+
+    Args:
+        session: reads it.
+        wanted: whether names are wanted; None: if people read the output. Where reading the
+            directory is not permitted or takes long, it is empty then, and there is a note.
+        for_people: whether people read the output.
 
     Raises:
         PresenceError: the directory cannot be read. It requires the permission ReadAccounts.
     """
-    return {entry.id: entry.name for entry in await read_directory(session)}
+    from .. import Directory, NotFound, PermissionDenied
+
+    if wanted is not None:
+        return await read_directory(session) if wanted else None
+    if not for_people:
+        return None
+    try:
+        async with asyncio.timeout(NAMES_TIMEOUT):
+            return await read_directory(session)
+    except (NotFound, PermissionDenied) as error:
+        reason = str(error)
+    except TimeoutError:
+        reason = f"reading them takes more than {NAMES_TIMEOUT:.0f} s; --names waits for them"
+    print_notice(f"No names: {reason}")
+    return Directory()
 
 
-async def read_directory(session: "PresenceSession") -> list[Entry]:
-    """Return the account's extensions.
-
-    Source: RingCentral API reference, "List Extensions"; group Medium, permission ReadAccounts.
+async def read_directory(session: "PresenceSession") -> "Directory":
+    """Return the account's directory.
 
     Raises:
-        PresenceError: the directory cannot be read.
+        PresenceError: it cannot be read.
     """
     if session not in _directories:
-        entries = (_entry(record) for record in await _read_records(session))
-        _directories[session] = [entry for entry in entries if entry is not None]
+        _directories[session] = await session.read_directory()
     return _directories[session]
 
 
@@ -105,43 +158,3 @@ async def read_own_extension(session: "PresenceSession") -> dict[str, Any]:
             raise  # The login was refused: no other request was sent.
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _entry(record: dict[str, Any]) -> Entry | None:
-    """Return the entry of a record; None if it has no id."""
-    id_ = _digits(record.get("id"))
-    name = record.get("name")
-    number = _digits(record.get("extensionNumber"))
-    return Entry(id_, number, name if isinstance(name, str) else "") if id_ else None
-
-
-def _digits(value: object) -> str:
-    """Return an id or a number as text; empty for anything else, such as null."""
-    text = str(value) if type(value) in (int, str) else ""
-    return text if _NUMBER.fullmatch(text) else ""
-
-
-async def _read_records(session: "PresenceSession") -> list[dict[str, Any]]:
-    records: dict[str, dict[str, Any]] = {}
-    page = 1
-    while True:
-        response = await session.request(
-            "GET",
-            "/restapi/v1.0/account/~/extension",
-            params={"page": page, "perPage": 1000},
-        )
-        body = response.json()
-        on_page, has_next = _parse_page(body if isinstance(body, dict) else {})
-        # A server that ignores page numbers would send the first page forever.
-        new = {str(each.get("id")): each for each in on_page if str(each.get("id")) not in records}
-        records |= new
-        if not (new and has_next):
-            return [*records.values()]
-        page += 1
-
-
-def _parse_page(body: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
-    """Return the records of a page, and whether there is a next page."""
-    records, navigation = body.get("records"), body.get("navigation")
-    found = [e for e in records if isinstance(e, dict)] if isinstance(records, list) else []
-    return found, isinstance(navigation, dict) and "nextPage" in navigation

@@ -1,4 +1,4 @@
-"""The extensions that a command is about: ids, extension numbers, or a file of ids."""
+"""The extensions that a command is about: ids, names, extension numbers, or a file of ids."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import attrs
 import typer
 
 from ..ids import is_id
-from .directory import check_numbers, find_ids
+from .directory import check_numbers, find_ids, find_numbers
 from .files import is_regular
 from .id_files import file_label, ids_in, read_in_thread
 from .session import EXIT_INTERRUPTED
@@ -17,37 +17,40 @@ if TYPE_CHECKING:
     from .. import PresenceSession
 
 _NO_IDS = (
-    "no extension ids: pass ids, ~ for your own, --number, --ids-file, or --sandbox 100;"
+    "no extensions: pass ids or names, ~ for your own, --number, --ids-file, or --sandbox 100;"
     " the command account reads everybody"
 )
 
 
-def check_ids(ids: Iterable[str], *, allow_own: bool = True) -> None:
-    """Check that everything is an extension id, before any request is sent.
+def check_texts(texts: Iterable[str] | None, *, allow_own: bool = True) -> list[str]:
+    """Return what was passed for extensions, checked before any request is sent.
 
     Args:
-        ids: what was passed as ids.
+        texts: ids, names and e-mail addresses.
         allow_own: whether ~ is allowed, one's own extension.
 
     Raises:
-        InvalidArgument: one is not an id; the message quotes it.
+        InvalidArgument: one can be none of them; the message quotes it.
     """
-    for id_ in ids:
-        if not (is_id(id_) or (allow_own and id_ == "~")):
+    found = [*(texts or ())]
+    for text in found:
+        is_wrong_number = text.isdigit() and not is_id(text)
+        if not text.strip() or is_wrong_number or (text == "~" and not allow_own):
             own = ", or ~ for your own" if allow_own else ""
             raise InvalidArgument(
-                f"invalid extension id {id_[:40]!r}: ids are digits{own}; use --number for an"
-                " extension number"
+                f"invalid extension {text[:40]!r}: pass an id, a name or an e-mail address{own};"
+                " use --number for an extension number"
             )
+    return found
 
 
-def check_one(id_: str | None, number: str | None, *, allow_own: bool = True) -> None:
-    """Check an optional id and an optional extension number, before any request is sent.
+def check_one(text: str | None, number: str | None, *, allow_own: bool = True) -> None:
+    """Check an optional extension and an optional number, before any request is sent.
 
     Raises:
         InvalidArgument: one is invalid.
     """
-    check_ids([id_] if id_ is not None else [], allow_own=allow_own)
+    check_texts([text] if text is not None else [], allow_own=allow_own)
     check_numbers([number] if number is not None else [])
 
 
@@ -56,7 +59,7 @@ class IdSource:
     """The ids that were passed to a command.
 
     Attributes:
-        ids: the ids on the command line.
+        ids: the ids on the command line, or names and e-mail addresses until they are resolved.
         file: the name of a file with more ids, or None.
         count_in_file: how many are in the file; None if that is known only at its end.
     """
@@ -68,6 +71,10 @@ class IdSource:
     def total(self, more: int) -> int | None:
         """Return the number of ids with `more` added; None if it is not known."""
         return None if self.count_in_file is None else len(self.ids) + self.count_in_file + more
+
+    async def resolved(self, session: "PresenceSession") -> "IdSource":
+        """Return ids in place of names and e-mail addresses; errors as `find_ids`."""
+        return attrs.evolve(self, ids=await find_ids(session, self.ids))
 
     async def stream(self, more: Sequence[str]) -> AsyncGenerator[str, None]:
         """Yield all ids, and `more` after them.
@@ -98,40 +105,42 @@ def collect_ids(ids: list[str] | None, ids_file: str | None = None) -> IdSource:
     Raises:
         InvalidArgument: the file cannot be read, or contains an invalid id.
     """
-    check_ids(ids or ())
+    texts = check_texts(ids)
     if ids_file is None:
-        return IdSource(ids or ())
+        return IdSource(texts)
     try:
         count = sum(1 for _ in ids_in(ids_file)) if is_regular(ids_file) else None
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    return IdSource(ids or (), ids_file, count)
+    return IdSource(texts, ids_file, count)
 
 
-async def resolve_id(session: "PresenceSession", id_: str | None, number: str | None) -> str | None:
-    """Return the id that was passed, itself or by its extension number; None for neither.
+async def resolve_id(
+    session: "PresenceSession", text: str | None, number: str | None
+) -> str | None:
+    """Return the id of the extension that was passed, or of its number; None for neither.
 
     Raises:
-        InvalidArgument: both were passed, or no extension has the number.
+        InvalidArgument: both were passed, or no extension, or several, have the name or number.
         PresenceError: the directory cannot be read.
     """
     if number is None:
-        return id_
-    if id_ is not None:
-        raise InvalidArgument("pass either an id or --number, not both")
-    return (await find_ids(session, [number]))[0]
+        return None if text is None else (await find_ids(session, [text]))[0]
+    if text is not None:
+        raise InvalidArgument("pass either an extension or --number, not both")
+    return (await find_numbers(session, [number]))[0]
 
 
 async def resolve_ids(
-    session: "PresenceSession", ids: list[str], numbers: list[str]
+    session: "PresenceSession", texts: list[str], numbers: list[str]
 ) -> list[str] | None:
     """Return the ids that were passed, ~ replaced by its id; None, the whole account, for none.
 
     Raises:
-        InvalidArgument: no extension has one of the numbers.
-        PresenceError: ~ or a number could not be looked up.
+        InvalidArgument: no extension, or several, have one of the names or numbers.
+        PresenceError: ~, a name or a number could not be looked up.
     """
-    ids = [*ids, *await find_ids(session, numbers)]
+    ids = [*await find_ids(session, texts), *await find_numbers(session, numbers)]
     if "~" in ids:
         own = (await session.read_user_presence_status("~")).extension
         ids = [own.id if each == "~" and own and own.id else each for each in ids]

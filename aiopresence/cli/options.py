@@ -82,12 +82,16 @@ ProfileOption = Annotated[
     ),
 ]
 IdsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="IDS", help="Extension ids; ~ is your own.")
+    list[str] | None,
+    typer.Argument(metavar="IDS", help="Extension ids, names or e-mail addresses; ~ is your own."),
 ]
 NumbersOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--number", "-n", metavar="NUMBER", help="Extension number, such as 101; repeatable."
+        "--number",
+        "-n",
+        metavar="NUMBERS",
+        help="Extension numbers, such as 101 or 101,102; repeatable.",
     ),
 ]
 
@@ -109,11 +113,20 @@ RouteOption = Annotated[
 ]
 DetailedOption = Annotated[bool, typer.Option("--detailed", help="Include active calls.")]
 NamesOption = Annotated[
-    bool, typer.Option("--names", help="Include names (requires the permission ReadAccounts).")
+    bool | None,
+    typer.Option(
+        "--names/--ids",
+        help="Show names (requires the permission ReadAccounts), or only ids. Default: names on a"
+        " terminal.",
+        show_default=False,
+    ),
 ]
 ExtensionIdArgument = Annotated[
     str | None,
-    typer.Argument(metavar="EXTENSION_ID", help="Extension id. Default: your own extension."),
+    typer.Argument(
+        metavar="EXTENSION_ID",
+        help="Extension id, name or e-mail address. Default: your own extension.",
+    ),
 ]
 NumberOption = Annotated[
     str | None,

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import attrs
 
 from . import console
-from .columns import GAP, STATUS_STYLES, Column, cut, fit_columns, full_widths, join_cells, pad
+from .columns import GAP, STATUS_STYLES, Column, cut, fit_columns, full_widths, pad
 from .console import print_json, print_line, print_styled
 from .conversion import cell, document_text, plain
 
@@ -25,6 +25,10 @@ from .conversion import cell, document_text, plain
 _FORMULA = re.compile(r"(^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 # Numbers, such as telephone numbers, are not formulas.
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+# A part of a line, and its style.
+Part = tuple[str, str]
 
 
 @attrs.frozen
@@ -37,14 +41,14 @@ class Layout:
         rows: returns the rows of a result, each with a value for every column.
         document: returns the JSON value of a result.
         is_single: whether there is exactly one result: its JSON is not in a list.
-        csv: the layout of CSV; None for that of tables.
+        line: returns the parts of a line for people, where that replaces a row of the table.
     """
 
     columns: Mapping[str, Column]
     rows: Callable[[Any], Iterable[Sequence[Any]]]
     document: Callable[[Any], Any] = plain
     is_single: bool = False
-    csv: "Layout | None" = None
+    line: Callable[[Any], Sequence[Part]] | None = None
 
 
 def one_row(cells: Callable[[Any], Sequence[Any]]) -> Callable[[Any], Iterable[Sequence[Any]]]:
@@ -135,9 +139,6 @@ class _RowRenderer(Renderer):
 class RawCsvRenderer(_RowRenderer):
     """Writes CSV with the cells as they are."""
 
-    def __init__(self, layout: Layout) -> None:
-        super().__init__(layout.csv or layout)
-
     def write_header(self) -> None:
         """Write the names of the columns."""
         print_line(_csv_line([*self._layout.columns]))
@@ -177,7 +178,7 @@ class TableRenderer(_RowRenderer):
 
     def _write_cells(self, texts: dict[str, str], style: str = "") -> None:
         error = texts.pop("error", "")
-        parts = []
+        parts: list[Part] = []
         for name, width in self._widths.items():
             if error and not texts[name]:
                 break
@@ -187,15 +188,29 @@ class TableRenderer(_RowRenderer):
             parts.append((pad(text, width), style or STATUS_STYLES.get(texts[name], "")))
         self._print([*parts, (error, "red")])
 
-    def _print(self, parts: list[tuple[str, str]]) -> None:
-        if not self._is_terminal:
-            print_line(join_cells([text for text, _ in parts]))
-            return
-        from rich.text import Text
+    def _print(self, parts: list[Part]) -> None:
+        _print_parts(part for each in parts for part in (each, (GAP, "")))
 
-        line = Text(GAP).join(Text(text, style) for text, style in parts)
-        line.rstrip()
-        print_styled(line)
+
+class LineRenderer(Renderer):
+    """Writes one line for people for each result."""
+
+    def write(self, item: Any) -> None:
+        """Write one result."""
+        if self._layout.line is not None:
+            _print_parts(self._layout.line(item))
+
+
+def _print_parts(parts: Iterable[Part]) -> None:
+    """Write a line: on a terminal with its styles, elsewhere as plain text."""
+    if not sys.stdout.isatty():
+        print_line("".join(text for text, _ in parts).rstrip())
+        return
+    from rich.text import Text
+
+    line = Text.assemble(*parts)
+    line.rstrip()
+    print_styled(line)
 
 
 class OutputFormat(StrEnum):

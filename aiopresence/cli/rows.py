@@ -1,6 +1,6 @@
 """How the presence of extensions is presented in tables, CSV and JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from .conversion import plain
 from .output import Layout, one_row
 
 if TYPE_CHECKING:
-    from .. import ActiveCallInfo, GetPresenceInfo, Outcome, UnifiedPresence
+    from .. import ActiveCallInfo, Directory, GetPresenceInfo, Outcome, UnifiedPresence
 
 _NAME = Column(24, least=14, heading="name")
 _CALLS = Column(44, least=12, drop=2, heading="calls")
@@ -37,24 +37,30 @@ _UNIFIED = {
 }
 
 
-def presence_layout(names: Mapping[str, str] | None = None, detailed: bool = False) -> Layout:
+def presence_layout(
+    names: "Directory | None" = None, detailed: bool = False, *, for_people: bool = False
+) -> Layout:
     """Return the layout of outcomes with presence.
 
     Args:
         names: names by id, for a column with them; None for no such column.
         detailed: whether there is a column with the active calls.
+        for_people: whether names replace ids.
     """
     columns = dict(_PRESENCE)
     error = columns.pop("error")
     if names is not None:
         first = {name: columns.pop(name) for name in ("id", "extensionNumber")}
+        if for_people:
+            del first["id"]
         columns = {**first, "name": _NAME, **columns}
     if detailed:
         columns["activeCalls"] = _CALLS
     columns["error"] = error
 
     def cells(outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
-        values = {"id": outcome.id, "name": _name(names, outcome), "error": outcome.error}
+        name = _name(names, outcome) or (outcome.id if for_people else None)
+        values = {"id": outcome.id, "name": name, "error": outcome.error}
         if outcome.value is not None:
             values |= _presence_cells(outcome.value)
         return [values.get(name) for name in columns]
@@ -74,24 +80,35 @@ def _presence_cells(presence: "GetPresenceInfo") -> dict[str, Any]:
     }
 
 
+def call_text(calls: "Sequence[ActiveCallInfo] | None") -> str:
+    """Return the other party of the latest of some calls that has not ended; empty for none."""
+    call = next((each for each in calls or () if each.telephony_status != "NoCall"), None)
+    if call is None:
+        return ""
+    if call.direction == "Outbound":
+        return f"to {call.to_name or call.to or '?'}"
+    return f"from {call.from_name or call.from_ or '?'}"
+
+
 def _call(call: "ActiveCallInfo") -> str:
     other = call.to if call.direction == "Outbound" else call.from_
     return " ".join(str(plain(each)) for each in (call.telephony_status, call.direction, other))
 
 
 def _presence_document(
-    names: Mapping[str, str] | None, outcome: "Outcome[GetPresenceInfo]"
+    names: "Directory | None", outcome: "Outcome[GetPresenceInfo]"
 ) -> dict[str, Any]:
     document = _outcome_document("presence", outcome)
     name = _name(names, outcome)
     return document if name is None else {"id": document.pop("id"), "name": name, **document}
 
 
-def _name(names: Mapping[str, str] | None, outcome: "Outcome[GetPresenceInfo]") -> str | None:
+def _name(names: "Directory | None", outcome: "Outcome[GetPresenceInfo]") -> str | None:
     if names is None:
         return None
     extension = outcome.value and outcome.value.extension
-    return names.get((extension and extension.id) or outcome.id)
+    entry = names.get((extension and extension.id) or outcome.id)
+    return entry.name if entry else None
 
 
 def _unified_cells(outcome: "Outcome[UnifiedPresence]") -> list[Any]:

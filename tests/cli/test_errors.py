@@ -22,7 +22,7 @@ CALLS = {
     "account": ("account",),
     "unified": ("unified", "~"),
     "queue": ("queue", "QUEUE"),
-    "queues": ("queues",),
+    "queues": ("queues", "~"),
     "set": ("set", "--status", "Busy"),
     "queue-set": ("queue-set", "QUEUE", "MEMBER", "--accept"),
     "unified-set": ("unified-set", "--glip-availability", "DND"),
@@ -99,7 +99,10 @@ async def test_a_missing_permission_is_reported(cli: Cli) -> None:
         assert (name, done.code) == (name, 1)
         assert f"[{lacking}] permission" in said(done.out, done.err, name)
     cli.sandbox.forbid("ReadAccounts")
-    for arguments in (("read", "--number", "101"), ("account", "--names"), ("queues", "-n", "101")):
+    for arguments in (
+        *(("read", "--number", "101"), ("account", "--names"), ("read", "Zoë Torres")),
+        *(("queues", "-n", "101"), ("queues",)),
+    ):
         done = await cli(*arguments)
         assert (done.code, done.out) == (1, "")
         assert "[ReadAccounts] permission" in done.err
@@ -124,7 +127,7 @@ async def test_unknown_ids_are_reported(cli: Cli) -> None:
     done = await cli("queues", "--number", "9")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "Error: no extension has the number 9",
+        'Error: no extension is "9"',
     )
     assert cli.writes == []
 

@@ -5,28 +5,38 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
 import pytest
 import typer
 
 from aiopresence import (
+    ActiveCallInfo,
     CallQueueMemberEventBody,
     ChangeSource,
+    Directory,
+    DirectoryEntry,
     GetPresenceExtensionInfo,
     GetPresenceInfo,
     PresenceChange,
     PresenceEvent,
+    PresenceEventBody,
+    PresenceStatus,
     Resync,
     ResyncReason,
+    TelephonyStatus,
+    UserStatus,
 )
+from aiopresence.cli.event_lines import change_lines, event_lines
 from aiopresence.cli.event_rows import change_layout, event_filter, event_layout
+from aiopresence.cli.output import Part
 from aiopresence.sandbox import Sandbox
 from tests.support.cli_calls import invoke
 from tests.support.sessions import PLENTY
-from tests.support.terminal import Done, environment
+from tests.support.terminal import Done, Terminal, environment
 
 
 @pytest.fixture
@@ -101,8 +111,7 @@ def test_poll_writes_csv_with_a_column_for_each_field(tmp_path: Path, output: st
 def test_a_removed_extension_is_a_row_without_a_state() -> None:
     old = GetPresenceInfo(extension=GetPresenceExtensionInfo(id="7", extension_number="101"))
     time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    layout = change_layout().csv
-    assert layout is not None
+    layout = change_layout()
     [row] = layout.rows(PresenceChange("7", old, None, ChangeSource.ACCOUNT, time))
     assert [*row][:5] == [time, "account", "7", "101", "removed"]
     assert {*row[5:]} == {None}
@@ -144,22 +153,113 @@ def test_events_write_csv_with_a_column_for_each_field(tmp_path: Path) -> None:
 def test_other_events_have_their_own_columns_in_csv(
     event: PresenceEvent | Resync, expected: dict[str, object]
 ) -> None:
-    layout = event_layout().csv
-    assert layout is not None
+    layout = event_layout()
     [row] = layout.rows(event)
     values = zip(layout.columns, row, strict=True)
     assert {name: value for name, value in values if value is not None} == expected
 
 
-def test_poll_writes_a_table(tmp_path: Path) -> None:
+def test_a_table_of_poll_is_lines_for_people(tmp_path: Path) -> None:
     arguments = ("--sandbox", "5", "--rate", "50", "--count", "6", "--interval", "0.1")
-    done = invoke("poll", *arguments, "-o", "table", env=environment(tmp_path))
+    done = invoke("poll", *arguments, "-o", "table", "--names", env=environment(tmp_path))
     assert (done.code, done.err) == (0, "")
-    header, *lines = done.out.splitlines()
-    assert header == "TIME     SOURCE  ID           NUMBER CHANGE"
-    assert len(lines) == 6
-    assert "presenceStatus" in lines[0]
-    assert " → " in lines[5]
+    *first, changed = done.out.splitlines()
+    assert len(first) == 5
+    for number, line in enumerate(first, 101):
+        assert re.match(rf"\d\d:\d\d:\d\d  \w+ \w+ \({number}\)  [a-z]+", line)
+    assert re.search(r"  [a-z ]+ → [a-z ]+|  \w+ .* → ", changed)
+    done = invoke("poll", *arguments, "-o", "table", env=environment(tmp_path))
+    assert all(re.match(r"\S{8}  [0-9]{9,}  ", line) for line in done.out.splitlines())
+
+
+def test_events_and_changes_on_a_terminal_are_lines_with_names(tmp_path: Path) -> None:
+    arguments = ("--sandbox", "5", "--rate", "50")
+    env = environment(tmp_path)
+    with Terminal("events", *arguments, "--count", "9", env=env, size=(150, 30)) as terminal:
+        assert terminal.end() == 0
+        lines = terminal.text.splitlines()
+    assert len(lines) == 9
+    assert all(re.match(r"\S{8}  \w+ \w+ \(10[1-5]\)  [a-z]", line) for line in lines)
+    assert any(" → " in line for line in lines)
+    with Terminal("poll", *arguments, "--count", "5", env=env, size=(150, 30)) as terminal:
+        assert terminal.end() == 0
+        lines = terminal.text.splitlines()
+    assert [re.findall(r"\S{8}  \w+ \w+ \((10\d)\)  ", line) for line in lines] == [
+        [f"10{number}"] for number in range(1, 6)
+    ]
+    with Terminal("events", *arguments, "--count", "1", "--ids", env=env) as terminal:
+        assert terminal.end() == 0
+        assert re.match(r"\S{8}  [0-9]{9,}  ", terminal.text)
+
+
+async def test_lines_have_ids_if_names_cannot_be_read(platform: Sandbox, tmp_path: Path) -> None:
+    platform.forbid("ReadAccounts")
+    own = platform.user_ids[0]
+    with Terminal(
+        "poll", own, "--count", "1", env=login(platform, tmp_path), size=(300, 9)
+    ) as terminal:
+        assert await asyncio.to_thread(terminal.end) == 0
+        note, line = terminal.text.splitlines()
+    assert note.startswith("No names: HTTP 403")
+    assert re.match(r"\S{8}  101  [a-z]", line)
+
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+NAMES = Directory([DirectoryEntry("7", "101", "Zoë Torres"), DirectoryEntry("8")])
+FREE = GetPresenceInfo(presence_status=PresenceStatus.AVAILABLE)
+TALKS = attrs.evolve(FREE, telephony_status=TelephonyStatus.CALL_CONNECTED)
+CALL = ActiveCallInfo(from_name="Ada", telephony_status=TelephonyStatus.CALL_CONNECTED)
+
+
+def text(line: Sequence[Part]) -> str:
+    return "".join(part for part, _ in line)[len("hh:mm:ss  ") :]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (None, FREE, "available"),
+        (None, attrs.evolve(TALKS, message="Lunch"), "on call, message Lunch"),
+        (FREE, TALKS, "available → on call"),
+        (FREE, attrs.evolve(TALKS, active_calls=(CALL,)), "available → on call, from Ada"),
+        (attrs.evolve(TALKS, active_calls=(CALL,)), FREE, "on call → available"),
+        (FREE, attrs.evolve(TALKS, message="x"), "available → on call, message - → x"),
+        (FREE, attrs.evolve(FREE, user_status=UserStatus.BUSY), "userStatus - → Busy"),
+        (TALKS, attrs.evolve(TALKS, active_calls=()), "calls changed"),
+        (FREE, None, "removed"),
+    ],
+)
+def test_a_line_shows_what_has_changed(
+    old: GetPresenceInfo | None, new: GetPresenceInfo | None, says: str
+) -> None:
+    change = PresenceChange("7", old, new, ChangeSource.EVENT, AT)
+    assert text(change_lines(NAMES)(change)) == f"Zoë Torres (101)  {says}"
+    assert text(change_lines(None)(change)) == f"7  {says}"
+    assert change_lines(NAMES)(change)[0] == (f"{AT.astimezone():%H:%M:%S}", "dim")
+    unknown = attrs.evolve(change, id="8")
+    assert text(change_lines(NAMES)(unknown)) == f"8  {says}"
+
+
+def test_a_line_of_an_event_has_the_availability_of_the_one_before() -> None:
+    line = event_lines(NAMES)
+    bodies = (
+        PresenceEventBody("7", presence_status=PresenceStatus.AVAILABLE),
+        PresenceEventBody("7", telephony_status=TelephonyStatus.RINGING, active_calls=(CALL,)),
+        PresenceEventBody("7", telephony_status=TelephonyStatus.RINGING),
+        PresenceEventBody("7", ring_on_monitored_call=True),
+        CallQueueMemberEventBody("7", "9", False),
+        {"a": "\u202e"},
+    )
+    path = "/restapi/v1.0/account/1/thing?x=y"
+    assert [text(line(PresenceEvent(event=path, body=body, timestamp=AT))) for body in bodies] == [
+        "Zoë Torres (101)  available",
+        "Zoë Torres (101)  available → ringing, from Ada",
+        "Zoë Torres (101)  ringing",
+        "Zoë Torres (101)  thing: ringOnMonitoredCall true",
+        "Zoë Torres (101)  thing: callQueueId 9, acceptCalls false",
+        'thing  {"a": "\\u202e"}',
+    ]
+    assert text(line(PresenceEvent(body={}))) == "  {}"
 
 
 @pytest.mark.parametrize(
@@ -184,15 +284,10 @@ def test_unknown_filters_are_refused(name: str) -> None:
 
 def test_a_resync_is_a_line_of_its_own() -> None:
     resync = Resync(ResyncReason.OVERFLOW, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 1234)
-    [[_, kind, _, text]] = event_layout().rows(resync)
-    assert kind == "Resync"
-    assert re.fullmatch(r"Overflow since \d\d:04:05, 1,234 missed: events may be missing, .*", text)
+    assert re.fullmatch(
+        r"Resync  Overflow since \d\d:04:05, 1,234 missed: events may be missing, .*",
+        text(event_lines(None)(resync)),
+    )
     assert event_layout().document(resync) == {
         "resync": {"reason": "Overflow", "since": "2026-01-02T03:04:05+00:00", "missed": 1234}
     }
-
-
-def test_an_unknown_event_is_shown_as_received() -> None:
-    event = PresenceEvent(event="/restapi/v1.0/account/1/new-thing?x=y", body={"a": 1})
-    assert [*event_layout().rows(event)] == [["-", "new-thing", None, {"a": 1}]]
-    assert [*event_layout().rows(PresenceEvent())] == [["-", "", None, None]]

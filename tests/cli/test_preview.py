@@ -25,7 +25,11 @@ def lines_on_terminal(*arguments: str, env: dict[str, str]) -> tuple[int, list[s
 def test_a_long_table_has_ten_rows_and_a_count_by_status(tmp_path: Path, command: str) -> None:
     code, lines = lines_on_terminal(command, "--sandbox", "1000", env=environment(tmp_path))
     header, *rows, hint, counts, summary = lines
-    assert (code, len(rows), header.split()[0]) == (0, 10, "ID")
+    assert (code, len(rows), header.split()[0]) == (
+        0,
+        10,
+        "ID" if command == "unified" else "NUMBER",
+    )
     assert hint == f"… 990 {HINT}"
     assert counts.startswith("1,000 extensions: ")
     assert sum(int(n.replace(",", "")) for n in re.findall(r"([0-9,]+) [A-Z]", counts)) == 1000

@@ -62,9 +62,9 @@ async def test_a_wait_is_shown_on_a_terminal(tmp_path: Path) -> None:
             assert await asyncio.to_thread(terminal.end) == 0
             warning, header, row, summary = terminal.text.splitlines()
     assert "HTTP 429: group Light is blocked for" in warning
-    assert header.startswith("ID           NUMBER PRESENCE")
-    assert row.startswith("~            101")
-    assert summary.startswith("Read 1 extension in 2 requests, ")
+    assert header.startswith("NUMBER NAME ")
+    assert row.startswith("101    ")
+    assert summary.startswith("Read 1 extension in 3 requests, ")
     assert terminal.screen.cursor.hidden is False
 
 

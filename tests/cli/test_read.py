@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -105,7 +106,7 @@ async def test_ids_of_arguments_files_and_numbers_are_combined(cli: Cli, tmp_pat
         done = await cli("read", "--ids-file", "-", stdin=content)
         assert (done.code, done.out) == (2, "")
         assert reason in done.err
-    directory = [each for each in cli.sandbox.requests if each.path.endswith("/extension")]
+    directory = [each for each in cli.sandbox.requests if each.path.endswith("/directory/entries")]
     assert len(directory) == 1
 
 
@@ -140,12 +141,16 @@ async def test_unified_presence_is_read(cli: Cli) -> None:
 
 def test_tables_use_the_colors_and_width_of_the_terminal(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    with Terminal("read", "--sandbox", "19", "--names", env=env) as terminal:
+    with Terminal("read", "--sandbox", "19", env=env) as terminal:
         assert terminal.end() == 0
         lines = terminal.text.splitlines()
-        assert lines[0].split() == ["ID", "NUMBER", "NAME", "PRESENCE", "TELEPHONY", "DND"]
+        assert lines[0].split() == ["NUMBER", "NAME", "PRESENCE", "TELEPHONY", "DND", "MESSAGE"]
+        assert re.match(r"101    \w+ \w+ ", lines[1])
         assert len(lines) == 21
         assert b"\x1b[32mAvailable" in terminal.raw
+    with Terminal("read", "--sandbox", "3", "--ids", env=env) as terminal:
+        assert terminal.end() == 0
+        assert terminal.text.split()[:3] == ["ID", "NUMBER", "PRESENCE"]
     with Terminal("read", "--sandbox", "3", env={**env, "NO_COLOR": "1"}) as terminal:
         assert terminal.end() == 0
         assert b"Available" in terminal.raw

@@ -38,7 +38,7 @@ async def rows(count: int, *, calls: bool = False, seed: int = 0) -> list[Row]:
         Sandbox(count, seed=seed, limits=PLENTY) as sandbox,
         PresenceSession(sandbox.grant, server=sandbox.url) as session,
     ):
-        names = {each.id: each.name for each in await read_directory(session)}
+        names = await read_directory(session)
         answer = await session.read_user_presence_statuses(
             sandbox.extension_ids, detailed_telephony_state=calls
         )
@@ -52,7 +52,7 @@ async def rows(count: int, *, calls: bool = False, seed: int = 0) -> list[Row]:
             Row(
                 outcome.id,
                 presence.extension.extension_number or "",
-                names[outcome.id],
+                names[outcome.id].name or "",
                 presence,
                 at if rng.random() < 0.125 else None,
             )
@@ -125,11 +125,13 @@ async def read_picture() -> str:
         Sandbox(1000, limits=PLENTY) as sandbox,
         PresenceSession(sandbox.grant, server=sandbox.url) as session,
     ):
+        names = await read_directory(session)
         outcomes = await session.read_user_presence_statuses(sandbox.extension_ids)
+    layout = presence_layout(names, for_people=True)
     with (
         contextlib.redirect_stdout(Terminal()),
         mock.patch.object(cli_console, "terminal", return_value=console),
-        PreviewRenderer(presence_layout(), lambda presence: presence.presence_status) as renderer,
+        PreviewRenderer(layout, lambda presence: presence.presence_status) as renderer,
     ):
         for each in outcomes:
             renderer.write(each)

@@ -1,29 +1,31 @@
 """The commands that follow presence as a stream of lines: `events` and `poll`."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..directory import check_numbers
+from ..directory import read_names, split_numbers
 from ..event_rows import change_layout, event_filter, event_layout
-from ..extension_args import check_ids, resolve_ids
+from ..extension_args import check_texts, resolve_ids
 from ..options import (
     DetailedOption,
     IdsArgument,
+    NamesOption,
     NumbersOption,
     ProfileOption,
     RateOption,
     SandboxOption,
     StreamOutputOption,
 )
-from ..output import OutputFormat, Renderer
+from ..output import Layout, LineRenderer, OutputFormat, Renderer
 from ..session import open_session, run_command
 from ..usage import InvalidArgument
 
 if TYPE_CHECKING:
+    from ... import Directory, PresenceSession
     from ...sandbox import Sandbox
 
 CountOption = Annotated[
@@ -57,6 +59,7 @@ def poll(
     interval: IntervalOption = None,
     count: CountOption = None,
     detailed: DetailedOption = False,
+    names: NamesOption = None,
     output: StreamOutputOption = None,
     sandbox: SandboxOption = None,
     rate: RateOption = 2.0,
@@ -67,19 +70,19 @@ def poll(
     Prints one line for each change; the first poll prints every extension. Without ids, all
     extensions of the account are polled.
 
-    Each JSON line has id, old, new, source and time. In the first poll, old is null. CSV has the
-    new state, with a column for each field.
+    On a terminal a line has the time, who it is, and what has changed. Each JSON line has id, old,
+    new, source and time. In the first poll, old is null. CSV has the new state, with a column for
+    each field.
 
     Runs until Ctrl-C (exit code 130).
     """
-    ids, numbers = ids or [], number or []
-    check_ids(ids)
-    check_numbers(numbers)
-    renderer = stream_format(output).renderer(change_layout())
+    texts, numbers = check_texts(ids), split_numbers(number)
+    form = stream_format(output)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
-            polled = await resolve_ids(session, ids, numbers)
+            polled = await resolve_ids(session, texts, numbers)
+            renderer = await stream_renderer(form, change_layout, session, names)
             start_simulation(platform, rate)
             changes = session.poll(polled, interval=interval, detailed_telephony_state=detailed)
             async with aclosing(changes):
@@ -92,6 +95,7 @@ def events(
     filters: FiltersArgument = None,
     count: CountOption = None,
     detailed: DetailedOption = False,
+    names: NamesOption = None,
     output: StreamOutputOption = None,
     sandbox: SandboxOption = None,
     rate: RateOption = 2.0,
@@ -103,16 +107,18 @@ def events(
     may have been lost, for example during an outage, a Resync line is printed: read the presence
     you need again.
 
-    JSON lines are RingCentral's notifications, or {"resync": {reason, since, missed}}. CSV has a
-    column for each field.
+    On a terminal a line has the time, who it is, and the availability, with the one before if an
+    earlier event had it. JSON lines are RingCentral's notifications, or {"resync": {reason, since,
+    missed}}. CSV has a column for each field.
 
     Runs until Ctrl-C (exit code 130).
     """
     event_filters = [event_filter(name, detailed) for name in filters or ["account"]]
-    renderer = stream_format(output).renderer(event_layout())
+    form = stream_format(output)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
+            renderer = await stream_renderer(form, event_layout, session, names)
             start_simulation(platform, rate)
             async with aclosing(session.events(event_filters)) as stream:
                 await write_stream(stream, renderer, count)
@@ -144,6 +150,18 @@ def stream_format(output: OutputFormat | None) -> OutputFormat:
     if not output.is_incremental:
         raise InvalidArgument(f"--output {output} is not available for a stream: use jsonl")
     return output
+
+
+async def stream_renderer(
+    form: OutputFormat,
+    layout: "Callable[[Directory | None], Layout]",
+    session: "PresenceSession",
+    names: bool | None,
+) -> Renderer:
+    """Return the renderer of a stream: lines for people in place of a table."""
+    if form is not OutputFormat.TABLE:
+        return form.renderer(layout(None))
+    return LineRenderer(layout(await read_names(session, names, for_people=sys.stdout.isatty())))
 
 
 def start_simulation(platform: "Sandbox | None", rate: float) -> None:

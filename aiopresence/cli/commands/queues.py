@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..columns import Column
+from ..directory import read_directory
 from ..extension_args import check_one, resolve_id
 from ..options import (
-    ExtensionIdArgument,
     NumberOption,
     OutputOption,
     ProfileOption,
@@ -21,12 +21,26 @@ from ..summary import finish
 from ..usage import InvalidArgument
 
 if TYPE_CHECKING:
-    from ... import CallQueueMemberPresence, ExtensionCallQueuePresence, PresenceSession
+    from ... import (
+        CallQueueMemberPresence,
+        Directory,
+        DirectoryEntry,
+        ExtensionCallQueuePresence,
+        PresenceSession,
+    )
     from ...sandbox import Sandbox
 
 GroupIdArgument = Annotated[
     str | None,
-    typer.Argument(metavar="GROUP_ID", help="Extension id of the call queue."),
+    typer.Argument(metavar="GROUP_ID", help="Extension id or name of the call queue."),
+]
+MemberArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="EXTENSION_ID",
+        help="Extension id, name or e-mail address; ~ is your own. Default: all call queues.",
+        show_default=False,
+    ),
 ]
 
 
@@ -55,25 +69,39 @@ def queue(
 
 
 def queues(
-    extension_id: ExtensionIdArgument = None,
+    member: MemberArgument = None,
     number: NumberOption = None,
     output: OutputOption = OutputFormat.TABLE,
     sandbox: SandboxOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Read the call queues of an extension.
+    """List the call queues of the account, or read those of an extension.
 
-    These are the queues that it is a member of. ACCEPTS shows whether it accepts their calls.
+    With an extension, these are the queues that it is a member of, and ACCEPTS shows whether it
+    accepts their calls. ~ is your own extension.
     """
-    check_one(extension_id, number)
+    check_one(member, number)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, _), Progress(session, None):
-            id_ = await resolve_id(session, extension_id, number) or "~"
+            id_ = await resolve_id(session, member, number)
+            if id_ is None:
+                found = _in_order(await read_directory(session))
+                _write_all(session, found, output.renderer(_ALL_QUEUES), "queue")
+                return
             records = (await session.read_extension_call_queue_presence(id_)).records
             _write_all(session, records or (), output.renderer(_QUEUES), "queue")
 
     run_command(command())
+
+
+def _in_order(directory: "Directory") -> "list[DirectoryEntry]":
+    """Return the call queues in a directory, by their number."""
+    from ... import ExtensionType
+
+    found = [each for each in directory.values() if each.type is ExtensionType.DEPARTMENT]
+    numbers = {each.id: each.extension_number or "" for each in found}
+    return sorted(found, key=lambda each: (len(numbers[each.id]), numbers[each.id]))
 
 
 async def resolve_queue(
@@ -130,6 +158,15 @@ _MEMBERS = Layout(
         "acceptCurrentQueueCalls": Column(10, heading="this-queue"),
     },
     one_row(_member_cells),
+)
+_ALL_QUEUES = Layout(
+    {
+        "id": Column(12),
+        "name": Column(28, least=14),
+        "extensionNumber": Column(6, heading="number"),
+        "status": Column(11),
+    },
+    one_row(lambda entry: [entry.id, entry.name, entry.extension_number, entry.status]),
 )
 _QUEUES = Layout(
     {

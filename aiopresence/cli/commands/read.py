@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..directory import check_numbers, find_ids, read_names
+from ..directory import find_numbers, read_names, split_numbers
 from ..extension_args import IdSource, collect_ids
 from ..options import (
     AllOption,
@@ -50,7 +50,7 @@ def read(
     ids_file: IdsFileOption = None,
     number: NumbersOption = None,
     detailed: DetailedOption = False,
-    names: NamesOption = False,
+    names: NamesOption = None,
     route: RouteOption = RouteChoice.FASTEST,
     every: AllOption = False,
     output: OutputOption = OutputFormat.TABLE,
@@ -69,13 +69,12 @@ def read(
     On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
     extensions by status.
     """
-    source = collect_ids(ids, ids_file)
-    check_numbers(number or ())
+    source, numbers = collect_ids(ids, ids_file), split_numbers(number)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
-            wanted, total = await _ids_to_read(session, platform, source, number)
-            layout = presence_layout(await read_names(session) if names else None, detailed)
+            wanted, total = await _ids_to_read(session, platform, source, numbers)
+            layout = await _presence_layout(session, names, detailed, output)
             outcomes = session.iter_user_presence_statuses(
                 wanted, detailed_telephony_state=detailed, route=route.value
             )
@@ -87,7 +86,7 @@ def read(
 
 def account(
     detailed: DetailedOption = False,
-    names: NamesOption = False,
+    names: NamesOption = None,
     every: AllOption = False,
     output: OutputOption = OutputFormat.TABLE,
     sandbox: SandboxOption = None,
@@ -104,7 +103,7 @@ def account(
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, _):
-            layout = presence_layout(await read_names(session) if names else None, detailed)
+            layout = await _presence_layout(session, names, detailed, output)
             outcomes = _account_outcomes(session, detailed)
             renderer = _renderer(output, layout, every, _presence_status)
             await _write_all(session, outcomes, None, renderer)
@@ -130,12 +129,11 @@ def unified(
     On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
     extensions by status.
     """
-    source = collect_ids(ids, ids_file)
-    check_numbers(number or ())
+    source, numbers = collect_ids(ids, ids_file), split_numbers(number)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
-            wanted, total = await _ids_to_read(session, platform, source, number)
+            wanted, total = await _ids_to_read(session, platform, source, numbers)
             renderer = _renderer(output, UNIFIED_LAYOUT, every, lambda value: value.status)
             await _write_all(session, session.iter_unified_presences(wanted), total, renderer)
 
@@ -146,13 +144,22 @@ async def _ids_to_read(
     session: "PresenceSession",
     platform: "Sandbox | None",
     source: IdSource,
-    numbers: list[str] | None,
+    numbers: list[str],
 ) -> tuple[AsyncGenerator[str, None], int | None]:
     """Return the ids to read, and their number if it is known."""
-    more = await find_ids(session, numbers or [])
+    source = await source.resolved(session)
+    more = await find_numbers(session, numbers)
     if platform is not None and not (more or source.ids or source.file):
         more = [*platform.extension_ids]
     return source.stream(more), source.total(len(more))
+
+
+async def _presence_layout(
+    session: "PresenceSession", names: bool | None, detailed: bool, output: OutputFormat
+) -> Layout:
+    for_people = output is OutputFormat.TABLE and sys.stdout.isatty()
+    directory = await read_names(session, names, for_people=for_people)
+    return presence_layout(directory, detailed, for_people=for_people)
 
 
 async def _account_outcomes(session: "PresenceSession", detailed: bool) -> "Outcomes":

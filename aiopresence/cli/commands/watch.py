@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..directory import check_numbers
+from ..directory import split_numbers
 from ..event_rows import change_layout
-from ..extension_args import check_ids, resolve_ids
+from ..extension_args import check_texts, resolve_ids
 from ..options import (
     DetailedOption,
     IdsArgument,
+    NamesOption,
     NumbersOption,
     ProfileOption,
     RateOption,
@@ -37,6 +38,7 @@ def watch(
     filter_: WatchFilterOption = None,
     sort: SortOption = Sort.NUMBER,
     detailed: DetailedOption = False,
+    names: NamesOption = None,
     output: StreamOutputOption = None,
     sandbox: SandboxOption = None,
     rate: RateOption = 2.0,
@@ -55,14 +57,12 @@ def watch(
     change instead. Each JSON line has id, old, new, source and time; CSV has the new state, with a
     column for each field. The first lines are the initial state, with null for old.
     """
-    ids, numbers = ids or [], number or []
-    check_ids(ids)
-    check_numbers(numbers)
+    texts, numbers = check_texts(ids), split_numbers(number)
     renderer, chosen = _renderer(output), filter_ or StateFilter()
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
-            watched = await resolve_ids(session, ids, numbers)
+            watched = await resolve_ids(session, texts, numbers)
             start_simulation(platform, rate)
             async with session.board(watched, detailed_telephony_state=detailed) as board:
                 if renderer is not None:
@@ -70,7 +70,7 @@ def watch(
                     return
                 from ..watch_screen.screen import WatchScreen
 
-                await WatchScreen(session, board, chosen, sort, detailed).run()
+                await WatchScreen(session, board, chosen, sort, detailed, names is not False).run()
 
     run_command(command())
 

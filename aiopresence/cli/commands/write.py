@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..conversion import plain
-from ..extension_args import check_ids, check_one, resolve_id
+from ..directory import find_ids
+from ..extension_args import check_one, check_texts, resolve_id
 from ..options import (
     ExtensionIdArgument,
     NumberOption,
@@ -164,9 +165,8 @@ def queue_set(
     """
     if number is not None and group_id is not None:
         member_ids, group_id = [group_id, *(member_ids or [])], None
-    members = member_ids or []
+    members = check_texts(member_ids, allow_own=False)
     check_one(group_id, number, allow_own=False)
-    check_ids(members, allow_own=False)
     if accept is None:
         raise InvalidArgument("nothing to change: pass --accept or --no-accept")
     if sandbox is None and not members:
@@ -184,7 +184,7 @@ async def _queue_set(
     ):
         id_ = await resolve_queue(session, platform, group_id, number)
         before = _by_member(await session.read_call_queue_presence(id_))
-        members = _members(member_ids, before, platform)
+        members = _members(await find_ids(session, member_ids), before, platform)
         field = {"accept_current_queue_calls": accept}
         body = {"records": [{"member": {"id": each}, **field} for each in members]}
         write = None if run.dry_run else session.update_call_queue_presence(body, group_id=id_)

@@ -161,7 +161,9 @@ AcceptOption = Annotated[
 ]
 MemberIdsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="MEMBER_IDS", help="Extension ids of members of the queue."),
+    typer.Argument(
+        metavar="MEMBER_IDS", help="Members of the queue: ids, names or e-mail addresses."
+    ),
 ]
 # Of all of them.
 DryRunOption = Annotated[

@@ -16,6 +16,7 @@ from rich.style import Style
 
 from ..columns import STATUS_STYLES
 from ..conversion import cell
+from ..rows import call_text
 from .model import Row, ScreenState
 
 Line = list[Segment]
@@ -86,14 +87,7 @@ def _dnd(row: Row, _: float) -> str:
 
 
 def _call(row: Row, _: float) -> str:
-    """Return the other party of the latest active call."""
-    calls = (row.presence and row.presence.active_calls) or ()
-    call = next((each for each in calls if each.telephony_status != "NoCall"), None)
-    if call is None:
-        return ""
-    if call.direction == "Outbound":
-        return f"to {call.to_name or call.to or '?'}"
-    return f"from {call.from_name or call.from_ or '?'}"
+    return call_text(row.presence.active_calls if row.presence else None)
 
 
 def _message(row: Row, _: float) -> str:

@@ -23,7 +23,7 @@ from .render import FADE_SECONDS, render
 from .terminal import Keyboard, read_keys
 
 if TYPE_CHECKING:
-    from ... import PresenceBoard, PresenceSession
+    from ... import DirectoryEntry, PresenceBoard, PresenceSession
 
 # Seconds between two drawings, at least and at most.
 MIN_REDRAW_INTERVAL, MAX_REDRAW_INTERVAL = 0.125, 1.0
@@ -42,6 +42,7 @@ class WatchScreen:
         filter_: the initial filter.
         sort: the initial order.
         detailed: whether the board has active calls.
+        has_names: whether names are shown; otherwise ids are.
     """
 
     def __init__(
@@ -51,12 +52,13 @@ class WatchScreen:
         filter_: StateFilter,
         sort: Sort,
         detailed: bool,
+        has_names: bool,
     ) -> None:
         self._session = session
         self._board = board
         self._controls = Controls(filter_, sort)
-        self._detailed = detailed
-        self._directory: Mapping[str, tuple[str, str]] = {}
+        self._detailed, self._has_names = detailed, has_names
+        self._directory: Mapping[str, DirectoryEntry] = {}
         self._changed_at: dict[str, float] = {}
         self._is_ready = self._has_keys = False
         self._signals: set[str] = set()
@@ -103,9 +105,10 @@ class WatchScreen:
         """Load numbers and names; without the permission ReadAccounts, ids are shown instead."""
         from ... import PresenceError
 
+        if not self._has_names:
+            return
         with suppress(PresenceError):
-            entries = await read_directory(self._session)
-            self._directory = {each.id: (each.number, each.name) for each in entries}
+            self._directory = await read_directory(self._session)
             self._redraw.set()
 
     async def _draw(self, following: "asyncio.Task[None]", keyboard: Keyboard) -> None:
@@ -176,13 +179,17 @@ class WatchScreen:
         board = self._board
         for id_, presence in board.items():
             known = presence.extension and presence.extension.extension_number
-            number, name = self._directory.get(id_, ("", ""))
+            number, name = self._number_and_name(id_)
             stale = board.is_stale(id_)
             yield Row(id_, known or number, name, presence, self._changed_at.get(id_), stale)
         for id_, error in board.errors.items():
             if id_ not in board:
-                number, name = self._directory.get(id_, ("", ""))
-                yield Row(id_, number, name, error=str(error))
+                yield Row(id_, *self._number_and_name(id_), error=str(error))
+
+    def _number_and_name(self, id_: str) -> tuple[str, str]:
+        """Return both, each empty if it is not known."""
+        entry = self._directory.get(id_)
+        return (entry.extension_number or "", entry.name or "") if entry else ("", "")
 
     def _on_key(self, key: str) -> None:
         self._controls.press(key, {each.availability for each in self._board.values()})
