@@ -15,7 +15,19 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ..escaping import escaped
-from .commands import doctor, events, fleet, limits, login, queues, read, sandbox, watch, write
+from .commands import (
+    doctor,
+    events,
+    fleet,
+    limits,
+    login,
+    queues,
+    read,
+    sandbox,
+    serve,
+    watch,
+    write,
+)
 from .diagnostics import add_verbosity, set_verbosity
 from .options import VerboseOption, VersionOption
 
@@ -63,6 +75,7 @@ app = typer.Typer(
 COMMANDS = (
     (read.read, "aiopresence read --sandbox 1000"),
     (watch.watch, "aiopresence watch --sandbox 200 --rate 20"),
+    (serve.serve, "aiopresence serve --sandbox 200 --rate 20"),
     (events.events, "aiopresence events account queue:400100200 --detailed"),
     (events.poll, "aiopresence poll --number 101 --interval 30"),
     (read.account, "aiopresence account --sandbox 200 --names"),

@@ -182,7 +182,7 @@ class _Dashboard:
             "live": publisher.is_live,
             "extensions": len(publisher.rows),
             "stale": len(publisher.stale),
-            "age": publisher.age,
+            "age": publisher.age and round(publisher.age, 3),
         }
         may_see = self._access.has_token(request)
         return _json({**known, **details} if may_see else known, 200 if reason is None else 503)

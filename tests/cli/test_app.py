@@ -96,7 +96,18 @@ def test_help_does_not_import_the_library() -> None:
 
 
 # These run until Ctrl-C, or need a terminal, a login or Redis: their own tests run them.
-ENDLESS = ("sandbox", "watch", "poll", "events", "login", "logout", "whoami", "follow", "fleet")
+ENDLESS = (
+    "sandbox",
+    "serve",
+    "watch",
+    "poll",
+    "events",
+    "login",
+    "logout",
+    "whoami",
+    "follow",
+    "fleet",
+)
 
 
 @pytest.mark.parametrize("example", [example for _, example in COMMANDS])

@@ -52,6 +52,7 @@ TEXTS = re.compile(
 CALLS: Mapping[str, Sequence[str]] = {
     "read": ("~", "ME", "OTHER", "--names", "--detailed"),
     "watch": ("--detailed",),
+    "serve": ("--host", "a\x1b]52;c;aGk=\x07\x9b2J\u202e"),
     "events": ("account", "--count", "3"),
     "poll": ("--count", "2"),
     "account": ("--names",),
@@ -72,7 +73,7 @@ CALLS: Mapping[str, Sequence[str]] = {
 }
 
 # Those of them whose arguments are wrong, and doctor, which finds something.
-WRONG = ("sandbox", "doctor", "follow", "fleet")
+WRONG = ("sandbox", "serve", "doctor", "follow", "fleet")
 
 
 def calls(sandbox: Sandbox, only: Container[str], few: bool) -> list[list[str]]:
@@ -219,7 +220,7 @@ async def test_names_messages_enums_and_events_are_escaped(tmp_path: Path, where
         ran = await asyncio.to_thread(drive, sandbox, tmp_path, where)
         fired()
     # The output of limits and doctor contains no names.
-    check(ran, silent=("follow", "fleet", "limits", "doctor", "sandbox", "logout"))
+    check(ran, silent=("follow", "fleet", "limits", "doctor", "sandbox", "serve", "logout"))
     for each in ran:
         assert each.code in (0, 143) or each.call[0] in WRONG, each
         # The watch screen cuts long text.
