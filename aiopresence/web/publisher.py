@@ -8,7 +8,7 @@ published: a reader learns from the status when it is ready, and reads all rows.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Set
+from collections.abc import AsyncIterator, Iterable, Mapping, Set
 from contextlib import suppress
 from datetime import datetime
 from math import isfinite
@@ -16,9 +16,16 @@ from typing import Any
 
 import orjson
 
-from .. import ChangeSource, GetPresenceInfo, PresenceBoard, PresenceChange, PresenceError
+from .. import (
+    ChangeSource,
+    DirectoryEntry,
+    GetPresenceInfo,
+    PresenceBoard,
+    PresenceChange,
+    PresenceError,
+)
 from .readers import Readers
-from .rows import Row, new_row
+from .rows import Row, names, new_row
 
 INTERVAL = 0.1
 # Rows in one frame, so that frames are small and the loop is not blocked for long.
@@ -52,6 +59,7 @@ class Publisher:
         self.readers = Readers()
         self.changes: Counter[ChangeSource] = Counter()
         self.interruptions = 0
+        self._directory: Mapping[str, DirectoryEntry] = {}
         self._pending: dict[str, None] = {}
         self._news = asyncio.Event()
         self._is_live = False
@@ -116,6 +124,7 @@ class Publisher:
                 if number % MAX_ROWS == 0:
                     await asyncio.sleep(0)
             await self.board.wait_ready()
+            self._rename()
             self.is_ready = True
             self._news.set()
 
@@ -135,13 +144,19 @@ class Publisher:
         return known.since if known.availability is change.new.availability else change.time
 
     def _set(self, id_: str, record: GetPresenceInfo, since: datetime | None) -> None:
-        self.rows[id_] = new_row(id_, record, self.entry(id_), since)
+        self.rows[id_] = new_row(id_, record, self._directory.get(id_), since)
         self._pending[id_] = None
 
-    def entry(self, id_: str) -> Any:
-        """Return the entry of the directory for an extension; None if there is none."""
-        find = getattr(self.board, "entry", None)
-        return find(id_) if find is not None else None
+    def _rename(self) -> None:
+        """Put the names of a directory that was read meanwhile into the rows."""
+        directory = self.board.directory
+        if directory is self._directory or directory is None:
+            return
+        self._directory = directory
+        for id_, row in self.rows.items():
+            if names(row.record, directory.get(id_)) != (row.name, row.number):
+                self._set(id_, row.record, row.since)
+        self._news.set()
 
     async def _publish(self) -> None:
         while True:
@@ -175,6 +190,7 @@ class Publisher:
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
             self.readers.check()
+            self._rename()
             self._publish_stale()
             if self._publish_status(force=loop.time() >= status_at + STATUS_INTERVAL):
                 status_at = loop.time()

@@ -5,12 +5,11 @@ rest, for many rows at once, so it is the last value of a row and is put in when
 """
 
 from datetime import datetime
-from typing import Any
 
 import attrs
 import orjson
 
-from .. import Availability, GetPresenceInfo
+from .. import Availability, DirectoryEntry, GetPresenceInfo
 
 
 @attrs.frozen
@@ -54,7 +53,9 @@ class Row:
         return self.unfinished + (b"true}" if stale else b"false}")
 
 
-def new_row(id_: str, record: GetPresenceInfo, entry: Any, since: datetime | None) -> Row:
+def new_row(
+    id_: str, record: GetPresenceInfo, entry: DirectoryEntry | None, since: datetime | None
+) -> Row:
     """Return the row of a record.
 
     Args:
@@ -63,8 +64,13 @@ def new_row(id_: str, record: GetPresenceInfo, entry: Any, since: datetime | Non
         entry: its entry in the directory; None if it has none.
         since: when its availability last changed; None if that is not known.
     """
-    number = record.extension.extension_number if record.extension else None
-    name = None
-    if entry is not None:
-        name, number = entry.name, entry.extension_number or number
+    name, number = names(record, entry)
     return Row(id_, number, name, record.availability, record.message or None, since, record)
+
+
+def names(record: GetPresenceInfo, entry: DirectoryEntry | None) -> tuple[str | None, str | None]:
+    """Return the name and the number of an extension, each None if it is not known."""
+    number = record.extension.extension_number if record.extension else None
+    if entry is None:
+        return None, number
+    return entry.name, entry.extension_number or number

@@ -53,7 +53,7 @@ async def served(
     async with (
         Sandbox(extensions, limits=PLENTY) as sandbox,
         PresenceSession(sandbox.grant, server=sandbox.url) as session,
-        session.board() as board,
+        session.board(directory=True) as board,
     ):
         prepare(sandbox)
         await board.wait_ready()

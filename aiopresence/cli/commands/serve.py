@@ -78,7 +78,10 @@ async def _serve(
 ) -> None:
     from ...web import presence_app
 
-    async with open_session(sandbox, profile) as (session, platform), session.board() as board:
+    async with (
+        open_session(sandbox, profile) as (session, platform),
+        session.board(directory=True) as board,
+    ):
         changes = board.changes()
         async with _listening(presence_app(board, token=token), host, port) as url:
             print_line(f"Serving the dashboard at {url}")
