@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
+from ssl import SSLContext
 from types import NoneType, TracebackType
 from typing import Any, Literal, Self
 
@@ -41,11 +42,13 @@ from .protocol.rest import Response
 from .protocol.stats import Stats
 from .protocol.urls import check_server
 from .readers import Readers
+from .redaction import Secret
 from .transport.clock import Clock
 from .transport.event_connection import EventConnection
 from .transport.hooks import SessionHooks
 from .transport.http import HttpClient
 from .transport.instrumentation import Instrumentation
+from .transport.network import Network
 from .transport.rate_limiter import RateLimiter, parse_limits
 from .transport.request_queue import RequestQueue
 from .transport.requester import Requester
@@ -78,6 +81,15 @@ class PresenceSession(PresenceApi):
             in memory, for all sessions with the same login on this event loop.
         hooks: an object of a subclass of SessionHooks, whose methods are called with each request,
             wait, retry, token, connection and event.
+        proxy: the HTTP proxy through which encrypted connections are made, as
+            "http://user:password@host:port"; user name and password may be left out. None connects
+            directly, or as `http` does.
+        ssl: an ssl.SSLContext that decides which certificates are trusted, as
+            `ssl.create_default_context(cafile=…)` returns it; None for OpenSSL's defaults, which
+            SSL_CERT_FILE and SSL_CERT_DIR change. A context that does not verify certificates and
+            host names, or allows less than TLS 1.2, is accepted for loopback addresses only.
+        trust_env: whether to use the proxy that HTTPS_PROXY names, except for the hosts in
+            NO_PROXY and for loopback addresses, if `proxy` is None. A .netrc file is never read.
 
     Raises:
         UsageError: an argument is wrong.
@@ -100,7 +112,12 @@ class PresenceSession(PresenceApi):
         limits: Mapping[str, GroupLimits | int] | RateLimiter | None = None,
         token_store: TokenStore | None = None,
         hooks: SessionHooks | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | None = None,
+        trust_env: bool = False,
     ) -> None:
+        if isinstance(proxy, str):
+            proxy = Secret(proxy)  # tracebacks may be shown with local variables
         grant = parse_auth(auth)
         if not isinstance(http, (aiohttp.ClientSession, NoneType)):
             raise UsageError("http must be an aiohttp.ClientSession or None")
@@ -112,7 +129,8 @@ class PresenceSession(PresenceApi):
         longest = None if max_wait is None else seconds("max_wait", max_wait, zero=True)
         self._instrumentation = Instrumentation(hooks, self._clock)
         server = check_server(server)
-        pool = HttpClient(server, http, seconds("timeout", timeout))
+        network = Network.create(proxy, ssl, trust_env, server)
+        pool = HttpClient(server, http, seconds("timeout", timeout), network)
         presets, limiter = parse_limits(limits)
         self._limiter = RequestQueue(
             presets, concurrency, self._clock, longest, self._instrumentation

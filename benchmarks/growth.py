@@ -23,6 +23,7 @@ from aiopresence import GetPresenceInfo, GroupLimits, Outcome, PresenceSession, 
 from aiopresence.protocol import multipart
 from aiopresence.protocol.rest import Request
 from aiopresence.transport.http import HttpClient
+from aiopresence.transport.network import Network
 
 from . import bodies, process
 from .report import Row, Times, finish, ratio
@@ -49,7 +50,7 @@ class Wire(HttpClient):
     """
 
     def __init__(self, content_type: str, body: bytes) -> None:
-        super().__init__("http://127.0.0.1", None, timeout=30.0)
+        super().__init__("http://127.0.0.1", None, 30.0, Network())
         self._headers = {"content-type": content_type}
         self._dashes = b"--" + multipart.parse_boundary(content_type)
         _, self._summary, *self._records = body.split(self._dashes)[:-1]

@@ -9,6 +9,15 @@ from yarl import URL
 
 from ..errors import ConnectionFailed, Timeout, TransportError, one_line
 
+# OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
+_WRONG_HOST = frozenset({62, 64})
+# What to check when a proxy refuses for good, by status.
+_PROXY_ADVICE = {
+    403: ", the proxy has to allow this host",
+    405: ", the proxy has to allow CONNECT",
+    407: ", check the proxy's user name and password",
+}
+
 
 @attrs.define
 class Attempts:
@@ -40,15 +49,11 @@ def transport_error(
     if isinstance(error, TimeoutError):
         return Timeout(f"timeout of the connection to {host} ({type(error).__name__})")
     if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-        message = f"TLS connection to {host} is not trusted: check the server's certificate"
-        return ConnectionFailed(message, sent=sent, final=True)
+        return ConnectionFailed(_tls_message(error, host), sent=sent, final=True)
     if isinstance(error, aiohttp.ClientConnectorError):
-        is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
-        target = f"the proxy {_address(attempts.proxy)}" if is_proxy else host
-        reason = getattr(error, "strerror", None) or type(error.os_error).__name__
-        return ConnectionFailed(f"cannot connect to {target}: {one_line(str(reason))}", sent=sent)
+        return ConnectionFailed(_connect_message(error, host, attempts.proxy), sent=sent)
     if attempts.proxy is not None and not sent:
-        return ConnectionFailed(_proxy_message(error, host, attempts.proxy), sent=False)
+        return _proxy_error(error, host, attempts.proxy)
     if not sent:
         return ConnectionFailed(
             f"connection to {host} lost before the request was sent", sent=False
@@ -57,14 +62,43 @@ def transport_error(
     return ConnectionFailed(f"connection to {host} lost before the response was complete{advice}")
 
 
-def _proxy_message(error: Exception, host: str, proxy: URL) -> str:
-    """Return the message for a proxy that did not connect to the server."""
+def _tls_message(error: Exception, host: str) -> str:
+    """Return the message for a certificate that is not trusted, or a handshake that failed."""
+    if not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = getattr(error, "reason", None) or type(error).__name__
+        return f"no TLS connection to {host}: {one_line(str(reason))}"
+    invalid = error.certificate_error
+    reason = str(getattr(invalid, "verify_message", None) or type(invalid).__name__).rstrip(".")
+    advice = (
+        "check the address of the server"
+        if getattr(invalid, "verify_code", None) in _WRONG_HOST
+        else "if it was issued by an authority of your own, or by a proxy that decrypts"
+        " connections, set SSL_CERT_FILE to a file with the certificate of that authority, or"
+        " pass ssl=ssl.create_default_context(cafile=…)"
+    )
+    return f"the certificate of {host} is not trusted: {one_line(reason)}; {advice}"
+
+
+def _connect_message(error: aiohttp.ClientConnectorError, host: str, proxy: URL | None) -> str:
+    """Return the message for a server, or a proxy, with which there is no connection."""
+    reason = getattr(error, "strerror", None) or type(error.os_error).__name__
+    reason = one_line(str(reason))
+    if not isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"cannot connect to {host}: {reason}"
+    advice = "check its address, which is set with proxy= or HTTPS_PROXY"
+    return f"cannot connect to the proxy {_address(proxy)}: {reason}; {advice}"
+
+
+def _proxy_error(error: Exception, host: str, proxy: URL) -> ConnectionFailed:
+    """Return the error for a proxy that did not connect to the server."""
     if not isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy {_address(proxy)} did not connect to {host}: nothing was sent"
-    advice = ", check the proxy's user name and password" if error.status == 407 else ""
-    return (
-        f"the proxy {_address(proxy)} refused to connect to {host} with HTTP {error.status}:"
-        f" nothing was sent{advice}"
+        message = f"the proxy {_address(proxy)} did not connect to {host}: nothing was sent"
+        return ConnectionFailed(message, sent=False)
+    refused = f"the proxy {_address(proxy)} refused to connect to {host} with HTTP {error.status}"
+    advice = _PROXY_ADVICE.get(error.status, "")
+    # The proxy's rules and passwords do not change between two attempts.
+    return ConnectionFailed(
+        f"{refused}: nothing was sent{advice}", sent=False, final=error.status in _PROXY_ADVICE
     )
 
 

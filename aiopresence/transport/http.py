@@ -29,6 +29,7 @@ from .aiohttp_errors import Attempts, transport_error
 from .aiohttp_internals import middlewares, was_begun
 from .connections import Connector, discard_spoiled
 from .instrumentation import Exchange
+from .network import Network
 
 # The longest time in seconds to read the body of an error: its status alone is sufficient.
 _ERROR_BODY_WAIT = 5.0
@@ -47,12 +48,15 @@ class HttpClient:
         server: the address of the server, as `check_server` returned it.
         client: the user's aiohttp session; None to open one.
         timeout: seconds that one request may take, its response body included.
+        network: how connections are made.
 
     Attributes:
         redactor: removes secrets from responses that are shown.
     """
 
-    def __init__(self, server: str, client: aiohttp.ClientSession | None, timeout: float) -> None:
+    def __init__(
+        self, server: str, client: aiohttp.ClientSession | None, timeout: float, network: Network
+    ) -> None:
         self.server = server
         self.redactor = Redactor()
         self._host = server.partition("://")[2]
@@ -64,6 +68,8 @@ class HttpClient:
         self._client = client
         self._owns_client = client is None
         self._timeout = timeout
+        self._network = network
+        self._options = network.options(URL(server))
 
     async def open(self) -> None:
         """Open a connection pool, unless the user gave a session with one."""
@@ -118,11 +124,19 @@ class HttpClient:
 
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket; see `websocket.connect`. UsageError: the session is closed."""
-        self.check_open()
-        self._check_free(str(url.host), url.port)
-        socket = await websocket.connect(self._client, url, self._timeout)  # type: ignore[arg-type]
+        client = self._ready(str(url.host), url.port)
+        options = self._network.options(url)
+        socket = await websocket.connect(client, url, self._timeout, options)
         self._sockets[socket] = str(url.host), url.port
         return socket
+
+    def _ready(self, host: str, port: int | None) -> aiohttp.ClientSession:
+        """Return the aiohttp session, with which a connection to a host may be made now."""
+        self.check_open()
+        self._check_free(host, port)
+        for secret in self._network.secrets:
+            self.redactor.add(secret)
+        return self._client  # type: ignore[return-value] # it is open
 
     def _check_free(self, host: str, port: int | None) -> None:
         """Raise ConnectionFailed when WebSockets of this session use the whole connection limit."""
@@ -145,12 +159,11 @@ class HttpClient:
         may_resend: Callable[[], bool],
         exchange: Exchange,
     ) -> Response:
-        self.check_open()
-        self._check_free(*self._target)
+        client = self._ready(*self._target)
         failure: Exception
         attempts = Attempts()
         try:
-            async with self._client.request(  # type: ignore[union-attr] # it is open
+            async with client.request(
                 request.method,
                 self._url(request),
                 data=request.body,
@@ -159,6 +172,7 @@ class HttpClient:
                 raise_for_status=False,
                 timeout=_NO_TIMEOUT,
                 middlewares=self._middlewares(request, may_resend, attempts, exchange),
+                **self._options,
             ) as response:
                 if response.status < 300:
                     body = await _read_body(response, request.max_body)

@@ -15,6 +15,7 @@ from ..protocol.event_frames import MAX_FRAME
 from ..protocol.rest import Response, error_from_response
 from .aiohttp_errors import Attempts, transport_error
 from .aiohttp_internals import default_proxy, middlewares, was_begun
+from .network import ConnectOptions
 
 # The other side of a WebSocket that is closed has this many seconds to acknowledge it.
 _CLOSE_SECONDS = 1.0
@@ -37,7 +38,7 @@ class _Redirected(aiohttp.ClientError):
 
 
 async def connect(
-    client: aiohttp.ClientSession, url: URL, timeout: float
+    client: aiohttp.ClientSession, url: URL, timeout: float, options: ConnectOptions
 ) -> aiohttp.ClientWebSocketResponse:
     """Open a WebSocket over the connection pool of a client.
 
@@ -45,6 +46,7 @@ async def connect(
         client: the session whose pool, proxy and middlewares are used.
         url: the address, query included, encoded.
         timeout: seconds the handshake may take.
+        options: how the connection is made, from `Network.options`.
 
     Raises:
         AuthError, PermissionDenied, RateLimited, ServerError: the status is 401, 403, 429 or 5xx.
@@ -57,7 +59,11 @@ async def connect(
         try:
             async with asyncio.timeout(timeout):
                 return await session.ws_connect(
-                    url, autoping=False, max_msg_size=MAX_FRAME, timeout=_CLOSE_TIMEOUT
+                    url,
+                    autoping=False,
+                    max_msg_size=MAX_FRAME,
+                    timeout=_CLOSE_TIMEOUT,
+                    **options,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError.
             failure = _failure(error, url, timeout, attempts)

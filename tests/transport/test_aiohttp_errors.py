@@ -114,7 +114,9 @@ async def test_a_proxy_that_refuses_an_event_session_is_named() -> None:
         address = proxy.url.removeprefix("http://")
         async with aiohttp.ClientSession(proxy=f"http://user:canary@{address}") as http:
             with pytest.raises(ConnectionFailed, match=f"the proxy {address} .*407") as caught:
-                await websocket.connect(http, URL("wss://presence.invalid/ws?token=canary"), 5.0)
+                await websocket.connect(
+                    http, URL("wss://presence.invalid/ws?token=canary"), 5.0, {}
+                )
         assert not caught.value.sent
         assert "anary" not in str(caught.value)
         assert len(proxy.requests) == 1
