@@ -41,13 +41,6 @@ async def proxy(front: Tunnel) -> AsyncIterator[Tunnel]:
         yield proxy
 
 
-@pytest.fixture
-def unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 async def read_and_follow(sandbox: Sandbox, session: PresenceSession) -> None:
     """Read, and follow an event, over REST, a token request and a WebSocket."""
     id_ = sandbox.user_ids[0]
@@ -205,94 +198,103 @@ async def test_loopback_may_have_a_certificate_that_nobody_verifies(
     assert front.received > 0
 
 
-class TestEnvironment:
-    @pytest.fixture(autouse=True)
-    def environment(self, unset: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        netrc = tmp_path / "netrc"
-        netrc.write_text("default login intruder password unexpected\n")
-        netrc.chmod(0o600)
-        monkeypatch.setenv("NETRC", str(netrc))
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No proxy, and a login for every host in a .netrc file."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login intruder password unexpected\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
 
-    async def read(self, sandbox: Sandbox, authority: Authority, **options: Any) -> None:
-        async with Session(
-            sandbox.grant, server=SERVER, ssl=authority.context(), attempts=1, **options
-        ) as session:
-            await session.read_user_presence_status()
-            await read_and_follow(sandbox, session)
 
-    @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
-    @pytest.mark.parametrize("scheme", ["http://", ""])
-    async def test_its_proxy_is_used_when_asked_for_and_netrc_is_not(
-        self,
-        sandbox: Sandbox,
-        authority: Authority,
-        proxy: Tunnel,
-        monkeypatch: pytest.MonkeyPatch,
-        name: str,
-        scheme: str,
-    ) -> None:
-        monkeypatch.setenv(name, f"{scheme}{proxy.address}")
-        with pytest.raises(ConnectionFailed, match=f"cannot connect to {HOST}"):
-            await self.read(sandbox, authority)
-        assert proxy.heads == []
-        await self.read(sandbox, authority, trust_env=True)
-        assert len(proxy.heads) >= 2
-        sent = [request.headers.get("authorization", "") for request in sandbox.requests]
-        seen = "".join([*proxy.heads, *sent])
-        assert "aW50cnVkZXI" not in seen  # "intruder" in base64
+async def read_with(sandbox: Sandbox, authority: Authority, **options: Any) -> None:
+    async with Session(
+        sandbox.grant, server=SERVER, ssl=authority.context(), attempts=1, **options
+    ) as session:
+        await session.read_user_presence_status()
+        await read_and_follow(sandbox, session)
 
-    @pytest.mark.parametrize("hosts", [HOST, f"x,.{HOST.partition('.')[2]}", f"{HOST}:443", "*"])
-    async def test_hosts_in_no_proxy_are_connected_to_directly(
-        self,
-        sandbox: Sandbox,
-        authority: Authority,
-        proxy: Tunnel,
-        monkeypatch: pytest.MonkeyPatch,
-        hosts: str,
-    ) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
-        monkeypatch.setenv("NO_PROXY", hosts)
-        with pytest.raises(ConnectionFailed, match=f"cannot connect to {HOST}"):
-            await self.read(sandbox, authority, trust_env=True)
-        assert proxy.heads == []
 
-    async def test_a_proxy_that_was_passed_comes_first(
-        self,
-        sandbox: Sandbox,
-        authority: Authority,
-        proxy: Tunnel,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", "nonsense://canary")
-        monkeypatch.setenv("NO_PROXY", "*")
-        url = f"http://{proxy.address}"
-        await self.read(sandbox, authority, proxy=url, trust_env=True)
-        assert len(proxy.heads) >= 2
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("scheme", ["http://", ""])
+async def test_its_proxy_is_used_when_asked_for_and_netrc_is_not(
+    sandbox: Sandbox,
+    authority: Authority,
+    proxy: Tunnel,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: None,
+    name: str,
+    scheme: str,
+) -> None:
+    monkeypatch.setenv(name, f"{scheme}{proxy.address}")
+    with pytest.raises(ConnectionFailed, match=f"cannot connect to {HOST}"):
+        await read_with(sandbox, authority)
+    assert proxy.heads == []
+    await read_with(sandbox, authority, trust_env=True)
+    assert len(proxy.heads) >= 2
+    sent = [request.headers.get("authorization", "") for request in sandbox.requests]
+    seen = "".join([*proxy.heads, *sent])
+    assert "aW50cnVkZXI" not in seen  # "intruder" in base64
 
-    async def test_loopback_is_connected_to_directly(
-        self,
-        sandbox: Sandbox,
-        authority: Authority,
-        front: Tunnel,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        plain = f"http://127.0.0.1:{front.target}"
-        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        for server in (plain, f"https://localhost:{front.port}"):
-            async with Session(
-                sandbox.grant, server=server, ssl=context, trust_env=True
-            ) as session:
-                assert (await session.read_user_presence_status()).extension is not None
 
-    def test_a_wrong_variable_is_named_and_not_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", "socks5://user:canary@host:1080")
-        PresenceSession("token")
-        with pytest.raises(UsageError, match="HTTPS_PROXY must be http://") as caught:
-            PresenceSession("token", trust_env=True)
-        assert "canary" not in shown(caught.value)
+@pytest.mark.parametrize("hosts", [HOST, f"x,.{HOST.partition('.')[2]}", f"{HOST}:443", "*"])
+async def test_hosts_in_no_proxy_are_connected_to_directly(
+    sandbox: Sandbox,
+    authority: Authority,
+    proxy: Tunnel,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: None,
+    hosts: str,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
+    monkeypatch.setenv("NO_PROXY", hosts)
+    with pytest.raises(ConnectionFailed, match=f"cannot connect to {HOST}"):
+        await read_with(sandbox, authority, trust_env=True)
+    assert proxy.heads == []
+
+
+async def test_a_proxy_that_was_passed_comes_first(
+    sandbox: Sandbox,
+    authority: Authority,
+    proxy: Tunnel,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: None,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "nonsense://canary")
+    monkeypatch.setenv("NO_PROXY", "*")
+    url = f"http://{proxy.address}"
+    await read_with(sandbox, authority, proxy=url, trust_env=True)
+    assert len(proxy.heads) >= 2
+
+
+async def test_loopback_is_connected_to_directly(
+    sandbox: Sandbox,
+    authority: Authority,
+    front: Tunnel,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: None,
+) -> None:
+    plain = f"http://127.0.0.1:{front.target}"
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for server in (plain, f"https://localhost:{front.port}"):
+        async with Session(sandbox.grant, server=server, ssl=context, trust_env=True) as session:
+            assert (await session.read_user_presence_status()).extension is not None
+
+
+def test_a_wrong_variable_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, environment: None
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://user:canary@host:1080")
+    PresenceSession("token")
+    with pytest.raises(UsageError, match="HTTPS_PROXY must be http://") as caught:
+        PresenceSession("token", trust_env=True)
+    assert "canary" not in shown(caught.value)
 
 
 def shown(error: BaseException) -> str:
