@@ -1,15 +1,15 @@
 """The directory: who the extensions of an account are, and which of them a text stands for."""
 
+from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from heapq import nsmallest
 from itertools import chain, islice
 from typing import Self
 
 from .enums import ExtensionStatus, ExtensionType
 from .errors import LookupFailed, UsageError, one_line, short_repr
 from .models import DirectoryEntry
-from .protocol.text_index import TextIndex, fold, in_order
+from .protocol.text_index import TextIndex, fold
 
 # Entries that are added to the index in one turn of the event loop: about a millisecond. A guess.
 _SLICE = 200
@@ -17,9 +17,6 @@ _SLICE = 200
 _COMPARED = 200
 # How many entries the message of an error has, and the longest text that it has some for.
 _SHOWN, _LONGEST = 5, 60
-# What entries are sorted by: the folded name, the length of the number, the number, the id.
-_Order = tuple[str, int, str, str]
-_NAMELESS = "\U0010ffff"  # after all names
 _USABLE = (None, ExtensionStatus.ENABLED)
 
 
@@ -50,38 +47,57 @@ class Directory(Mapping[str, DirectoryEntry]):
             self._entries[entry.id] = entry
             if place % _SLICE == 0:
                 yield
-        keys = []
-        for place, entry in enumerate(self._entries.values()):
-            keys.append(_order(entry))
-            if place % _SLICE == 0:
-                yield
-        yield from self._index((yield from in_order(keys)))
-
-    def _index(self, keys: Iterable[_Order]) -> Generator[None, None, None]:
-        """Number the entries in the order in which results have them, and index their texts."""
-        self._sorted: list[DirectoryEntry] = []
+        self._nameless: list[int] = []
+        self._list = [*self._entries.values()]
         self._numbers, self._emails = TextIndex(), TextIndex()
         self._words, self._names = TextIndex(), TextIndex()
-        for place, (name, _, _, id_) in enumerate(keys):
-            entry = self._entries[id_]
-            self._sorted.append(entry)
-            self._add(place, entry, name)
-            if place % _SLICE == 0:
-                yield
-        for index in (self._numbers, self._emails, self._words):
+        # One after the other: they would all have to grow in the same turn.
+        for add in (self._add_number, self._add_email, self._add_name):
+            for place, entry in enumerate(self._list):
+                add(place, entry)
+                if place % _SLICE == 0:
+                    yield
+        for index in (self._numbers, self._emails, self._words, self._names):
             yield from index.sort()
+        yield from self._rank()
 
-    def _add(self, place: int, entry: DirectoryEntry, folded_name: str) -> None:
-        for index, text in (
-            (self._numbers, entry.extension_number),
-            (self._emails, entry.email),
-        ):
-            if text and (folded := fold(text)):
-                index.add(text if text == folded else folded, place)  # Not two equal strings.
-        if entry.name:
-            self._names.add(folded_name, place)
-            for word in {*folded_name.split()}:
-                self._words.add(word, place)
+    def _add_number(self, place: int, entry: DirectoryEntry) -> None:
+        _add(self._numbers, entry.extension_number, place)
+
+    def _add_email(self, place: int, entry: DirectoryEntry) -> None:
+        _add(self._emails, entry.email, place)
+
+    def _add_name(self, place: int, entry: DirectoryEntry) -> None:
+        if not entry.name:
+            self._nameless.append(place)
+            return
+        name = fold(entry.name)
+        self._names.add(name, place)
+        for word in {*name.split()}:
+            self._words.add(word, place)
+
+    def _rank(self) -> Generator[None, None, None]:
+        """Rank the entries by name and number; those without a name are the last."""
+        self._places = array("I")
+        groups = map(self._names.get, self._names.keys())
+        for step, group in enumerate(chain(groups, [self._nameless])):
+            self._places.extend(sorted(group, key=self._number_key))
+            if step % _SLICE == 0:
+                yield
+        self._ranks = array("I", bytes(4 * len(self._list)))
+        for rank, place in enumerate(self._places):
+            self._ranks[place] = rank
+            if rank % _SLICE == 0:
+                yield
+
+    def _number_key(self, place: int) -> tuple[int, str]:
+        number = self._list[place].extension_number or ""
+        return len(number), number
+
+    def _ranked(self, places: Iterable[int], limit: int | None = None) -> list[DirectoryEntry]:
+        """Return the entries of some places, in the order of results."""
+        ranks = sorted(map(self._ranks.__getitem__, places))
+        return [self._list[self._places[rank]] for rank in ranks[:limit]]
 
     def __getitem__(self, extension_id: str | int) -> DirectoryEntry:
         return self._entries[str(extension_id)]
@@ -117,7 +133,7 @@ class Directory(Mapping[str, DirectoryEntry]):
         if (entry := self._entries.get(folded)) is not None:
             return entry
         places = self._exact(folded) or self._exact(_swapped(folded))
-        best = _best([self._sorted[place] for place in places], text)
+        best = _best(self._ranked(places), text)
         if len(best) == 1:
             return best[0]
         if best:
@@ -143,7 +159,7 @@ class Directory(Mapping[str, DirectoryEntry]):
         found = self._named(words)
         if len(words) == 1:
             found |= self._numbers.starting(words[0]) | self._emails.starting(words[0])
-        return [self._sorted[place] for place in nsmallest(limit, found)]
+        return self._ranked(found, limit)
 
     def ids(self, *texts: str) -> list[str]:
         """Return the ids that texts stand for, in their order; see `find`.
@@ -178,20 +194,20 @@ class Directory(Mapping[str, DirectoryEntry]):
             texts.setdefault(text, set()).add(place)
         near = get_close_matches(folded, texts, n=_SHOWN)
         found = dict.fromkeys(place for text in near for place in sorted(texts[text]))
-        return [self._sorted[place] for place in islice(found, _SHOWN)]
+        return [self._list[place] for place in islice(found, _SHOWN)]
 
     def _candidates(self, folded: str) -> Iterator[tuple[str, int]]:
         """Yield texts that may be like another one, with their places: longest beginning first."""
         words = folded.split()
         for length in range(max(map(len, words)), 0, -1):
             for place in sorted(self._named([word[:length] for word in words])):
-                yield fold(self._sorted[place].name or ""), place
+                yield fold(self._list[place].name or ""), place
             for index in (self._numbers, self._emails):
                 for key in index.keys(folded[:length]):
                     yield from ((key, place) for place in index.get(key))
         for word in words:
             for place in self._words.starting(word):
-                yield fold(self._sorted[place].name or ""), place
+                yield fold(self._list[place].name or ""), place
 
     def _named(self, beginnings: Iterable[str]) -> set[int]:
         """Return the places of entries with a word in their name for each of some beginnings."""
@@ -205,6 +221,11 @@ def _checked(text: object) -> str:
     if not (folded := fold(text)):
         raise UsageError("text is empty: pass an id, a number, an e-mail address or a name")
     return folded
+
+
+def _add(index: TextIndex, text: str | None, place: int) -> None:
+    if text and (folded := fold(text)):
+        index.add(text if text == folded else folded, place)  # Not two equal strings.
 
 
 def _swapped(folded: str) -> str:
@@ -224,11 +245,6 @@ def _best(matches: list[DirectoryEntry], text: str) -> list[DirectoryEntry]:
         if len(matches) > 1:
             matches = [*filter(is_preferred, matches)] or matches
     return matches
-
-
-def _order(entry: DirectoryEntry) -> _Order:
-    number = entry.extension_number or ""
-    return fold(entry.name or _NAMELESS), len(number), number, entry.id
 
 
 def _ambiguous(text: str, matches: list[DirectoryEntry]) -> LookupFailed:

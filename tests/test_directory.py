@@ -195,3 +195,10 @@ def test_a_large_directory_is_built_in_many_steps() -> None:
 
     # At most 200 entries are indexed, or 1,000 texts sorted, in a step.
     assert sum(1 for _ in steps()) > 3 * 5000 / 200 + 3 * 5000 / 1000
+
+
+def test_any_name_has_its_place_in_the_order() -> None:
+    names = ["\U0010ffff", " ", None, "b", "", "a", "\U0010ffff", "A"]
+    entries = [entry(str(place), name, "5") for place, name in enumerate(names)]
+    found = Directory(entries).search("5", limit=99)
+    assert [each.id for each in found] == ["1", "5", "7", "3", "0", "6", "2", "4"]

@@ -1,7 +1,6 @@
 """Find things by the texts that people type for them: whole or the beginning, in any spelling.
 
-Things are numbered in the order in which results are sorted, so that results are sorted without
-looking at the things. An index is a dict from texts to numbers, and a sorted list of the texts,
+An index is a dict from texts to numbers, which stand for things, and a sorted list of the texts,
 where those that begin with another one are neighbours. Sorting 100,000 texts takes some ten
 milliseconds, in which the event loop would stand still: so slices of them are sorted, and merged.
 """
@@ -72,9 +71,11 @@ class TextIndex:
         found = self._values.get(key, [])
         return found if isinstance(found, list) else [found]
 
-    def keys(self, prefix: str) -> list[str]:
+    def keys(self, prefix: str = "") -> list[str]:
         """Return the texts that begin with another one, in order."""
         keys = self._keys
+        if not prefix:
+            return keys
         # No text has a character after the last one of Unicode.
         end = bisect_left(keys, prefix + "\U0010ffff")
         return keys[bisect_left(keys, prefix) : end]
