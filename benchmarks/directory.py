@@ -24,6 +24,7 @@ from aiopresence import Directory, GroupLimits, LookupFailed, PresenceSession, R
 from aiopresence.protocol.rest import Request
 from aiopresence.sandbox import fake_people
 from aiopresence.transport.http import HttpClient
+from aiopresence.transport.network import Network
 
 from . import process
 from .report import Row, finish, interleaved, median
@@ -39,7 +40,7 @@ class Wire(HttpClient):
     """Answers every request for a page of the directory at once."""
 
     def __init__(self) -> None:
-        super().__init__("http://127.0.0.1", None, timeout=30.0)
+        super().__init__("http://127.0.0.1", None, 30.0, Network())
         self._pages = [_page(number) for number in range(PEOPLE // PAGE)]
 
     async def open(self) -> None:
