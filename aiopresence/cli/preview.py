@@ -1,7 +1,6 @@
 """The first rows of a long table on a terminal, and a summary of all of them."""
 
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..escaping import escaped
@@ -9,7 +8,7 @@ from .console import print_line
 from .output import Layout, TableRenderer
 
 if TYPE_CHECKING:
-    from .. import Outcome
+    from .. import Availability, Outcome
 
 # Rows at the beginning of a long table, and the number of rows up to which a table is complete:
 # hiding a few rows would save nothing.
@@ -17,17 +16,11 @@ FIRST_ROWS, COMPLETE_UP_TO = 10, 20
 
 
 class PreviewRenderer(TableRenderer):
-    """Writes the first rows of a table of outcomes, and at the end how many have which status.
+    """Writes the first rows of a table of outcomes, and at the end the count by availability."""
 
-    Args:
-        layout: how outcomes are presented.
-        status: returns the status of a value, by which outcomes are counted.
-    """
-
-    def __init__(self, layout: Layout, status: Callable[[Any], object]) -> None:
+    def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
-        self._status = status
-        self._statuses: Counter[str] = Counter()
+        self._availabilities: Counter[Availability] = Counter()
         self._errors: Counter[str] = Counter()
         self._count = 0
         self._held: list[Outcome[Any]] = []
@@ -38,7 +31,7 @@ class PreviewRenderer(TableRenderer):
         if item.value is None:
             self._errors[_error_name(item)] += 1
         else:
-            self._statuses[str(self._status(item.value) or "no status")] += 1
+            self._availabilities[item.value.availability] += 1
         if self._count <= FIRST_ROWS:
             super().write(item)
         elif self._count <= COMPLETE_UP_TO:
@@ -56,7 +49,10 @@ class PreviewRenderer(TableRenderer):
         print_line(f"{self._count:,} extensions: {', '.join(self._counts())}")
 
     def _counts(self) -> list[str]:
-        counts = [f"{count:,} {escaped(name)}" for name, count in self._statuses.most_common()]
+        from .. import Availability
+
+        known = self._availabilities
+        counts = [f"{known[each]:,} {each.label}" for each in Availability if known[each]]
         failed = self._errors.total()
         if failed:
             kinds = ", ".join(f"{n:,} {escaped(name)}" for name, n in self._errors.most_common())

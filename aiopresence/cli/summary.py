@@ -16,6 +16,7 @@ def finish(
     count: int,
     noun: str,
     *,
+    hidden: int = 0,
     failed: int = 0,
     seconds: float | None = None,
 ) -> None:
@@ -25,6 +26,7 @@ def finish(
         session: which has sent the requests.
         count: the number of items, those that failed included.
         noun: what one item is called.
+        hidden: the number of items that did not pass a filter.
         failed: the number of items that could not be read.
         seconds: the duration; None to omit it.
 
@@ -33,10 +35,11 @@ def finish(
     """
     requests = session.stats.requests
     duration = "" if seconds is None else f", {seconds:.1f} s"
+    shown = f", {count - hidden:,} shown" if hidden else ""
     failures = f", {failed:,} failed" if failed else ""
     print_notice(
         f"Read {count:,} {noun}{'s' * (count != 1)}"
-        f" in {requests:,} request{'s' * (requests != 1)}{duration}{failures}."
+        f" in {requests:,} request{'s' * (requests != 1)}{duration}{shown}{failures}."
     )
     if failed:
         raise typer.Exit(EXIT_FAILED)

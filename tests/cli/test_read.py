@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from aiopresence import Availability
 from aiopresence.sandbox import Change
-from tests.support.cli_calls import Cli, commanding
+from tests.support.cli_calls import Cli, commanding, invoke
 from tests.support.terminal import Terminal, environment
 
 
@@ -137,6 +138,64 @@ async def test_unified_presence_is_read(cli: Cli) -> None:
     good, bad = csv.DictReader(io.StringIO(done.out))
     assert (good["status"], good["telephonyStatus"]) == ("DND", "OnHold")
     assert bad["error"].startswith("HTTP 404: CMN-102 ")
+
+
+@pytest.mark.parametrize("command", ["read", "account", "unified"])
+async def test_a_filter_keeps_rows_with_an_availability_and_errors(cli: Cli, command: str) -> None:
+    ids = cli.sandbox.user_ids[:4]
+    for id_, telephony, status in zip(
+        ids,
+        ("CallConnected", "Ringing", "NoCall", "NoCall"),
+        ("Available", "Available", "Available", "Busy"),
+        strict=True,
+    ):
+        cli.sandbox.set_presence(
+            id_, user_status=status, telephony_status=telephony,
+            dnd_status_personal="TakeAllCalls", meeting_status="Disconnected",
+        )  # fmt: skip
+    given = () if command == "account" else (*ids, "999")
+    words = ("--filter", "On-Call, busy")
+    done = await cli(command, *given, *words, "-o", "csv")
+    rows = [line.split(",")[0] for line in done.out.splitlines()[1:]]
+    if command == "account":
+        assert {ids[0], ids[3]} <= {*rows}
+        assert not {ids[1], ids[2]} & {*rows}
+        assert f", {len(rows)} shown.\n" in done.err
+        return
+    assert rows == [ids[0], ids[3], "999"]
+    assert done.err.endswith(" s, 3 shown, 1 failed.\n")
+    counts = json.loads((await cli(command, *given, "--count", "-o", "json")).out)
+    assert [*counts] == [*Availability, "error"]
+    assert {name: count for name, count in counts.items() if count} == {
+        "available": 1, "on-call": 1, "ringing": 1, "busy": 1, "error": 1,
+    }  # fmt: skip
+    table = (await cli(command, *given, *words, "--count")).out.splitlines()
+    assert table[0].split() == ["AVAILABILITY", "EXTENSIONS"]
+    assert [line.split() for line in table if line[-1] in "12"] == [
+        ["on-call", "1"],
+        ["busy", "1"],
+        ["error", "1"],
+    ]
+    [header, first, *_] = (await cli(command, *given, "--count", "-o", "csv")).out.splitlines()
+    assert (header, first) == ("availability,extensions", "available,1")
+
+
+@pytest.mark.parametrize("command", ["read", "account", "unified", "watch"])
+def test_an_unknown_word_of_a_filter_is_an_error_with_the_list(command: str) -> None:
+    for words, wrong in (("on-call,bsy", "bsy"), ("", ""), ("available,", "")):
+        done = invoke(command, "--sandbox", "3", "--filter", words)
+        assert (done.code, done.out) == (2, "")
+        message = f"'{wrong}' is not one of available, on-call, ringing, on-hold, in-meeting,"
+        assert message in done.err.splitlines()[-1]
+
+
+def test_counts_on_a_terminal_need_no_names(tmp_path: Path) -> None:
+    with Terminal("read", "--sandbox", "30", "--count", env=environment(tmp_path)) as terminal:
+        assert terminal.end() == 0
+        header, *rows, summary = terminal.text.splitlines()
+    assert (header.split()[0], len(rows)) == ("AVAILABILITY", 10)
+    assert sum(int(row.split()[1]) for row in rows) == 30
+    assert summary.startswith("Read 30 extensions in 1 request, ")
 
 
 def test_tables_use_the_colors_and_width_of_the_terminal(tmp_path: Path) -> None:

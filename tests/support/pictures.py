@@ -131,7 +131,7 @@ async def read_picture() -> str:
     with (
         contextlib.redirect_stdout(Terminal()),
         mock.patch.object(cli_console, "terminal", return_value=console),
-        PreviewRenderer(layout, lambda presence: presence.presence_status) as renderer,
+        PreviewRenderer(layout) as renderer,
     ):
         for each in outcomes:
             renderer.write(each)

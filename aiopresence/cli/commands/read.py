@@ -1,12 +1,14 @@
 """The commands that read the presence of extensions: `read`, `account` and `unified`."""
 
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
 
+from ..counts import CountRenderer
 from ..directory import find_numbers, read_names, split_numbers
 from ..extension_args import IdSource, collect_ids
 from ..options import (
@@ -26,6 +28,7 @@ from ..preview import PreviewRenderer
 from ..progress import Progress
 from ..rows import UNIFIED_LAYOUT, presence_layout
 from ..session import open_session, run_command
+from ..state_filter import FilterOption, StateFilter
 from ..summary import finish
 
 if TYPE_CHECKING:
@@ -45,6 +48,41 @@ IdsFileOption = Annotated[
 ]
 
 
+CountOption = Annotated[
+    bool, typer.Option("--count", help="Print how many extensions have which availability.")
+]
+
+
+@attrs.frozen
+class _Form:
+    """What is printed of the outcomes, and how."""
+
+    output: OutputFormat
+    filter: StateFilter
+    count: bool
+    every: bool
+
+    def renderer(self, layout: Layout) -> Renderer:
+        """Return the renderer: of counts, of a table that is shortened, or of every row."""
+        if self.count:
+            return CountRenderer(self.output)
+        if self._is_for_people() and not self.every:
+            return PreviewRenderer(layout)
+        return self.output.renderer(layout)
+
+    async def presence_renderer(
+        self, session: "PresenceSession", names: bool | None, detailed: bool
+    ) -> Renderer:
+        """Return the renderer of presence, with names if they are shown."""
+        for_people = self._is_for_people()
+        wanted = False if self.count else names
+        directory = await read_names(session, wanted, for_people=for_people)
+        return self.renderer(presence_layout(directory, detailed, for_people=for_people))
+
+    def _is_for_people(self) -> bool:
+        return self.output is OutputFormat.TABLE and sys.stdout.isatty()
+
+
 def read(
     ids: IdsArgument = None,
     ids_file: IdsFileOption = None,
@@ -52,6 +90,8 @@ def read(
     detailed: DetailedOption = False,
     names: NamesOption = None,
     route: RouteOption = RouteChoice.FASTEST,
+    filter_: FilterOption = None,
+    count: CountOption = False,
     every: AllOption = False,
     output: OutputOption = OutputFormat.TABLE,
     sandbox: SandboxOption = None,
@@ -66,20 +106,22 @@ def read(
     extensions and counts in Heavy. The faster way is used, or both at once, unless --route is set.
     Ids from a slow pipe are read every few seconds; with --route batches as soon as 30 have come.
 
+    With --filter, only rows with one of these availabilities are printed, and errors.
+
     On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
-    extensions by status.
+    extensions by availability.
     """
     source, numbers = collect_ids(ids, ids_file), split_numbers(number)
+    form = _Form(output, filter_ or StateFilter(), count, every)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
             wanted, total = await _ids_to_read(session, platform, source, numbers)
-            layout = await _presence_layout(session, names, detailed, output)
+            renderer = await form.presence_renderer(session, names, detailed)
             outcomes = session.iter_user_presence_statuses(
                 wanted, detailed_telephony_state=detailed, route=route.value
             )
-            renderer = _renderer(output, layout, every, _presence_status)
-            await _write_all(session, outcomes, total, renderer)
+            await _write_all(session, outcomes, total, renderer, form.filter)
 
     run_command(command())
 
@@ -87,6 +129,8 @@ def read(
 def account(
     detailed: DetailedOption = False,
     names: NamesOption = None,
+    filter_: FilterOption = None,
+    count: CountOption = False,
     every: AllOption = False,
     output: OutputOption = OutputFormat.TABLE,
     sandbox: SandboxOption = None,
@@ -97,16 +141,18 @@ def account(
     Each request reads up to 1,000 extensions. Its rate limit group is Heavy: RingCentral allows
     10 requests per minute by default.
 
+    With --filter, only rows with one of these availabilities are printed, and errors.
+
     On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
-    extensions by status.
+    extensions by availability.
     """
+    form = _Form(output, filter_ or StateFilter(), count, every)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, _):
-            layout = await _presence_layout(session, names, detailed, output)
+            renderer = await form.presence_renderer(session, names, detailed)
             outcomes = _account_outcomes(session, detailed)
-            renderer = _renderer(output, layout, every, _presence_status)
-            await _write_all(session, outcomes, None, renderer)
+            await _write_all(session, outcomes, None, renderer, form.filter)
 
     run_command(command())
 
@@ -115,6 +161,8 @@ def unified(
     ids: IdsArgument = None,
     ids_file: IdsFileOption = None,
     number: NumbersOption = None,
+    filter_: FilterOption = None,
+    count: CountOption = False,
     every: AllOption = False,
     output: OutputOption = OutputFormat.TABLE,
     sandbox: SandboxOption = None,
@@ -126,16 +174,19 @@ def unified(
     extension. With --sandbox and without ids,
     all extensions of the sandbox are read.
 
+    With --filter, only rows with one of these availabilities are printed, and errors.
+
     On a terminal, a table of more than 20 rows is shortened to the first 10 and a count of
-    extensions by status.
+    extensions by availability.
     """
     source, numbers = collect_ids(ids, ids_file), split_numbers(number)
+    form = _Form(output, filter_ or StateFilter(), count, every)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
             wanted, total = await _ids_to_read(session, platform, source, numbers)
-            renderer = _renderer(output, UNIFIED_LAYOUT, every, lambda value: value.status)
-            await _write_all(session, session.iter_unified_presences(wanted), total, renderer)
+            outcomes = session.iter_unified_presences(wanted)
+            await _write_all(session, outcomes, total, form.renderer(UNIFIED_LAYOUT), form.filter)
 
     run_command(command())
 
@@ -154,14 +205,6 @@ async def _ids_to_read(
     return source.stream(more), source.total(len(more))
 
 
-async def _presence_layout(
-    session: "PresenceSession", names: bool | None, detailed: bool, output: OutputFormat
-) -> Layout:
-    for_people = output is OutputFormat.TABLE and sys.stdout.isatty()
-    directory = await read_names(session, names, for_people=for_people)
-    return presence_layout(directory, detailed, for_people=for_people)
-
-
 async def _account_outcomes(session: "PresenceSession", detailed: bool) -> "Outcomes":
     from ... import Outcome
 
@@ -173,28 +216,23 @@ async def _account_outcomes(session: "PresenceSession", detailed: bool) -> "Outc
             yield Outcome(id_, 200, record)
 
 
-def _renderer(
-    output: OutputFormat, layout: Layout, every: bool, status: Callable[[Any], object]
-) -> Renderer:
-    """Return the renderer of a format; for a table on a terminal, one that shortens it."""
-    if output is OutputFormat.TABLE and sys.stdout.isatty() and not every:
-        return PreviewRenderer(layout, status)
-    return output.renderer(layout)
-
-
-def _presence_status(presence: "GetPresenceInfo") -> object:
-    return presence.presence_status
-
-
 async def _write_all(
-    session: "PresenceSession", outcomes: "Outcomes", total: int | None, renderer: Renderer
+    session: "PresenceSession",
+    outcomes: "Outcomes",
+    total: int | None,
+    renderer: Renderer,
+    filter_: StateFilter,
 ) -> None:
-    count = failed = 0
+    """Write the outcomes that pass the filter, and those with an error."""
+    count = failed = hidden = 0
     async with Progress(session, total) as progress, aclosing(outcomes):
         with renderer:
             async for outcome in outcomes:
-                renderer.write(outcome)
+                if outcome.value is None or filter_.passes(outcome.value.availability):
+                    renderer.write(outcome)
+                else:
+                    hidden += 1
                 progress.advance()
                 count += 1
                 failed += not outcome.ok
-    finish(session, count, "extension", failed=failed, seconds=progress.seconds)
+    finish(session, count, "extension", hidden=hidden, failed=failed, seconds=progress.seconds)
