@@ -34,7 +34,7 @@ def test_a_long_table_has_ten_rows_and_a_count_by_availability(
     )
     assert hint == f"… 990 {HINT}"
     assert counts.startswith("1,000 extensions: ")
-    assert sum(int(n.replace(",", "")) for n in re.findall(r"([0-9,]+) [a-z]", counts)) == 1000
+    assert sum(int(n.replace(",", "")) for n in re.findall(r"[:,] ([0-9,]+) [a-z]", counts)) == 1000
     assert summary.startswith("Read 1,000 extensions in ")
 
 
