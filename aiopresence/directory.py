@@ -1,7 +1,7 @@
 """The directory: who the extensions of an account are, and which of them a text stands for."""
 
 from array import array
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import chain, islice
 from typing import Self
@@ -153,13 +153,10 @@ class Directory(Mapping[str, DirectoryEntry]):
         Raises:
             UsageError: the text is not a str, or empty, or the limit is not a positive int.
         """
-        words = _checked(text).split()
+        words = _checked(text).replace(",", " ").split()
         if type(limit) is not int or limit < 1:
             raise UsageError(f"limit must be a positive int, not {short_repr(limit)}")
-        found = self._named(words)
-        if len(words) == 1:
-            found |= self._numbers.starting(words[0]) | self._emails.starting(words[0])
-        return self._ranked(found, limit)
+        return self._ranked(self._starting(words), limit)
 
     def ids(self, *texts: str) -> list[str]:
         """Return the ids that texts stand for, in their order; see `find`.
@@ -181,20 +178,28 @@ class Directory(Mapping[str, DirectoryEntry]):
             raise _all_in_one(failed)
         return found
 
+    def _starting(self, words: Sequence[str]) -> set[int]:
+        """Return the places that `search` finds."""
+        found = self._named(words) if words else set()
+        if len(words) == 1:
+            found |= self._numbers.starting(words[0]) | self._emails.starting(words[0])
+        return found
+
     def _exact(self, folded: str) -> list[int]:
         """Return the places of a number, or else of an address, or else of a full name."""
         return self._numbers.get(folded) or self._emails.get(folded) or self._names.get(folded)
 
     def _near(self, folded: str) -> list[DirectoryEntry]:
-        """Return the entries whose number, address or name is most like a text, best first."""
+        """Return the entries that a text may mean: most like it, then those that it begins."""
         if len(folded) > _LONGEST:
             return []
         texts: dict[str, set[int]] = {}
         for text, place in islice(self._candidates(folded), _COMPARED):
             texts.setdefault(text, set()).add(place)
         near = get_close_matches(folded, texts, n=_SHOWN)
-        found = dict.fromkeys(place for text in near for place in sorted(texts[text]))
-        return [self._list[place] for place in islice(found, _SHOWN)]
+        alike = [self._list[place] for text in near for place in sorted(texts[text])]
+        begun = self._ranked(self._starting(folded.split()), _SHOWN)
+        return [*islice({entry.id: entry for entry in (*alike, *begun)}.values(), _SHOWN)]
 
     def _candidates(self, folded: str) -> Iterator[tuple[str, int]]:
         """Yield texts that may be like another one, with their places: longest beginning first."""

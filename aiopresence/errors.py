@@ -270,10 +270,13 @@ class LookupFailed(PresenceError, LookupError):
     def __init__(
         self, message: str, text: str, matches: Iterable[Any] = (), near: Iterable[Any] = ()
     ) -> None:
-        super().__init__(message)
         self.text = text
         self.matches = tuple(matches)
         self.near = tuple(near)
+        super().__init__(message, text, self.matches, self.near)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class UsageError(PresenceError, ValueError):

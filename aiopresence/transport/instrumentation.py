@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ConnectionFailed, PresenceError, RateLimited, UsageError, one_line
 from ..models import AccountPresenceInfo, PresenceEvent, Resync
+from ..protocol.directory_pages import DirectoryPage
 from ..protocol.rate_limit_headers import group_of
 from ..protocol.rest import Request, Response
 from ..protocol.stats import Stats
@@ -274,7 +275,8 @@ def _shortened(request: Request[Any]) -> str:
 
     Of the query only the number of the page is shown.
     """
-    page = dict(request.params).get("page", "") if request.model is AccountPresenceInfo else ""
+    is_listing = request.model in (AccountPresenceInfo, DirectoryPage)
+    page = dict(request.params).get("page", "") if is_listing else ""
     return IDS.sub(_short_list, _path(request)) + (page and f"?page={page}")
 
 
