@@ -71,4 +71,5 @@ def test_only_possible_values_pass_mypy(tmp_path: Path) -> None:
     ],
 )
 def test_the_command_line_takes_the_same_values(option: Any, text: Any) -> None:
-    assert {each.value for each in option} == {*get_args(text)}
+    # "on" and "off" are words of the command line: see write_dnd.
+    assert {each.value for each in option} - {"on", "off"} == {*get_args(text)}
