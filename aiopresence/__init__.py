@@ -9,8 +9,8 @@ never from one below, and never in a cycle; tests/test_layering.py checks it.
 - `protocol`: requests, parsing, rate limits, retries, event sessions and presence state, as pure
   functions and state machines. Time and randomness are arguments: neither `protocol` nor the
   values import asyncio, aiohttp or time.
-- `concurrency` and `transport`: everything that waits or does I/O, and the only use of aiohttp's
-  client.
+- `proxies`: the proxy that a session or the environment names. `concurrency` and `transport`:
+  everything that waits or does I/O, and the only use of aiohttp's client.
 - `directory`: who the extensions of an account are. `directory_reader` reads it.
 - `bulk`, `bulk_writer` and `account_reader`: batches of many ids, and pages of a whole account.
   `readers`, `routed_read` and `route_reader`: both, by the route that is complete first.

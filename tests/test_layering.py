@@ -43,7 +43,8 @@ LAYERS = {
     "protocol": VALUES,
     "directory": CORE,
     "concurrency": set[str](),
-    "transport": CORE,
+    "proxies": {"errors", "protocol", "redaction"},
+    "transport": CORE | {"proxies"},
     "account_reader": READERS | {"bulk"},
     "bulk": READERS,
     "bulk_writer": READERS | {"bulk"},
@@ -62,7 +63,7 @@ LAYERS = {
     "redis": READERS | {"live", "session"},
     "web": {""},
     "sandbox": {"errors", "grants"},
-    "cli": {"", "auth_advice", "escaping", "filters", "ids", "redis", "sandbox", "web"},
+    "cli": {"", "auth_advice", "escaping", "filters", "ids", "proxies", "redis", "sandbox", "web"},
     "__main__": {"cli"},
     "__init__": CORE | {"transport", "session", "live", "directory", "temporary_presence"},
 }

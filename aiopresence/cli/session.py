@@ -55,17 +55,22 @@ async def open_session(
 
 @asynccontextmanager
 async def open_login_session(login: "Login") -> "AsyncIterator[PresenceSession]":
-    """Open a session with a login.
+    """Open a session with a login, through the proxy that HTTPS_PROXY names.
 
     Raises:
-        UsageError: it was saved by `aiopresence login` and has expired or been revoked.
+        UsageError: it was saved by `aiopresence login` and has expired or been revoked, or
+            HTTPS_PROXY is not the URL of an HTTP proxy.
     """
     from .. import AuthError, PresenceSession, UsageError
     from ..auth_advice import advice_for
 
     try:
         async with PresenceSession(
-            login.grant, server=login.server, token_store=login.store, hooks=_hooks()
+            login.grant,
+            server=login.server,
+            token_store=login.store,
+            hooks=_hooks(),
+            trust_env=True,
         ) as session:
             yield session
     except AuthError as error:

@@ -2,14 +2,13 @@
 
 from ssl import CERT_REQUIRED, PROTOCOL_TLS_SERVER, SSLContext, TLSVersion
 from typing import TypedDict
-from urllib.request import getproxies, proxy_bypass
 
 import attrs
 from yarl import URL
 
 from ..errors import UsageError
-from ..protocol.proxy import Proxy, parse_proxy
 from ..protocol.urls import is_loopback
+from ..proxies import Proxy, environment_proxy, is_excepted, parse_proxy
 from ..redaction import Secret
 
 
@@ -27,13 +26,12 @@ class Network:
 
     Attributes:
         proxy: the proxy of encrypted connections, or None.
-        is_ambient: whether the environment named the proxy: then it also names hosts that are
-            connected to directly, and loopback is.
+        has_exceptions: whether hosts in NO_PROXY are connected to directly.
         ssl: decides which certificates are trusted; None for OpenSSL's defaults.
     """
 
     proxy: Proxy | None = None
-    is_ambient: bool = False
+    has_exceptions: bool = False
     ssl: SSLContext | None = None
 
     @classmethod
@@ -54,21 +52,18 @@ class Network:
         context = None if ssl is None else _checked(ssl, server)
         if proxy is not None:
             return cls(parse_proxy(proxy, "proxy"), ssl=context)
-        url = Secret(getproxies().get("https", "") if trust_env else "")
-        ambient = parse_proxy(url, "HTTPS_PROXY") if url else None
-        return cls(ambient, is_ambient=trust_env, ssl=context)
+        return cls(environment_proxy(server) if trust_env else None, trust_env, context)
 
     def options(self, url: URL) -> ConnectOptions:
         """Return the arguments with which aiohttp connects to a URL."""
         options: ConnectOptions = {"ssl": self.ssl or True}
         proxy = self.proxy
-        if proxy is not None and url.scheme in {"https", "wss"} and not self._is_direct(url):
+        if proxy is not None and url.scheme in {"https", "wss"} and not self._is_excepted(url):
             options["proxy"], options["proxy_headers"] = URL(proxy.url), proxy.headers
         return options
 
-    def _is_direct(self, url: URL) -> bool:
-        host = url.host or ""
-        return self.is_ambient and (is_loopback(host) or bool(proxy_bypass(f"{host}:{url.port}")))
+    def _is_excepted(self, url: URL) -> bool:
+        return self.has_exceptions and is_excepted(url.host or "", url.port)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

@@ -10,7 +10,8 @@ from ... import AuthError, PermissionDenied, PresenceError
 from ...auth_advice import advice_for
 from .api import account_page, batch, directory, events, own_presence, queue, unified, write
 from .context import CheckContext, CheckFailed, CheckSkipped
-from .environment import clock, files, limits, login, server, settings
+from .environment import clock, files, limits, login, settings
+from .server import server
 
 # Seconds for one check. A guess: longer than any response takes, shorter than users wait.
 CHECK_TIMEOUT = 20.0

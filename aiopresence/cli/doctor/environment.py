@@ -1,15 +1,11 @@
-"""Checks of the environment: settings, files, server, clock, login and limits."""
+"""Checks of the environment: settings, files, clock, login and limits."""
 
 import asyncio
 import os
-import time
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import aiohttp
 
 from ... import NotFound, PermissionDenied, PresenceSession
 from ..directory import OWN_EXTENSION
@@ -20,8 +16,6 @@ from .context import CheckContext, CheckFailed, CheckSkipped
 
 # Seconds by which two clocks may differ. A guess: tokens are renewed a minute before their end.
 MAX_CLOCK_DIFFERENCE = 60.0
-# Seconds for one response of the server.
-RESPONSE_TIMEOUT = 10.0
 # Seconds that the user waits at most for the login to be revoked, after the last check.
 REVOKE_TIMEOUT = 2.0
 
@@ -86,40 +80,6 @@ def _mode_problem(path: Path) -> str | None:
     if mode & (0o022 if path.is_dir() else 0o077):
         return f"{path} is accessible to other users: chmod {right} {path}"
     return None
-
-
-async def server(context: CheckContext) -> str:
-    """Connect to the server: name resolution, connection, TLS."""
-    host, began = urlsplit(context.server).netloc, time.monotonic()
-    try:
-        async with (
-            asyncio.timeout(RESPONSE_TIMEOUT),
-            aiohttp.ClientSession() as http,
-            http.get(f"{context.server}/restapi/v1.0", allow_redirects=False) as response,
-        ):
-            if date := response.headers.get("Date"):
-                context.date = (date, time.time())
-            status = response.status
-    except TimeoutError:
-        raise CheckFailed(
-            f"no response from {host} within {RESPONSE_TIMEOUT:.0f} s: check the network"
-        ) from None
-    except aiohttp.ClientError as error:
-        raise CheckFailed(_connection_problem(host, error)) from None
-    if status >= 500:
-        raise CheckFailed(f"HTTP {status} from {host}: see https://status.ringcentral.com")
-    security = "TLS" if context.server.startswith("https:") else "no TLS (local server)"
-    return f"{host}, {security}, {(time.monotonic() - began) * 1000:.0f} ms"
-
-
-def _connection_problem(host: str, error: aiohttp.ClientError) -> str:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"cannot resolve {host}: check RC_SERVER_URL and the network"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return f"certificate verification failed for {host}: check the server address and proxies"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect to {host}: check RC_SERVER_URL, the network and the firewall"
-    return f"connection to {host} lost ({type(error).__name__}): try again"
 
 
 async def clock(context: CheckContext) -> str:

@@ -1,4 +1,4 @@
-"""The address of an HTTP proxy, and its user name and password, which are secrets.
+"""HTTP proxies: their addresses and passwords, and the one that the environment names.
 
 Connections are encrypted through the proxy: it is asked with CONNECT for a connection to the
 server, and sees its host name only. Source: RFC 9110, section 9.3.6.
@@ -6,11 +6,13 @@ server, and sees its host name only. Source: RFC 9110, section 9.3.6.
 
 from base64 import b64encode
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import attrs
 
-from ..errors import UsageError
-from ..redaction import Secret
+from .errors import UsageError
+from .protocol.urls import is_loopback
+from .redaction import Secret
 
 
 @attrs.frozen
@@ -51,6 +53,26 @@ def parse_proxy(url: object, name: str) -> Proxy:
             " an HTTP proxy; https and socks proxies are not supported)"
         )
     return proxy
+
+
+def environment_proxy(server: str) -> Proxy | None:
+    """Return the proxy that HTTPS_PROXY names, or None, as always for a server on loopback.
+
+    Args:
+        server: the address of a server.
+
+    Raises:
+        UsageError: it is not the URL of an HTTP proxy.
+    """
+    url = Secret(getproxies().get("https", ""))
+    if not url or is_loopback(urlsplit(server).hostname or ""):
+        return None
+    return parse_proxy(url, "HTTPS_PROXY")
+
+
+def is_excepted(host: str, port: int | None) -> bool:
+    """Return whether NO_PROXY has a host, which is then connected to directly."""
+    return bool(proxy_bypass(f"{host}:{port or 443}"))
 
 
 def _parse(url: str) -> Proxy | None:
