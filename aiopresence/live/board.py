@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import nullcontext
 from types import MappingProxyType, TracebackType
 from typing import Self
 
@@ -263,13 +262,17 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
     async def _run(self) -> None:
         try:
-            async with nullcontext() if self._names is None else self._names.following():
-                await self._source.run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._source.run())
+                if self._names is not None:
+                    group.create_task(self._names.run())
         except asyncio.CancelledError:
             self._end(SessionLost(_CLOSED))
             raise
         except ExceptionGroup as errors:
-            self._error = errors.exceptions[0]
+            self._error = errors
+            while isinstance(self._error, ExceptionGroup):  # That of the source, in the board's.
+                self._error = self._error.exceptions[0]
             _log.error("board stopped: %s", self._error)
             self._end(self._error)
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 from ..directory import Directory
 from ..errors import PresenceError, UsageError
@@ -70,17 +69,8 @@ class BoardDirectory:
             self._work.set()
         return entry
 
-    @asynccontextmanager
-    async def following(self) -> AsyncGenerator[None, None]:
-        """Keep the directory up to date while the block runs."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Keep the directory up to date, forever."""
         while True:
             await self._try_read()
             self.ready.set()
