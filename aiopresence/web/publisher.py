@@ -125,6 +125,7 @@ class Publisher:
                     await asyncio.sleep(0)
             await self.board.wait_ready()
             self._rename()
+            self._publish_stale()
             self.is_ready = True
             self._news.set()
 
@@ -197,11 +198,11 @@ class Publisher:
 
     def _publish_stale(self) -> None:
         """Publish which rows have become stale or current."""
-        before = self.stale
-        is_stale = self.board.is_stale
-        self.stale = stale = (
-            frozenset() if self.board.is_live else frozenset(i for i in self.rows if is_stale(i))
-        )
+        before, board = self.stale, self.board
+        # A board is live also if RingCentral sends nothing for some of its filters.
+        is_current = board.is_live and not board.disabled_filters
+        stale = frozenset() if is_current else frozenset(i for i in self.rows if board.is_stale(i))
+        self.stale = stale
         if stale == before:
             return
         if not stale or len(stale) == len(self.rows):

@@ -39,6 +39,8 @@ async def served(
     extensions: int = 20,
     *,
     port: int = 0,
+    refresh: float = 3600.0,
+    ids: Callable[[Sandbox], list[str] | None] = lambda _: None,
     prepare: Callable[[Sandbox], None] = lambda _: None,
     **options: Any,
 ) -> AsyncIterator[Served]:
@@ -47,13 +49,15 @@ async def served(
     Args:
         extensions: the number of extensions.
         port: the port of the dashboard; 0 for any.
+        refresh: seconds after which the board reads everything again.
+        ids: returns the extensions of the board; None for all.
         prepare: changes the account before the board reads it.
         options: the options of the dashboard.
     """
     async with (
         Sandbox(extensions, limits=PLENTY) as sandbox,
         PresenceSession(sandbox.grant, server=sandbox.url) as session,
-        session.board(directory=True) as board,
+        session.board(ids(sandbox), directory=True, refresh=refresh) as board,
     ):
         prepare(sandbox)
         await board.wait_ready()
