@@ -134,6 +134,18 @@ def test_a_missing_file_of_accounts_is_a_usage_error(tmp_path: Path) -> None:
     assert (done.code, done.err) == (2, f"aiopresence: cannot read {file}: no such file\n")
 
 
+def test_accounts_are_followed_through_the_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text(account("a"))
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://canary@host:1080")
+    done = invoke("follow", "--redis", "redis://127.0.0.1:9", "--accounts", str(file))
+    assert done.code == 2
+    assert "account.a: HTTPS_PROXY must be http://" in done.err
+    assert "canary" not in done.err
+
+
 @pytest.mark.parametrize(
     ("command", "package", "message"),
     [

@@ -147,6 +147,25 @@ async def test_a_proxy_that_does_not_listen_is_named_and_tried_again(
     assert "canary" not in shown(caught.value)
 
 
+async def test_a_proxy_whose_name_is_not_found_is_named() -> None:
+    async with Session("token", server=SERVER, proxy="proxy.invalid", attempts=1) as session:
+        with pytest.raises(
+            ConnectionFailed, match=r"cannot connect to the proxy proxy\.invalid:80"
+        ):
+            await session.read_user_presence_status()
+
+
+async def test_requests_share_a_connection_through_the_proxy(
+    sandbox: Sandbox, authority: Authority, proxy: Tunnel
+) -> None:
+    url = f"http://{proxy.address}"
+    async with Session(sandbox.grant, server=SERVER, proxy=url, ssl=authority.context()) as session:
+        for _ in range(3):
+            await session.read_user_presence_status()
+    assert len(sandbox.requests) == 4
+    assert len(proxy.heads) == 1
+
+
 @pytest.mark.parametrize(
     ("host", "options", "reason"),
     [

@@ -101,6 +101,7 @@ def _session_makers(redis: str, file: Path) -> "dict[str, Callable[[], PresenceS
                 server=settings.server_url,
                 limits=limits,
                 token_store=store,
+                trust_env=True,
             )
             make()
         except UsageError as error:
