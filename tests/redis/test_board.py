@@ -63,6 +63,23 @@ async def test_changes_have_the_source_and_time_of_the_follower(boards: Boards) 
     assert found.extension.id == who
 
 
+async def test_each_process_reads_the_directory_by_itself(boards: Boards) -> None:
+    states = Numbers(boards.sandbox)
+    opened = [await boards.open(directory=True), await boards.open(role="read", directory=True)]
+    for board in opened:
+        await board.wait_ready()
+        assert board.find("103").id == boards.sandbox.extension_ids[2]
+    await eventually(lambda: are_equal(opened, states.now))
+    who = boards.sandbox.user_ids[3]
+    changes = [board.changes() for board in opened]
+    states.advance(who)
+    for board, each in zip(opened, changes, strict=True):
+        change = await anext(each)
+        assert change.entry is board.entry(who)
+        assert change.entry is not None
+    assert sum("/directory/entries" in r.path for r in boards.sandbox.requests) == 2
+
+
 async def test_a_follower_that_is_killed_is_replaced_within_the_lease(
     boards: Boards, server: RedisServer
 ) -> None:

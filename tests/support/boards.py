@@ -184,7 +184,10 @@ class Boards(AsyncExitStack):
         self.watches: list[Watch] = []
 
     async def open(self, ids: Any = None, **shared: Any) -> PresenceBoard:
-        flags = {"detailed_telephony_state": shared.pop("detailed", False)}
+        flags = {
+            "detailed_telephony_state": shared.pop("detailed", False),
+            "directory": shared.pop("directory", False),
+        }
         board = RedisBoard(self._redis, **{"lease": LEASE, **shared})
         session = PresenceSession(self.sandbox.grant, server=self.sandbox.url)
         self.sessions.append(await self.enter_async_context(session))
