@@ -1,4 +1,4 @@
-"""How presence changes and events are presented, and the short names of event filters."""
+"""How presence changes and events are presented."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,36 +8,9 @@ from .columns import Column
 from .conversion import camel, plain
 from .event_lines import OMITTED, change_lines, event_lines, event_name
 from .output import Layout, one_row
-from .usage import InvalidArgument
 
 if TYPE_CHECKING:
     from .. import Directory, PresenceChange, PresenceEvent, Resync
-
-
-def event_filter(name: str, detailed: bool) -> str:
-    """Return RingCentral's event filter for a short name; a path is returned as it is.
-
-    Raises:
-        InvalidArgument: it is neither.
-        UsageError: the id is invalid.
-    """
-    from .. import filters
-
-    kind, _, id_ = name.partition(":")
-    if name.startswith("/restapi/"):
-        return name
-    if name == "account":
-        return filters.account_presence(detailed=detailed)
-    if kind == "extension" and id_:
-        return filters.extension_presence(id_, detailed=detailed)
-    if kind == "dnd" and id_:
-        return filters.extension_dnd(id_)
-    if kind == "queue" and id_:
-        return filters.call_queue_presence(id_)
-    raise InvalidArgument(
-        f"unknown filter {name!r}: use account, extension:ID, dnd:ID, queue:ID, or a path that"
-        " starts with /restapi/"
-    )
 
 
 def _change_document(change: "PresenceChange") -> dict[str, Any]:

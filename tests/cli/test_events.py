@@ -11,7 +11,6 @@ from pathlib import Path
 
 import attrs
 import pytest
-import typer
 
 from aiopresence import (
     ActiveCallInfo,
@@ -24,15 +23,19 @@ from aiopresence import (
     PresenceChange,
     PresenceEvent,
     PresenceEventBody,
+    PresenceSession,
     PresenceStatus,
     Resync,
     ResyncReason,
     TelephonyStatus,
     UserStatus,
+    filters,
 )
 from aiopresence.cli.event_lines import change_lines, event_lines
-from aiopresence.cli.event_rows import change_layout, event_filter, event_layout
+from aiopresence.cli.event_rows import change_layout, event_layout
+from aiopresence.cli.filter_names import event_filters, parse_filter
 from aiopresence.cli.output import Part
+from aiopresence.cli.usage import InvalidArgument
 from aiopresence.sandbox import Sandbox
 from tests.support.cli_calls import invoke
 from tests.support.sessions import PLENTY
@@ -266,20 +269,41 @@ def test_a_line_of_an_event_has_the_availability_of_the_one_before() -> None:
     ("name", "path"),
     [
         ("account", "account/~/presence?detailedTelephonyState=true"),
+        ("extension:~", "account/~/extension/~/presence?detailedTelephonyState=true"),
         ("extension:7", "account/~/extension/7/presence?detailedTelephonyState=true"),
         ("dnd:7", "account/~/extension/7/presence/dnd"),
         ("queue:8", "account/~/call-queues/8/presence"),
         ("/restapi/v1.0/account/~/extension/~/presence", "account/~/extension/~/presence"),
     ],
 )
-def test_short_names_become_event_filters(name: str, path: str) -> None:
-    assert event_filter(name, detailed=True) == f"/restapi/v1.0/{path}"
+async def test_short_names_become_event_filters(platform: Sandbox, name: str, path: str) -> None:
+    async with PresenceSession(platform.grant, server=platform.url) as session:
+        [found] = await event_filters(session, [parse_filter(name)], detailed=True)
+    assert found == f"/restapi/v1.0/{path}"
+    assert not any("directory" in each.path for each in platform.requests)
 
 
-@pytest.mark.parametrize("name", ["", "extension", "extension:", "queue", "everything"])
+async def test_filters_take_names(platform: Sandbox) -> None:
+    account, queue, user = platform._state.account, platform.queue_ids[0], platform.user_ids[1]
+    name, email = account.extensions[queue].name, account.extensions[user].email
+    names = [f"queue:{name}", "account", f"dnd:{email}"]
+    async with PresenceSession(platform.grant, server=platform.url) as session:
+        found = await event_filters(session, map(parse_filter, names), detailed=False)
+        assert found == [
+            filters.call_queue_presence(queue),
+            filters.account_presence(),
+            filters.extension_dnd(user),
+        ]
+        with pytest.raises(InvalidArgument, match=r'^no extension is "Nobody at all"'):
+            await event_filters(session, [parse_filter("queue:Nobody at all")], detailed=False)
+
+
+@pytest.mark.parametrize("name", ["", "extension", "extension:", "queue", "everything", "a:7"])
 def test_unknown_filters_are_refused(name: str) -> None:
-    with pytest.raises(typer.BadParameter, match="unknown filter"):
-        event_filter(name, detailed=False)
+    with pytest.raises(InvalidArgument, match="unknown filter"):
+        parse_filter(name)
+    with pytest.raises(InvalidArgument, match="invalid extension"):
+        parse_filter("queue:~")
 
 
 def test_a_resync_is_a_line_of_its_own() -> None:

@@ -197,6 +197,31 @@ async def test_an_error_is_printed_after_the_terminal_is_restored(
         assert last.count(b"\n") == 1
 
 
+async def test_watch_shows_ids_where_names_cannot_be_read(
+    platform: Sandbox, tmp_path: Path
+) -> None:
+    platform.forbid("ReadAccounts")
+    own = platform.user_ids[0]
+    with Terminal("watch", own, env=login(platform, tmp_path), size=(150, 24)) as terminal:
+        await asyncio.to_thread(
+            terminal.until, lambda t: "live" in t.text and f" 101    {own}" in t.text
+        )
+        terminal.type("q")
+        assert await asyncio.to_thread(terminal.end) == 0
+        assert terminal.raw[terminal.raw.rfind(LEAVE) :].startswith(LEAVE + b"No names: HTTP 403")
+
+
+async def test_watch_does_not_read_names_that_are_not_shown(
+    platform: Sandbox, tmp_path: Path
+) -> None:
+    own = platform.user_ids[0]
+    with Terminal("watch", "--ids", env=login(platform, tmp_path)) as terminal:
+        await asyncio.to_thread(
+            terminal.until, lambda t: "live" in t.text and f" 101    {own}" in t.text
+        )
+    assert not any("directory" in each.path for each in platform.requests)
+
+
 def test_watch_names_missing_credentials(tmp_path: Path) -> None:
     done = run("watch", env=environment(tmp_path), cwd=tmp_path)
     assert done.code == 2

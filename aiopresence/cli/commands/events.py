@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..directory import read_names, split_numbers
-from ..event_rows import change_layout, event_filter, event_layout
+from ..event_rows import change_layout, event_layout
 from ..extension_args import check_texts, resolve_ids
+from ..filter_names import event_filters, parse_filter
 from ..options import (
     DetailedOption,
     IdsArgument,
@@ -46,8 +47,8 @@ FiltersArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="FILTERS",
-        help="account (the default), extension:ID, dnd:ID, queue:ID, or a RingCentral event filter"
-        " (a path).",
+        help="account (the default), extension:ID, dnd:ID, queue:ID, where a name may stand for the"
+        " id, or a RingCentral event filter (a path).",
         show_default=False,
     ),
 ]
@@ -113,14 +114,15 @@ def events(
 
     Runs until Ctrl-C (exit code 130).
     """
-    event_filters = [event_filter(name, detailed) for name in filters or ["account"]]
+    filter_names = [parse_filter(name) for name in filters or ["account"]]
     form = stream_format(output)
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
             renderer = await stream_renderer(form, event_layout, session, names)
+            wanted = await event_filters(session, filter_names, detailed)
             start_simulation(platform, rate)
-            async with aclosing(session.events(event_filters)) as stream:
+            async with aclosing(session.events(wanted)) as stream:
                 await write_stream(stream, renderer, count)
 
     run_command(command())

@@ -62,7 +62,7 @@ class WatchScreen:
         self._changed_at: dict[str, float] = {}
         self._is_ready = self._has_keys = False
         self._signals: set[str] = set()
-        self._warning = ""
+        self._warning = self._no_names = ""
         self._redraw = asyncio.Event()
 
     async def run(self) -> None:
@@ -85,6 +85,8 @@ class WatchScreen:
                 await self._draw(following, keyboard)
             if following.done():
                 await following
+            if self._no_names:
+                print_notice(f"No names: {self._no_names}")
         finally:
             for task in tasks:
                 task.cancel()
@@ -107,9 +109,11 @@ class WatchScreen:
 
         if not self._has_names:
             return
-        with suppress(PresenceError):
+        try:
             self._directory = await read_directory(self._session)
             self._redraw.set()
+        except PresenceError as error:
+            self._no_names = str(error)
 
     async def _draw(self, following: "asyncio.Task[None]", keyboard: Keyboard) -> None:
         """Redraw on every change until the user quits or the board stops."""
