@@ -19,7 +19,7 @@ from aiopresence import (
     UsageError,
     UserStatus,
 )
-from aiopresence.sandbox import Answer, Change, Hang, Reset, Sandbox
+from aiopresence.sandbox import Answer, Change, Delay, Hang, Reset, Sandbox, Truncate
 from aiopresence.temporary_presence import UNDO_TIMEOUT
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
@@ -383,6 +383,56 @@ async def test_nothing_is_changed_whose_value_before_is_unknown(
     assert fault.fired == 1
     assert caught.value.remaining == {}
     assert requests(sandbox) == ["GET"]
+
+
+FAULTS: list[Any] = [
+    Answer(500),
+    Answer.error(400, "CMN-101", "no"),
+    Answer(429, headers={"Retry-After": "1"}),
+    Answer(503, headers={"Retry-After": "1"}),
+    Reset(),
+    Reset(after_handling=True),
+    Truncate(5),
+    Change(lambda _: b"[]"),
+    Change(status=500),
+    Delay(2.0),
+    Hang(),
+]
+
+
+@virtual
+async def test_no_change_stays_without_being_reported(
+    sandbox: Sandbox, session: PresenceSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng, stayed = random.Random(5), 0  # noqa: S311
+    for _ in range(60):
+        sandbox.set_presence("~", user_status="Available", message="", dnd_status="TakeAllCalls")
+        before = sandbox.presence("~")
+        caplog.clear()
+        for _ in range(rng.randrange(1, 4)):
+            sandbox.faults.add(
+                rng.choice(FAULTS),
+                method=rng.choice(["GET", "PUT"]),
+                path="/presence",
+                skip=rng.randrange(3),
+                times=rng.randrange(1, 4),
+            )
+        task = asyncio.create_task(changing_for(session, rng.choice([0.0, 5.0])))
+        if rng.random() < 0.4:
+            await asyncio.wait([task], timeout=rng.uniform(0.0, 8.0))
+            task.cancel()
+        [result] = await asyncio.gather(task, return_exceptions=True)
+        sandbox.faults.clear()
+        if sandbox.presence("~") != before:
+            said = [*getattr(result, "__notes__", ()), str(result), *caplog.messages]
+            assert any("was not restored" in each for each in said)
+            stayed += 1
+    assert 0 < stayed < 20
+
+
+async def changing_for(session: PresenceSession, seconds: float) -> None:
+    async with session.temporary_presence({"user_status": "Busy", "message": "x", **DND}):
+        await asyncio.sleep(seconds)
 
 
 @pytest.mark.parametrize("arguments", [{"change": {"status": "Busy"}}, {"extension_id": "x"}])
