@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from aiopresence.sandbox import Sandbox
+from aiopresence.sandbox import Answer, Sandbox
 from tests.support.browser import DRIVER, PROGRAM, Browser, browser
 from tests.support.dashboards import Served, served
 from tests.support.redis_proxy import Proxy
@@ -46,6 +46,8 @@ MARKUP = "<script>window.stolen=1</script><img src=x onerror=window.stolen=2>"
 
 
 def _write_messages(sandbox: Sandbox) -> None:
+    sandbox.set_extension(sandbox.user_ids[9], name="Łucja Ørsted-Ångström")
+    sandbox.set_extension(sandbox.user_ids[10], name="Zoë O'Brien", number="4711")
     sandbox.set_presence(sandbox.user_ids[7], user_status="Busy", message=MARKUP)
     sandbox.set_presence(sandbox.user_ids[8], user_status="Busy", message="x" * 75)
 
@@ -57,6 +59,16 @@ async def opened(page: Browser, url: str) -> None:
 
 def number(sandbox: Sandbox, id_: str) -> str:
     return str(sandbox.presence(id_)["extension"]["extensionNumber"])
+
+
+def go_offline(sandbox: Sandbox, id_: str) -> None:
+    sandbox.set_presence(
+        id_,
+        user_status="Offline",
+        telephony_status="NoCall",
+        meeting_status="Disconnected",
+        dnd_status="TakeAllCalls",
+    )
 
 
 async def test_all_people_are_listed_with_counts(page: Browser, dashboard: Served) -> None:
@@ -73,7 +85,7 @@ async def test_all_people_are_listed_with_counts(page: Browser, dashboard: Serve
 async def test_a_change_is_shown_within_a_second(page: Browser, dashboard: Served) -> None:
     await opened(page, dashboard.url)
     sandbox, who = dashboard.sandbox, dashboard.sandbox.user_ids[5]
-    sandbox.set_presence(who, user_status="Offline", telephony_status="NoCall")
+    go_offline(sandbox, who)
     await page.until(f"{ROW}.textContent.includes('offline')", number(sandbox, who))
     sandbox.set_presence(who, user_status="Available", telephony_status="Ringing")
     took = await page.until(f"{ROW}.textContent.includes('ringing since')", number(sandbox, who))
@@ -98,8 +110,92 @@ async def test_the_filter_shows_one_availability(page: Browser, dashboard: Serve
     who = next(
         i for i in dashboard.sandbox.user_ids if dashboard.board[i].availability != "offline"
     )
-    dashboard.sandbox.set_presence(who, user_status="Offline", telephony_status="NoCall")
+    go_offline(dashboard.sandbox, who)
     await page.until(f"{SHOWN}.length === arguments[0]", counts["offline"] + 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("lucja orsted", ["Łucja Ørsted-Ångström"]),
+        ("ANGSTROM", ["Łucja Ørsted-Ångström"]),
+        ("Ångström łucja", ["Łucja Ørsted-Ångström"]),
+        ("o'brien zoe", ["Zoë O'Brien"]),
+        ("4711", ["Zoë O'Brien"]),
+        ("nobody at all", []),
+    ],
+)
+async def test_the_search_ignores_accents_case_and_order(
+    page: Browser, dashboard: Served, query: str, found: list[str]
+) -> None:
+    await opened(page, dashboard.url)
+    await page.type("#query", query)
+    names = f"return {SHOWN}.map(e => e.querySelector('.name').textContent)"
+    assert {*found} <= {*await page.run(names)}
+    assert len(await page.run(names)) <= len(found) + 2  # other people may have that name, too
+    said = await page.run("return document.querySelector('#found').textContent")
+    assert said == f"{len(await page.run(names))} of 200 people shown"
+
+
+async def test_people_are_in_the_order_of_their_names(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    names = "return [...document.querySelectorAll('li .name')].map(e => e.textContent)"
+    shown = await page.run(names)
+    assert [each.partition(" ")[0] for each in shown[:3]] == ["Ada", "Ada", "Ada"]
+    assert shown[-1].startswith("Zo")
+    assert shown.index("Łucja Ørsted-Ångström") < shown.index("Zoë O'Brien")
+    # Somebody with another name moves.
+    await page.run(
+        "change(arguments[0], {...people.get(arguments[0]).row, name: 'Aaron'}); draw()",
+        dashboard.sandbox.user_ids[10],
+    )
+    assert (await page.run(names))[0] == "Aaron"
+
+
+async def test_a_screen_on_the_wall_is_larger(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    size = "return parseFloat(getComputedStyle(document.querySelector('.name')).fontSize)"
+    usual = await page.run(size)
+    await page.look(3840, 2160)
+    assert await page.run(size) > 1.5 * usual
+
+
+async def test_reduced_motion_is_respected(page: Browser, dashboard: Served) -> None:
+    sandbox, (who, other, *_) = dashboard.sandbox, dashboard.sandbox.user_ids
+    moving = "return document.getAnimations().length"
+    await page.look(prefers_reduced_motion="reduce")
+    await opened(page, dashboard.url)
+    go_offline(sandbox, who)
+    await page.until(f"{ROW}.textContent.includes('offline')", number(sandbox, who))
+    assert await page.run(moving) == 0
+    await page.look(prefers_reduced_motion="no-preference")
+    go_offline(sandbox, other)
+    await page.until(f"{ROW}.textContent.includes('offline')", number(sandbox, other))
+    assert await page.run(moving) > 0
+
+
+async def test_a_row_that_is_stale_says_so(page: Browser, dashboard: Served) -> None:
+    await opened(page, dashboard.url)
+    down = dashboard.sandbox.faults.add(Answer(503), path="ws", times=None)
+    dashboard.sandbox.gateway.cut()
+    await page.until("document.querySelectorAll('li.stale').length === 200")
+    text = await page.run("return document.querySelector('li').innerText")
+    assert "may be out of date" in text
+    assert "Waiting for RingCentral" in await page.run("return document.body.innerText")
+    assert down.fired
+
+
+async def test_the_token_in_the_url_is_needed_once(page: Browser) -> None:
+    token = "a-token-of-this-test"
+    async with served(20, token=token) as dashboard:
+        await page.open(dashboard.url)
+        assert "the token is missing" in await page.run("return document.body.innerText")
+        await opened(page, f"{dashboard.url}?token={token}")
+        assert await page.run("return location.href") == dashboard.url
+        assert await page.run("return document.cookie") == ""  # scripts do not see it
+        await opened(page, dashboard.url)
+        await page.open("about:blank")
+        await page.console()
 
 
 async def test_the_keyboard_reaches_search_and_filter(page: Browser, dashboard: Served) -> None:
@@ -131,7 +227,7 @@ async def test_a_lost_connection_is_shown_until_all_is_current(
         assert "Connection lost" in await page.run("return document.body.innerText")
         assert (await page.run("return document.title")).startswith("Not current: ")
         who = dashboard.sandbox.user_ids[3]
-        dashboard.sandbox.set_presence(who, user_status="Offline", telephony_status="NoCall")
+        go_offline(dashboard.sandbox, who)
         proxy.target = dashboard.port
         await page.until(LIVE, seconds=30)
         assert await page.run(f"return {note}") == "none"
