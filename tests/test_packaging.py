@@ -34,9 +34,10 @@ def test_the_source_distribution_has_guides_tests_and_contributor_kit(
     guides = [path for path in (ROOT / "aiopresence/docs").rglob("*") if path.is_file()]
     assert {str(path.relative_to(ROOT)) for path in guides} <= source
     # The pictures are in the folder of the guides, so that a copy of it shows them.
-    assert "aiopresence/docs/pictures/watch.svg" in source
+    pictures = {"watch.svg", "dashboard-light.png"}
+    assert {f"aiopresence/docs/pictures/{name}" for name in pictures} <= source
     assert {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"} <= source
-    assert "aiopresence/redis/tokens.lua" in source
+    assert {"aiopresence/redis/tokens.lua", "aiopresence/web/index.html"} <= source
     assert {
         ".github/CONTRIBUTING.md",
         ".pre-commit-config.yaml",

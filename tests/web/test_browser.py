@@ -263,10 +263,15 @@ async def test_a_phone_has_no_horizontal_scroll(
     assert await page.run(wide) == 0
 
 
+@pytest.mark.parametrize("stale", [False, True])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_contrast_is_sufficient(page: Browser, dashboard: Served, scheme: str) -> None:
+async def test_contrast_is_sufficient(
+    page: Browser, dashboard: Served, scheme: str, stale: bool
+) -> None:
     await page.look(prefers_color_scheme=scheme)
     await opened(page, dashboard.url)
+    if stale:
+        await page.run("document.body.className = 'not-current'; list.className = 'stale'")
     # Foreground and background of each text, and of each shape: WCAG 2, level AA.
     texts = await page.run(
         """
