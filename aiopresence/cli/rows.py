@@ -11,9 +11,7 @@ from .output import Layout, one_row
 if TYPE_CHECKING:
     from .. import ActiveCallInfo, Directory, GetPresenceInfo, Outcome, UnifiedPresence
 
-_NAME = Column(24, least=14, heading="name")
-_CALLS = Column(44, least=12, drop=2, heading="calls")
-_PRESENCE = {
+_COLUMNS = {
     "id": Column(12),
     "extensionNumber": Column(6, heading="number"),
     "presenceStatus": Column(9, heading="presence"),
@@ -21,8 +19,16 @@ _PRESENCE = {
     "userStatus": Column(9, drop=4, heading="user"),
     "dndStatus": Column(26, least=19, drop=1, heading="dnd"),
     "message": Column(30, least=12, drop=3),
+    "name": Column(24, least=14),
+    "availability": Column(14),
+    "activeCalls": Column(44, least=12, drop=2, heading="calls"),
     "error": Column(0),
 }
+_PRESENCE = (
+    *("id", "extensionNumber", "presenceStatus", "telephonyStatus"),
+    *("userStatus", "dndStatus", "message"),
+)
+_FOR_PEOPLE = ("id", "extensionNumber", "availability", "dndStatus", "message")
 _UNIFIED = {
     "id": Column(12),
     "status": Column(9),
@@ -45,18 +51,16 @@ def presence_layout(
     Args:
         names: names by id, for a column with them; None for no such column.
         detailed: whether there is a column with the active calls.
-        for_people: whether names replace ids.
+        for_people: whether names replace ids, and the availability the fields that it is made of.
     """
-    columns = dict(_PRESENCE)
-    error = columns.pop("error")
+    shown = [*_FOR_PEOPLE] if for_people else [*_PRESENCE]
     if names is not None:
-        first = {name: columns.pop(name) for name in ("id", "extensionNumber")}
+        shown.insert(2, "name")
         if for_people:
-            del first["id"]
-        columns = {**first, "name": _NAME, **columns}
+            shown.remove("id")
     if detailed:
-        columns["activeCalls"] = _CALLS
-    columns["error"] = error
+        shown.append("activeCalls")
+    columns = {name: _COLUMNS[name] for name in (*shown, "error")}
 
     def cells(outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
         name = _name(names, outcome) or (outcome.id if for_people else None)
@@ -71,6 +75,7 @@ def presence_layout(
 def _presence_cells(presence: "GetPresenceInfo") -> dict[str, Any]:
     return {
         "extensionNumber": presence.extension and presence.extension.extension_number,
+        "availability": presence.availability.label,
         "presenceStatus": presence.presence_status,
         "telephonyStatus": presence.effective_telephony_status,
         "userStatus": presence.user_status,

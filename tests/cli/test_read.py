@@ -203,16 +203,16 @@ def test_tables_use_the_colors_and_width_of_the_terminal(tmp_path: Path) -> None
     with Terminal("read", "--sandbox", "19", env=env) as terminal:
         assert terminal.end() == 0
         lines = terminal.text.splitlines()
-        assert lines[0].split() == ["NUMBER", "NAME", "PRESENCE", "TELEPHONY", "DND", "MESSAGE"]
+        assert lines[0].split() == ["NUMBER", "NAME", "AVAILABILITY", "DND", "MESSAGE"]
         assert re.match(r"101    \w+ \w+ ", lines[1])
         assert len(lines) == 21
-        assert b"\x1b[32mAvailable" in terminal.raw
+        assert b"\x1b[32mavailable" in terminal.raw
     with Terminal("read", "--sandbox", "3", "--ids", env=env) as terminal:
         assert terminal.end() == 0
-        assert terminal.text.split()[:3] == ["ID", "NUMBER", "PRESENCE"]
+        assert terminal.text.split()[:3] == ["ID", "NUMBER", "AVAILABILITY"]
     with Terminal("read", "--sandbox", "3", env={**env, "NO_COLOR": "1"}) as terminal:
         assert terminal.end() == 0
-        assert b"Available" in terminal.raw
+        assert b"available" in terminal.raw
         assert not any(b"\x1b[%dm" % colour in terminal.raw for colour in range(30, 50))
     with Terminal("account", "--sandbox", "3", env=env, size=(150, 10)) as terminal:
         assert terminal.end() == 0

@@ -67,7 +67,12 @@ def test_watch_shows_the_board_and_reacts_to_keys_and_resizing(tmp_path: Path) -
         terminal.type("s")
         terminal.until(lambda t: "sort: name" in t.text)
         terminal.type("fx")
-        terminal.until(lambda t: "filter: available" in t.text and " Busy " not in t.text)
+        terminal.until(
+            lambda t: (
+                "filter: available" in t.text
+                and {line[30:39] for line in t.text.split("\n")[2:-1] if line} == {"available"}
+            )
+        )
         assert mode(terminal)[3] != before[3]
         resize(terminal, 70, 10)
         terminal.until(lambda t: t.text.split("\n")[-1].startswith("1-7 of ") and "live" in t.text)

@@ -174,7 +174,7 @@ def test_effective_statuses_are_counted_filtered_sorted_and_shown() -> None:
     assert shown(ScreenState(rows, filter=filtered("do-not-disturb"))) == ["2", "3", "4"]
     assert shown(ScreenState(rows, sort=Sort.STATUS)) == ["1", "2", "3", "4"]
     lines = pictures.screen((120, 24), ScreenState(rows)).splitlines()[2:6]
-    assert ["CallConnected" in line for line in lines] == [False, False, False, True]
+    assert ["on call" in line for line in lines] == [False, False, False, True]
     assert ["DND" in line for line in lines] == [True, True, False, False]
 
 
@@ -205,8 +205,11 @@ def test_unknown_statuses_are_shown() -> None:
         presence_status=PresenceStatus("Asleep"), telephony_status=TelephonyStatus("Humming")
     )
     text = pictures.screen((80, 24), ScreenState([Row("1", "1", "", tomorrow)], sort=Sort.STATUS))
-    assert "Asleep" in text
     assert "Humming" in text
+    asleep = attrs.evolve(tomorrow, telephony_status=TelephonyStatus.NO_CALL)
+    assert "Asleep" in pictures.screen((80, 24), ScreenState([Row("1", "1", "", asleep)]))
+    nothing = pictures.screen((80, 24), ScreenState([Row("1", "1", "", GetPresenceInfo())]))
+    assert " unknown " in nothing.splitlines()[2] + " "
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 from rich.style import Style
 
+from ... import Availability
 from ..columns import STATUS_STYLES
 from ..conversion import cell
 from ..rows import call_text
@@ -30,7 +31,6 @@ FADES = (
 FADE_SECONDS = FADES[-1][0]
 GAP = " │ "
 _SHORT = {
-    "NoCall": "",
     "TakeAllCalls": "",
     "DoNotAcceptAnyCalls": "DND",
     "DoNotAcceptDepartmentCalls": "no queues",
@@ -72,13 +72,15 @@ def _name(row: Row, _: float) -> str:
     return row.name or row.id
 
 
-def _presence(row: Row, _: float) -> str:
-    return (row.presence and row.presence.presence_status) or "-"
-
-
-def _telephony(row: Row, _: float) -> str:
-    status = (row.presence and row.presence.effective_telephony_status) or ""
-    return _SHORT.get(status, status)
+def _status(row: Row, _: float) -> str:
+    """Return the availability; if it is unknown, what RingCentral sent."""
+    if row.presence is None:
+        return "-"
+    availability, phone = row.presence.availability, row.presence.effective_telephony_status
+    if availability is not Availability.UNKNOWN:
+        return availability.label
+    is_idle = phone in (None, "NoCall")
+    return (row.presence.presence_status if is_idle else phone) or availability.label
 
 
 def _dnd(row: Row, _: float) -> str:
@@ -110,13 +112,12 @@ _CALL = Column("CALL", _call, 14, 24, 2)
 _COLUMNS = (
     Column("", _mark, 1, 1),
     Column("EXT", _number, 5, 6),
-    Column("NAME", _name, 14, 20, 3),
-    Column("PRESENCE", _presence, 9, 9),
-    Column("TELEPHONY", _telephony, 13, 13, 4),
-    Column("DND", _dnd, 11, 11, 5),
+    Column("NAME", _name, 14, 20, 1),
+    Column("STATUS", _status, 14, 14),
+    Column("DND", _dnd, 11, 11, 4),
     _CALL,
-    Column("MESSAGE", _message, 8, 75, 6),
-    Column(" AGO", _since, 4, 4, 1),
+    Column("MESSAGE", _message, 8, 75, 5),
+    Column(" AGO", _since, 4, 4, 3),
 )
 
 
