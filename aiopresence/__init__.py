@@ -14,7 +14,8 @@ never from one below, and never in a cycle; tests/test_layering.py checks it.
 - `directory`: who the extensions of an account are. `directory_reader` reads it.
 - `bulk`, `bulk_writer` and `account_reader`: batches of many ids, and pages of a whole account.
   `readers`, `routed_read` and `route_reader`: both, by the route that is complete first.
-- `queue_api` and `presence_api`: the presence calls. `live`: events, the board and polling.
+- `queue_api` and `presence_api`: the presence calls. `temporary_presence`: a change for the time of
+  a block. `live`: events, the board and polling.
 - `session`: `PresenceSession`, which puts all of these together.
 - `webhooks`: the receiver of webhook notifications. `redis`: what processes share over Redis, and
   the only use of redis-py. `web`: the dashboard, which uses the public names only.

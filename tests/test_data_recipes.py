@@ -42,10 +42,12 @@ async def test_a_script_says_in_one_line_what_is_missing(
     assert ("RC_USER_JWT" if "report" not in script else "no such table") in err
 
 
-async def run(script: str, *arguments: object) -> tuple[int | None, str, str]:
+async def run(script: str, *arguments: Path) -> tuple[int | None, str, str]:
     """Return the exit code, the output and the errors of a script."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(HERE / script), *map(str, arguments)), stdout=PIPE, stderr=PIPE
+        *(sys.executable, "-W", "error", str(HERE / script), *map(str, arguments)),
+        stdout=PIPE,
+        stderr=PIPE,
     )
     out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
