@@ -80,9 +80,11 @@ class Directory(Mapping[str, DirectoryEntry]):
         """Rank the entries by name and number; those without a name are the last."""
         self._places = array("I")
         groups = map(self._names.get, self._names.keys())
-        for step, group in enumerate(chain(groups, [self._nameless])):
+        ranked = 0
+        for group in chain(groups, [self._nameless]):
             self._places.extend(sorted(group, key=self._number_key))
-            if step % _SLICE == 0:
+            if len(self._places) >= ranked + _SLICE:
+                ranked = len(self._places)
                 yield
         self._ranks = array("I", bytes(4 * len(self._list)))
         for rank, place in enumerate(self._places):

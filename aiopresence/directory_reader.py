@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 
 from .concurrency import run_cooperatively, slices
 from .directory import Directory
@@ -29,24 +31,43 @@ class DirectoryReader:
     def __init__(self, requester: Requester) -> None:
         self._requester = requester
 
-    async def read(self, account_id: str) -> Directory:
-        """Read the directory; see `PresenceApi.read_directory`."""
-        return await run_cooperatively(Directory.build(await self._read_entries(account_id)))
+    async def read(self, account_id: str, known: Directory | None = None) -> Directory:
+        """Read the directory; see `PresenceApi.read_directory`.
 
-    async def _read_entries(self, account_id: str) -> list[DirectoryEntry]:
+        Args:
+            account_id: the account.
+            known: an earlier directory, whose equal entries are used again, so that they need not
+                be freed, all in one turn of the event loop; it is returned if nothing is different.
+        """
+        earlier = Directory() if known is None else known
+        entries, is_different = list[DirectoryEntry](), known is None
+        async with aclosing(self._iter_entries(account_id)) as parts:
+            async for part in parts:
+                for entry in part:
+                    old = earlier.get(entry.id)
+                    is_different = is_different or entry != old
+                    entries.append(old if old == entry else entry)
+        if len(entries) == len(earlier) and not is_different:
+            return earlier
+        return await run_cooperatively(Directory.build(entries))
+
+    async def _iter_entries(
+        self, account_id: str
+    ) -> AsyncGenerator[Iterator[DirectoryEntry], None]:
+        """Yield the entries in slices, between which other tasks run."""
         request, page = await self._read_first(account_id)
         new = paging.NewRecords[DirectoryRecord](lambda record: record.id)
-        maker, entries = EntryMaker(account_id), list[DirectoryEntry]()
+        maker = EntryMaker(account_id)
         while True:
             for part in slices(new.select(page.records)):
-                entries += maker.entries(part)
+                yield maker.entries(part)
                 await asyncio.sleep(0)
             following = paging.page_after(request, page, self._requester.server)
             if following is None:
-                return entries
+                return
             if new.pages_repeat:
                 _log.warning("reading the directory stopped: its pages repeat")
-                return entries
+                return
             del page  # Not two pages in memory.
             request, page = following, await self._read_page(following)
 

@@ -337,7 +337,8 @@ class PresenceSession(PresenceApi):
             new_source = partial(shared.new_source, spec)
         if type(directory) is not bool:
             raise UsageError("directory must be True or False")
-        names = BoardDirectory(self.read_directory, every, self._clock) if directory else None
+        read = partial(self._readers.directory_reader.read, self.account_id)
+        names = BoardDirectory(read, every, self._clock) if directory else None
         return PresenceBoard(new_source, self._live_tasks, self._requester.check_open, names)
 
     def poll(

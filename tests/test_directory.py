@@ -204,6 +204,11 @@ def test_a_large_directory_is_built_in_many_steps() -> None:
     assert sum(1 for _ in steps()) > 3 * 5000 / 200 + 3 * 5000 / 1000
 
 
+def test_people_with_few_names_are_ranked_in_as_many_steps() -> None:
+    entries = [entry(str(n), f"Ann Lee {n % 10}", str(n)) for n in range(5000)]
+    assert sum(1 for _ in Directory.build(entries)) > 4 * 5000 / 500
+
+
 def test_any_name_has_its_place_in_the_order() -> None:
     names = ["\U0010ffff", " ", None, "b", "", "a", "\U0010ffff", "A"]
     entries = [entry(str(place), name, "5") for place, name in enumerate(names)]

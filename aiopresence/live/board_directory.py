@@ -20,7 +20,8 @@ class BoardDirectory:
     """Reads a directory, and again when an unknown id appears; never in the way of events.
 
     Args:
-        read: reads the directory.
+        read: reads the directory, and returns the earlier one that it is called with if nothing in
+            it is different.
         refresh: seconds after which it is read again.
         clock: the source of time.
 
@@ -31,7 +32,10 @@ class BoardDirectory:
     """
 
     def __init__(
-        self, read: Callable[[], Awaitable[Directory]], refresh: float, clock: Clock
+        self,
+        read: Callable[[Directory | None], Awaitable[Directory]],
+        refresh: float,
+        clock: Clock,
     ) -> None:
         self.directory: Directory | None = None
         self.error: PresenceError | None = None
@@ -83,7 +87,7 @@ class BoardDirectory:
         wanted, self._unknown = self._unknown, set()
         self._work.clear()
         try:
-            self.directory = directory = await self._read()
+            self.directory = directory = await self._read(self.directory)
         except PresenceError as error:
             self.error = error
             self._gap = self._longer_gap() if self.ready.is_set() else MIN_GAP
