@@ -5,6 +5,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from aiopresence import (
     Directory,
@@ -15,6 +16,7 @@ from aiopresence import (
     PresenceError,
     UsageError,
 )
+from aiopresence.protocol.text_index import fold
 
 
 def entry(id_: str, name: str | None = None, number: str | None = None, **more: Any) -> Any:
@@ -214,3 +216,28 @@ def test_any_name_has_its_place_in_the_order() -> None:
     entries = [entry(str(place), name, "5") for place, name in enumerate(names)]
     found = Directory(entries).search("5", limit=99)
     assert [each.id for each in found] == ["1", "5", "7", "3", "0", "6", "2", "4"]
+
+
+NAMES = st.lists(st.sampled_from(["Zoë", "zo", "Zoe", "Ánn", "an", "Lee", "é", "李"]), max_size=3)
+ENTRIES = st.lists(st.tuples(NAMES, st.sampled_from([None, "1", "10", "101", "2"])), max_size=12)
+
+
+@given(
+    ENTRIES, st.lists(st.sampled_from(["z", "ZO", "zoé", "a", "l", "1", "10", "李"]), min_size=1)
+)
+def test_a_search_finds_what_looking_at_every_entry_finds(
+    people: list[tuple[list[str], str | None]], words: list[str]
+) -> None:
+    entries = [
+        entry(str(place), " ".join(names), number) for place, (names, number) in enumerate(people)
+    ]
+    found = Directory(entries).search(" ".join(words), limit=99)
+    assert {each.id for each in found} == {each.id for each in entries if begin(each, words)}
+    names = [fold(each.name or "") or "\U0010ffff" for each in found]
+    assert names == sorted(names)
+
+
+def begin(each: DirectoryEntry, words: list[str]) -> bool:
+    names, number = fold(each.name or "").split(), each.extension_number or ""
+    in_name = all(any(name.startswith(fold(word)) for name in names) for word in words)
+    return in_name or (len(words) == 1 and number.startswith(words[0]))
