@@ -233,6 +233,30 @@ async def test_a_directory_whose_pages_repeat_ends(
     assert "pages repeat" in caplog.text
 
 
+async def test_the_log_has_the_number_of_each_page(caplog: pytest.LogCaptureFixture) -> None:
+    async with (
+        Sandbox(100, page_limit=25, limits=PLENTY) as sandbox,
+        Session(sandbox.grant, server=sandbox.url) as session,
+    ):
+        with caplog.at_level(logging.DEBUG, "aiopresence"):
+            await read(session)
+    assert "/directory/entries: HTTP 200" in caplog.text
+    assert "/directory/entries?page=2: HTTP 200" in caplog.text
+
+
+async def test_smaller_pages_without_any_paging_are_read_to_the_end(
+    sandbox: Sandbox, session: Session
+) -> None:
+    """A server may reduce the size of a page without saying so."""
+    pages = [range(1000), range(1000, 2000), range(2000, 2005)]
+
+    def change(_: bytes) -> bytes:
+        return json.dumps({"records": [{"id": id_} for id_ in pages.pop(0)]}).encode()
+
+    sandbox.faults.add(Change(change), path=DIRECTORY, times=None)
+    assert len(await read(session)) == 2005
+
+
 async def test_pages_that_overlap_are_read_once(sandbox: Sandbox, session: Session) -> None:
     pages = [["1", "2"], ["2", "3"], ["4"]]
 
