@@ -169,8 +169,8 @@ class NotFound(ApiError):
     def _advice(self) -> str:
         id_ = self.id or ""
         if id_.isdecimal() and len(id_) <= _LONGEST_NUMBER:
-            hint = "looks like an extension number; calls take internal ids"
-            return f"{id_} {hint}: see session.read_directory()"
+            hint = "looks like an extension number: look up its id with session.read_directory()"
+            return f"{id_} {hint}, or use --number on the command line"
         return "check the id, and that this user may see it"
 
 

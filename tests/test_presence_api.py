@@ -143,7 +143,10 @@ async def test_a_record_of_the_wrong_type_is_located(
     assert rule.fired == 1
 
 
-NUMBER = "101 looks like an extension number; calls take internal ids: see session.read_directory()"
+NUMBER = (
+    "101 looks like an extension number: look up its id with session.read_directory(), or use"
+    " --number on the command line"
+)
 NO_NUMBER = "check the id, and that this user may see it"
 
 

@@ -64,7 +64,7 @@ app = typer.Typer(
     name="aiopresence",
     help="Read, change and watch RingCentral presence.",
     epilog="Try it without an account: aiopresence read --sandbox 1000",
-    no_args_is_help=True,
+    invoke_without_command=True,
     # Plain text: Rich's boxes cut long option names, and errors should take one line.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -98,9 +98,11 @@ EXIT_CODES = "Exit codes: 0 success, 1 something failed, 2 usage or settings err
 
 
 @app.callback()
-def main(version: VersionOption = False, verbose: VerboseOption = 0) -> None:
+def main(ctx: typer.Context, version: VersionOption = False, verbose: VerboseOption = 0) -> None:
     """Read, change and watch RingCentral presence."""
     set_verbosity(verbose)
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
 
 
 def with_verbose_option(function: Callable[..., None]) -> Callable[..., None]:

@@ -32,6 +32,13 @@ def test_read_reports_how_many_requests_a_route_takes(
     assert done.err.startswith(f"Read 3,000 extensions in {requests} requests, ")
 
 
+def test_without_arguments_it_prints_its_help(tmp_path: Path) -> None:
+    done = run(env=environment(tmp_path))
+    assert (done.code, done.err) == (0, "")
+    assert done.out == run("--help", env=environment(tmp_path)).out
+    assert "Read, change and watch RingCentral presence." in done.out.splitlines()[2]
+
+
 def test_the_package_can_be_run_as_a_module(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "aiopresence", "read", "--help"],
