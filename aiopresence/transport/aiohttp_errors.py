@@ -9,8 +9,21 @@ from yarl import URL
 
 from ..errors import ConnectionFailed, Timeout, TransportError, one_line
 
-# OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
-_WRONG_HOST = frozenset({62, 64})
+# What to do about a certificate, by OpenSSL's code: see X509_V_ERR_… in its x509_vfy.h.
+_CERTIFICATE_ADVICE = (
+    ((62, 64), "check the address of the server"),  # of another host, or of another IP address
+    # What RFC 5280 requires, and certificates of companies often lack.
+    (
+        range(80, 94),
+        "Python from 3.13 requires that; if the authority cannot issue a better certificate, pass"
+        " an ssl.SSLContext without ssl.VERIFY_X509_STRICT as ssl=",
+    ),
+)
+_UNKNOWN_ISSUER = (
+    "if it was issued by an authority of your own, or by a proxy that decrypts connections, set"
+    " SSL_CERT_FILE to a file with the certificate of that authority, or pass"
+    " ssl=ssl.create_default_context(cafile=…)"
+)
 # What to check when a proxy refuses for good, by status.
 _PROXY_ADVICE = {
     403: ", the proxy has to allow this host",
@@ -69,13 +82,8 @@ def _tls_message(error: Exception, host: str) -> str:
         return f"no TLS connection to {host}: {one_line(str(reason))}"
     invalid = error.certificate_error
     reason = str(getattr(invalid, "verify_message", None) or type(invalid).__name__).rstrip(".")
-    advice = (
-        "check the address of the server"
-        if getattr(invalid, "verify_code", None) in _WRONG_HOST
-        else "if it was issued by an authority of your own, or by a proxy that decrypts"
-        " connections, set SSL_CERT_FILE to a file with the certificate of that authority, or"
-        " pass ssl=ssl.create_default_context(cafile=…)"
-    )
+    code = getattr(invalid, "verify_code", None)
+    advice = next((text for codes, text in _CERTIFICATE_ADVICE if code in codes), _UNKNOWN_ISSUER)
     return f"the certificate of {host} is not trusted: {one_line(reason)}; {advice}"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -110,27 +111,36 @@ async def test_a_certificate_that_is_not_trusted_leads_to_ssl_cert_file(
     assert other.endswith("which does not have the certificate of its issuer")
 
 
+async def run_doctor(
+    home: Path, authority: Authority, *, strict: bool = True
+) -> tuple[terminal.Done, list[str]]:
+    """Run doctor in a process of its own: aiohttp reads SSL_CERT_FILE when it is imported."""
+    async with (
+        Sandbox(20, window=1.0) as sandbox,
+        encrypted(sandbox, authority.server(strict=strict)) as front,
+        listening(Tunnel(front.port, is_proxy=True, login=LOGIN)) as proxy,
+    ):
+        environment = terminal.environment(
+            home,
+            **credentials(sandbox),
+            HTTPS_PROXY=f"http://{URL_LOGIN}{proxy.address}",
+            SSL_CERT_FILE=str(authority.file),
+        )
+        command = ("-vv", "doctor", "--output", "json")
+        return await asyncio.to_thread(terminal.run, *command, env=environment), proxy.heads
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="older ones accept the certificate")
+def test_a_certificate_that_is_not_strict_enough_is_explained(
+    tmp_path: Path, authority: Authority
+) -> None:
+    done, _ = asyncio.run(run_doctor(tmp_path, authority, strict=False))
+    found = {each["check"]: each for each in json.loads(done.out)}
+    assert "Missing Authority Key Identifier): Python from 3.13" in found["server"]["text"]
+
+
 def test_all_checks_succeed_through_a_proxy(tmp_path: Path, authority: Authority) -> None:
-    """In a process of its own: OpenSSL reads SSL_CERT_FILE when it is used for the first time."""
-
-    async def main() -> tuple[terminal.Done, list[str]]:
-        async with (
-            Sandbox(20, window=1.0) as sandbox,
-            encrypted(sandbox, authority.server()) as front,
-            listening(Tunnel(front.port, is_proxy=True, login=LOGIN)) as proxy,
-        ):
-            variables = {
-                **credentials(sandbox),
-                "HTTPS_PROXY": f"http://{URL_LOGIN}{proxy.address}",
-                "SSL_CERT_FILE": str(authority.file),
-            }
-            environment = terminal.environment(tmp_path, **variables)
-            run = asyncio.to_thread(
-                terminal.run, "-vv", "doctor", "--output", "json", env=environment
-            )
-            return await run, proxy.heads
-
-    done, heads = asyncio.run(main())
+    done, heads = asyncio.run(run_doctor(tmp_path, authority))
     found = {each["check"]: each for each in json.loads(done.out)}
     assert {each["ok"] for each in found.values()} == {True}, found
     assert found["server"]["text"].startswith(f"{HOST}, through the proxy 127.0.0.1:")

@@ -44,7 +44,7 @@ class Authority:
         return ssl.create_default_context(cafile=self.file)
 
     def server(
-        self, host: str = HOST, *, issuer: str = "authority", days: int = 1
+        self, host: str = HOST, *, issuer: str = "authority", days: int = 1, strict: bool = True
     ) -> ssl.SSLContext:
         """Return the TLS of a server.
 
@@ -52,36 +52,59 @@ class Authority:
             host: whose certificate it is.
             issuer: who issued it.
             days: how long it is valid from yesterday; 0 has expired.
+            strict: whether it has all that RFC 5280 requires, and Python from 3.13.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._file(f"{host}-{issuer}-{days}", host, issuer, days))
+        name = f"{host}-{issuer}-{days}-{strict}"
+        context.load_cert_chain(self._file(name, host, issuer, days, strict))
         return context
 
-    def _file(self, name: str, subject: str, issuer: str, days: int = 1) -> Path:
+    def _file(
+        self, name: str, subject: str, issuer: str, days: int = 1, strict: bool = True
+    ) -> Path:
         path = self.folder / f"{name}.pem"
         if not path.exists():
-            path.write_bytes(self._pem(subject, issuer, days))
+            path.write_bytes(self._pem(subject, issuer, days, strict))
         return path
 
-    def _pem(self, subject: str, issuer: str, days: int) -> bytes:
+    def _pem(self, subject: str, issuer: str, days: int, strict: bool) -> bytes:
         yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+        public, is_authority = self.key.public_key(), subject == "authority"
         certificate = (
             x509.CertificateBuilder(
-                _name(issuer), _name(subject), self.key.public_key(), x509.random_serial_number()
+                _name(issuer), _name(subject), public, x509.random_serial_number()
             )
             .not_valid_before(yesterday)
             .not_valid_after(yesterday + datetime.timedelta(days=days, hours=1))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
-            .add_extension(
-                x509.BasicConstraints(ca=subject == "authority", path_length=None), critical=True
-            )
-            .sign(self.key, hashes.SHA256())
+            .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         )
-        return certificate.public_bytes(serialization.Encoding.PEM) + self.key.private_bytes(
+        if strict:
+            identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
+            certificate = certificate.add_extension(identifier, critical=False)
+        if is_authority:
+            certificate = certificate.add_extension(_SIGNS, critical=True)
+        return certificate.sign(self.key, hashes.SHA256()).public_bytes(
+            serialization.Encoding.PEM
+        ) + self.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
+
+
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def _name(text: str) -> x509.Name:

@@ -13,6 +13,8 @@ from .context import CheckContext, CheckFailed
 
 # Seconds for one response of the server.
 RESPONSE_TIMEOUT = 10.0
+# OpenSSL's codes for what RFC 5280 requires of certificates; see its x509_vfy.h.
+_STRICT = range(80, 94)
 
 
 async def server(context: CheckContext) -> str:
@@ -96,7 +98,9 @@ def _proxy_problem(host: str, proxy: Proxy, error: aiohttp.ClientError) -> str:
 def _certificate_problem(host: str, error: aiohttp.ClientConnectorCertificateError) -> str:
     reason = getattr(error.certificate_error, "verify_message", "").rstrip(".")
     file = os.environ.get("SSL_CERT_FILE")
-    if not file:
+    if getattr(error.certificate_error, "verify_code", 0) in _STRICT:
+        advice = "Python from 3.13 requires that: use a better certificate, or Python 3.12"
+    elif not file:
         advice = "if a proxy or an authority of your own issued it, set SSL_CERT_FILE to a file"
         advice += " with the certificate of that authority"
     elif Path(file).is_file():
