@@ -40,9 +40,16 @@ def _option(words: Sequence[str]) -> Any:
                 raise typer.BadParameter(f"{word!r} is not one of {', '.join(words)}")
         return StateFilter(found)
 
+    def complete(incomplete: str) -> list[str]:
+        """Return texts for the shell's completion: the last of the words may be incomplete."""
+        before = "".join(incomplete.rpartition(",")[:2])
+        texts = [before + word for word in words]
+        return [text for text in texts if text.startswith(incomplete)]
+
     return typer.Option(
         "--filter",
         parser=parse,
+        autocompletion=complete,
         metavar="STATES",
         help=f"Only extensions in these states, separated by commas: {', '.join(words)}.",
         show_default=False,

@@ -230,7 +230,9 @@ def test_shell_completion(home: Path) -> None:
     # Another command follows, so that bash stays the parent process, which is the shell detected.
     script = (
         f"{command} --show-completion; true;"
-        f' _AIOPRESENCE_COMPLETE=complete_bash COMP_WORDS="aiopresence wh" COMP_CWORD=1 {command}'
+        f' _AIOPRESENCE_COMPLETE=complete_bash COMP_WORDS="aiopresence wh" COMP_CWORD=1 {command};'
+        f' _AIOPRESENCE_COMPLETE=complete_bash COMP_WORDS="aiopresence read --filter busy,on"'
+        f" COMP_CWORD=3 {command}"
     )
     done = subprocess.run(  # noqa: S603 - a fixed command
         ["bash", "-c", script, terminal.COMMAND[0]],  # noqa: S607 - wherever it is
@@ -238,4 +240,4 @@ def test_shell_completion(home: Path) -> None:
     )  # fmt: skip
     assert done.stderr == ""
     assert "complete -o default -F _aiopresence_completion aiopresence" in done.stdout
-    assert done.stdout.splitlines()[-1] == "whoami"
+    assert done.stdout.splitlines()[-3:] == ["whoami", "busy,on-call", "busy,on-hold"]

@@ -53,6 +53,7 @@ class Keyboard:
             return
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         self._cancel_escape()
+        self._rest = ""
         mode, self._saved_mode = self._saved_mode, None
         with suppress(termios.error):  # The terminal was closed.
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, mode)
