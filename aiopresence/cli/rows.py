@@ -21,14 +21,22 @@ _COLUMNS = {
     "message": Column(30, least=12, drop=3),
     "name": Column(24, least=14),
     "availability": Column(14),
+    "dnd": Column(11, drop=1),
     "activeCalls": Column(44, least=12, drop=2, heading="calls"),
+    "call": Column(24, least=14, drop=2),
     "error": Column(0),
 }
 _PRESENCE = (
     *("id", "extensionNumber", "presenceStatus", "telephonyStatus"),
     *("userStatus", "dndStatus", "message"),
 )
-_FOR_PEOPLE = ("id", "extensionNumber", "availability", "dndStatus", "message")
+_FOR_PEOPLE = ("id", "extensionNumber", "availability", "dnd", "message")
+_DND = {
+    "TakeAllCalls": "",
+    "DoNotAcceptAnyCalls": "DND",
+    "DoNotAcceptDepartmentCalls": "no queues",
+    "TakeDepartmentCallsOnly": "queues only",
+}
 _UNIFIED = {
     "id": Column(12),
     "status": Column(9),
@@ -59,7 +67,7 @@ def presence_layout(
         if for_people:
             shown.remove("id")
     if detailed:
-        shown.append("activeCalls")
+        shown.append("call" if for_people else "activeCalls")
     columns = {name: _COLUMNS[name] for name in (*shown, "error")}
 
     def cells(outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
@@ -80,9 +88,17 @@ def _presence_cells(presence: "GetPresenceInfo") -> dict[str, Any]:
         "telephonyStatus": presence.effective_telephony_status,
         "userStatus": presence.user_status,
         "dndStatus": presence.effective_dnd_status,
+        "dnd": dnd_text(presence),
         "message": presence.message,
+        "call": call_text(presence.active_calls),
         "activeCalls": "; ".join(_call(call) for call in presence.active_calls or ()),
     }
+
+
+def dnd_text(presence: "GetPresenceInfo") -> str:
+    """Return which calls are refused; empty for none."""
+    status = presence.effective_dnd_status or ""
+    return _DND.get(status, status)
 
 
 def call_text(calls: "Sequence[ActiveCallInfo] | None") -> str:

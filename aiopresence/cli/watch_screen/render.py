@@ -17,7 +17,7 @@ from rich.style import Style
 from ... import Availability
 from ..columns import STATUS_STYLES
 from ..conversion import cell
-from ..rows import call_text
+from ..rows import call_text, dnd_text
 from .model import Row, ScreenState
 
 Line = list[Segment]
@@ -30,12 +30,6 @@ FADES = (
 )
 FADE_SECONDS = FADES[-1][0]
 GAP = " │ "
-_SHORT = {
-    "TakeAllCalls": "",
-    "DoNotAcceptAnyCalls": "DND",
-    "DoNotAcceptDepartmentCalls": "no queues",
-    "TakeDepartmentCallsOnly": "queues only",
-}
 _CONNECTION = {"live": "bold green", "waiting": "bold yellow", "stale": "bold red"}
 
 
@@ -84,8 +78,7 @@ def _status(row: Row, _: float) -> str:
 
 
 def _dnd(row: Row, _: float) -> str:
-    status = (row.presence and row.presence.effective_dnd_status) or ""
-    return _SHORT.get(status, status)
+    return dnd_text(row.presence) if row.presence else ""
 
 
 def _call(row: Row, _: float) -> str:
