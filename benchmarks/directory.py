@@ -33,7 +33,7 @@ from .throughput import Watch
 PEOPLE, PAGE = 100_000, 2_000
 ROUNDS = 5
 # Bytes of an entry, seconds of reading, microseconds of a call that finds, or that searches.
-MEMORY, READING, FINDING, SEARCHING, FAILING = 1_000, 3.0, 10.0, 1_000.0, 5_000.0
+MEMORY, READING, FINDING, SEARCHING, FAILING = 1_000, 3.0, 10.0, 2_000.0, 5_000.0
 
 
 class Wire(HttpClient):
@@ -133,7 +133,7 @@ def of_finding(directory: Directory) -> Iterator[Row]:
         "find by e-mail address": (lambda: find(email), FINDING),
         "find by name": (lambda: find(name), FINDING),
         "find with a typing error, near matches": (lambda: _near(directory, f"{name}z"), FAILING),
-        "search by a whole first name": (lambda: search("zoe"), SEARCHING),
+        "search by a first name that 2,000 people have": (lambda: search("zoe"), SEARCHING),
         "search by two beginnings of names": (lambda: search("zo tor"), SEARCHING),
         "search by the beginning of a number": (lambda: search(number[:4]), SEARCHING),
         "search by one letter": (lambda: search("t"), None),
