@@ -70,6 +70,8 @@ class HttpClient:
         self._timeout = timeout
         self._network = network
         self._options = network.options(URL(server))
+        proxy = network.proxy if "proxy" in self._options else None
+        self._route = f"{self._host} through the proxy {proxy.address}" if proxy else self._host
 
     async def open(self) -> None:
         """Open a connection pool, unless the user gave a session with one."""
@@ -120,7 +122,7 @@ class HttpClient:
                 return await self._exchange(request, authorization, may_resend, exchange)
         except TimeoutError:
             pass
-        raise Timeout(f"no complete response from {self._host} within {self._timeout:g} s")
+        raise Timeout(f"no complete response from {self._route} within {self._timeout:g} s")
 
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket; see `websocket.connect`. UsageError: the session is closed."""

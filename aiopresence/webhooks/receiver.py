@@ -159,9 +159,9 @@ class WebhookReceiver:
         Entering it creates the subscription. RingCentral calls the address while it does, so the
         server must already be listening: enter it after `await site.start()`, not in `on_startup`
         or `cleanup_ctx` of an aiohttp application or in the lifespan of an ASGI application, which
-        run earlier. The subscription is renewed
-        before it expires and checked every 5 minutes. When RingCentral has suspended it, it is
-        created again, and the callback receives a `Resync`. Leaving deletes the subscription.
+        run earlier. The subscription is renewed before it expires and checked every 5 minutes. When
+        RingCentral has suspended it, it is created again, and the callback receives a `Resync`.
+        Leaving deletes the subscription.
 
         Once this receiver has a subscription, notifications of other subscriptions are dropped.
         Processes that share an address should therefore share one subscription: one process
@@ -198,8 +198,8 @@ class WebhookReceiver:
             that should be sent again; 400, 401, 403, 405, 413 or 415 for anything else.
 
         Raises:
-            UsageError: an argument has a wrong type, or this is not the event loop on which the
-                receiver was opened.
+            UsageError: the body is not bytes, or this is not the event loop on which the receiver
+                was opened.
         """
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         if not isinstance(body, bytes):

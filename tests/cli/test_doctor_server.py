@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aiopresence.cli.doctor import server as server_check
 from aiopresence.cli.doctor.context import CheckContext, CheckFailed
 from aiopresence.cli.doctor.server import server
 from aiopresence.sandbox import Sandbox
@@ -55,6 +56,15 @@ async def test_a_proxy_that_refuses_the_connection_is_named(
     assert await problem(monkeypatch, f"http://{URL_LOGIN}{address}") == (
         f"HTTPS_PROXY is set to {address}, which refused the connection: check the address"
     )
+
+
+async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_check, "RESPONSE_TIMEOUT", 0.05)
+    async with serving(lambda *_: asyncio.sleep(60)) as silent:
+        address = silent.url.removeprefix("http://")
+        text = await problem(monkeypatch, silent.url)
+    expected = f"no response from {HOST} through the proxy {address} within 0.05 s: "
+    assert text == f"{expected}check the network"
 
 
 async def test_a_proxy_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

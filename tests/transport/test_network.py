@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from aiopresence import ConnectionFailed, PresenceSession, UsageError
+from aiopresence import ConnectionFailed, PresenceSession, Timeout, UsageError
 from aiopresence.sandbox import Sandbox
 from aiopresence.transport.network import Network
 from tests.support.raw_server import serving
@@ -145,6 +145,17 @@ async def test_a_proxy_that_does_not_listen_is_named_and_tried_again(
         assert session.stats.retries == 2
     assert not caught.value.final
     assert "canary" not in shown(caught.value)
+
+
+async def test_a_proxy_that_does_not_answer_is_named() -> None:
+    async with serving(lambda *_: asyncio.sleep(60)) as silent:
+        address = silent.url.removeprefix("http://")
+        async with Session(
+            "token", server=SERVER, proxy=f"http://{QUOTED}@{address}", timeout=0.05, attempts=1
+        ) as session:
+            with pytest.raises(Timeout, match=f"{HOST} through the proxy {address} within"):
+                await session.read_user_presence_status()
+        assert len(silent.requests) == 1
 
 
 async def test_a_proxy_whose_name_is_not_found_is_named() -> None:

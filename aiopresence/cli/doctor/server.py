@@ -37,9 +37,10 @@ async def server(context: CheckContext) -> str:
                 context.date = (date, time.time())
             status = response.status
     except TimeoutError:
-        whom = f"{host} {through}".strip()
+        hint = "" if proxy else "; if it is reached through a proxy, set HTTPS_PROXY"
         raise CheckFailed(
-            f"no response from {whom} within {RESPONSE_TIMEOUT:.0f} s: check the network"
+            f"no response from {f'{host} {through}'.strip()} within {RESPONSE_TIMEOUT:g} s: check"
+            f" the network{hint}"
         ) from None
     except aiohttp.ClientError as error:
         raise CheckFailed(_problem(host, proxy, error)) from None
