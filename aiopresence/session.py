@@ -310,9 +310,9 @@ class PresenceSession(PresenceApi):
                 what no event reports, such as a changed message. None never does.
             shared: a RedisBoard, to share the board with other processes; None follows alone.
             directory: also read who the extensions are, for `board.find`, `board.entry` and the
-                `entry` of changes; see `read_directory`. It is read again after `refresh`, and when
-                an extension appears that it does not have. Without the permission ReadAccounts the
-                board works without names.
+                `entry` of changes; see `read_directory`. It is read again after `refresh`, at most
+                once an hour, and when an extension appears that it does not have. Without the
+                permission ReadAccounts the board works without names.
 
         Raises:
             UsageError: an argument is wrong. See PresenceBoard for the errors of the board.

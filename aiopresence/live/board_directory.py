@@ -12,7 +12,9 @@ from ..transport.clock import Clock
 _log = logging.getLogger("aiopresence")
 
 # Seconds between two reads because of ids that are not in the directory, or because it could not be
-# read. The gap doubles while that does not help, up to the longest one. Guesses.
+# read. The gap doubles while that does not help, up to the longest one. Without a reason it is read
+# again no sooner than after that: names change rarely, and a large account takes many requests.
+# Guesses.
 MIN_GAP, MAX_GAP = 60.0, 3600.0
 
 
@@ -22,7 +24,7 @@ class BoardDirectory:
     Args:
         read: reads the directory, and returns the earlier one that it is called with if nothing in
             it is different.
-        refresh: seconds after which it is read again.
+        refresh: seconds after which it is read again, at least `MAX_GAP`.
         clock: the source of time.
 
     Attributes:
@@ -80,7 +82,7 @@ class BoardDirectory:
             self.ready.set()
             next_at = self._clock.now() + self._gap
             if self.error is None:
-                await self._clock.wait(self._work, self._refresh)
+                await self._clock.wait(self._work, max(self._refresh, MAX_GAP))
             await self._clock.wait(asyncio.Event(), next_at - self._clock.now())
 
     async def _try_read(self) -> None:
