@@ -28,6 +28,7 @@ from .commands import (
     watch,
     write,
 )
+from .console import print_line
 from .diagnostics import add_verbosity, set_verbosity
 from .options import VerboseOption, VersionOption
 
@@ -102,7 +103,8 @@ def main(ctx: typer.Context, version: VersionOption = False, verbose: VerboseOpt
     """Read, change and watch RingCentral presence."""
     set_verbosity(verbose)
     if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
+        for line in ctx.get_help().splitlines():
+            print_line(line)
 
 
 def with_verbose_option(function: Callable[..., None]) -> Callable[..., None]:
