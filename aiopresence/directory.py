@@ -3,18 +3,21 @@
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from heapq import nsmallest
 from itertools import chain, islice
 from typing import Self
 
 from .enums import ExtensionStatus, ExtensionType
 from .errors import LookupFailed, UsageError, one_line, short_repr
 from .models import DirectoryEntry
-from .protocol.text_index import TextIndex, fold
+from .protocol.text_index import TextIndex, fold, in_order
 
 # Entries that are added to the index in one turn of the event loop: about a millisecond. A guess.
 _SLICE = 200
 # A text with a typing error is compared to at most so many texts, which takes some milliseconds.
 _COMPARED = 200
+# How many letters of a word near matches may begin with, and how many words of a text count.
+_BEGINNING, _WORDS = 16, 8
 # How many entries the message of an error has, and the longest text that it has some for.
 _SHOWN, _LONGEST = 5, 60
 _USABLE = (None, ExtensionStatus.ENABLED)
@@ -82,7 +85,7 @@ class Directory(Mapping[str, DirectoryEntry]):
         groups = map(self._names.get, self._names.keys())
         ranked = 0
         for group in chain(groups, [self._nameless]):
-            self._places.extend(sorted(group, key=self._number_key))
+            self._places.extend((yield from in_order(group, self._number_key)))
             if len(self._places) >= ranked + _SLICE:
                 ranked = len(self._places)
                 yield
@@ -98,8 +101,9 @@ class Directory(Mapping[str, DirectoryEntry]):
 
     def _ranked(self, places: Iterable[int], limit: int | None = None) -> list[DirectoryEntry]:
         """Return the entries of some places, in the order of results."""
-        ranks = sorted(map(self._ranks.__getitem__, places))
-        return [self._list[self._places[rank]] for rank in ranks[:limit]]
+        ranks = map(self._ranks.__getitem__, places)
+        first = sorted(ranks) if limit is None else nsmallest(limit, ranks)
+        return [self._list[self._places[rank]] for rank in first]
 
     def __getitem__(self, extension_id: str | int) -> DirectoryEntry:
         return self._entries[str(extension_id)]
@@ -129,9 +133,17 @@ class Directory(Mapping[str, DirectoryEntry]):
         Raises:
             LookupFailed: nothing matches, or several entries match equally. Its message has them,
                 or near matches.
-            UsageError: the text is not a str, or empty.
+            UsageError: the text is not a str.
         """
-        folded = _checked(text)
+        return self._find(text, self._near)
+
+    def _find(self, text: str, near: Callable[[str], Iterable[DirectoryEntry]]) -> DirectoryEntry:
+        """Return what `find` does; `near` returns the entries that a text may mean."""
+        folded = _folded(text)
+        if not folded:
+            raise LookupFailed(
+                "the text is empty: pass an id, a number, an address or a name", text
+            )
         if (entry := self._entries.get(folded)) is not None:
             return entry
         places = self._exact(folded) or self._exact(_swapped(folded))
@@ -140,22 +152,23 @@ class Directory(Mapping[str, DirectoryEntry]):
             return best[0]
         if best:
             raise _ambiguous(text, best)
-        raise _unknown(text, self._near(folded))
+        raise _unknown(text, [*near(folded)])
 
     def search(self, text: str, limit: int = 20) -> list[DirectoryEntry]:
         """Return entries that a text may become while it is typed, sorted by name.
 
         Every word of the text must begin a word of the name; a text of one word may also begin the
-        extension number or the e-mail address.
+        extension number or the e-mail address. A text of hardly any letters that many entries have
+        may take some milliseconds.
 
         Args:
-            text: what was typed.
+            text: what was typed; an empty text finds nothing, and only its first eight words count.
             limit: the most entries to return.
 
         Raises:
-            UsageError: the text is not a str, or empty, or the limit is not a positive int.
+            UsageError: the text is not a str, or the limit is not a positive int.
         """
-        words = _checked(text).replace(",", " ").split()
+        words = _folded(text).replace(",", " ").split()
         if type(limit) is not int or limit < 1:
             raise UsageError(f"limit must be a positive int, not {short_repr(limit)}")
         return self._ranked(self._starting(words), limit)
@@ -168,12 +181,15 @@ class Directory(Mapping[str, DirectoryEntry]):
 
         Raises:
             LookupFailed: one or more cannot be found; the message names all of them.
-            UsageError: a text is not a str, or empty.
+            UsageError: a text is not a str.
         """
-        found, failed = [], []
+        found = list[str]()
+        failed = list[LookupFailed]()
         for text in texts:
+            # To look for near matches takes milliseconds, so only the first ones get some.
+            near = self._near if len(failed) < _SHOWN else lambda _: ()
             try:
-                found.append(self.find(text).id)
+                found.append(self._find(text, near).id)
             except LookupFailed as error:
                 failed.append(error)
         if failed:
@@ -184,10 +200,10 @@ class Directory(Mapping[str, DirectoryEntry]):
         """Return the places that `search` finds."""
         found = self._named(words) if words else set()
         if len(words) == 1:
-            found |= self._numbers.starting(words[0]) | self._emails.starting(words[0])
+            found.update(self._numbers.starting(words[0]), self._emails.starting(words[0]))
         return found
 
-    def _exact(self, folded: str) -> list[int]:
+    def _exact(self, folded: str) -> Sequence[int]:
         """Return the places of a number, or else of an address, or else of a full name."""
         return self._numbers.get(folded) or self._emails.get(folded) or self._names.get(folded)
 
@@ -206,8 +222,8 @@ class Directory(Mapping[str, DirectoryEntry]):
     def _candidates(self, folded: str) -> Iterator[tuple[str, int]]:
         """Yield texts that may be like another one, with their places: longest beginning first."""
         words = folded.split()
-        for length in range(max(map(len, words)), 0, -1):
-            for place in sorted(self._named([word[:length] for word in words])):
+        for length in range(min(max(map(len, words)), _BEGINNING), 0, -1):
+            for place in nsmallest(_COMPARED, self._named([word[:length] for word in words])):
                 yield fold(self._list[place].name or ""), place
             for index in (self._numbers, self._emails):
                 for key in index.keys(folded[:length]):
@@ -218,16 +234,21 @@ class Directory(Mapping[str, DirectoryEntry]):
 
     def _named(self, beginnings: Iterable[str]) -> set[int]:
         """Return the places of entries with a word in their name for each of some beginnings."""
-        return set.intersection(*map(self._words.starting, beginnings))
+        distinct = islice(dict.fromkeys(beginnings), _WORDS)
+        first, *others = sorted(map(self._words.starting, distinct), key=len)
+        found = set(first)
+        for each in others:
+            if not found:
+                break
+            found.intersection_update(each)
+        return found
 
 
-def _checked(text: object) -> str:
-    """Return a text as it is looked up; UsageError if there is none."""
+def _folded(text: object) -> str:
+    """Return a text as it is looked up; UsageError if it is no text."""
     if not isinstance(text, str):
         raise UsageError(f"text must be a str, not {short_repr(text)}")
-    if not (folded := fold(text)):
-        raise UsageError("text is empty: pass an id, a number, an e-mail address or a name")
-    return folded
+    return fold(text)
 
 
 def _add(index: TextIndex, text: str | None, place: int) -> None:

@@ -147,8 +147,30 @@ def test_names_cannot_change_the_terminal() -> None:
     assert r"Zoe\x1b[2J\nTorres (number 1\x1b, id 1)" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [101, None, b"101", "", " \n"])
-def test_a_text_is_a_str_with_something_in_it(text: Any) -> None:
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_text_finds_nothing(text: str) -> None:
+    assert PEOPLE.search(text) == []
+    for method in (PEOPLE.find, PEOPLE.ids):
+        with pytest.raises(LookupFailed, match="the text is empty"):
+            method(text)
+
+
+def test_only_the_first_errors_look_for_near_matches() -> None:
+    with pytest.raises(LookupFailed) as caught:
+        PEOPLE.ids(*(f"Zoe Torre{number}" for number in range(7)))
+    assert caught.value.near == (ZOE,) * 5
+    assert '"Zoe Torre6"' in str(caught.value)
+
+
+def test_no_more_words_count_than_a_name_has() -> None:
+    words = [f"w{number}" for number in range(9)]
+    directory = Directory([entry("1", " ".join(words[:8]))])
+    assert directory.search(" ".join(words)) == [directory["1"]]
+    assert directory.search(" ".join(reversed(words))) == []
+
+
+@pytest.mark.parametrize("text", [101, None, b"101"])
+def test_a_text_is_a_str(text: Any) -> None:
     for method in (PEOPLE.find, PEOPLE.search, PEOPLE.ids):
         with pytest.raises(UsageError, match="text"):
             method(text)

@@ -1,13 +1,15 @@
 """Find things by the texts that people type for them: whole or the beginning, in any spelling.
 
-An index is a dict from texts to numbers, which stand for things, and a sorted list of the texts,
-where those that begin with another one are neighbours. Sorting 100,000 texts takes some ten
-milliseconds, in which the event loop would stand still: so slices of them are sorted, and merged.
+An index has the texts in order, so that those that begin with another one are neighbours, and in an
+array, text by text, the numbers that stand for things: those of all neighbours are one slice of it.
+Sorting 100,000 texts takes some ten milliseconds, in which the event loop would stand still: so
+slices of them are sorted, and merged.
 """
 
 import unicodedata
+from array import array
 from bisect import bisect_left
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from heapq import merge
 from typing import Any, TypeVar
 
@@ -15,26 +17,37 @@ S = TypeVar("S", bound=Any)
 
 # Items that are sorted, or merged, in one turn of the event loop: about a millisecond. A guess.
 ITEMS_PER_SLICE = 1000
-# Letters with a stroke, and the like, are no letters with an accent in Unicode.
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
+# Characters of a text that count. No name is longer, and the time to fold a text is bounded.
+LONGEST_TEXT = 500
+# What people type in place of one another. Letters with a stroke, and the like, are no letters with
+# an accent in Unicode.
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"}
+    | dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
+)
 
 
 def fold(text: str) -> str:
-    """Return a text without differences of case, accents, width and blanks."""
+    """Return a text without differences of case, accents, width, apostrophes and blanks."""
+    text = text[:LONGEST_TEXT].translate(_LETTERS)
     if text.isascii():
         return " ".join(text.lower().split())
-    letters = unicodedata.normalize("NFKD", text)
+    # Letter by letter: to order many accents on one letter takes quadratic time.
+    letters = "".join([unicodedata.normalize("NFKD", each) for each in text])
     plain = "".join([each for each in letters if not unicodedata.combining(each)])
     return " ".join(plain.casefold().translate(_LETTERS).split())
 
 
-def in_order(items: Sequence[S]) -> Generator[None, None, list[S]]:
+def in_order(
+    items: Sequence[S], key: Callable[[S], Any] | None = None
+) -> Generator[None, None, list[S]]:
     """Return items in order, sorted in slices; see `concurrency.run_cooperatively`."""
     runs, result = [], []
     for start in range(0, len(items), ITEMS_PER_SLICE):
-        runs.append(sorted(items[start : start + ITEMS_PER_SLICE]))
+        runs.append(sorted(items[start : start + ITEMS_PER_SLICE], key=key))
         yield
-    for place, item in enumerate(merge(*runs)):
+    for place, item in enumerate(merge(*runs, key=key)):
         result.append(item)
         if place % ITEMS_PER_SLICE == 0:
             yield
@@ -44,49 +57,57 @@ def in_order(items: Sequence[S]) -> Generator[None, None, list[S]]:
 class TextIndex:
     """Numbers by texts that are folded already. Several numbers may have one text.
 
-    Keys are in order, and prefixes are found, after `sort` only.
+    Add all texts, then `sort` once; only then they are found.
     """
 
     def __init__(self) -> None:
-        # A list only where there are several numbers: most texts have one.
-        self._values: dict[str, int | list[int]] = {}
+        # Until they are sorted. A list only where there are several: most texts have one number.
+        self._added: dict[str, int | list[int]] = {}
         self._keys: list[str] = []
+        # The numbers of all texts in their order, and where those of each text end.
+        self._numbers, self._ends = array("I"), array("I")
 
-    def add(self, key: str, value: int) -> None:
+    def add(self, key: str, number: int) -> None:
         """Add a number, which was not added for this text before."""
-        known = self._values.setdefault(key, value)
-        if known is value:
+        known = self._added.setdefault(key, number)
+        if known is number:
             return
         if isinstance(known, list):
-            known.append(value)
+            known.append(number)
         else:
-            self._values[key] = [known, value]
+            self._added[key] = [known, number]
 
     def sort(self) -> Generator[None, None, None]:
         """Sort the texts in slices; see `concurrency.run_cooperatively`."""
-        self._keys = yield from in_order([*self._values])
+        self._keys = yield from in_order([*self._added])
+        for place, key in enumerate(self._keys):
+            numbers = self._added.pop(key)
+            self._numbers.extend(numbers if isinstance(numbers, list) else (numbers,))
+            self._ends.append(len(self._numbers))
+            if place % ITEMS_PER_SLICE == 0:
+                yield
 
-    def get(self, key: str) -> list[int]:
+    def get(self, key: str) -> Sequence[int]:
         """Return the numbers of a text."""
-        found = self._values.get(key, [])
-        return found if isinstance(found, list) else [found]
+        place = bisect_left(self._keys, key)
+        is_known = place < len(self._keys) and self._keys[place] == key
+        return self._slice(place, place + is_known)
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the texts that begin with another one, in order."""
-        keys = self._keys
-        if not prefix:
-            return keys
-        # No text has a character after the last one of Unicode.
-        end = bisect_left(keys, prefix + "\U0010ffff")
-        return keys[bisect_left(keys, prefix) : end]
+        first, end = self._range(prefix)
+        return self._keys[first:end]
 
-    def starting(self, prefix: str) -> set[int]:
-        """Return the numbers of the texts that begin with another one."""
-        found: set[int] = set()
-        for key in self.keys(prefix):
-            value = self._values[key]
-            if isinstance(value, list):
-                found.update(value)
-            else:
-                found.add(value)
-        return found
+    def starting(self, prefix: str) -> Sequence[int]:
+        """Return the numbers of the texts that begin with another one; some may be repeated."""
+        return self._slice(*self._range(prefix))
+
+    def _range(self, prefix: str) -> tuple[int, int]:
+        keys = self._keys
+        # No text has a character after the last one of Unicode.
+        end = bisect_left(keys, prefix + "\U0010ffff") if prefix else len(keys)
+        return bisect_left(keys, prefix), end
+
+    def _slice(self, first: int, end: int) -> Sequence[int]:
+        ends = self._ends
+        return self._numbers[ends[first - 1] if first else 0 : ends[end - 1] if end else 0]
