@@ -381,7 +381,7 @@ async def test_a_failing_deletion_does_not_delay_leaving(
 ) -> None:
     rule = sandbox.faults.add(fault, path=SUBSCRIPTION, method="DELETE")
     subscription = receiver.subscribe(session, caller.url)
-    subscription._delete_seconds = 0.02
+    subscription._delete_seconds = 0.2
     async with subscription:
         pass
     assert rule.fired == 1
