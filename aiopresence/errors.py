@@ -113,7 +113,9 @@ class ApiError(PresenceError):
     def __str__(self) -> str:
         advice = advice_for(self.error_code) or self._advice()
         text = one_line(self._description(), 512)
-        return f"{text}; {advice}" if advice else text
+        # Last, because the end is what is cut where there is no space.
+        request = one_line(f" [request {self.request_id}]") if self.request_id else ""
+        return (f"{text}; {advice}" if advice else text) + request
 
     def _description(self) -> str:
         """Return what happened, without advice: RingCentral's reason as a part of a sentence."""
@@ -121,8 +123,7 @@ class ApiError(PresenceError):
         reason = " ".join(filter(None, (self.error_code, message))) or "no reason given"
         is_named = self.parameter_name is None or self.parameter_name in message
         about = "" if is_named else f" (parameter {self.parameter_name})"
-        request = f" [request {self.request_id}]" if self.request_id else ""
-        return f"HTTP {self.http_status}: {reason}{about}{request}"
+        return f"HTTP {self.http_status}: {reason}{about}"
 
     def _advice(self) -> str:
         """Return what to do about this kind of error, where its code does not say."""

@@ -59,8 +59,8 @@ def test_an_api_error_has_the_fields_of_the_body() -> None:
     assert (error.error_code, error.message) == ("CMN-102", "Resource is gone")
     assert (error.parameter_name, error.request_id) == ("extensionId", "r-9")
     assert str(error) == (
-        "HTTP 404: CMN-102 Resource is gone (parameter extensionId) [request r-9];"
-        " check the id, and that this user may see it"
+        "HTTP 404: CMN-102 Resource is gone (parameter extensionId);"
+        " check the id, and that this user may see it [request r-9]"
     )
 
 
