@@ -37,7 +37,7 @@ class Layout:
 
     Attributes:
         columns: the columns of tables and CSV. A column "error" has no place of its own in a
-            table: the error is written in place of the cells that are empty because of it.
+            table: the error is written in place of the last cells, which are empty because of it.
         rows: returns the rows of a result, each with a value for every column.
         document: returns the JSON value of a result.
         is_single: whether there is exactly one result: its JSON is not in a list.
@@ -178,11 +178,12 @@ class TableRenderer(_RowRenderer):
 
     def _write_cells(self, texts: dict[str, str], style: str = "") -> None:
         error = texts.pop("error", "")
+        shown = [*self._widths]
+        while error and shown and not texts[shown[-1]]:
+            del shown[-1]
         parts: list[Part] = []
-        for name, width in self._widths.items():
-            if error and not texts[name]:
-                break
-            text = texts[name] or "-"
+        for name in shown:
+            width, text = self._widths[name], texts[name] or "-"
             if self._is_terminal and width < self._columns[name].width:
                 text = cut(text, width)
             parts.append((pad(text, width), style or STATUS_STYLES.get(texts[name], "")))

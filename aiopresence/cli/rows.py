@@ -9,7 +9,14 @@ from .conversion import plain
 from .output import Layout, one_row
 
 if TYPE_CHECKING:
-    from .. import ActiveCallInfo, Directory, GetPresenceInfo, Outcome, UnifiedPresence
+    from .. import (
+        ActiveCallInfo,
+        Directory,
+        DirectoryEntry,
+        GetPresenceInfo,
+        Outcome,
+        UnifiedPresence,
+    )
 
 _COLUMNS = {
     "id": Column(12),
@@ -71,8 +78,10 @@ def presence_layout(
     columns = {name: _COLUMNS[name] for name in (*shown, "error")}
 
     def cells(outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
-        name = _name(names, outcome) or (outcome.id if for_people else None)
-        values = {"id": outcome.id, "name": name, "error": outcome.error}
+        entry = _entry(names, outcome)
+        name = (entry and entry.name) or (outcome.id if for_people else None)
+        number = entry and entry.extension_number
+        values = {"id": outcome.id, "extensionNumber": number, "name": name, "error": outcome.error}
         if outcome.value is not None:
             values |= _presence_cells(outcome.value)
         return [values.get(name) for name in columns]
@@ -120,16 +129,19 @@ def _presence_document(
     names: "Directory | None", outcome: "Outcome[GetPresenceInfo]"
 ) -> dict[str, Any]:
     document = _outcome_document("presence", outcome)
-    name = _name(names, outcome)
-    return document if name is None else {"id": document.pop("id"), "name": name, **document}
+    entry = _entry(names, outcome)
+    if entry is None or entry.name is None:
+        return document
+    return {"id": document.pop("id"), "name": entry.name, **document}
 
 
-def _name(names: "Directory | None", outcome: "Outcome[GetPresenceInfo]") -> str | None:
+def _entry(
+    names: "Directory | None", outcome: "Outcome[GetPresenceInfo]"
+) -> "DirectoryEntry | None":
     if names is None:
         return None
     extension = outcome.value and outcome.value.extension
-    entry = names.get((extension and extension.id) or outcome.id)
-    return entry.name if entry else None
+    return names.get((extension and extension.id) or outcome.id)
 
 
 def _unified_cells(outcome: "Outcome[UnifiedPresence]") -> list[Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aiopresence import Availability
-from aiopresence.sandbox import Change
+from aiopresence.sandbox import Answer, Change
 from tests.support.cli_calls import Cli, commanding, invoke
 from tests.support.terminal import Terminal, environment
 
@@ -40,6 +40,15 @@ async def test_a_table_in_a_pipe_is_complete(cli: Cli) -> None:
     assert done.code == 1
     assert done.err.startswith("Read 4 extensions in 3 requests, ")
     assert done.err.endswith(" s, 1 failed.\n")
+
+
+async def test_an_error_has_the_number_and_the_name_of_its_extension(cli: Cli) -> None:
+    own = cli.sandbox.extension_ids[0]
+    cli.sandbox.set_extension(own, name="Zoë Torres")
+    fault = cli.sandbox.faults.add(Answer.error(403, "CMN-401", "no"), path="/presence")
+    done = await cli("read", own, "--names")
+    assert fault.fired == 1
+    assert re.match(rf"{own} +101 +Zoë Torres +HTTP 403: CMN-401 no;", done.out.splitlines()[1])
 
 
 async def test_json_has_the_field_names_of_ringcentral(cli: Cli) -> None:
@@ -207,6 +216,10 @@ def test_tables_use_the_colors_and_width_of_the_terminal(tmp_path: Path) -> None
         assert re.match(r"101    \w+ \w+ ", lines[1])
         assert len(lines) == 21
         assert b"\x1b[32mavailable" in terminal.raw
+    with Terminal("read", "999", "998", "--sandbox", "3", env=env, size=(300, 10)) as terminal:
+        assert terminal.end() == 1
+        for line, id_ in zip(terminal.text.splitlines()[1:], ("999", "998"), strict=False):
+            assert re.match(rf"- +{id_} +HTTP 404: CMN-102 ", line)
     with Terminal("read", "--sandbox", "3", "--ids", env=env) as terminal:
         assert terminal.end() == 0
         assert terminal.text.split()[:3] == ["ID", "NUMBER", "AVAILABILITY"]
