@@ -39,7 +39,7 @@ class AsgiApp:
         if scope["type"] == "http":
             await self._handle(scope, _Body(receive), send)
         elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})  # before it is accepted: HTTP 403
         else:
@@ -57,7 +57,7 @@ class AsgiApp:
         with suppress(OSError):  # the caller has disconnected
             await _send(send, response, close)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()  # lifespan.startup
         try:
             await self._lifetime.__aenter__()
