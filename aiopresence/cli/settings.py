@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from .. import JwtGrant, UsageError
+from .. import JwtGrant, PresenceSession, UsageError
 from .files import read_text, reason
 from .toml_tables import Tables, read_tables
 
@@ -73,11 +73,13 @@ class _Source:
         name: its description.
         values: the settings that it has.
         spellings: the name of each setting in this source.
+        place: returns where a setting is, for errors.
     """
 
     name: str
     values: Mapping[str, str]
     spellings: Mapping[str, str]
+    place: Callable[[str], str]
 
 
 def config_file() -> Path:
@@ -108,8 +110,8 @@ def load_settings(profile: str | None) -> Settings:
         profile: the profile of the configuration file; None for "default", which may be missing.
 
     Raises:
-        UsageError: a file cannot be read, the profile does not exist, or a later source has
-            settings that the first one lacks.
+        UsageError: a file cannot be read, the profile does not exist, a value is invalid, or a
+            later source has settings that the first one lacks.
     """
     candidates = [
         _variables("the environment", os.environ),
@@ -122,6 +124,7 @@ def load_settings(profile: str | None) -> Settings:
     first, *others = sources
     for other in others:
         _check_one_source(first, other)
+    _check_values(first)
     return Settings(**first.values, sources=dict.fromkeys(first.values, first.name))
 
 
@@ -137,6 +140,18 @@ def _check_one_source(first: _Source, other: _Source) -> None:
         )
 
 
+def _check_values(source: _Source) -> None:
+    usable = {"client_id": "-", "client_secret": "-", "jwt": "-"}
+    for name, value in source.values.items():
+        try:
+            if name == "server_url":
+                PresenceSession(JwtGrant(**usable), server=value)
+            else:
+                JwtGrant(**{**usable, name: value})
+        except UsageError as error:
+            raise UsageError(f"{source.place(name)}: {error}") from None
+
+
 def _variables(source: str, values: Mapping[str, str | None]) -> _Source:
     spellings = {
         name: next(variable for variable in variables if values.get(variable))
@@ -144,7 +159,7 @@ def _variables(source: str, values: Mapping[str, str | None]) -> _Source:
         if any(values.get(variable) for variable in variables)
     }
     found = {name: values[variable] or "" for name, variable in spellings.items()}
-    return _Source(source, found, spellings)
+    return _Source(source, found, spellings, lambda name: f"{spellings[name]} in {source}")
 
 
 def _dotenv() -> Mapping[str, str | None]:
@@ -172,8 +187,9 @@ def _profile(profile: str | None) -> _Source:
         values = {}
     if not isinstance(values, dict):
         raise UsageError(f"{file} has no [profile.{name}]")
-    found = parse_values(values, partial(tables.place, name))
-    return _Source(f"profile {name}", found, {key: key for key in found})
+    place = partial(tables.place, name)
+    found = parse_values(values, place)
+    return _Source(f"profile {name}", found, {key: key for key in found}, place)
 
 
 def parse_values(values: Mapping[str, object], place: Callable[[str], str]) -> Mapping[str, str]:

@@ -214,7 +214,7 @@ async def test_a_saved_login_is_used_only_with_its_server(tmp_path: Path) -> Non
                 " environment: log in again with `aiopresence login`\n",
             )
         assert len(first.requests) == requests
-        same = {**env, "RC_SERVER_URL": first.url.upper() + "/"}
+        same = {**env, "RC_SERVER_URL": first.url + "/"}
         assert (await run("whoami", env=same)).code == 0
 
 

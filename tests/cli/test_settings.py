@@ -44,13 +44,18 @@ def test_defaults_without_settings() -> None:
 VARIABLES = dict(zip(ALL, (each[0] for each in NAMES.values()), strict=True))
 
 
+def values(*names: str, value: str) -> dict[str, str]:
+    return {name: f"https://{value}" if name == "server_url" else value for name in names}
+
+
 def profile(*names: str, value: str = "file") -> str:
-    lines = "\n".join(f'{name} = "{value}"' for name in names)
+    lines = "\n".join(f'{name} = "{each}"' for name, each in values(*names, value=value).items())
     return f"[profile.default]\n{lines}\n"
 
 
 def dotenv(*names: str, value: str = "dotenv") -> str:
-    return "".join(f"{VARIABLES[name]}={value}\n" for name in names)
+    chosen = values(*names, value=value)
+    return "".join(f"{VARIABLES[name]}={each}\n" for name, each in chosen.items())
 
 
 def test_settings_come_from_the_first_source(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +66,7 @@ def test_settings_come_from_the_first_source(home: Path, monkeypatch: pytest.Mon
     assert other.server_url == PRODUCTION
     assert "other" not in repr(other).replace("profile other", "")
     (home / ".env").write_text(
-        "\ufeffRC_SERVER_URL=dotenv\nRC_APP_CLIENT_ID=dotenv\n"
+        "\ufeffRC_SERVER_URL=https://dotenv\nRC_APP_CLIENT_ID=dotenv\n"
         "export RINGCENTRAL_CLIENT_SECRET='do$en${v}'\nRC_USER_JWT=dotenv\n"
     )
     settings = load_settings(None)
@@ -70,10 +75,38 @@ def test_settings_come_from_the_first_source(home: Path, monkeypatch: pytest.Mon
     for name in ALL:
         monkeypatch.setenv(VARIABLES[name], "environment")
     monkeypatch.setenv("RC_SERVER_URL", "")
-    monkeypatch.setenv("RINGCENTRAL_SERVER_URL", "environment")
+    monkeypatch.setenv("RINGCENTRAL_SERVER_URL", "https://environment")
     settings = load_settings(None)
-    assert {settings.server_url, settings.client_id, settings.jwt} == {"environment"}
+    assert {settings.client_id, settings.jwt} == {"environment"}
+    assert settings.server_url == "https://environment"
     assert settings.sources == dict.fromkeys(ALL, "the environment")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("server_url", SECRET, "server must be https://host"),
+        ("server_url", f"http://{SECRET}", "server must be https://host"),
+        ("client_id", f"{SECRET} x", "client_id has a space or a control character in it"),
+        ("client_secret", f"{SECRET} x", "client_secret has a space or a control character in it"),
+        ("jwt", f"é{SECRET}", "jwt must be a non-empty ASCII string"),
+    ],
+)
+def test_an_error_about_a_value_says_where_it_is_set(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    def error() -> str:
+        with pytest.raises(UsageError) as caught:
+            load_settings(None)
+        assert SECRET not in str(caught.value)
+        return str(caught.value)
+
+    configure(home, f'[profile.default]\n{name} = "{value}"\n')
+    assert f"config.toml, line 2: {says}" in error()
+    (home / ".env").write_text(f"{VARIABLES[name]}='{value}'\n")
+    assert error().startswith(f"{VARIABLES[name]} in .env: {says}")
+    monkeypatch.setenv(NAMES[name][1], value)
+    assert error().startswith(f"{NAMES[name][1]} in the environment: {says}")
 
 
 @pytest.mark.parametrize("names", [ALL[:1], ALL[:2], ALL[1:3], ALL[:3], ALL[1:], ALL[3:]])
