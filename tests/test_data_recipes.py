@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import signal
 import sqlite3
 import sys
 from collections import Counter
@@ -19,6 +20,7 @@ import pytest
 from aiopresence import Availability, GetPresenceInfo, PresenceChange, from_dict
 from aiopresence.sandbox import Answer, Sandbox
 from tests.recipes.data import departments, history, report
+from tests.recipes.services import fastapi_service
 from tests.recipes.services.fastapi_service import app
 from tests.support.cli_calls import credentials, lead
 from tests.support.waiting import fired
@@ -105,6 +107,31 @@ async def test_fastapi_streams_changes(sandbox: Sandbox) -> None:
     assert change.id == sandbox.user_ids[3]
     assert change.new is not None
     assert change.new.availability is Availability.RINGING
+
+
+async def test_fastapi_stops_on_one_interrupt_while_a_client_reads_changes(
+    sandbox: Sandbox,
+) -> None:
+    command = next(
+        line for line in (fastapi_service.__doc__ or "").splitlines() if "uvicorn" in line
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", *command.split(), "--port", "0"),
+        stderr=PIPE,
+        cwd=HERE / "services",
+    )
+    assert process.stderr is not None
+    said = await process.stderr.readuntil(b" (Press CTRL+C to quit)\n")
+    url = said.decode().split()[-5]
+    async with aiohttp.ClientSession(url) as client:
+        while (response := await client.get("/changes")).status == 503:
+            response.release()
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(20):
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.read()
+    _, said = await process.communicate()
+    assert b"Application shutdown complete." in said
 
 
 async def test_fastapi_answers_503_while_there_is_no_presence(sandbox: Sandbox) -> None:

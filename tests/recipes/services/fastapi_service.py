@@ -1,6 +1,6 @@
 """Serve presence with FastAPI: typed responses, and changes as a stream of JSON lines.
 
-uvicorn fastapi_service:app
+uvicorn --timeout-graceful-shutdown 1 fastapi_service:app
 """
 
 import asyncio
