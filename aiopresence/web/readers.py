@@ -1,9 +1,10 @@
 """The readers of the stream: one task for each writes what its reader has not had yet.
 
-Memory is bounded. A reader has a position in the log, and what its socket has not sent yet: at most
-two buffers of 64 KiB and a frame, because a write waits while the buffer is full. A reader that
-takes nothing for `STALL` seconds is dropped, and so is one whose position has left the log. It may
-connect again, and then gets what it lacks or reads everything again.
+Memory is bounded. A reader has a position in the log, and what was not sent yet: at most two
+buffers of 64 KiB and a frame in this process, because a write waits while they are full, and
+`_SOCKET_BUFFER` in the system, which would otherwise take megabytes. A reader that takes nothing
+for `STALL` seconds is dropped, and so is one whose position has left the log. It may connect again,
+and then gets what it lacks or reads everything again.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum
+from socket import SO_SNDBUF, SOL_SOCKET
 
 from aiohttp import web
 
@@ -18,6 +20,7 @@ from .frames import FrameLog, encode
 
 MAX_READERS = 10_000
 STALL = 20.0
+_SOCKET_BUFFER = 1 << 17
 # Milliseconds after which a browser connects again.
 _RETRY = b"retry: 2000\n\n"
 
@@ -44,6 +47,14 @@ class Reader:
         self.position = position
         self.wake = asyncio.Event()
         self.writing_since: float | None = None
+
+    def limit_buffer(self) -> None:
+        """Limit what the system buffers of the stream."""
+        if self.transport is None:
+            return
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(SOL_SOCKET, SO_SNDBUF, _SOCKET_BUFFER)
 
     @property
     def is_gone(self) -> bool:
@@ -98,6 +109,7 @@ class Readers:
         log = self.log
         resumed = log.position(request.headers.get("Last-Event-ID"))
         reader = Reader(request.transport, log.end if resumed is None else resumed)
+        reader.limit_buffer()
         self._readers.add(reader)
         # What is replayed ends here. Then the reader learns that it has everything.
         current = log.end
