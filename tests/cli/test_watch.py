@@ -257,6 +257,38 @@ async def test_watch_writes_json_lines_in_a_pipe(platform: Sandbox, tmp_path: Pa
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
+async def test_watch_filters_changes_in_a_pipe(platform: Sandbox, tmp_path: Path) -> None:
+    busy, ringing, other, *_ = platform.user_ids
+    quiet = {"active_calls": [], "user_status": "Offline", "dnd_status_personal": "TakeAllCalls"}
+    for id_ in platform.user_ids:
+        platform.set_presence(id_, meeting_status="Disconnected", **quiet)
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "watch", "--filter", "busy,ringing"),
+        stdout=asyncio.subprocess.PIPE,
+        env=login(platform, tmp_path),
+    )
+    assert process.stdout is not None
+    out = process.stdout
+
+    async def after(id_: str, **fields: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """Return the next line after a change: the id, the old and the new state."""
+        platform.set_presence(id_, **fields)
+        async with asyncio.timeout(20):
+            line = json.loads(await out.readline())
+        return line["id"], line["old"] or {}, line["new"]
+
+    id_, _, new = await after(busy, user_status="Busy")
+    assert (id_, new["userStatus"]) == (busy, "Busy")
+    platform.set_presence(other, telephony_status="OnHold")
+    # A change passes by its old or its new state; that of the third extension does not.
+    id_, old, _ = await after(busy, user_status="Available")
+    assert (id_, old["userStatus"]) == (busy, "Busy")
+    id_, _, new = await after(ringing, telephony_status="Ringing")
+    assert (id_, new["telephonyStatus"]) == (ringing, "Ringing")
+    process.terminate()
+    assert (await process.communicate())[0] == b""
+
+
 def test_watch_ends_without_output_when_the_pipe_closes(tmp_path: Path) -> None:
     with subprocess.Popen(  # noqa: S603 - a fixed command
         [*COMMAND, "watch", "--sandbox", "10", "--rate", "50"],

@@ -76,10 +76,13 @@ async def test_the_pictures_of_the_readme_are_current() -> None:
 @pytest.mark.parametrize("detailed", [False, True])
 def test_a_drawing_does_not_exceed_the_terminal(size: tuple[int, int], detailed: bool) -> None:
     rows = [Row(str(n), str(n), "外出中 🍜" * 5, AVAILABLE) for n in range(500)]
-    text = pictures.screen(size, ScreenState(rows, age=1.0, detailed=detailed, warning="外" * 300))
-    lines = text.rstrip("\n").split("\n")
-    assert len(lines) <= max(3, size[1])
-    assert max(cell_len(line) for line in lines) <= size[0]
+    warned = ScreenState(rows, age=1.0, detailed=detailed, warning="外" * 300)
+    typing = attrs.evolve(warned, is_typing=True, search="外" * 300, has_keys=True)
+    keys = attrs.evolve(warned, warning="", first=99, has_keys=True, search="外")
+    for state in (warned, typing, keys):
+        lines = pictures.screen(size, state).rstrip("\n").split("\n")
+        assert len(lines) <= max(3, size[1])
+        assert max(cell_len(line) for line in lines) <= size[0]
 
 
 def test_hidden_rows_are_counted() -> None:
@@ -138,6 +141,11 @@ def test_the_search_ignores_case_and_accents() -> None:
 )
 def test_rows_are_sorted(sort: Sort, ids: list[str]) -> None:
     assert shown(ScreenState(ROWS, sort=sort)) == ids
+
+
+def test_names_are_sorted_without_their_accents() -> None:
+    rows = [Row("1", "1", "Zoë"), Row("2", "2", "Élodie"), Row("3", "3", "emma"), Row("4", "4")]
+    assert shown(ScreenState(rows, sort=Sort.NAME)) == ["2", "3", "1", "4"]
 
 
 def test_the_header_counts_all_rows_despite_a_filter() -> None:

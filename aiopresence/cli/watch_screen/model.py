@@ -117,7 +117,7 @@ def _by_number(row: Row) -> tuple[Any, ...]:
 
 
 def _by_name(row: Row) -> tuple[Any, ...]:
-    return (not row.name, row.name.casefold(), *_by_number(row))
+    return (not row.name, folded(row.name), *_by_number(row))
 
 
 def _by_status(row: Row) -> tuple[Any, ...]:
