@@ -125,7 +125,7 @@ async def read_names(
     except (NotFound, PermissionDenied) as error:
         reason = str(error)
     except TimeoutError:
-        reason = f"reading them takes more than {NAMES_TIMEOUT:.0f} s; --names waits for them"
+        reason = f"reading them takes more than {NAMES_TIMEOUT:g} s; --names waits for them"
     print_notice(f"No names: {reason}")
     return Directory()
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aiopresence.sandbox import Change
+from aiopresence import PresenceSession
+from aiopresence.cli import directory
+from aiopresence.sandbox import Change, Delay, Sandbox
 from tests.support.cli_calls import Cli, commanding
+from tests.support.sessions import PLENTY
 
 
 @pytest.fixture
@@ -155,6 +158,30 @@ async def test_without_permission_there_are_no_names(cli: Cli) -> None:
         assert (done.code, done.out) == (1, "")
         assert done.err.startswith("aiopresence: HTTP 403")
     assert (await cli("read", "~")).code == 0
+
+
+async def test_names_that_nobody_asked_for_are_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(directory, "NAMES_TIMEOUT", 0.05)
+    async with (
+        Sandbox(3, limits=PLENTY) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url) as session,
+    ):
+        rule = sandbox.faults.add(Delay(0.3), path="/directory/entries", times=None)
+        names = await directory.read_names(session, None, for_people=True)
+        assert names is not None
+        assert [*names] == []
+        assert rule.fired == 1
+        assert capsys.readouterr().err == (
+            "No names: reading them takes more than 0.05 s; --names waits for them\n"
+        )
+        names = await directory.read_names(session, True, for_people=True)
+        assert names is not None
+        assert [*names] == [*sandbox.extension_ids]
+        assert await directory.read_names(session, None, for_people=False) is None
+        assert await directory.read_names(session, False, for_people=True) is None
+    assert rule.fired == 2
 
 
 def directory_reads(cli: Cli) -> int:

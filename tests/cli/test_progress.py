@@ -124,7 +124,7 @@ def connecting(arguments: tuple[str, ...], env: dict[str, str]) -> str:
     """Run a command until it shows that it is connecting; return what is left at its end."""
     # A state directory of its own: a login for each command.
     with Terminal(*arguments, env={**env, "XDG_STATE_HOME": f"{env['HOME']}/{arguments[0]}"}) as t:
-        t.until(lambda t: "connecting…" in t.text)
+        t.until(lambda t: "connecting…".encode() in t.raw)
         if arguments[0] == "events":
             t.until(lambda t: t.text == "")
             t.interrupt()
