@@ -3,7 +3,8 @@
 Changes are published at most every `INTERVAL`, each row once with its latest state, so that the
 work for a thousand readers does not depend on how busy the account is. The first change after a
 pause is published at once. While the board reads everything for the first time, no rows are
-published: a reader learns from the status when it is ready, and reads all rows.
+published: a reader learns from the status when it is ready, and reads all rows. Whatever looks at
+all rows lets other tasks run after every `MAX_ROWS` of them, and they may change meanwhile.
 """
 
 import asyncio
@@ -118,14 +119,14 @@ class Publisher:
     async def _load(self) -> None:
         """Add what the board knows already, then wait until it has read everything."""
         with suppress(PresenceError):  # `run` publishes it.
-            for number, (id_, record) in enumerate([*self.board.items()]):
-                if id_ not in self.rows:
+            async for id_ in _in_slices([*self.board]):
+                record = self.board.get(id_)  # It may be gone by now.
+                if record is not None and id_ not in self.rows:
                     self._set(id_, record, None)
-                if number % MAX_ROWS == 0:
-                    await asyncio.sleep(0)
             await self.board.wait_ready()
-            self._rename()
-            self._publish_stale()
+            await self._rename()
+            await self._publish_stale()
+            self._pending.clear()
             self.is_ready = True
             self._news.set()
 
@@ -148,14 +149,15 @@ class Publisher:
         self.rows[id_] = new_row(id_, record, self._directory.get(id_), since)
         self._pending[id_] = None
 
-    def _rename(self) -> None:
+    async def _rename(self) -> None:
         """Put the names of a directory that was read meanwhile into the rows."""
         directory = self.board.directory
         if directory is self._directory or directory is None:
             return
         self._directory = directory
-        for id_, row in self.rows.items():
-            if names(row.record, directory.get(id_)) != (row.name, row.number):
+        async for id_ in _in_slices([*self.rows]):
+            row = self.rows.get(id_)
+            if row and names(row.record, directory.get(id_)) != (row.name, row.number):
                 self._set(id_, row.record, row.since)
         self._news.set()
 
@@ -191,24 +193,27 @@ class Publisher:
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
             self.readers.check()
-            self._rename()
-            self._publish_stale()
+            if self.is_ready:
+                await self._rename()
+                await self._publish_stale()
             if self._publish_status(force=loop.time() >= status_at + STATUS_INTERVAL):
                 status_at = loop.time()
 
-    def _publish_stale(self) -> None:
+    async def _publish_stale(self) -> None:
         """Publish which rows have become stale or current."""
-        before, board = self.stale, self.board
+        before, board, stale = self.stale, self.board, set[str]()
         # A board is live also if RingCentral sends nothing for some of its filters.
-        is_current = board.is_live and not board.disabled_filters
-        stale = frozenset() if is_current else frozenset(i for i in self.rows if board.is_stale(i))
+        if not board.is_live or board.disabled_filters:
+            async for id_ in _in_slices([*self.rows]):
+                if board.is_stale(id_):
+                    stale.add(id_)
         self.stale = stale
         if stale == before:
             return
         if not stale or len(stale) == len(self.rows):
             data: dict[str, Any] = {"all": bool(stale)}
         else:
-            data = {"stale": sorted(stale - before), "current": sorted(before - stale)}
+            data = {"stale": [*(stale - before)], "current": [*(before - stale)]}
         self.readers.publish("stale", orjson.dumps(data), resumable=True)
 
     def _publish_status(self, *, force: bool = False) -> bool:
@@ -227,3 +232,11 @@ class Publisher:
         stale = self.stale
         rows = (row.json(stale=id_ in stale) for id_, row in [*self.rows.items()])
         return b"[" + b",".join(rows) + b"]"
+
+
+async def _in_slices(ids: list[str]) -> AsyncIterator[str]:
+    """Yield ids, and let other tasks run after every `MAX_ROWS` of them."""
+    for number, id_ in enumerate(ids, start=1):
+        yield id_
+        if number % MAX_ROWS == 0:
+            await asyncio.sleep(0)

@@ -7,12 +7,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
+from aiohttp import web
 
-from aiopresence.sandbox import Answer, Sandbox
-from aiopresence.web import publisher as publishers
+from aiopresence import PresenceBoard, PresenceSession
+from aiopresence.sandbox import Answer, Change, Sandbox
+from aiopresence.web import presence_app, publisher as publishers
 from tests.support.dashboards import Served, served
+from tests.support.sessions import PLENTY
 from tests.support.sse import Event, Stream, stream
-from tests.support.virtual import virtual
+from tests.support.turns import Turns
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
 
 @asynccontextmanager
@@ -146,6 +151,82 @@ async def test_somebody_new_appears() -> None:
         events = await changes.until(lambda e: e.kind == "changes" and e.data["rows"][0]["name"])
         [row] = events[-1].data["rows"]
         assert (row["id"], row["name"]) == (id_, "Grace Hopper")
+
+
+@virtual
+async def test_somebody_who_goes_while_the_rows_are_loaded_has_no_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publishers, "MAX_ROWS", 1)
+    async with (
+        virtual_sandbox(300) as sandbox,
+        virtual_session(sandbox) as session,
+        session.board(refresh=60.0) as board,
+    ):
+        await board.wait_ready()
+        *_, gone = ids = [*board]
+        is_read = asyncio.Event()
+
+        def without(body: bytes) -> bytes:
+            is_read.set()
+            page = json.loads(body)
+            page["records"] = [r for r in page["records"] if str(r["extension"]["id"]) != gone]
+            return json.dumps(page).encode()
+
+        sandbox.faults.add(Change(without), path="account/~/presence", times=None)
+        missing = Answer.error(404, "CMN-102")
+        removal = sandbox.faults.add(missing, path=f"extension/{gone}/presence")
+        await is_read.wait()
+        runner = web.AppRunner(presence_app(board), access_log=None)
+        await runner.setup()
+        turns = 0
+        while gone in board:
+            await asyncio.sleep(0)
+            turns += 1
+        assert (removal.fired, 1 < turns < 250) == (1, True), turns  # A row is loaded in each.
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        dashboard = Served(sandbox, board, runner.addresses[0][1], runner)
+        while (await get(dashboard, "health"))["status"] != "ok":
+            await asyncio.sleep(1.0)
+        rows = await get(dashboard, "presence")
+        await runner.cleanup()
+    assert {row["id"] for row in rows} == {*ids} - {gone}
+
+
+async def test_other_tasks_run_while_all_rows_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publishers, "MAX_ROWS", 50)
+    monkeypatch.setattr(publishers, "LOOK_INTERVAL", 0.01)
+    looks, is_stale = 0, PresenceBoard.is_stale
+
+    def counted(board: PresenceBoard, id_: str) -> bool:
+        nonlocal looks
+        looks += 1
+        return is_stale(board, id_)
+
+    monkeypatch.setattr(PresenceBoard, "is_stale", counted)
+    async with (
+        Sandbox(400, limits=PLENTY) as sandbox,
+        PresenceSession(sandbox.grant, server=sandbox.url) as session,
+        session.board(directory=True) as board,
+    ):
+        await board.wait_ready()
+        publisher = publishers.Publisher(board)
+        task = asyncio.create_task(publisher.run(board.changes()))
+        with Turns(lambda: sum(row.name is not None for row in publisher.rows.values())) as named:
+            while not publisher.is_ready:
+                await asyncio.sleep(0)
+        assert 0 < named.most <= 50
+        down = sandbox.faults.add(Answer(503), path="ws", times=None)
+        sandbox.gateway.cut()
+        with Turns(lambda: looks) as looked:
+            while len(publisher.stale) < len(board) or not down.fired:
+                await asyncio.sleep(0.001)
+        assert looked.most == 50
+        task.cancel()
+        await asyncio.wait([task])
+    assert len(publisher.rows) == 400
 
 
 @virtual
