@@ -62,15 +62,20 @@ class Access:
         """
         if self._token is None:
             _check_host(request)
-        elif not self.has_token(request):
+        elif not self._has(self._token, request):
             raise Refused(401, "the token is missing or wrong", _HINT)
 
-    def has_token(self, request: web.Request) -> bool:
-        """Return whether a request has the token, or none is required."""
-        if self._token is None:
-            return True
+    def allows(self, request: web.Request) -> bool:
+        """Return whether a request may see the dashboard."""
+        try:
+            self.check(request)
+        except Refused:
+            return False
+        return True
+
+    def _has(self, token: bytes, request: web.Request) -> bool:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _equal(given.strip(), self._token):
+        if scheme.lower() == "bearer" and _equal(given.strip(), token):
             return True
         return _equal(request.cookies.get(self._cookie, ""), self._cookie_value.encode())
 

@@ -26,6 +26,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_PATHS = "the paths are presence, presence/ID, changes, health and metrics"
+
 
 def presence_app(board: PresenceBoard, *, token: str | None = None) -> web.Application:
     """Return an aiohttp.web application with the dashboard of a board.
@@ -100,7 +102,7 @@ class _Dashboard:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Check a request, answer errors as JSON, and count it."""
         try:
-            # The page takes the token in its URL, and health shows no details without it.
+            # The page takes the token in its URL, and health always shows its status.
             if request.match_info.route.handler not in (self._page, self._health):
                 self._access.check(request)
             response = await handler(request)
@@ -184,7 +186,7 @@ class _Dashboard:
             "stale": len(publisher.stale),
             "age": publisher.age and round(publisher.age, 3),
         }
-        may_see = self._access.has_token(request)
+        may_see = self._access.allows(request)
         return _json({**known, **details} if may_see else known, 200 if reason is None else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
@@ -210,7 +212,7 @@ def _refusal(error: web.HTTPException) -> web.Response:
         response = _problem(405, "this method is not allowed", "use GET")
         response.headers["Allow"] = "GET, HEAD"
         return response
-    return _problem(error.status, error.reason.lower(), "see the routes of presence_app")
+    return _problem(error.status, error.reason.lower(), _PATHS)
 
 
 def _route(request: web.Request) -> str:

@@ -127,7 +127,7 @@ def test_other_machines_need_a_token() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--token", "short"), 2, "token must be a str of at least 16 characters"),
+        (("--token", "short"), 2, "--token or AIOPRESENCE_TOKEN: token must be a str of at least"),
         (("--host", "192.0.2.1", "--token", TOKEN), 1, "cannot listen on 192.0.2.1 port 8080"),
     ],
 )

@@ -167,6 +167,15 @@ async def test_only_names_of_this_machine_are_accepted_without_a_token(host: str
         assert response.status == (200 if host in OWN else 421)
 
 
+async def test_health_has_no_details_for_a_name_that_is_not_accepted() -> None:
+    async with served(1) as dashboard, aiohttp.ClientSession(dashboard.url) as client:
+        for host, details in (("localhost", True), ("evil.example", False)):
+            async with client.get("health", headers={"Host": host}) as response:
+                answer = await response.json()
+                assert (response.status, answer["status"]) == (200, "ok")
+                assert ("extensions" in answer) is details
+
+
 async def test_any_host_is_accepted_with_the_token(client: aiohttp.ClientSession) -> None:
     headers = {"Host": "presence.example.com", "Authorization": f"Bearer {TOKEN}"}
     async with client.get("presence", headers=headers) as response:

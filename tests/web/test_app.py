@@ -68,6 +68,16 @@ async def test_an_unknown_extension_is_a_404_with_a_hint(client: aiohttp.ClientS
     }
 
 
+async def test_an_unknown_path_is_a_404_that_names_the_paths(
+    client: aiohttp.ClientSession,
+) -> None:
+    answer = await get(client, "people", status=404)
+    assert answer == {
+        "error": "not found",
+        "hint": "the paths are presence, presence/ID, changes, health and metrics",
+    }
+
+
 async def test_a_change_has_the_time_since_when_the_availability_lasts(
     dashboard: Served, client: aiohttp.ClientSession
 ) -> None:

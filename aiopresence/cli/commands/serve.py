@@ -18,6 +18,8 @@ from .events import start_simulation
 if TYPE_CHECKING:
     from aiohttp.web import Application
 
+    from ... import PresenceBoard
+
 _VARIABLE = "AIOPRESENCE_TOKEN"
 # Seconds that a request in progress has when the command ends.
 _LAST_SECONDS = 0.5
@@ -76,14 +78,11 @@ def serve(
 async def _serve(
     host: str, port: int, token: str | None, sandbox: int | None, rate: float, profile: str | None
 ) -> None:
-    from ...web import presence_app
-
-    async with (
-        open_session(sandbox, profile) as (session, platform),
-        session.board(directory=True) as board,
-    ):
-        changes = board.changes()
-        async with _listening(presence_app(board, token=token), host, port) as url:
+    async with open_session(sandbox, profile) as (session, platform):
+        board = session.board(directory=True)
+        app = _application(board, token)
+        async with board, _listening(app, host, port) as url:
+            changes = board.changes()
             print_line(f"Serving the dashboard at {url}")
             if token is not None:
                 print_notice("Open it once with ?token=TOKEN at the end. Press Ctrl-C to stop.")
@@ -94,6 +93,16 @@ async def _serve(
             print_notice(f"{len(board):,} extensions were read.")
             async for _ in changes:
                 pass  # The end of the board is the end of the command.
+
+
+def _application(board: "PresenceBoard", token: str | None) -> "Application":
+    from ... import UsageError
+    from ...web import presence_app
+
+    try:
+        return presence_app(board, token=token)
+    except UsageError as error:
+        raise UsageError(f"--token or {_VARIABLE}: {error}") from None
 
 
 @asynccontextmanager
