@@ -46,9 +46,7 @@ class AsgiApp:
             raise ValueError(f"unknown ASGI scope {scope['type']!r}")
 
     async def _handle(self, scope: Message, body: "_Body", send: Send) -> None:
-        # Whatever the bytes are: only ASCII is accepted as a token or echoed.
-        pairs = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
-        response = await self._respond(scope["method"], CallHeaders(pairs), body.read)
+        response = await self._respond(scope["method"], CallHeaders(scope["headers"]), body.read)
         await body.discard()
         if body.is_disconnected:
             return

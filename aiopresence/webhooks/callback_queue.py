@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from traceback import walk_tb
 
 from ..errors import one_line
@@ -15,6 +16,8 @@ Callback = Callable[[PresenceEvent | Resync], Awaitable[object]]
 
 # Bound of all queued bodies together. A guess: above any real burst, small for any host.
 MAX_QUEUED_BYTES = 32 * 1024 * 1024
+
+NOT_ASYNC = "callback must be an async function that takes an event"
 
 
 class CallbackQueue:
@@ -85,7 +88,11 @@ class CallbackQueue:
 
     async def _handle(self, item: PresenceEvent | Resync) -> None:
         try:
-            await self._callback(item)
+            result: object = self._callback(item)
+            if isawaitable(result):
+                await result
+            else:
+                _log.error("webhook %s: it returned no coroutine", NOT_ASYNC)
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task and task.cancelling():

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import attrs
 
-from ..errors import DecodeError
+from ..errors import DecodeError, UsageError
 from ..models import PresenceEvent
 from ..protocol import decoding, event_parsing
 from .verification import VALIDATION_HEADER, VERIFICATION_HEADER, TokenHeaders
@@ -65,12 +65,20 @@ class CallHeaders:
 
     Args:
         pairs: name and value of each header; a repeated header has several pairs.
+
+    Raises:
+        UsageError: these are no pairs of str or bytes.
     """
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Iterable[tuple[str | bytes, str | bytes]]) -> None:
         self._values: dict[str, list[str]] = {}
-        for name, value in pairs:
-            self._values.setdefault(name.lower(), []).append(value)
+        try:
+            for name, value in pairs:
+                self._values.setdefault(_text(name).lower(), []).append(_text(value))
+        except (TypeError, ValueError):
+            raise UsageError(
+                "headers must be a mapping, or pairs of name and value; all of them str or bytes"
+            ) from None
 
     def get(self, name: str, default: str) -> str:
         """Return the first value of a header, or a default."""
@@ -99,6 +107,15 @@ class CallHeaders:
         # Servers refuse what is no number. More digits than any real length are not converted.
         if length.isdecimal() and (len(length) > 18 or int(length) > limit):
             raise Refused(413)
+
+
+def _text(value: object) -> str:
+    """Return a name or value as str, whatever its bytes are: only ASCII is accepted or echoed."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def parse_event(headers: CallHeaders, body: bytes) -> PresenceEvent:

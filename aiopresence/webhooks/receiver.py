@@ -17,7 +17,7 @@ from ..models import PresenceEvent, validation
 from ..transport.clock import Clock
 from . import http
 from .asgi import AsgiApp
-from .callback_queue import Callback, CallbackQueue
+from .callback_queue import NOT_ASYNC, Callback, CallbackQueue
 from .dedup import SeenEvents
 from .http import CallHeaders, ReadBody, Refused, WebhookResponse
 from .known_subscriptions import KnownSubscriptions
@@ -42,8 +42,9 @@ class WebhookReceiver:
     Use it with `async with`, and route RingCentral's calls to one of three: `handler` in an
     aiohttp.web application, `asgi` in FastAPI, Starlette and other ASGI applications, or `handle`
     in everything else. All three give the same answers. A call that arrives while the receiver is
-    closed, or while its queue is full, is answered with HTTP 503, so that RingCentral sends it
-    again. Leaving the context waits until every accepted notification is handled.
+    not open, which is logged, or while its queue is full, is answered with HTTP 503, so that
+    RingCentral sends it again. Leaving the context waits until every accepted notification is
+    handled.
 
     Callbacks run one at a time, in the order in which the notifications arrived. An exception in a
     callback is logged with its type and origin, and the next notification is handled.
@@ -72,7 +73,7 @@ class WebhookReceiver:
         queue_size: int = 1000,
     ) -> None:
         if not callable(callback):
-            raise UsageError("callback must be an async function that takes an event")
+            raise UsageError(NOT_ASYNC)
         if type(queue_size) is not int or queue_size < 1:
             raise UsageError("queue_size must be a positive int")
         if not isinstance(verification_token, (str, Iterable, type(None))):
@@ -182,7 +183,10 @@ class WebhookReceiver:
         return WebhookSubscription(api, self._subscriptions, self._queue, self._clock)
 
     async def handle(
-        self, method: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes
+        self,
+        method: str,
+        headers: Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]],
+        body: bytes,
     ) -> WebhookResponse:
         """Handle one call that a web framework has received.
 
@@ -190,7 +194,8 @@ class WebhookReceiver:
 
         Args:
             method: the HTTP method.
-            headers: the headers, with names in any case. Pairs if a header can be repeated.
+            headers: the headers, with names in any case. Pairs if a header can be repeated, whose
+                names and values may also be bytes, as in ASGI.
             body: the whole body, as it was received.
 
         Returns:
@@ -198,8 +203,8 @@ class WebhookReceiver:
             that should be sent again; 400, 401, 403, 405, 413 or 415 for anything else.
 
         Raises:
-            UsageError: the body is not bytes, or this is not the event loop on which the receiver
-                was opened.
+            UsageError: the body is not bytes, the headers are none, or this is not the event loop
+                on which the receiver was opened.
         """
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         if not isinstance(body, bytes):
@@ -252,6 +257,11 @@ class WebhookReceiver:
         if method != "POST":
             raise Refused(405, {"Allow": "POST"})
         if not self._open:
+            if self._worker is None or self._worker.done():  # not in the course of a `close`
+                self._log.warning(
+                    "refused a call to the webhook with HTTP 503: the receiver is not open, enter"
+                    " `async with receiver`"
+                )
             raise http.unavailable()
         tokens = headers.tokens
         authentic = self._tokens.match(tokens.token)

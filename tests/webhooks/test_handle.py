@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from aiopresence import UsageError
-from aiopresence.webhooks import WebhookResponse, http
+from aiopresence import PresenceEvent, Resync, UsageError
+from aiopresence.webhooks import WebhookReceiver, WebhookResponse, http
 from tests.support.clocks import idle
 from tests.support.webhook_calls import TOKEN, Receiver, notification
 
@@ -24,6 +24,8 @@ HEADERS = {"Verification-Token": TOKEN, "Content-Type": "application/json"}
         {name.upper(): value for name, value in HEADERS.items()},
         HEADERS.items(),
         [*HEADERS.items(), ("x-other", "1"), ("X-Other", "2")],
+        [(name.encode(), value.encode()) for name, value in HEADERS.items()],
+        [*HEADERS.items(), (b"x-other", b"\xff")],
     ],
 )
 async def test_headers_are_a_mapping_or_pairs_with_names_in_any_case(headers: Any) -> None:
@@ -61,6 +63,68 @@ async def test_a_body_that_is_not_bytes_is_a_usage_error(body: Any) -> None:
     async with Receiver() as receiver:
         with pytest.raises(UsageError, match="body must be bytes"):
             await receiver.handle("POST", HEADERS, body)
+
+
+@pytest.mark.parametrize(
+    "headers", [None, 5, "header", [None], [("name",)], [("name", None)], {"name": ["value"]}]
+)
+async def test_headers_that_are_no_pairs_of_text_are_a_usage_error(headers: Any) -> None:
+    async with Receiver() as receiver:
+        with pytest.raises(UsageError, match="headers must be a mapping, or pairs"):
+            await receiver.handle("POST", headers, BODY)
+
+
+async def test_calls_of_a_receiver_that_is_not_open_are_logged_at_a_bounded_rate(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    receiver = Receiver()
+    for _ in range(3):
+        response = await receiver.handle("POST", HEADERS, BODY)
+        assert (response.status, response.headers["Retry-After"]) == (503, "10")
+    [warning] = caplog.messages
+    assert warning.endswith("HTTP 503: the receiver is not open, enter `async with receiver`")
+    await receiver.clock.advance(61)
+    async with receiver:
+        assert (await receiver.handle("POST", HEADERS, BODY)).status == 200
+    await receiver.handle("POST", HEADERS, BODY)
+    assert caplog.messages == [warning] * 2
+
+
+async def test_calls_while_a_receiver_closes_are_refused_without_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    is_done = asyncio.Event()
+
+    class Slow(Receiver):
+        async def take(self, event: PresenceEvent | Resync) -> None:
+            await is_done.wait()
+
+    async with Slow() as receiver:
+        await receiver.handle("POST", HEADERS, BODY)
+        closing = asyncio.create_task(receiver.close())
+        await idle()
+        assert (await receiver.handle("POST", HEADERS, BODY)).status == 503
+        is_done.set()
+        await closing
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("result", [None, True, "text"])
+async def test_a_callback_that_is_not_async_is_named_as_the_mistake(
+    result: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[object] = []
+
+    def callback(event: object) -> Any:
+        seen.append(event)
+        return result
+
+    async with WebhookReceiver(callback, TOKEN) as receiver:
+        assert (await receiver.handle("POST", HEADERS, BODY)).status == 200
+    assert len(seen) == 1
+    assert caplog.messages[-1] == (
+        "webhook callback must be an async function that takes an event: it returned no coroutine"
+    )
 
 
 async def test_a_call_from_another_event_loop_says_how_to_make_it() -> None:
