@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from .. import JwtGrant, PresenceSession, UsageError
+from .. import JwtGrant, UsageError
 from .files import read_text, reason
 from .toml_tables import Tables, read_tables
 
@@ -141,6 +141,8 @@ def _check_one_source(first: _Source, other: _Source) -> None:
 
 
 def _check_values(source: _Source) -> None:
+    from .. import PresenceSession
+
     usable = {"client_id": "-", "client_secret": "-", "jwt": "-"}
     for name, value in source.values.items():
         try:
