@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .logins import Login
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+# Seconds in which several signals count as one: a wrapper passes on the Ctrl-C that the terminal
+# has sent to both, and a service manager may send SIGTERM and SIGHUP. A guess.
+SAME_SIGNAL = 0.25
 # Seconds without any output after which a terminal shows that a command is connecting.
 CONNECTING_AFTER = 1.0
 
@@ -123,22 +126,27 @@ def run_command(command: Coroutine[Any, Any, None]) -> None:
 async def _run_until_signal(command: Coroutine[Any, Any, None]) -> None:
     """Run a command; cancel it, so that it cleans up, when a signal asks it to end.
 
+    Another signal cancels the cleaning up.
+
     Raises:
         Exit: with the code of a process that the signal has ended.
     """
-    task = asyncio.current_task()
-    received: list[int] = []
+    task, now = asyncio.current_task(), asyncio.get_running_loop().time
+    received: list[tuple[int, float]] = []
 
     def cancel(number: int) -> None:
-        received.append(number)
+        if received and now() < received[-1][1] + SAME_SIGNAL:
+            return
+        received.append((number, now()))
         if task is not None:
             task.cancel()
 
-    with signal_handlers(dict.fromkeys(("SIGTERM", "SIGHUP", "SIGQUIT"), cancel)):
+    # SIGINT, too: Python's own handler raises the second KeyboardInterrupt wherever the code is.
+    with signal_handlers(dict.fromkeys(("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"), cancel)):
         try:
             with temporary_line("connecting…", CONNECTING_AFTER):
                 await command
         except asyncio.CancelledError:
             if not received:
                 raise
-            raise typer.Exit(128 + received[0]) from None
+            raise typer.Exit(128 + received[0][0]) from None

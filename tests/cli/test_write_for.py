@@ -11,7 +11,8 @@ import pytest
 import typer
 
 from aiopresence.cli.commands.write_options import parse_duration
-from aiopresence.sandbox import Answer, Change, Sandbox
+from aiopresence.cli.session import SAME_SIGNAL
+from aiopresence.sandbox import Answer, Change, Delay, Sandbox
 from tests.support.cli_calls import commanding, credentials
 from tests.support.sessions import PLENTY
 from tests.support.terminal import COMMAND, Terminal, environment
@@ -105,6 +106,16 @@ async def test_a_dry_run_does_not_wait(monkeypatch: pytest.MonkeyPatch, tmp_path
         assert "nothing to change" in done.err
 
 
+async def test_without_an_effect_there_is_nothing_to_wait_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with commanding(monkeypatch, tmp_path) as cli:
+        cli.sandbox.set_presence("~", user_status="Busy", message="at lunch")
+        done = await cli(*BUSY, "24h")
+        assert done.code == 0
+        assert done.err.splitlines() == ["Nothing changed.", "There is nothing to restore."]
+
+
 async def test_a_terminal_shows_the_rest_of_the_time_and_ctrl_c_restores(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -114,8 +125,20 @@ async def test_a_terminal_shows_the_rest_of_the_time_and_ctrl_c_restores(
         assert status(sandbox) == ("Busy", "at lunch")
         terminal.interrupt()
         assert await asyncio.to_thread(terminal.end) == 130
-        assert terminal.text.splitlines()[-1] == "Restoring."
+        assert terminal.text.splitlines()[-2:] == ["Restoring.", "Restored."]
     assert status(sandbox) == ("Available", "here")
+
+
+async def start(sandbox: Sandbox, home: Path) -> asyncio.subprocess.Process:
+    """Start a change in a process of its own, and wait until it is made."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *BUSY, "45m", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=environment(home, **credentials(sandbox)),
+    )  # fmt: skip
+    assert process.stderr is not None
+    while b"Restoring at" not in await process.stderr.readline():
+        pass
+    return process
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -124,17 +147,38 @@ async def test_sigterm_restores_and_what_remains_is_said(
 ) -> None:
     if is_refused:
         sandbox.faults.add(Answer.error(403, "CMN-408", "no"), method="PUT", skip=1)
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, *BUSY, "45m", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env=environment(tmp_path, **credentials(sandbox)),
-    )  # fmt: skip
-    assert process.stderr is not None
-    while b"Restoring at" not in await process.stderr.readline():
-        pass
+    process = await start(sandbox, tmp_path)
     process.send_signal(signal.SIGTERM)
     _, rest = await process.communicate()
-    said = rest.decode().splitlines()
-    assert (process.returncode, said[0]) == (143, "Restoring.")
+    first, second = rest.decode().splitlines()
+    assert (process.returncode, first) == (143, "Restoring.")
     if is_refused:
-        assert "user_status may still be 'Busy'" in said[1]
-    assert (len(said), status(sandbox)[0]) == ((2, "Busy") if is_refused else (1, "Available"))
+        assert "user_status may still be 'Busy'" in second
+    else:
+        assert second == "Restored."
+    assert status(sandbox)[0] == ("Busy" if is_refused else "Available")
+
+
+async def test_a_signal_that_comes_twice_at_once_restores(sandbox: Sandbox, tmp_path: Path) -> None:
+    process = await start(sandbox, tmp_path)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        process.send_signal(number)
+    _, rest = await process.communicate()
+    assert process.returncode in (130, 129)
+    assert rest.decode().splitlines() == ["Restoring.", "Restored."]
+    assert status(sandbox) == ("Available", "here")
+
+
+async def test_a_second_ctrl_c_ends_the_restoring_and_what_remains_is_said(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    fault = sandbox.faults.add(Delay(60), method="PUT", skip=1)
+    process = await start(sandbox, tmp_path)
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    assert await process.stderr.readline() == b"Restoring.\n"
+    await asyncio.sleep(SAME_SIGNAL + 0.05)  # Another one that comes earlier is the same.
+    process.send_signal(signal.SIGINT)
+    _, remains = await process.communicate()
+    assert (fault.fired, process.returncode) == (1, 130)
+    assert b"not restored: user_status may still be 'Busy', message may" in remains

@@ -36,11 +36,28 @@ async def set_for(
             records = await stack.enter_async_context(temporary)
         changed = Change(id_, plain(records.before), plain(records.applied))
         print_changes(run.output, [changed], run.dry_run)
-        await _wait(seconds)
+        if not _differing(fields, records.before, records.applied):
+            print_notice("There is nothing to restore.")
+            return
+        try:
+            await _wait(seconds)
+        except asyncio.CancelledError as error:
+            async with Progress(session, None):
+                await _restore_after(error, stack)
+            raise
         async with Progress(session, None):
             await stack.aclose()
             now = await session.read_user_presence_status(id_)
     _print_end(fields, records.before, now)
+
+
+async def _restore_after(error: asyncio.CancelledError, stack: AsyncExitStack) -> None:
+    """Restore the presence after a signal, and print whether that has worked."""
+    print_notice("Restoring.")
+    await stack.__aexit__(type(error), error, error.__traceback__)
+    # What remains is in a note and in the log, which is shown.
+    if not hasattr(error, "__notes__"):
+        print_notice("Restored.")
 
 
 async def _wait(seconds: int) -> None:
@@ -52,13 +69,9 @@ async def _wait(seconds: int) -> None:
     print_notice(
         f"Restoring at {time.strftime('%H:%M:%S', time.localtime(end))}; Ctrl-C restores now."
     )
-    try:
-        while (left := end - time.time()) > 0:
-            show_temporary_line(f"restoring in {_clock(left)}")
-            await asyncio.sleep(min(left, 1.0))
-    except asyncio.CancelledError:
-        print_notice("Restoring.")
-        raise
+    while (left := end - time.time()) > 0:
+        show_temporary_line(f"restoring in {_clock(left)}")
+        await asyncio.sleep(min(left, 1.0))
 
 
 def _clock(seconds: float) -> str:
@@ -67,9 +80,14 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def _differing(fields: Mapping[str, Any], before: Any, now: Any) -> list[str]:
+    """Return the names of those fields to change that differ between two records."""
+    names = [name for name, value in fields.items() if value is not None]
+    return [name for name in names if (getattr(now, name) or "") != (getattr(before, name) or "")]
+
+
 def _print_end(fields: Mapping[str, Any], before: Any, now: Any) -> None:
     """Print that the presence is restored, and what somebody else has changed meanwhile."""
-    names = [name for name, value in fields.items() if value is not None]
-    stays = [name for name in names if (getattr(now, name) or "") != (getattr(before, name) or "")]
+    stays = _differing(fields, before, now)
     values = ", ".join(f"{name} ({plain(getattr(now, name))})" for name in stays)
     print_notice(f"Restored, but for what others have changed: {values}." if stays else "Restored.")
