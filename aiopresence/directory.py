@@ -27,7 +27,7 @@ class Directory(Mapping[str, DirectoryEntry]):
     """The extensions of an account by their ids, as `session.read_directory()` returned them.
 
     It does not change. To find an entry takes microseconds, whatever the size of the account. Case,
-    accents and surplus blanks do not matter: "zoe  torres" is Zoë Torres.
+    accents, apostrophes and surplus blanks do not matter: "zoe  torres" is Zoë Torres.
 
     Args:
         entries: the entries; of several with one id, the last counts.

@@ -169,6 +169,14 @@ def test_no_more_words_count_than_a_name_has() -> None:
     assert directory.search(" ".join(reversed(words))) == []
 
 
+@pytest.mark.parametrize("text", ["Wanda O'Brien", "wanda o\u2019brien", "obrien, wanda"])
+def test_apostrophes_do_not_matter(text: str) -> None:
+    wanda = entry("700205", "Wanda O\u2019Brien")
+    directory = Directory([*PEOPLE.values(), wanda])
+    assert directory.find(text) is wanda
+    assert directory.search("obri") == directory.search("o'bri") == [wanda]
+
+
 @pytest.mark.parametrize("text", [101, None, b"101"])
 def test_a_text_is_a_str(text: Any) -> None:
     for method in (PEOPLE.find, PEOPLE.search, PEOPLE.ids):

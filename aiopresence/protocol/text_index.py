@@ -17,19 +17,20 @@ S = TypeVar("S", bound=Any)
 
 # Items that are sorted, or merged, in one turn of the event loop: about a millisecond. A guess.
 ITEMS_PER_SLICE = 1000
-# Characters of a text that count. No name is longer, and the time to fold a text is bounded.
-LONGEST_TEXT = 500
-# What people type in place of one another. Letters with a stroke, and the like, are no letters with
-# an accent in Unicode.
+# Characters of a text that count, so that the time to index it is bounded: as many as an e-mail
+# address can have. No name is longer.
+LONGEST_TEXT = 254
+# What people type in place of one another, or leave out. Letters with a stroke, and the like, are
+# no letters with an accent in Unicode.
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"}
-    | dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'")
+    | dict.fromkeys("'\u02bb\u2018\u2019\u02bc\u00b4`")
     | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
 )
 
 
 def fold(text: str) -> str:
-    """Return a text without differences of case, accents, width, apostrophes and blanks."""
+    """Return a text without apostrophes and without differences of case, accents, width, blanks."""
     text = text[:LONGEST_TEXT].translate(_LETTERS)
     if text.isascii():
         return " ".join(text.lower().split())

@@ -25,7 +25,8 @@ from aiopresence.protocol.text_index import (
         ("\uff11\uff10\uff11", "101"),  # wide digits
         ("\u3000Zoe\u00a0Torres", "zoe torres"),
         ("日本 太郎", "日本 太郎"),
-        ("Wanda O\u2019Brien\u2010Smith", "wanda o'brien-smith"),
+        ("Wanda O\u2019Brien\u2010Smith", "wanda obrien-smith"),
+        ("Wanda O'Brien-Smith", "wanda obrien-smith"),
         ("", ""),
     ],
 )
