@@ -16,6 +16,7 @@ from .metrics import CONTENT_TYPE, exposition, metrics
 from .page import page
 from .publisher import Publisher
 from .readers import MAX_READERS
+from .row_lists import MAX_LISTS, RowLists
 
 _log = logging.getLogger("aiopresence")
 
@@ -62,6 +63,7 @@ class _Dashboard:
     def __init__(self, board: PresenceBoard, access: Access) -> None:
         self._publisher = Publisher(board)
         self._access = access
+        self._lists = RowLists()
         self._requests: Counter[tuple[str, str]] = Counter()
         self._task: asyncio.Task[None] | None = None
 
@@ -94,6 +96,7 @@ class _Dashboard:
         self._publisher.end("the server was stopped")
 
     async def _stop(self, _: web.Application) -> None:
+        self._lists.close()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -132,10 +135,17 @@ class _Dashboard:
             headers={"Content-Security-Policy": shown.policy},
         )
 
-    async def _presence(self, _: web.Request) -> web.Response:
-        if (response := self._not_ready()) is not None:
-            return response
-        return web.Response(body=self._publisher.write_rows(), content_type="application/json")
+    async def _presence(self, request: web.Request) -> web.StreamResponse:
+        if (problem := self._not_ready()) is not None:
+            return problem
+        if len(self._lists) >= MAX_LISTS:
+            return _problem(503, "too many lists are being read", "try again later")
+        response = web.StreamResponse()
+        response.content_type = "application/json"
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await self._lists.write(request, response, self._publisher.parts())
+        return response
 
     def _not_ready(self) -> web.Response | None:
         publisher = self._publisher

@@ -9,7 +9,7 @@ all rows lets other tasks run after every `MAX_ROWS` of them, and they may chang
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Set
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from math import isfinite
@@ -60,6 +60,7 @@ class Publisher:
         self.readers = Readers()
         self.changes: Counter[ChangeSource] = Counter()
         self.interruptions = 0
+        self._ids: list[str] | None = None
         self._directory: Mapping[str, DirectoryEntry] = {}
         self._pending: dict[str, None] = {}
         self._news = asyncio.Event()
@@ -89,6 +90,13 @@ class Publisher:
             self.stale = frozenset(self.rows)
             self.readers.publish("ended", orjson.dumps({"reason": reason}))
         self.readers.close()
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all rows: the same list until one comes or goes."""
+        if self._ids is None:
+            self._ids = [*self.rows]
+        return self._ids
 
     @property
     def age(self) -> float | None:
@@ -133,7 +141,8 @@ class Publisher:
     def _apply(self, change: PresenceChange) -> None:
         self.changes[change.source] += 1
         if change.new is None:
-            self.rows.pop(change.id, None)
+            if self.rows.pop(change.id, None) is not None:
+                self._ids = None
             self._pending[change.id] = None
         else:
             self._set(change.id, change.new, self._since(change))
@@ -146,6 +155,8 @@ class Publisher:
         return known.since if known.availability is change.new.availability else change.time
 
     def _set(self, id_: str, record: GetPresenceInfo, since: datetime | None) -> None:
+        if id_ not in self.rows:
+            self._ids = None
         self.rows[id_] = new_row(id_, record, self._directory.get(id_), since)
         self._pending[id_] = None
 
@@ -155,7 +166,7 @@ class Publisher:
         if directory is self._directory or directory is None:
             return
         self._directory = directory
-        async for id_ in _in_slices([*self.rows]):
+        async for id_ in _in_slices(self.ids):
             row = self.rows.get(id_)
             if row and names(row.record, directory.get(id_)) != (row.name, row.number):
                 self._set(id_, row.record, row.since)
@@ -178,13 +189,25 @@ class Publisher:
 
     def _changes(self, ids: Iterable[str]) -> bytes:
         """Return rows that have changed, and the ids of those that are gone, as JSON."""
-        rows = [
+        rows = self._json(ids)
+        gone = orjson.dumps([id_ for id_ in ids if id_ not in self.rows])
+        return b'{"rows":[%b],"gone":%b}' % (b",".join(rows), gone)
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield a JSON list of all rows in parts, with each row as it is when its part is taken."""
+        ids, before = self.ids, b"["
+        for start in range(0, len(ids), MAX_ROWS):
+            if rows := self._json(ids[start : start + MAX_ROWS]):
+                yield before + b",".join(rows)
+                before = b","
+        yield b"]" if before == b"," else b"[]"
+
+    def _json(self, ids: Iterable[str]) -> list[bytes]:
+        return [
             row.json(stale=id_ in self.stale)
             for id_ in ids
             if (row := self.rows.get(id_)) is not None
         ]
-        gone = orjson.dumps([id_ for id_ in ids if id_ not in self.rows])
-        return b'{"rows":[%b],"gone":%b}' % (b",".join(rows), gone)
 
     async def _look(self) -> None:
         """Publish what no change reports."""
@@ -204,7 +227,7 @@ class Publisher:
         before, board, stale = self.stale, self.board, set[str]()
         # A board is live also if RingCentral sends nothing for some of its filters.
         if not board.is_live or board.disabled_filters:
-            async for id_ in _in_slices([*self.rows]):
+            async for id_ in _in_slices(self.ids):
                 if board.is_stale(id_):
                     stale.add(id_)
         self.stale = stale
@@ -227,14 +250,8 @@ class Publisher:
         self.readers.publish("status", status)
         return True
 
-    def write_rows(self) -> bytes:
-        """Return all rows as a JSON list."""
-        stale = self.stale
-        rows = (row.json(stale=id_ in stale) for id_, row in [*self.rows.items()])
-        return b"[" + b",".join(rows) + b"]"
 
-
-async def _in_slices(ids: list[str]) -> AsyncIterator[str]:
+async def _in_slices(ids: Sequence[str]) -> AsyncIterator[str]:
     """Yield ids, and let other tasks run after every `MAX_ROWS` of them."""
     for number, id_ in enumerate(ids, start=1):
         yield id_

@@ -2,9 +2,9 @@
 
 Memory is bounded. A reader has a position in the log, and what was not sent yet: at most two
 buffers of 64 KiB and a frame in this process, because a write waits while they are full, and
-`_SOCKET_BUFFER` in the system, which would otherwise take megabytes. A reader that takes nothing
-for `STALL` seconds is dropped, and so is one whose position has left the log. It may connect again,
-and then gets what it lacks or reads everything again.
+a limited buffer in the system. A reader that takes nothing for `STALL` seconds is dropped, and so
+is one whose position has left the log. It may connect again, and then gets what it lacks or reads
+everything again.
 """
 
 import asyncio
@@ -12,15 +12,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum
-from socket import SO_SNDBUF, SOL_SOCKET
 
 from aiohttp import web
 
+from .connections import Connection
 from .frames import FrameLog, encode
 
 MAX_READERS = 10_000
 STALL = 20.0
-_SOCKET_BUFFER = 1 << 17
 # Milliseconds after which a browser connects again.
 _RETRY = b"retry: 2000\n\n"
 
@@ -32,39 +31,20 @@ class Dropped(StrEnum):
     BEHIND = "behind"
 
 
-class Reader:
+class Reader(Connection):
     """One reader.
 
     Attributes:
-        transport: its connection.
         position: the number of the next frame that it gets.
         wake: set when there may be something to write, or the connection has ended.
         writing_since: when the write began that has not ended yet; None if there is none.
     """
 
     def __init__(self, transport: asyncio.Transport | None, position: int) -> None:
-        self.transport = transport
+        super().__init__(transport)
         self.position = position
         self.wake = asyncio.Event()
         self.writing_since: float | None = None
-
-    def limit_buffer(self) -> None:
-        """Limit what the system buffers of the stream."""
-        if self.transport is None:
-            return
-        connection = self.transport.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(SOL_SOCKET, SO_SNDBUF, _SOCKET_BUFFER)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the connection has ended."""
-        return self.transport is None or self.transport.is_closing()
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        if self.transport is not None:
-            self.transport.abort()
 
 
 class Readers:
