@@ -100,5 +100,6 @@ def seconds(
     value = duration.total_seconds() if isinstance(duration, timedelta) else duration
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not (is_number and value <= most and (value > 0 or (zero and value == 0))):
-        raise UsageError(f"{name} must be a positive number of seconds, or a timedelta")
+        kind = "a number of seconds, 0 or more" if zero else "a positive number of seconds"
+        raise UsageError(f"{name} must be {kind}, or a timedelta")
     return float(value)

@@ -5,11 +5,12 @@ that from then on.
 """
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from math import inf
 from types import NoneType
 from typing import Any, Generic, TypeVar
 
-from ..errors import UsageError
+from ..errors import UsageError, short_repr
 from ..models.validation import seconds
 from .rate_limit_headers import Headers, group_name, group_of, has_limits, retry_after
 from .rate_limits import DEFAULTS, MAX_WINDOW, UNKNOWN_GROUP_LIMITS, GroupLimits, GroupWindow, Slot
@@ -179,7 +180,8 @@ def parse_presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, G
     """Check the `limits` of a session and return them by the names of the groups.
 
     Raises:
-        UsageError: they are not a mapping of names to positive ints or GroupLimits.
+        UsageError: they are not a mapping of names to positive ints or GroupLimits, or a name is
+            misspelt.
     """
     wrong = UsageError("limits must map group names to requests in 60 s, or to GroupLimits")
     if not isinstance(limits, (Mapping, NoneType)):
@@ -192,5 +194,13 @@ def parse_presets(limits: Mapping[str, GroupLimits | int] | None) -> dict[str, G
         window = seconds("window", preset.window)
         if type(preset.limit) is not int or preset.limit < 1 or window > MAX_WINDOW:
             raise wrong
-        presets[group_name(name)] = preset
+        presets[_checked(group_name(name))] = preset
     return presets
+
+
+def _checked(name: str) -> str:
+    """Return the name of a group; UsageError if it looks like a misspelt one."""
+    close = [] if name in DEFAULTS else get_close_matches(name, DEFAULTS, n=1)
+    if close:
+        raise UsageError(f"limits has a group {short_repr(name)}; did you mean {close[0]!r}?")
+    return name

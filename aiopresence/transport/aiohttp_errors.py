@@ -91,10 +91,12 @@ def _connect_message(error: aiohttp.ClientConnectorError, host: str, proxy: URL 
     """Return the message for a server, or a proxy, with which there is no connection."""
     reason = getattr(error, "strerror", None) or type(error.os_error).__name__
     reason = one_line(str(reason))
+    if proxy is None:
+        return f"cannot connect to {host}: {reason}"
     # The name of the server is looked up by the proxy: only its own may not have been found here.
     names = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
-    if proxy is None or not isinstance(error, names):
-        return f"cannot connect to {host}: {reason}"
+    if not isinstance(error, names):
+        return f"cannot connect to {host} through the proxy {_address(proxy)}: {reason}"
     advice = "check its address, which is set with proxy= or HTTPS_PROXY"
     return f"cannot connect to the proxy {_address(proxy)}: {reason}; {advice}"
 

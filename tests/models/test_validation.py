@@ -78,3 +78,8 @@ def test_a_duration_is_seconds_or_a_timedelta(duration: float | timedelta, expec
 def test_other_durations_are_refused(duration: Any) -> None:
     with pytest.raises(UsageError, match="interval must be a positive number of seconds"):
         seconds("interval", duration)
+
+
+def test_a_duration_below_zero_is_refused_where_zero_is_allowed() -> None:
+    with pytest.raises(UsageError, match="max_wait must be a number of seconds, 0 or more, or a"):
+        seconds("max_wait", -1, zero=True)

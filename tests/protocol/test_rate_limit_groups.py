@@ -130,6 +130,13 @@ def test_presets_are_limits_by_name() -> None:
     }
 
 
+@pytest.mark.parametrize(("name", "group"), [("Lite", "Light"), ("hevay", "Heavy")])
+def test_a_misspelt_group_is_refused(name: str, group: str) -> None:
+    with pytest.raises(UsageError, match=f"limits has a group .*; did you mean '{group}'"):
+        parse_presets({name: 20})
+    assert [*parse_presets({"Custom": 20})] == ["Custom"]
+
+
 @pytest.mark.parametrize(
     "limits",
     [

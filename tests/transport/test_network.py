@@ -110,7 +110,9 @@ async def test_a_proxy_that_refuses_for_good_is_asked_once(
     assert "canary" not in shown(caught.value)
 
 
-@pytest.mark.parametrize("answer", [REFUSED % 503, b"", b"garbage\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer", [REFUSED % 503, b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
+)
 async def test_a_proxy_that_cannot_reach_the_server_is_asked_again(
     sandbox: Sandbox, proxy: Tunnel, answer: bytes
 ) -> None:
