@@ -119,8 +119,8 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
 
         Raises:
             LookupFailed: nothing matches, or several entries match equally.
-            UsageError: the text is not a str, or empty; the board was opened without
-                `directory=True`, or is not ready yet.
+            UsageError: the text is not a str; the board was opened without `directory=True`, or is
+                not ready yet.
             PresenceError: the directory could not be read because of this error, or the board
                 stopped.
         """
