@@ -158,6 +158,10 @@ async def test_people_are_in_the_order_of_their_names(page: Browser, dashboard: 
         dashboard.sandbox.user_ids[10],
     )
     assert (await page.run(names))[0] == "Aaron"
+    # Somebody who is gone leaves the list and the counts.
+    await page.run("change(arguments[0], null); draw()", dashboard.sandbox.user_ids[10])
+    assert "Aaron" not in await page.run(names)
+    assert "of 199 available" in await page.run("return document.title")
 
 
 async def test_a_screen_on_the_wall_is_larger(page: Browser, dashboard: Served) -> None:

@@ -269,3 +269,24 @@ async def test_a_refusal_is_the_reason_of_the_end() -> None:
         assert "invalid_grant" in events[-1].data["reason"]
         assert "invalid_grant" in (await get(dashboard, "health"))["reason"]
         assert len(await get(dashboard, "presence")) == 20
+
+
+@virtual
+async def test_who_is_gone_leaves_the_list() -> None:
+    def without(body: bytes) -> bytes:
+        page = json.loads(body)
+        page["records"] = [r for r in page["records"] if str(r["extension"]["id"]) != who]
+        return json.dumps(page).encode()
+
+    async with followed(extensions=20, refresh=600.0) as (dashboard, changes):
+        who = dashboard.sandbox.user_ids[3]
+        faults = dashboard.sandbox.faults
+        hidden = faults.add(Change(without), path="account/~/presence", times=None)
+        missing = Answer.error(404, "CMN-102")
+        unknown = faults.add(missing, path=f"extension/{who}/presence", times=None)
+        events = await changes.until(lambda e: e.kind == "changes" and e.data["gone"])
+        assert events[-1].data == {"rows": [], "gone": [who]}
+        assert len(await get(dashboard, "presence")) == 19
+        assert "error" in await get(dashboard, f"presence/{who}")
+        assert hidden.fired
+        assert unknown.fired
