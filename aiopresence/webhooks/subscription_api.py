@@ -13,6 +13,7 @@ from ..errors import (
     DecodeError,
     PermissionDenied,
     PresenceError,
+    UsageError,
 )
 from ..filters import account_presence
 from ..models import SubscriptionInfo
@@ -55,6 +56,8 @@ class SubscriptionApi:
         expires_in: int | timedelta | None,
         token: Secret,
     ) -> None:
+        if not hasattr(session, "_requester"):
+            raise UsageError("session must be a PresenceSession")
         self._session = session
         self._token = token
         self._redactor = session._requester.redactor

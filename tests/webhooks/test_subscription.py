@@ -336,6 +336,11 @@ async def test_the_receiver_must_be_open_and_a_subscription_is_entered_once(
             await subscription.__aenter__()
 
 
+def test_the_session_must_be_one() -> None:
+    with pytest.raises(UsageError, match="session must be a PresenceSession"):
+        Receiver().subscribe("https://example.com/", Session("token"))  # type: ignore[arg-type]
+
+
 def test_the_address_must_be_https(session: Session) -> None:
     with pytest.raises(UsageError, match="address must be an https URL"):
         Receiver().subscribe(session, "http://example.com/hook")
