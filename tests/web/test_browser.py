@@ -211,6 +211,16 @@ async def test_the_token_in_the_url_is_needed_once(page: Browser) -> None:
         await page.console()
 
 
+async def test_a_page_whose_token_is_no_longer_valid_says_so(page: Browser) -> None:
+    async with served(20, token="the-token-of-yesterday") as dashboard:
+        await opened(page, f"{dashboard.url}?token=the-token-of-yesterday")
+    async with served(20, port=dashboard.port, token="the-token-of-today"):
+        await page.until("document.body.innerText.includes('open this page again with its token')")
+        assert (await page.run("return document.title")).startswith("Not current: ")
+        await page.open("about:blank")
+        await page.console()
+
+
 async def test_the_keyboard_reaches_search_and_filter(page: Browser, dashboard: Served) -> None:
     await opened(page, dashboard.url)
     tab, right = "\ue004", "\ue014"
