@@ -327,16 +327,26 @@ async def test_a_change_that_is_cancelled_on_its_way_is_undone(
 async def test_undoing_a_cancelled_block_takes_30_seconds_at_most(
     sandbox: Sandbox, session: PresenceSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    task = asyncio.create_task(changing(session, entered := asyncio.Event()))
+    entered, notes = asyncio.Event(), list[str]()
+
+    async def cancelled() -> None:
+        # Who awaits the task gets another error with some versions of Python.
+        try:
+            await changing(session, entered)
+        except asyncio.CancelledError as error:
+            notes.extend(error.__notes__)
+            raise
+
+    task = asyncio.create_task(cancelled())
     await entered.wait()
     fault = sandbox.faults.add(Hang(), times=None)
     began = asyncio.get_running_loop().time()
     task.cancel()
-    with pytest.raises(asyncio.CancelledError) as caught:
+    with pytest.raises(asyncio.CancelledError):
         await task
     assert fault.fired
     assert asyncio.get_running_loop().time() - began == pytest.approx(UNDO_TIMEOUT, abs=0.1)
-    [note] = caught.value.__notes__
+    [note] = notes
     assert "user_status may still be" in note
     assert "stopped before it was done" in note
     assert caplog.messages == [note]

@@ -85,6 +85,8 @@ def _checked(ssl: object, server: str) -> SSLContext:
             "ssl must verify the certificate and the host name: to trust another authority, pass"
             " ssl.create_default_context(cafile=…)"
         )
-    if ssl.minimum_version < TLSVersion.TLSv1_2:
+    # Where OpenSSL's own defaults hold, as on Debian, it is MINIMUM_SUPPORTED, which is below all;
+    # their security level excludes the old versions.
+    if TLSVersion.MINIMUM_SUPPORTED < ssl.minimum_version < TLSVersion.TLSv1_2:
         raise UsageError("ssl must not allow versions below TLS 1.2: set its minimum_version")
     return ssl

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 import traceback
+import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -407,6 +408,13 @@ def of_any_host() -> ssl.SSLContext:
 
 def old() -> ssl.SSLContext:
     context = ssl.create_default_context()
+    with warnings.catch_warnings(action="ignore"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+def with_defaults_of_openssl() -> ssl.SSLContext:
+    context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     return context
 
@@ -428,6 +436,10 @@ def test_what_does_not_protect_a_connection_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=reason):
         PresenceSession("token", ssl=make())
+
+
+def test_a_context_with_the_defaults_of_openssl_is_accepted() -> None:
+    PresenceSession("token", ssl=with_defaults_of_openssl())
 
 
 @pytest.mark.parametrize("value", [None, 1, "yes"])
