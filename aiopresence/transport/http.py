@@ -37,6 +37,14 @@ _ERROR_BODY_WAIT = 5.0
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
 
+def _unsendable(error: ValueError, client: aiohttp.ClientSession) -> UsageError:
+    """Return the error for a request that aiohttp refuses to send."""
+    message = f"aiohttp cannot send this request: {one_line(str(error))}"
+    if client.trust_env:  # Then aiohttp adds a login in .netrc to our own.
+        message += "; set trust_env=True for the PresenceSession, not for the aiohttp session"
+    return UsageError(message)
+
+
 class _ResendRefused(aiohttp.ClientError):
     """aiohttp was about to send a request a second time, which would not be safe."""
 
@@ -188,7 +196,7 @@ class HttpClient:
             failure = (
                 transport_error(error, self._host, attempts, write=request.is_write)
                 if attempts.count
-                else UsageError(f"aiohttp cannot send this request: {one_line(str(error))}")
+                else _unsendable(error, client)
             )
         except asyncio.CancelledError:
             task = asyncio.current_task()

@@ -273,6 +273,18 @@ async def test_its_proxy_is_used_when_asked_for_and_netrc_is_not(
     assert "aW50cnVkZXI" not in seen  # "intruder" in base64
 
 
+async def test_a_session_of_aiohttp_that_reads_netrc_is_named(
+    sandbox: Sandbox, environment: None
+) -> None:
+    async with (
+        aiohttp.ClientSession(trust_env=True) as http,
+        Session(sandbox.grant, server=sandbox.url, http=http) as session,
+    ):
+        with pytest.raises(UsageError, match="trust_env=True for the PresenceSession, not for"):
+            await session.read_user_presence_status()
+    assert [*sandbox.requests] == []
+
+
 @pytest.mark.parametrize("hosts", [HOST, f"x,.{HOST.partition('.')[2]}", f"{HOST}:443", "*"])
 async def test_hosts_in_no_proxy_are_connected_to_directly(
     sandbox: Sandbox,
