@@ -116,13 +116,17 @@ class _Undo:
             applied: as in `run`.
         """
         may_take_long = applied is not None and isinstance(error, Exception)
+        limit = asyncio.timeout(None if may_take_long else UNDO_TIMEOUT)
         try:
-            async with asyncio.timeout(None if may_take_long else UNDO_TIMEOUT):
+            async with limit:
                 await self.run(applied)
         except RestoreFailed as failure:
             _log.warning("%s", failure)
             error.add_note(str(failure))
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):
+            # In a task that is being cancelled, Python 3.11.2 raises the one for the other.
+            if not limit.expired():
+                raise
             error.add_note(str(self._failure(applied, _STOPPED)))
 
     async def run(self, applied: PresenceInfoResponse | None) -> None:
