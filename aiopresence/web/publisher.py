@@ -215,7 +215,7 @@ class Publisher:
         status_at = loop.time()
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
-            self.readers.check()
+            await self.readers.check()
             if self.is_ready:
                 await self._rename()
                 await self._publish_stale()

@@ -5,6 +5,9 @@ buffers of 64 KiB and a frame in this process, because a write waits while they 
 a limited buffer in the system. A reader that takes nothing for `STALL` seconds is dropped, and so
 is one whose position has left the log. It may connect again, and then gets what it lacks or reads
 everything again.
+
+Readers are woken in slices, so that other tasks run between their writes. One that is still to be
+woken keeps its place when there is another frame.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum
+from itertools import islice
 
 from aiohttp import web
 
@@ -20,6 +24,8 @@ from .frames import FrameLog, encode
 
 MAX_READERS = 10_000
 STALL = 20.0
+# Readers that are woken or checked in one turn of the event loop.
+WAKE = 100
 # Milliseconds after which a browser connects again.
 _RETRY = b"retry: 2000\n\n"
 
@@ -63,6 +69,9 @@ class Readers:
         self.refused = 0
         self.is_closed = False
         self._readers = set[Reader]()
+        # Those that have to be woken, in order.
+        self._waiting: dict[Reader, None] = {}
+        self._waking: asyncio.Handle | None = None
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -73,8 +82,22 @@ class Readers:
     def publish(self, kind: str, data: bytes, *, resumable: bool = False) -> None:
         """Add a frame to the log and wake the readers."""
         self.log.add(kind, data, resumable=resumable)
-        for reader in self._readers:
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        self._waiting.update(dict.fromkeys(self._readers))
+        if self._waking is None:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake the next readers, and the others in the next turns."""
+        for reader in [*islice(self._waiting, WAKE)]:
+            del self._waiting[reader]
             reader.wake.set()
+            if self.is_closed and reader.writing_since is not None:
+                reader.abort()
+        loop = asyncio.get_running_loop()
+        self._waking = loop.call_soon(self._wake) if self._waiting else None
 
     async def serve(
         self, request: web.Request, response: web.StreamResponse, status: bytes
@@ -126,14 +149,16 @@ class Readers:
         await response.write(data)
         reader.writing_since = None
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Drop readers that take nothing, and end the streams of those that are gone."""
         now = asyncio.get_running_loop().time()
-        for reader in self._readers:
+        for number, reader in enumerate([*self._readers], start=1):
             if reader.is_gone:
                 reader.wake.set()
             elif reader.writing_since is not None and now - reader.writing_since > STALL:
                 self._drop(reader, Dropped.STALLED)
+            if number % WAKE == 0:
+                await asyncio.sleep(0)
 
     def _drop(self, reader: Reader, reason: Dropped) -> None:
         self.dropped[reason] += 1
@@ -142,7 +167,4 @@ class Readers:
     def close(self) -> None:
         """End all streams, after what is in the log; those that take nothing at once."""
         self.is_closed = True
-        for reader in self._readers:
-            reader.wake.set()
-            if reader.writing_since is not None:
-                reader.abort()
+        self._wake_all()

@@ -10,10 +10,11 @@ import attrs
 import pytest
 from aiohttp import web
 
-from aiopresence.web import app as dashboards
+from aiopresence.web import app as dashboards, readers as readers_module
 from aiopresence.web.readers import STALL, Dropped, Readers
 from tests.support.dashboards import served
 from tests.support.sse import stream
+from tests.support.turns import Turns
 from tests.support.virtual import virtual
 
 BIG = b'"' + b"x" * 100_000 + b'"'
@@ -134,10 +135,10 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_the_others_are_not() -
         for _ in range(200):
             here.readers.publish("changes", BIG, resumable=True)
             await changes.until(lambda e: e.kind == "changes")
-        here.readers.check()
+        await here.readers.check()
         assert (here.readers.dropped, len(here.readers)) == ({}, 2)
         await asyncio.sleep(STALL + 1)
-        here.readers.check()
+        await here.readers.check()
         assert here.readers.dropped == {Dropped.STALLED: 1}
         assert await is_cut(reader)
         assert len(here.readers) == 1
@@ -176,6 +177,29 @@ async def _publish(hub: Hub, count: int) -> None:
 
 
 @virtual
+async def test_other_tasks_run_while_many_readers_are_woken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readers_module, "WAKE", 5)
+    async with hub() as here, AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(stream(here.url)) for _ in range(20)]
+        for changes in streams:
+            await changes.until(lambda e: e.kind == "status")
+        before = here.readers.log.end
+
+        def written() -> int:
+            return sum(each.position - before for each in here.readers)
+
+        with Turns(written) as turned:
+            here.readers.publish("changes", b"[1]", resumable=True)
+            await asyncio.sleep(0)
+            here.readers.publish("changes", b"[2]", resumable=True)
+            for changes in streams:
+                assert [(await changes.next()).data for _ in range(2)] == [[1], [2]]
+        assert 0 < turned.most <= 10  # two frames for each of five
+
+
+@virtual
 async def test_a_reader_that_disconnects_is_forgotten() -> None:
     async with hub() as here:
         async with stream(here.url) as changes:
@@ -183,7 +207,7 @@ async def test_a_reader_that_disconnects_is_forgotten() -> None:
             assert len(here.readers) == 1
         while not next(iter(here.readers)).is_gone:
             await asyncio.sleep(0)
-        here.readers.check()
+        await here.readers.check()
         while len(here.readers):
             await asyncio.sleep(0)
 
