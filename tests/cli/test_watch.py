@@ -257,6 +257,22 @@ async def test_watch_writes_json_lines_in_a_pipe(platform: Sandbox, tmp_path: Pa
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
+async def test_watch_writes_lines_for_people_with_output_table(
+    platform: Sandbox, tmp_path: Path
+) -> None:
+    platform.set_extension("~", name="Zoë Torres")
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "watch", "~", "--output", "table", "--names"),
+        stdout=asyncio.subprocess.PIPE,
+        env=login(platform, tmp_path),
+    )
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    process.terminate()
+    await process.communicate()
+    assert re.match(r"\d\d:\d\d:\d\d  Zoë Torres \(101\)  \w+", line)
+
+
 async def test_watch_filters_changes_in_a_pipe(platform: Sandbox, tmp_path: Path) -> None:
     busy, ringing, other, *_ = platform.user_ids
     quiet = {"active_calls": [], "user_status": "Offline", "dnd_status_personal": "TakeAllCalls"}

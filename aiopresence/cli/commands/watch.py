@@ -24,7 +24,7 @@ from ..output import OutputFormat, Renderer
 from ..session import open_session, run_command
 from ..state_filter import StateFilter, WatchFilterOption
 from ..watch_screen.model import Sort
-from .events import start_simulation, stream_format, write_stream
+from .events import start_simulation, stream_format, stream_renderer, write_stream
 
 if TYPE_CHECKING:
     from ... import PresenceBoard, PresenceChange
@@ -54,15 +54,20 @@ def watch(
     Esc clears it; arrows, PgUp, PgDn, Home and End scroll; q quits.
 
     If the output is not a terminal, or with --output other than table, print one line for each
-    change instead. Each JSON line has id, old, new, source and time; CSV has the new state, with a
-    column for each field. The first lines are the initial state, with null for old.
+    change instead: for people with --output table, JSON by default. Each JSON line has id, old,
+    new, source and time; CSV has the new state, with a column for each field. The first lines are
+    the initial state, with null for old.
     """
     texts, numbers = check_texts(ids), split_numbers(number)
-    renderer, chosen = _renderer(output), filter_ or StateFilter()
+    form, chosen = _stream_format(output), filter_ or StateFilter()
 
     async def command() -> None:
         async with open_session(sandbox, profile) as (session, platform):
             watched = await resolve_ids(session, texts, numbers)
+            renderer = None
+            if form is not None:
+                # Before the board is opened: what it reads meanwhile would not be printed.
+                renderer = await stream_renderer(form, change_layout, session, names)
             start_simulation(platform, rate)
             async with session.board(watched, detailed_telephony_state=detailed) as board:
                 if renderer is not None:
@@ -75,13 +80,11 @@ def watch(
     run_command(command())
 
 
-def _renderer(output: OutputFormat | None) -> Renderer | None:
-    """Return the renderer for lines; None to draw on the terminal."""
-    if output in (None, OutputFormat.TABLE):
-        if _can_draw():
-            return None
-        output = OutputFormat.JSONL
-    return stream_format(output).renderer(change_layout())
+def _stream_format(output: OutputFormat | None) -> OutputFormat | None:
+    """Return the format for lines; None to draw on the terminal."""
+    if output in (None, OutputFormat.TABLE) and _can_draw():
+        return None
+    return stream_format(output)
 
 
 def _can_draw() -> bool:
