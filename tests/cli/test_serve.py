@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from aiopresence.cli.commands.serve import IDLE_SECONDS, listening
 from aiopresence.sandbox import Answer, Sandbox
 from tests.support.cli_calls import credentials, invoke
 from tests.support.sessions import PLENTY
 from tests.support.terminal import COMMAND, environment
+from tests.support.virtual import virtual
 
 TOKEN = "a-token-of-this-test"
 
@@ -114,6 +117,22 @@ async def test_a_refused_login_ends_it(tmp_path: Path) -> None:
         assert rule.fired
     assert process.returncode == 1
     assert b"invalid_grant" in err.splitlines()[-1]
+
+
+@virtual
+async def test_a_connection_without_a_complete_request_is_closed() -> None:
+    loop = asyncio.get_running_loop()
+    async with listening(web.Application(), "127.0.0.1", 0) as url:
+        port = int(url.split(":")[2][:-1])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        ended, began = asyncio.create_task(reader.read()), loop.time()
+        for part in (b"GET / HT", b"TP/1.1\r\n", b"Host: local"):
+            writer.write(part)
+            await asyncio.sleep(4)
+            assert not ended.done()
+        assert await ended == b""
+        assert loop.time() - began < IDLE_SECONDS + 2
+        writer.close()
 
 
 def test_other_machines_need_a_token() -> None:

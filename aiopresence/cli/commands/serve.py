@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _VARIABLE = "AIOPRESENCE_TOKEN"
 # Seconds that a request in progress has when the command ends.
 _LAST_SECONDS = 0.5
+# Seconds after which a connection without a complete request is closed.
+IDLE_SECONDS = 15.0
 
 HostOption = Annotated[
     str,
@@ -81,7 +83,7 @@ async def _serve(
     async with open_session(sandbox, profile) as (session, platform):
         board = session.board(directory=True)
         app = _application(board, token)
-        async with board, _listening(app, host, port) as url:
+        async with board, listening(app, host, port) as url:
             changes = board.changes()
             print_line(f"Serving the dashboard at {url}")
             if token is not None:
@@ -106,12 +108,14 @@ def _application(board: "PresenceBoard", token: str | None) -> "Application":
 
 
 @asynccontextmanager
-async def _listening(app: "Application", host: str, port: int) -> AsyncIterator[str]:
+async def listening(app: "Application", host: str, port: int) -> AsyncIterator[str]:
     """Serve an application, and yield its URL."""
     from aiohttp import web
 
     # Without a log of accesses, which would contain the token of a URL.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_SECONDS)
+    runner = web.AppRunner(
+        app, access_log=None, keepalive_timeout=IDLE_SECONDS, shutdown_timeout=_LAST_SECONDS
+    )
     await runner.setup()
     try:
         try:
