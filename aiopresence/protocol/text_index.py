@@ -44,6 +44,8 @@ def in_order(
     items: Sequence[S], key: Callable[[S], Any] | None = None
 ) -> Generator[None, None, list[S]]:
     """Return items in order, sorted in slices; see `concurrency.run_cooperatively`."""
+    if len(items) <= ITEMS_PER_SLICE:
+        return sorted(items, key=key)
     runs, result = [], []
     for start in range(0, len(items), ITEMS_PER_SLICE):
         runs.append(sorted(items[start : start + ITEMS_PER_SLICE], key=key))
