@@ -231,7 +231,7 @@ async def measure() -> list[Row]:
     await asyncio.sleep(WARM)
     warm, _ = await server.answer("use")
     await changing
-    await asyncio.sleep(1.0)  # what is in flight
+    await settled(readers)
     end, used_then = await server.answer("use")
     state = json.loads(await fetch(port, "presence"))
     metrics = (await fetch(port, "metrics")).decode()
@@ -239,6 +239,14 @@ async def measure() -> list[Row]:
     for each in (server, account):
         await each.end()
     return rows(readers, state, metrics, (empty, full, warm, end, used_then - used))
+
+
+async def settled(readers: Sequence[Reader]) -> None:
+    """Wait for what is in flight: until all have as much, for ten seconds at most."""
+    for _ in range(10):
+        await asyncio.sleep(1.0)
+        if len({reader.size for reader in readers}) == 1:
+            return
 
 
 async def connected(port: int, *, keep: bool) -> Reader:
