@@ -321,6 +321,31 @@ async def test_an_answer_that_is_dumped_has_no_token(
     assert token not in log.text
 
 
+async def test_refresh_tokens_that_the_server_repeats_are_not_shown(
+    sandbox: Sandbox, log: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    store, issued = FileTokenStore(tmp_path / "tokens.json"), list[str]()
+
+    async def read_and_be_told(session: Session) -> None:
+        await session.read_user_presence_status()
+        [token] = json.loads((tmp_path / "tokens.json").read_text()).values()
+        issued.append(token["refresh_token"])
+        body = json.dumps({"errorCode": "CMN-101", "message": f"said {' '.join(issued)}"})
+        sandbox.faults.add(Answer(400, body.encode()), times=1)
+        with pytest.raises(PresenceError) as caught:
+            await session.read_user_presence_status()
+        assert " said " + " ".join(["***"] * len(issued)) in str(caught.value)
+
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await read_and_be_told(session)
+    # It finds the login in the store, and renews it.
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        sandbox.faults.add(Answer(401, b'{"errorCode": "TokenExpired"}'), times=1)
+        await read_and_be_told(session)
+    assert len({*issued}) == 2
+    assert not [token for token in issued if token in log.text]
+
+
 def test_no_secret_of_an_event_session_is_logged_or_passed_to_hooks(
     log: pytest.LogCaptureFixture,
 ) -> None:

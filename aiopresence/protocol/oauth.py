@@ -10,7 +10,7 @@ import hashlib
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Generator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import attrs
 
@@ -143,6 +143,12 @@ def _form_request(path: str, grant: Grant | AccessToken, form: dict[str, str]) -
     elif client_id is not None:
         form = {**form, "client_id": client_id}  # A public app has no secret to authenticate with.
     return Request("POST", path, "Auth", object, body=urlencode(form).encode(), headers=headers)
+
+
+def tokens_in(request: Request[Any]) -> list[str]:
+    """Return the tokens that a request of `renewal` or `revocation` has in its form."""
+    form = parse_qs((request.body or b"").decode())
+    return [*form.get("refresh_token", ()), *form.get("token", ())]
 
 
 def token_error(response: Response) -> ApiError:

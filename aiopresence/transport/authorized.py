@@ -199,7 +199,8 @@ class AuthorizedSender:
             raise oauth.token_error(response)
         if response.status == 200:
             # A 200 without a token comes from something in front of the server, and is retried.
-            oauth.read_token(response, self._sender.clock.now())
+            token = oauth.read_token(response, self._sender.clock.now())
+            self._sender.http.redactor.add(token.refresh_token or "")  # It is sent only to renew.
         return response
 
     async def _transmit_login(self, request: Request[Any], lock: object = None) -> Response:
@@ -223,3 +224,5 @@ class AuthorizedSender:
             if isinstance(secret, Secret):
                 redactor.add(secret)
         redactor.add(request.headers.get("authorization", "").removeprefix("Basic "))
+        for value in oauth.tokens_in(request):
+            redactor.add(value)
