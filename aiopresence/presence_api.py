@@ -185,6 +185,9 @@ class PresenceApi(QueueApi):
         still have the values of the change: those that somebody else has changed meanwhile stay.
         When the block ends with an error, or is cancelled, they are restored, too.
 
+        Blocks that change the same field of an extension may be nested, but must not overlap: one
+        that begins during another and ends after it restores the value that the other has set.
+
         Args:
             change: the fields to change.
             extension_id: the extension.

@@ -76,10 +76,12 @@ def from_dict(cls: type[T], value: Any) -> T:
 
     Raises:
         DecodeError: a value has the wrong type, or a request would refuse it; `path` is its place.
-        UsageError: `cls` is not the class of a record.
+        UsageError: `cls` is not the class of a record, or `value` is JSON text.
     """
     kind: Any = get_origin(cls) or cls
     _check_is_record(kind)
+    if isinstance(value, (str, bytes)):
+        raise UsageError("the value is text: pass what json.loads(text) returns")
     if kind in (Outcome, BatchResult):
         read = _read_outcome if kind is Outcome else _read_batch
         return read(value, _value_class(cls, kind))  # type: ignore[return-value]
@@ -93,7 +95,7 @@ def from_dict(cls: type[T], value: Any) -> T:
 def _check_is_record(cls: Any) -> None:
     if not (isinstance(cls, type) and _is_record(cls)):
         name = getattr(cls, "__name__", type(cls).__name__)
-        raise UsageError(f"{name} is not a record: pass records one by one, see the guide")
+        raise UsageError(f"{name} is not a record: pass records one by one")
 
 
 @cache

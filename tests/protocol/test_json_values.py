@@ -169,6 +169,7 @@ def test_an_outcome_has_its_value_or_its_error_without_the_response_body() -> No
     assert again.route == "batches"
     assert again[0] == batch[0]
     assert (again[1].id, again[1].status) == ("2", 404)
+    assert again != batch  # Errors are equal only to themselves.
 
 
 LIMITED = RateLimited(429, "CMN-301", "Slow", retry_after=7.0)
@@ -290,6 +291,13 @@ def test_only_classes_of_records_are_read(cls: Any) -> None:
 def test_a_result_needs_the_class_of_its_values(cls: Any) -> None:
     with pytest.raises(UsageError, match=r"such as (Outcome|BatchResult)\[GetPresenceInfo\]"):
         from_dict(cls, {"id": "1", "outcomes": []})
+
+
+@pytest.mark.parametrize("text", ["{}", b"{}"])
+@pytest.mark.parametrize("cls", [GetPresenceInfo, PresenceEvent, BATCH])
+def test_json_text_is_not_read_as_values(cls: Any, text: Any) -> None:
+    with pytest.raises(UsageError, match=r"pass what json\.loads\(text\) returns"):
+        from_dict(cls, text)
 
 
 def deep(levels: int) -> Any:
