@@ -55,6 +55,7 @@ _UNIFIED = {
     "telephonyVisibility": Column(9, drop=4, heading="tel-seen"),
     "meetingStatus": Column(9, drop=2, heading="meeting"),
     "error": Column(0),
+    "availability": Column(14, drop=5),
 }
 
 
@@ -75,7 +76,8 @@ def presence_layout(
             shown.remove("id")
     if detailed:
         shown.append("call" if for_people else "activeCalls")
-    columns = {name: _COLUMNS[name] for name in (*shown, "error")}
+    shown += ["error"] if for_people else ["error", "availability"]
+    columns = {name: _COLUMNS[name] for name in shown}
 
     def cells(outcome: "Outcome[GetPresenceInfo]") -> list[Any]:
         entry = _entry(names, outcome)
@@ -84,15 +86,20 @@ def presence_layout(
         values = {"id": outcome.id, "extensionNumber": number, "name": name, "error": outcome.error}
         if outcome.value is not None:
             values |= _presence_cells(outcome.value)
+            values["availability"] = _availability(outcome.value, for_people)
         return [values.get(name) for name in columns]
 
     return Layout(columns, one_row(cells), partial(_presence_document, names))
 
 
+def _availability(presence: "GetPresenceInfo", for_people: bool) -> str:
+    """Return the availability in the words for people, or in the one that --filter takes."""
+    return presence.availability.label if for_people else presence.availability.value
+
+
 def _presence_cells(presence: "GetPresenceInfo") -> dict[str, Any]:
     return {
         "extensionNumber": presence.extension and presence.extension.extension_number,
-        "availability": presence.availability.label,
         "presenceStatus": presence.presence_status,
         "telephonyStatus": presence.effective_telephony_status,
         "userStatus": presence.user_status,
@@ -147,20 +154,21 @@ def _entry(
 def _unified_cells(outcome: "Outcome[UnifiedPresence]") -> list[Any]:
     value = outcome.value
     if value is None:
-        return [outcome.id, *[None] * (len(_UNIFIED) - 2), outcome.error]
+        return [outcome.id, *[None] * (len(_UNIFIED) - 3), outcome.error, None]
     glip, phone, meeting = value.glip, value.telephony, value.meeting
     return [
         *(outcome.id, value.status),
         *(glip and glip.status, glip and glip.availability, glip and glip.visibility),
         *(phone and phone.status, phone and phone.availability, phone and phone.visibility),
-        *(meeting and meeting.status, None),
+        *(meeting and meeting.status, None, value.availability.value),
     ]
 
 
 def _outcome_document(key: str, outcome: "Outcome[Any]") -> dict[str, Any]:
     """Return the JSON of an outcome: its id, and its value under a key or its error."""
     if outcome.value is not None:
-        return {"id": outcome.id, key: plain(outcome.value)}
+        availability = outcome.value.availability.value
+        return {"id": outcome.id, key: plain(outcome.value), "availability": availability}
     error = outcome.error
     fields = {
         "type": type(error).__name__,

@@ -31,11 +31,11 @@ async def test_a_table_in_a_pipe_is_complete(cli: Cli) -> None:
     header, caller, same, absent, unknown = done.out.splitlines()
     assert header == (
         "ID           NUMBER NAME                     PRESENCE  TELEPHONY     USER     "
-        " DND                        MESSAGE"
+        " DND                        MESSAGE                        AVAILABILITY"
     )
     assert caller.split()[:2] == ["~", "101"]
     assert caller.split()[2:] == same.split()[2:]
-    assert absent.endswith("外出中" * 25)
+    assert absent.endswith("外出中" * 25 + " offline")
     assert unknown.startswith("999          HTTP 404: CMN-102 Resource for parameter ")
     assert done.code == 1
     assert done.err.startswith("Read 4 extensions in 3 requests, ")
@@ -57,7 +57,8 @@ async def test_json_has_the_field_names_of_ringcentral(cli: Cli) -> None:
     done = await cli("read", "~", "999", "--output", "json", "--detailed")
     good, bad = json.loads(done.out)
     wire = cli.sandbox.presence("~", detailed=True)
-    assert list(good) == ["id", "presence"]
+    assert list(good) == ["id", "presence", "availability"]
+    assert good["availability"] == "ringing"
     assert set(good["presence"]) == set(wire)
     assert good["presence"]["message"] == "Déjeuner 🍜"
     assert good["presence"]["extension"]["id"] == own
@@ -67,7 +68,7 @@ async def test_json_has_the_field_names_of_ringcentral(cli: Cli) -> None:
     assert (bad["error"]["type"], bad["error"]["errorCode"]) == ("NotFound", "CMN-102")
     lines = (await cli("read", "~", "999", "--output", "jsonl", "--names")).out.splitlines()
     named, unnamed = (json.loads(line) for line in lines)
-    assert list(named) == ["id", "name", "presence"]
+    assert list(named) == ["id", "name", "presence", "availability"]
     assert list(unnamed) == ["id", "error"]
 
 
@@ -76,7 +77,7 @@ async def test_csv_has_a_column_for_errors(cli: Cli) -> None:
     good, bad = csv.DictReader(io.StringIO(done.out))
     assert list(good) == [
         *("id", "extensionNumber", "name", "presenceStatus", "telephonyStatus", "userStatus"),
-        *("dndStatus", "message", "activeCalls", "error"),
+        *("dndStatus", "message", "activeCalls", "error", "availability"),
     ]
     assert (good["error"], bad["name"]) == ("", "")
     assert bad["error"].startswith("HTTP 404: CMN-102 ")
@@ -146,6 +147,7 @@ async def test_unified_presence_is_read(cli: Cli) -> None:
     done = await cli("unified", "~", "999", "--output", "csv")
     good, bad = csv.DictReader(io.StringIO(done.out))
     assert (good["status"], good["telephonyStatus"]) == ("DND", "OnHold")
+    assert (own["availability"], good["availability"]) == ("on-hold", "on-hold")
     assert bad["error"].startswith("HTTP 404: CMN-102 ")
 
 
