@@ -24,6 +24,10 @@ STATUS_STYLES = {
     "do not disturb": "red",
     "busy": "yellow",
     "offline": "dim",
+    "on-call": "yellow",
+    "on-hold": "magenta",
+    "in-meeting": "yellow",
+    "do-not-disturb": "red",
     "✓": "green",
     "✗": "bold red",
 }

@@ -207,6 +207,7 @@ def test_counts_on_a_terminal_need_no_names(tmp_path: Path) -> None:
     assert (header.split()[0], len(rows)) == ("AVAILABILITY", 10)
     assert sum(int(row.split()[1]) for row in rows) == 30
     assert summary.startswith("Read 30 extensions in 1 request, ")
+    assert b"\x1b[33mon-call" in terminal.raw
 
 
 def test_tables_use_the_colors_and_width_of_the_terminal(tmp_path: Path) -> None:

@@ -120,9 +120,11 @@ async def test_a_terminal_shows_the_rest_of_the_time_and_ctrl_c_restores(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     env = environment(tmp_path, **credentials(sandbox))
-    with Terminal(*BUSY, "1h30m", env=env) as terminal:
+    sandbox.set_presence("~", dnd_status="TakeAllCalls")
+    with Terminal(*BUSY, "1h30m", "--dnd", "on", env=env) as terminal:
         await asyncio.to_thread(terminal.until, lambda t: "restoring in 1:29:5" in t.text)
         assert status(sandbox) == ("Busy", "at lunch")
+        assert re.search(r" dndStatus +TakeAllCalls +DoNotAcceptAnyCalls$", terminal.text, re.M)
         terminal.interrupt()
         assert await asyncio.to_thread(terminal.end) == 130
         assert terminal.text.splitlines()[-2:] == ["Restoring.", "Restored."]

@@ -91,9 +91,9 @@ _LAYOUT = Layout(
     {
         "group": Column(8),
         "limit": Column(6),
-        "window": Column(7),
+        "window": Column(10, heading="window (s)"),
         "remaining": Column(9),
-        "blockedFor": Column(10),
+        "blockedFor": Column(11, heading="blocked (s)"),
     },
     one_row(_cells),
     _document,

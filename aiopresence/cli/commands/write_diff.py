@@ -103,8 +103,9 @@ _LAYOUT = Layout(
     {
         "id": Column(12),
         "field": Column(24),
-        "before": Column(30, least=18),
-        "after": Column(30, least=18),
+        # As wide as DoNotAcceptAnyCalls.
+        "before": Column(30, least=19),
+        "after": Column(30, least=19),
     },
     _fields,
     attrs.asdict,
