@@ -138,7 +138,7 @@ def output_is_optional() -> Iterator[None]:
         raise
     except OSError as error:
         flush_streams()
-        print_notice(f"aiopresence: done, but the result cannot be printed: {error}")
+        print_notice(f"aiopresence: done, but {error}")
 
 
 @cache
@@ -154,9 +154,14 @@ def _print(text: str) -> None:
         from rich.text import Text
 
         print_styled(Text(text))
-    else:
-        end_temporary_line()
+        return
+    end_temporary_line()
+    try:
         _write(sys.stdout, text + "\n")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def _write(stream: TextIO, text: str) -> None:
