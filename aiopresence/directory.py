@@ -10,7 +10,7 @@ from typing import Self
 from .enums import ExtensionStatus, ExtensionType
 from .errors import LookupFailed, UsageError, one_line, short_repr
 from .models import DirectoryEntry
-from .protocol.text_index import TextIndex, fold, in_order
+from .protocol.text_index import TextIndex, fold, in_order, words_of
 
 # Entries that are added to the index in one turn of the event loop: about a millisecond. A guess.
 _SLICE = 200
@@ -76,7 +76,7 @@ class Directory(Mapping[str, DirectoryEntry]):
             return
         name = fold(entry.name)
         self._names.add(name, place)
-        for word in {*name.split()}:
+        for word in {*words_of(name)}:
             self._words.add(word, place)
 
     def _rank(self) -> Generator[None, None, None]:
@@ -157,9 +157,9 @@ class Directory(Mapping[str, DirectoryEntry]):
     def search(self, text: str, limit: int = 20) -> list[DirectoryEntry]:
         """Return entries that a text may become while it is typed, sorted by name.
 
-        Every word of the text must begin a word of the name; a text of one word may also begin the
-        extension number or the e-mail address. A text of hardly any letters that many entries have
-        may take some milliseconds.
+        Every word of the text must begin a word of the name, also one after a hyphen or the like; a
+        text without blanks may also begin the extension number or the e-mail address. A text of
+        hardly any letters that many entries have may take some milliseconds.
 
         Args:
             text: what was typed; an empty text finds nothing, and only its first eight words count.
@@ -168,10 +168,10 @@ class Directory(Mapping[str, DirectoryEntry]):
         Raises:
             UsageError: the text is not a str, or the limit is not a positive int.
         """
-        words = _folded(text).replace(",", " ").split()
+        folded = _folded(text)
         if type(limit) is not int or limit < 1:
             raise UsageError(f"limit must be a positive int, not {short_repr(limit)}")
-        return self._ranked(self._starting(words), limit)
+        return self._ranked(self._starting(folded), limit)
 
     def ids(self, *texts: str) -> list[str]:
         """Return the ids that texts stand for, in their order; see `find`.
@@ -196,11 +196,12 @@ class Directory(Mapping[str, DirectoryEntry]):
             raise _all_in_one(failed)
         return found
 
-    def _starting(self, words: Sequence[str]) -> set[int]:
+    def _starting(self, folded: str) -> set[int]:
         """Return the places that `search` finds."""
+        words = words_of(folded)
         found = self._named(words) if words else set()
-        if len(words) == 1:
-            found.update(self._numbers.starting(words[0]), self._emails.starting(words[0]))
+        if folded and " " not in folded:
+            found.update(self._numbers.starting(folded), self._emails.starting(folded))
         return found
 
     def _exact(self, folded: str) -> Sequence[int]:
@@ -216,12 +217,12 @@ class Directory(Mapping[str, DirectoryEntry]):
             texts.setdefault(text, set()).add(place)
         near = get_close_matches(folded, texts, n=_SHOWN)
         alike = [self._list[place] for text in near for place in sorted(texts[text])]
-        begun = self._ranked(self._starting(folded.split()), _SHOWN)
+        begun = self._ranked(self._starting(folded), _SHOWN)
         return [*islice({entry.id: entry for entry in (*alike, *begun)}.values(), _SHOWN)]
 
     def _candidates(self, folded: str) -> Iterator[tuple[str, int]]:
         """Yield texts that may be like another one, with their places: longest beginning first."""
-        words = folded.split()
+        words = words_of(folded) or [folded]
         for length in range(min(max(map(len, words)), _BEGINNING), 0, -1):
             for place in nsmallest(_COMPARED, self._named([word[:length] for word in words])):
                 yield fold(self._list[place].name or ""), place

@@ -108,6 +108,7 @@ def test_several_equal_matches_are_an_error_that_has_them() -> None:
         ("Zoe", [ZOE]),
         ("torres z", [ZOE]),
         ("Xaver", []),
+        ("-(.", []),
         ("x" * 100_000, []),
     ],
 )
@@ -167,6 +168,15 @@ def test_no_more_words_count_than_a_name_has() -> None:
     directory = Directory([entry("1", " ".join(words[:8]))])
     assert directory.search(" ".join(words)) == [directory["1"]]
     assert directory.search(" ".join(reversed(words))) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["ma", "luna anne", "anne-marie", "Luna-Rossi, Anne\u2013Marie", "sal", "(sales", "n."]
+)
+def test_a_search_finds_each_part_of_a_double_name(text: str) -> None:
+    anne = entry("700205", 'Anne-Marie "N. N." Luna-Rossi (Sales/East)')
+    directory = Directory([ZOE, anne])
+    assert directory.search(text) == [anne]
 
 
 @pytest.mark.parametrize("text", ["Wanda O'Brien", "wanda o\u2019brien", "obrien, wanda"])

@@ -27,6 +27,8 @@ _LETTERS = str.maketrans(
     | dict.fromkeys("'\u02bb\u2018\u2019\u02bc\u00b4`")
     | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
 )
+# What stands between the words of a name besides blanks, as in "Anne-Marie (Sales/East)".
+_SEPARATORS = str.maketrans(dict.fromkeys('-/()[]"&,.;:_+|', " "))
 
 
 def fold(text: str) -> str:
@@ -38,6 +40,11 @@ def fold(text: str) -> str:
     letters = "".join([unicodedata.normalize("NFKD", each) for each in text])
     plain = "".join([each for each in letters if not unicodedata.combining(each)])
     return " ".join(plain.casefold().translate(_LETTERS).split())
+
+
+def words_of(folded: str) -> list[str]:
+    """Return the words of a text that is folded already."""
+    return folded.translate(_SEPARATORS).split()
 
 
 def in_order(

@@ -10,6 +10,7 @@ from aiopresence.protocol.text_index import (
     TextIndex,
     fold,
     in_order,
+    words_of,
 )
 
 
@@ -39,6 +40,13 @@ def test_only_the_beginning_of_a_text_counts_and_accents_take_no_time() -> None:
     # To order the accents of one letter would take minutes.
     assert fold("Zo̧̕" + "̧̕" * 10**6) == "zo"
     assert fold("ab" * LONGEST_TEXT) == "ab" * (LONGEST_TEXT // 2)
+
+
+def test_words_end_at_blanks_and_punctuation() -> None:
+    assert words_of('anne-marie "nn" luna (sales/east)') == [
+        *("anne", "marie", "nn", "luna", "sales", "east")
+    ]
+    assert words_of("-(.") == words_of("") == []
 
 
 def drained(index: TextIndex) -> int:
