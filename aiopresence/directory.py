@@ -16,6 +16,8 @@ from .protocol.text_index import TextIndex, fold, in_order, words_of
 _SLICE = 200
 # A text with a typing error is compared to at most so many texts, which takes some milliseconds.
 _COMPARED = 200
+# Near matches are looked for among so many entries with the same beginning.
+_NEAR = 5000
 # How many letters of a word near matches may begin with, and how many words of a text count.
 _BEGINNING, _WORDS = 16, 8
 # How many entries the message of an error has, and the longest text that it has some for.
@@ -196,12 +198,13 @@ class Directory(Mapping[str, DirectoryEntry]):
             raise _all_in_one(failed)
         return found
 
-    def _starting(self, folded: str) -> set[int]:
-        """Return the places that `search` finds."""
+    def _starting(self, folded: str, most: int | None = None) -> set[int]:
+        """Return the places that `search` finds; `most` is as that of `_named`."""
         words = words_of(folded)
-        found = self._named(words) if words else set()
+        found = self._named(words, most) if words else set()
         if folded and " " not in folded:
-            found.update(self._numbers.starting(folded), self._emails.starting(folded))
+            for index in (self._numbers, self._emails):
+                found.update(index.starting(folded)[:most])
         return found
 
     def _exact(self, folded: str) -> Sequence[int]:
@@ -217,14 +220,16 @@ class Directory(Mapping[str, DirectoryEntry]):
             texts.setdefault(text, set()).add(place)
         near = get_close_matches(folded, texts, n=_SHOWN)
         alike = [self._list[place] for text in near for place in sorted(texts[text])]
-        begun = self._ranked(self._starting(folded), _SHOWN)
+        begun = self._ranked(self._starting(folded, _NEAR), _SHOWN)
         return [*islice({entry.id: entry for entry in (*alike, *begun)}.values(), _SHOWN)]
 
     def _candidates(self, folded: str) -> Iterator[tuple[str, int]]:
         """Yield texts that may be like another one, with their places: longest beginning first."""
         words = words_of(folded) or [folded]
         for length in range(min(max(map(len, words)), _BEGINNING), 0, -1):
-            for place in nsmallest(_COMPARED, self._named([word[:length] for word in words])):
+            for place in nsmallest(
+                _COMPARED, self._named([word[:length] for word in words], _NEAR)
+            ):
                 yield fold(self._list[place].name or ""), place
             for index in (self._numbers, self._emails):
                 for key in index.keys(folded[:length]):
@@ -233,11 +238,14 @@ class Directory(Mapping[str, DirectoryEntry]):
             for place in self._words.starting(word):
                 yield fold(self._list[place].name or ""), place
 
-    def _named(self, beginnings: Iterable[str]) -> set[int]:
-        """Return the places of entries with a word in their name for each of some beginnings."""
+    def _named(self, beginnings: Iterable[str], most: int | None = None) -> set[int]:
+        """Return the places of entries with a word in their name for each of some beginnings.
+
+        They are among `most` places of the beginning that the fewest names have; None: among all.
+        """
         distinct = islice(dict.fromkeys(beginnings), _WORDS)
         first, *others = sorted(map(self._words.starting, distinct), key=len)
-        found = set(first)
+        found = set(first[:most])
         for each in others:
             if not found:
                 break

@@ -121,6 +121,16 @@ def test_near_matches_are_in_the_error(text: str, near: list[DirectoryEntry]) ->
     assert len(str(caught.value)) < 500
 
 
+def test_near_matches_are_looked_for_among_some_of_those_with_a_beginning() -> None:
+    # All 5,001 would be sorted, and this one would be the first.
+    last = entry("5000", "A Ann5000")
+    directory = Directory([*(entry(str(n), f"B Ann{n:04}") for n in range(5000)), last])
+    assert directory.search("ann", limit=1) == [last]
+    with pytest.raises(LookupFailed) as caught:
+        directory.find("ann")
+    assert [each.id for each in caught.value.near] == ["0", "1", "2", "3", "4"]
+
+
 def test_the_error_is_also_a_lookup_error() -> None:
     with pytest.raises(LookupError) as caught:
         PEOPLE.find("nobody")
