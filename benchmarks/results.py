@@ -13,8 +13,8 @@ from .report import Row, rows_of, table
 
 # In the order in which they are run and reported.
 BENCHMARKS = (
-    *("decoding", "throughput", "limits", "routes", "growth", "overhead"),
-    *("events", "consumers", "live", "shared", "startup", "cost"),
+    *("decoding", "throughput", "limits", "routes", "growth", "directory", "overhead"),
+    *("events", "consumers", "live", "dashboard", "shared", "startup", "cost"),
 )
 HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
