@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from .bulk_writer import BulkWriter, Change, Changes
 from .directory import Directory
@@ -25,7 +26,7 @@ from .queue_api import QueueApi
 from .readers import Readers
 from .route_reader import RouteReader
 from .routed_read import Route
-from .temporary_presence import TemporaryPresence, temporary_presence
+from .temporary_presence import OpenBlocks, TemporaryPresence, temporary_presence
 from .transport.instrumentation import Instrumentation
 from .transport.requester import Requester
 
@@ -60,6 +61,8 @@ class PresenceApi(QueueApi):
     ) -> None:
         super().__init__(requester, account_id)
         self._readers = readers
+        # Kept by the blocks themselves.
+        self._open_blocks: WeakValueDictionary[str, OpenBlocks] = WeakValueDictionary()
         self._bulk_writer = BulkWriter(requester, instrumentation, readers.concurrency)
         self._route_reader = RouteReader(readers, requester, instrumentation, self.account_id)
 
@@ -185,8 +188,8 @@ class PresenceApi(QueueApi):
         still have the values of the change: those that somebody else has changed meanwhile stay.
         When the block ends with an error, or is cancelled, they are restored, too.
 
-        Blocks that change the same field of an extension may be nested, but must not overlap: one
-        that begins during another and ends after it restores the value that the other has set.
+        Blocks of one session may overlap: the last one to end restores what was there before the
+        first.
 
         Args:
             change: the fields to change.
@@ -204,7 +207,9 @@ class PresenceApi(QueueApi):
         id_, account = parse_id(extension_id, "extension_id", tilde=True), self._account(account_id)
         read = partial(self.read_user_presence_status, id_, account_id=account)
         write = partial(self.update_user_presence_status, extension_id=id_, account_id=account)
-        return temporary_presence(id_, as_record(PresenceInfoRequest, change), read, write)
+        blocks = self._open_blocks.setdefault(f"{account} {id_}", OpenBlocks())
+        request = as_record(PresenceInfoRequest, change)
+        return temporary_presence(id_, request, read, write, blocks)
 
     async def update_user_presence_statuses(
         self, request_bodies: Changes, *, account_id: Id | None = None

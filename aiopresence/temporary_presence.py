@@ -13,6 +13,9 @@ What can go wrong, and what happens then:
   and a warning logged.
 - The block is cancelled: the change is undone all the same, in 30 seconds at most.
 - The task is cancelled while the change is undone: it stops, and a warning is logged.
+
+Blocks of one session that change the same extension begin and end one after the other, and know of
+one another: see protocol/restoring.py. Those of other sessions are like changes of somebody else.
 """
 
 import asyncio
@@ -34,7 +37,7 @@ from .errors import (
     short_repr,
 )
 from .models import GetPresenceInfo, PresenceInfoRequest, PresenceInfoResponse
-from .protocol.restoring import remaining, restoring, unknown_fields
+from .protocol.restoring import before_both, groups, remaining, restoring, unknown_fields, without
 
 _log = logging.getLogger("aiopresence")
 
@@ -58,12 +61,41 @@ class TemporaryPresence:
     applied: PresenceInfoResponse
 
 
+class OpenBlocks:
+    """The blocks that change one extension now, in the order in which they began.
+
+    Attributes:
+        lock: held while one begins or ends.
+    """
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self._undos: list[_Undo] = []
+
+    def add(self, undo: "_Undo") -> None:
+        """Add a block that has begun."""
+        self._undos.append(undo)
+
+    def discard(self, undo: "_Undo") -> None:
+        """Remove a block, if it is there."""
+        self._undos = [each for each in self._undos if each is not undo]
+
+    def end(self, undo: "_Undo", applied: PresenceInfoResponse) -> PresenceInfoRequest:
+        """Leave to later blocks what they restore; return what remains of the change to undo."""
+        later = self._undos[self._undos.index(undo) + 1 :]
+        for group in groups(undo.change):
+            if (each := next((u for u in later if group in groups(u.change)), None)) is not None:
+                each.before = before_both(undo.before, applied, each.before, group)
+        return without(undo.change, [each.change for each in later])
+
+
 @asynccontextmanager
 async def temporary_presence(
     extension_id: str,
     change: PresenceInfoRequest,
     read: Callable[[], Awaitable[GetPresenceInfo]],
     write: Callable[[PresenceInfoRequest], Awaitable[PresenceInfoResponse]],
+    blocks: OpenBlocks,
 ) -> AsyncGenerator[TemporaryPresence, None]:
     """Change the presence of one extension for the time of a block.
 
@@ -72,24 +104,27 @@ async def temporary_presence(
         change: the fields to change.
         read: reads the presence of the extension.
         write: changes it.
+        blocks: the blocks of this extension.
 
     Raises:
         RestoreFailed: the change could not be undone; or it could not be, because values before are
             not known: nothing is changed then.
         PresenceError: the presence could not be read or changed.
     """
-    before = await read()
-    if unknown := unknown_fields(before, change):
-        names = ", ".join(unknown)
-        raise RestoreFailed(
-            f"{names} could not be restored: RingCentral did not send the value", {}
-        )
-    undo = _Undo(extension_id, before, change, read, write)
-    try:
-        applied = await write(change)
-    except (*_MAY_HAVE_RUN, asyncio.CancelledError) as error:
-        await undo.after(error, None)
-        raise
+    async with blocks.lock:
+        before = await read()
+        if unknown := unknown_fields(before, change):
+            names = ", ".join(unknown)
+            raise RestoreFailed(
+                f"{names} could not be restored: RingCentral did not send the value", {}
+            )
+        undo = _Undo(extension_id, before, change, read, write, blocks)
+        try:
+            applied = await write(change)
+        except (*_MAY_HAVE_RUN, asyncio.CancelledError) as error:
+            await undo.after(error, None)
+            raise
+        blocks.add(undo)
     try:
         yield TemporaryPresence(before, applied)
     except BaseException as error:
@@ -98,15 +133,16 @@ async def temporary_presence(
     await undo.run(applied)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class _Undo:
-    """Undoes a change."""
+    """Undoes a change. Blocks that end earlier change its `before`."""
 
     extension_id: str
     before: GetPresenceInfo
     change: PresenceInfoRequest
     read: Callable[[], Awaitable[GetPresenceInfo]]
     write: Callable[[PresenceInfoRequest], Awaitable[PresenceInfoResponse]]
+    blocks: OpenBlocks
 
     async def after(self, error: BaseException, applied: PresenceInfoResponse | None) -> None:
         """Undo the change because of an error; if that fails, say so in a note of the error.
@@ -138,8 +174,6 @@ class _Undo:
         Raises:
             RestoreFailed: it could not be undone.
         """
-        if applied is not None and not remaining(self.before, applied, self.change):
-            return
         try:
             left = await self._restore(applied)
         except PresenceError as error:
@@ -147,11 +181,22 @@ class _Undo:
         except asyncio.CancelledError:
             _log.warning("%s", self._failure(applied, _STOPPED))
             raise
+        finally:
+            self.blocks.discard(self)
         if left:
             raise self._failed("RingCentral has not restored it", left)
 
     async def _restore(self, applied: PresenceInfoResponse | None) -> Mapping[str, Any]:
         """Read, write what is to be restored, and return what remains."""
+        if applied is None:  # The block is about to begin, and has the lock.
+            return await self._try_twice(None)
+        async with self.blocks.lock:
+            self.change = self.blocks.end(self, applied)
+            if not remaining(self.before, applied, self.change):
+                return {}
+            return await self._try_twice(applied)
+
+    async def _try_twice(self, applied: PresenceInfoResponse | None) -> Mapping[str, Any]:
         try:
             return await self._restore_once(applied)
         except _MAY_HAVE_RUN:

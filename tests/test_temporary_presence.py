@@ -453,3 +453,82 @@ async def test_wrong_arguments_are_refused_at_once(
     with pytest.raises(UsageError):
         session.temporary_presence(**{"change": BUSY, **arguments})
     assert requests(sandbox) == []
+
+
+@virtual
+@pytest.mark.parametrize("second", [{"user_status": "Offline"}, {"user_status": "Busy"}])
+async def test_of_overlapping_blocks_the_last_one_restores(
+    sandbox: Sandbox, session: PresenceSession, second: dict[str, Any]
+) -> None:
+    first = session.temporary_presence(BUSY)
+    await first.__aenter__()
+    async with session.temporary_presence(second):
+        await first.__aexit__(None, None, None)
+        # What both change stays until the second one ends; the message was of the first alone.
+        assert status(sandbox) == (second["user_status"], "here")
+    assert status(sandbox) == ("Available", "here")
+
+
+@virtual
+async def test_of_overlapping_do_not_disturb_the_last_one_restores_all_of_it(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    before = sandbox.presence("~")
+    first = session.temporary_presence(DND)
+    await first.__aenter__()
+    async with session.temporary_presence({"accept_call_queue_calls": False}):
+        await first.__aexit__(None, None, None)
+        assert sandbox.presence("~")["dndStatus"] == "DoNotAcceptAnyCalls"
+    assert sandbox.presence("~") == before
+
+
+@virtual
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_overlaps_everything_is_as_before_at_the_end(
+    sandbox: Sandbox, session: PresenceSession, seed: int
+) -> None:
+    before = sandbox.presence("~")
+    rng = random.Random(seed)  # noqa: S311 - chooses what happens
+    changes: list[Any] = [
+        BUSY,
+        DND,
+        {"user_status": "Offline"},
+        {"message": "out"},
+        {"message": ""},
+    ]
+
+    async def block() -> None:
+        await asyncio.sleep(rng.uniform(0, 10))
+        async with session.temporary_presence(rng.choice(changes)):
+            await asyncio.sleep(rng.uniform(0, 10))
+
+    sandbox.faults.add(Delay(0.5), path="presence", times=None)
+    await asyncio.gather(*(block() for _ in range(8)))
+    assert sandbox.presence("~") == before
+
+
+@virtual
+async def test_a_block_that_is_cancelled_while_it_waits_to_end_says_what_remains(
+    sandbox: Sandbox, session: PresenceSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def block() -> None:
+        async with session.temporary_presence(BUSY):
+            entered.set()
+            await leave.wait()
+
+    task = asyncio.create_task(block())
+    await entered.wait()
+    fault = sandbox.faults.add(Delay(20), path="presence")
+    # It takes its time to begin.
+    other = asyncio.create_task(session.temporary_presence({"message": "out"}).__aenter__())
+    await asyncio.sleep(1)
+    leave.set()
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert fault.fired == 1
+    assert "user_status may still be 'Busy'" in caplog.text
+    await other

@@ -10,11 +10,15 @@ The fields of do-not-disturb are one setting: `dnd_status` is what `dnd_status_p
 back together, or, if somebody else has changed one, not at all. `TakeDepartmentCallsOnly`, which no
 request can set, comes back through the other two.
 
+Several blocks may change one extension at once. When one ends, what a later one changes too stays
+as it is, and the value before the next one, which the ended one has set, becomes that from before
+the ended one: so the last one to end restores what was there before the first.
+
 A value may be unknown: absent from a record, or "Unknown" of do-not-disturb. An absent message is
 no message, which is what the server means by it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -27,7 +31,7 @@ _NAMES = tuple(field.name for field in attrs.fields(PresenceInfoRequest))
 _NOT_SETTABLE = {DndStatus.UNKNOWN, DndStatus.TAKE_DEPARTMENT_CALLS_ONLY}
 
 
-def _groups(change: PresenceInfoRequest) -> list[tuple[str, ...]]:
+def groups(change: PresenceInfoRequest) -> list[tuple[str, ...]]:
     """Return the fields that a change may change, those that go back together in one tuple."""
     requested = [name for name in _NAMES if getattr(change, name) is not None]
     single = [(name,) for name in requested if name not in _DND]
@@ -56,7 +60,7 @@ def unknown_fields(before: GetPresenceInfo, change: PresenceInfoRequest) -> list
         change: the change.
     """
     unknown = []
-    for group in _groups(change):
+    for group in groups(change):
         known = {name for name in group if _settable(before, name) is not None}
         requested = [name for name in group if getattr(change, name) is not None]
         # Of do-not-disturb, the whole is enough, or its parts.
@@ -81,7 +85,7 @@ def restoring(
         change: the change.
     """
     back: dict[str, Any] = {}
-    for group in _groups(change):
+    for group in groups(change):
         if all(_is_unchanged(applied, now, name) for name in group):
             values = {name: _settable(before, name) for name in group}
             if any(_known(now, name) != _known(before, name) for name in group):
@@ -94,6 +98,34 @@ def _is_unchanged(applied: GetPresenceInfo, now: GetPresenceInfo, name: str) -> 
     return was is None or is_ is None or was == is_
 
 
+def before_both(
+    before: GetPresenceInfo,
+    applied: GetPresenceInfo,
+    later: GetPresenceInfo,
+    group: Iterable[str],
+) -> GetPresenceInfo:
+    """Return the presence before a later change, but for what an earlier change had set.
+
+    Args:
+        before: the presence before the earlier change.
+        applied: what the server answered to it.
+        later: the presence before the later change.
+        group: the fields, one of `groups` of both changes, of which the later is the next one.
+    """
+    if any(_known(later, name) != _known(applied, name) for name in group):
+        return later  # Somebody else has changed it in between.
+    return attrs.evolve(later, **{name: getattr(before, name) for name in group})
+
+
+def without(
+    change: PresenceInfoRequest, others: Iterable[PresenceInfoRequest]
+) -> PresenceInfoRequest:
+    """Return a change without the fields that others change."""
+    theirs = {name for other in others for group in groups(other) for name in group}
+    kept = {name: getattr(change, name) for name in _NAMES if name not in theirs}
+    return PresenceInfoRequest(**kept)
+
+
 def remaining(
     before: GetPresenceInfo, now: GetPresenceInfo, change: PresenceInfoRequest
 ) -> Mapping[str, Any]:
@@ -104,7 +136,7 @@ def remaining(
         now: the presence to compare it with.
         change: the change; other fields are not looked at.
     """
-    values = {name: _known(now, name) for group in _groups(change) for name in group}
+    values = {name: _known(now, name) for group in groups(change) for name in group}
     return {
         name: value
         for name, value in values.items()

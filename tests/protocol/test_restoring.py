@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from aiopresence import DndStatus, GetPresenceInfo, PresenceInfoRequest, UserStatus
-from aiopresence.protocol.restoring import remaining, restoring, unknown_fields
+from aiopresence.protocol.restoring import (
+    before_both,
+    groups,
+    remaining,
+    restoring,
+    unknown_fields,
+    without,
+)
 
 TAKES, REFUSES = DndStatus.TAKE_ALL_CALLS, DndStatus.DO_NOT_ACCEPT_ANY_CALLS
 QUEUES_ONLY, UNKNOWN = DndStatus.TAKE_DEPARTMENT_CALLS_ONLY, DndStatus.UNKNOWN
@@ -98,3 +105,26 @@ def test_what_remains_are_the_fields_of_the_change_with_other_values() -> None:
     gone = PresenceInfoRequest(message="b")
     assert remaining(before, presence(), gone) == {"message": ""}
     assert remaining(presence(), now, gone) == {"message": "b"}
+
+
+def test_a_later_change_gets_the_value_before_an_earlier_one_unless_somebody_changed_it() -> None:
+    before, applied = presence(message="here", user_status=BUSY), presence(message="out")
+    later = presence(message="out", user_status=AVAILABLE)
+    both = before_both(before, applied, later, ("message",))
+    assert both == presence(message="here", user_status=AVAILABLE)
+    other = presence(message="theirs")
+    assert before_both(before, applied, other, ("message",)) is other
+
+
+def test_a_change_without_others_has_none_of_their_groups() -> None:
+    change = PresenceInfoRequest(
+        user_status=BUSY, message="x", dnd_status=REFUSES, ring_on_monitored_call=True
+    )
+    others = [
+        PresenceInfoRequest(message="y"),
+        PresenceInfoRequest(accept_call_queue_calls=False, user_status=AVAILABLE),
+    ]
+    left = without(change, others)
+    assert left == PresenceInfoRequest(ring_on_monitored_call=True)
+    assert groups(left) == [("ring_on_monitored_call",)]
+    assert without(change, []) == change
