@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -22,18 +21,13 @@ from aiopresence.auth_advice import ADVICE
 from aiopresence.cli.app import app
 from aiopresence.sandbox import Answer, Sandbox
 from tests.support import terminal
+from tests.support.ports import free_port
 from tests.support.terminal import Done
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def user(home: Path, sandbox: Sandbox, *without: str, **more: str) -> dict[str, str]:

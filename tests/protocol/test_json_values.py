@@ -10,6 +10,7 @@ import aiopresence
 from aiopresence import (
     ActiveCallInfo,
     ApiError,
+    AppearanceInfo,
     AuthError,
     BatchResult,
     CallQueueUpdatePresence,
@@ -326,3 +327,17 @@ def test_what_json_does_not_have_is_refused(record: Any) -> None:
 def test_every_class_of_records_is_public() -> None:
     assert len(CLASSES) > 40
     assert {aiopresence.GetPresenceInfo, PresenceChange, PresenceInfoRequest} <= {*CLASSES}
+
+
+def test_values_of_subclasses_become_plain_values() -> None:
+    class Text(str):
+        __slots__ = ()
+
+    class Number(int):
+        pass
+
+    record = AppearanceInfo(phone_number=Text("+1"), appearance_number=Number(3))
+    values = to_dict(record)
+    assert values == {"phoneNumber": "+1", "appearanceNumber": 3}
+    assert [*map(type, values.values())] == [str, int]
+    assert to_json(record) == '{"phoneNumber":"+1","appearanceNumber":3}'

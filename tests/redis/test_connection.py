@@ -20,12 +20,12 @@ from hypothesis import given, strategies as st
 from aiopresence import PresenceError, RedisFailed, UsageError
 from aiopresence.protocol.failure_policy import Kind, kind_of
 from aiopresence.redis.connection import Connection, Script
+from tests.support.ports import free_port
 from tests.support.redis_proxy import proxy
 from tests.support.redis_servers import (
     RedisCluster,
     RedisSentinel,
     RedisServer,
-    free_port,
     redis_server,
 )
 

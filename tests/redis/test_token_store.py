@@ -24,8 +24,9 @@ from aiopresence.sandbox import Delay, Sandbox
 from aiopresence.transport.clock import Clock
 from aiopresence.transport.token_store import Superseded
 from tests.support.clock_shift import ClockShift
+from tests.support.ports import free_port
 from tests.support.redis_proxy import proxy
-from tests.support.redis_servers import RedisCluster, RedisServer, free_port, redis_server
+from tests.support.redis_servers import RedisCluster, RedisServer, redis_server
 from tests.support.sessions import Session
 from tests.support.waiting import fired
 

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from .redis_servers import HOST
+from .ports import HOST
 
 T = TypeVar("T")
 _CHUNK = 1 << 16

@@ -18,7 +18,8 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-HOST = "127.0.0.1"
+from tests.support.ports import HOST, free_port
+
 # A command whose reply was lost is not sent again.
 NEVER = Retry(NoBackoff(), 0)
 SLOTS = 16384
@@ -42,16 +43,6 @@ def require_redis() -> None:
         import pytest  # Benchmarks use servers, too, and do without it.
 
         pytest.skip("redis-server is not installed: apt-get install redis-server")
-
-
-def free_port() -> int:
-    """Return a free port whose cluster bus port (10,000 higher) exists."""
-    while True:
-        with socket.socket() as listener:
-            listener.bind((HOST, 0))
-            port: int = listener.getsockname()[1]
-        if port < 55_000:
-            return port
 
 
 def wait_until(

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import attrs
 
-from .redis_servers import HOST
+from .ports import HOST
 
 # The longest time to wait for a worker in seconds.
 PATIENCE = 60.0
