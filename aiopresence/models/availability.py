@@ -69,21 +69,36 @@ class Presence(Protocol):
     """The fields that the availability depends on, of a presence record or the body of an event."""
 
     @property
-    def aggregated_telephony_status(self) -> TelephonyStatus | None: ...  # noqa: D102
+    def aggregated_telephony_status(self) -> TelephonyStatus | None:
+        """The aggregate of phone and contact center."""
+
     @property
-    def telephony_status(self) -> TelephonyStatus | None: ...  # noqa: D102
+    def telephony_status(self) -> TelephonyStatus | None:
+        """The state of the phone."""
+
     @property
-    def cx_telephony_status(self) -> TelephonyStatus | None: ...  # noqa: D102
+    def cx_telephony_status(self) -> TelephonyStatus | None:
+        """The state in RingCentral's contact center."""
+
     @property
-    def dnd_status(self) -> DndStatus | None: ...  # noqa: D102
+    def dnd_status(self) -> DndStatus | None:
+        """Which calls are accepted."""
+
     @property
-    def dnd_status_personal(self) -> DndStatus | None: ...  # noqa: D102
+    def dnd_status_personal(self) -> DndStatus | None:
+        """Which of the own calls are accepted."""
+
     @property
-    def meeting_status(self) -> MeetingStatus | None: ...  # noqa: D102
+    def meeting_status(self) -> MeetingStatus | None:
+        """Whether the person is in a meeting."""
+
     @property
-    def presence_status(self) -> PresenceStatus | None: ...  # noqa: D102
+    def presence_status(self) -> PresenceStatus | None:
+        """The presence that others see."""
+
     @property
-    def user_status(self) -> UserStatus | None: ...  # noqa: D102
+    def user_status(self) -> UserStatus | None:
+        """The status that the person has set."""
 
 
 def availability_of(presence: Presence) -> Availability:

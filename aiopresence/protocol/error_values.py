@@ -7,43 +7,35 @@ from typing import Any
 
 import attrs
 
+from .. import errors
 from ..errors import (
     ApiError,
     AuthError,
     ConnectionFailed,
     DecodeError,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
     PresenceError,
     RateLimited,
-    RedisFailed,
-    ServerError,
-    SessionLost,
-    Timeout,
-    TransportError,
-    UsageError,
     one_line,
 )
 
 _ERRORS: dict[str, type[Any]] = {
     each.__name__: each
     for each in (
-        ApiError,
-        AuthError,
-        ConnectionFailed,
-        DecodeError,
-        InvalidRequest,
-        NotFound,
-        PermissionDenied,
-        PresenceError,
-        RateLimited,
-        RedisFailed,
-        ServerError,
-        SessionLost,
-        Timeout,
-        TransportError,
-        UsageError,
+        errors.ApiError,
+        errors.AuthError,
+        errors.ConnectionFailed,
+        errors.DecodeError,
+        errors.InvalidRequest,
+        errors.NotFound,
+        errors.PermissionDenied,
+        errors.PresenceError,
+        errors.RateLimited,
+        errors.RedisFailed,
+        errors.ServerError,
+        errors.SessionLost,
+        errors.Timeout,
+        errors.TransportError,
+        errors.UsageError,
     )
 }
 
