@@ -8,8 +8,9 @@ from itertools import chain, islice
 from typing import Self
 
 from .enums import ExtensionStatus, ExtensionType
-from .errors import LookupFailed, UsageError, one_line, short_repr
+from .errors import LookupFailed, UsageError, short_repr
 from .models import DirectoryEntry
+from .protocol.lookup_errors import LONGEST, SHOWN, all_in_one, ambiguous, unknown
 from .protocol.text_index import TextIndex, fold, in_order, words_of
 
 # Entries that are added to the index in one turn of the event loop: about a millisecond. A guess.
@@ -20,8 +21,6 @@ _COMPARED = 200
 _NEAR = 5000
 # How many letters of a word near matches may begin with, and how many words of a text count.
 _BEGINNING, _WORDS = 16, 8
-# How many entries the message of an error has, and the longest text that it has some for.
-_SHOWN, _LONGEST = 5, 60
 _USABLE = (None, ExtensionStatus.ENABLED)
 
 
@@ -153,8 +152,8 @@ class Directory(Mapping[str, DirectoryEntry]):
         if len(best) == 1:
             return best[0]
         if best:
-            raise _ambiguous(text, best)
-        raise _unknown(text, [*near(folded)])
+            raise ambiguous(text, best)
+        raise unknown(text, [*near(folded)])
 
     def search(self, text: str, limit: int = 20) -> list[DirectoryEntry]:
         """Return entries that a text may become while it is typed, sorted by name.
@@ -189,13 +188,13 @@ class Directory(Mapping[str, DirectoryEntry]):
         failed = list[LookupFailed]()
         for text in texts:
             # To look for near matches takes milliseconds, so only the first ones get some.
-            near = self._near if len(failed) < _SHOWN else lambda _: ()
+            near = self._near if len(failed) < SHOWN else lambda _: ()
             try:
                 found.append(self._find(text, near).id)
             except LookupFailed as error:
                 failed.append(error)
         if failed:
-            raise _all_in_one(failed)
+            raise all_in_one(failed)
         return found
 
     def _starting(self, folded: str, most: int | None = None) -> set[int]:
@@ -213,15 +212,15 @@ class Directory(Mapping[str, DirectoryEntry]):
 
     def _near(self, folded: str) -> list[DirectoryEntry]:
         """Return the entries that a text may mean: most like it, then those that it begins."""
-        if len(folded) > _LONGEST:
+        if len(folded) > LONGEST:
             return []
         texts: dict[str, set[int]] = {}
         for text, place in islice(self._candidates(folded), _COMPARED):
             texts.setdefault(text, set()).add(place)
-        near = get_close_matches(folded, texts, n=_SHOWN)
+        near = get_close_matches(folded, texts, n=SHOWN)
         alike = [self._list[place] for text in near for place in sorted(texts[text])]
-        begun = self._ranked(self._starting(folded, _NEAR), _SHOWN)
-        return [*islice({entry.id: entry for entry in (*alike, *begun)}.values(), _SHOWN)]
+        begun = self._ranked(self._starting(folded, _NEAR), SHOWN)
+        return [*islice({entry.id: entry for entry in (*alike, *begun)}.values(), SHOWN)]
 
     def _candidates(self, folded: str) -> Iterator[tuple[str, int]]:
         """Yield texts that may be like another one, with their places: longest beginning first."""
@@ -282,46 +281,3 @@ def _best(matches: list[DirectoryEntry], text: str) -> list[DirectoryEntry]:
         if len(matches) > 1:
             matches = [*filter(is_preferred, matches)] or matches
     return matches
-
-
-def _ambiguous(text: str, matches: list[DirectoryEntry]) -> LookupFailed:
-    message = f"{_quoted(text)} matches {len(matches)} extensions: {_listed(matches)}"
-    return LookupFailed(f"{message}; use the id of one of them", text, matches=matches)
-
-
-def _unknown(text: str, near: list[DirectoryEntry]) -> LookupFailed:
-    message = f"no extension is {_quoted(text)}"
-    if near:
-        message += f"; near matches: {_listed(near)}"
-    return LookupFailed(message, text, near=near)
-
-
-def _all_in_one(errors: list[LookupFailed]) -> LookupFailed:
-    """Return an error that has all there is in some of them."""
-    if len(errors) == 1:
-        return errors[0]
-    return LookupFailed(
-        "; ".join(map(str, errors)),
-        ", ".join(error.text for error in errors),
-        matches=chain.from_iterable(error.matches for error in errors),
-        near=chain.from_iterable(error.near for error in errors),
-    )
-
-
-def _quoted(text: str) -> str:
-    return f'"{one_line(text, _LONGEST)}"'
-
-
-def _listed(entries: list[DirectoryEntry]) -> str:
-    """Return entries as a message shows them, safe to print."""
-    more = f", and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
-    return ", ".join(map(_shown, entries[:_SHOWN])) + more
-
-
-def _shown(entry: DirectoryEntry) -> str:
-    """Return the name, number and id of an entry."""
-    name, number = (
-        one_line(entry.name or "unnamed", _LONGEST),
-        one_line(entry.extension_number or "", 20),
-    )
-    return f"{name} ({number and f'number {number}, '}id {one_line(entry.id, 20)})"
