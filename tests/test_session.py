@@ -352,7 +352,11 @@ async def test_reading_an_account_fails_with_a_connection_error_when_the_session
         [record async for record in records]
 
 
-@pytest.mark.parametrize("store", [".cache/tokens.json", 5, MemoryTokenStore, object()], ids=repr)
+@pytest.mark.parametrize(
+    "store",
+    [".cache/tokens.json", 5, MemoryTokenStore, object()],
+    ids=["path", "number", "class", "object"],
+)
 def test_an_object_that_is_not_a_token_store_is_refused_at_once(store: Any) -> None:
     with pytest.raises(UsageError, match="token_store must be a TokenStore"):
         PresenceSession("token", token_store=store)

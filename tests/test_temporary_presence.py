@@ -195,7 +195,7 @@ async def test_a_change_that_is_refused_is_not_undone(
         (Change(lambda _: b"[]"), DecodeError),
         (Change(status=500), ServerError),
     ],
-    ids=str,
+    ids=["a reset connection", "another body", "another status"],
 )
 @virtual
 async def test_a_change_whose_answer_is_lost_is_undone(

@@ -317,7 +317,16 @@ def deep(levels: int) -> Any:
         GetPresenceInfo(total_active_calls=2**70),
         PresenceEvent(body=deep(800)),
     ],
-    ids=repr,
+    ids=[
+        "an infinite number",
+        "not a number",
+        "not a number in an object",
+        "an object without JSON",
+        "a time without a time zone",
+        "half a character",
+        "a number of more than 64 bits",
+        "too many levels",
+    ],
 )
 def test_what_json_does_not_have_is_refused(record: Any) -> None:
     with pytest.raises(UsageError):

@@ -386,7 +386,7 @@ async def test_a_wrong_content_length_delivers_no_event(receiver: Receiver, call
         (415, b"{}", {"Content_Type": "text/plain"}),
         (415, b"a=b", {"Content_Type": "application/x-www-form-urlencoded"}),
         (415, b"{}", {"Content_Type": ""}),
-        (415, gzip.compress(b"{}"), {"Content_Encoding": "gzip"}),
+        (415, gzip.compress(b"{}", mtime=0), {"Content_Encoding": "gzip"}),
         (415, zlib.compress(b"{}"), {"Content_Encoding": "deflate"}),
     ],
 )
