@@ -42,7 +42,9 @@ class Callback:
     async def handle(self, request: web.Request) -> web.Response:
         """Store the code or the error; refuse requests without the state."""
         query = request.query
-        if not secrets.compare_digest(query.get("state", "").encode(), self._state.encode()):
+        # Bytes that are not UTF-8 are decoded to surrogates.
+        state = query.get("state", "").encode("utf-8", "surrogateescape")
+        if not secrets.compare_digest(state, self._state.encode()):
             return _page("This request does not belong to the login in progress.", 400)
         if not self._code.done():
             if code := query.get("code"):

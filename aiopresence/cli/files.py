@@ -1,9 +1,13 @@
-"""Read files that the user names: without waiting for a device, and in bounded memory."""
+"""Read files that the user names: without waiting for a device, and in bounded memory.
+
+Files that commands write are accessible to their user only, from the moment they exist.
+"""
 
 import os
 import select
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from io import UnsupportedOperation
 from pathlib import Path
@@ -50,6 +54,32 @@ def read_chunks(name: str) -> Iterator[bytes]:
         if hasattr(os, "set_blocking"):
             os.set_blocking(descriptor, True)
         yield from iter(lambda: file.read(CHUNK_BYTES), b"")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file as a whole, accessible to this user only, in place of what is there.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def create_directory(path: Path) -> None:
+    """Create a directory and its missing parents, accessible to this user only.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    for each in reversed([path, *path.parents]):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
 
 
 def is_regular(name: str) -> bool:

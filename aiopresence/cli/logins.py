@@ -23,6 +23,7 @@ from .. import (
     UsageError,
 )
 from .console import print_notice
+from .files import create_directory
 from .settings import Settings, state_directory
 
 
@@ -189,7 +190,7 @@ def create_state_directory() -> None:
     directory = state_directory()
     if not directory.is_absolute():
         raise FileNotFoundError(ENOENT, "no home directory; set HOME or XDG_STATE_HOME")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_directory(directory)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise PermissionError(EACCES, os.strerror(EACCES), str(directory))
 

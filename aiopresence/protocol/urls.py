@@ -33,12 +33,16 @@ from .rest import Request
 T_co = TypeVar("T_co", covariant=True)
 
 _SERVER = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(?::(?P<port>[0-9]{1,5}))?",
+    re.ASCII,
 )
+# A host name: no label is empty, not even after a last dot, which would make the top-level domain
+# look like a part of the name; and the last one has a letter first, or it is read as an IP address,
+# such as 127.1 or 0x7f.1.
+_NAME = re.compile(r"(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*", re.ASCII | re.IGNORECASE)
 # What RFC 3986 allows in a path, without segments that a proxy would resolve to another path.
 _PATH = re.compile(r"/restapi/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _DOT_SEGMENT = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:[/;]|%2f|%5c|$)", re.IGNORECASE)
-_HOST = re.compile(r"[a-z0-9.-]+", re.ASCII)
 # Characters that URL parsers disagree about; RFC 3986 allows none of them.
 _AMBIGUOUS = frozenset(' \\"<>^`{|}')
 # Second-level domains under which anyone can register a name. Recognized by their form, because
@@ -56,13 +60,18 @@ def check_server(server: object) -> str:
     """
     text = server.rstrip("/") if isinstance(server, str) else ""
     match = _SERVER.fullmatch(text)
-    is_safe = match and (match["scheme"] == "https" or is_loopback(match["host"].strip("[]")))
-    if not (match and is_safe and 0 < int(match["port"] or 443) < 65536):
+    if not (match and _is_safe(match["scheme"], match["host"].strip("[]"), match["port"])):
         raise UsageError(
             "server must be https://host[:port], as in https://platform.ringcentral.com"
             " (http only for localhost)"
         )
     return text
+
+
+def _is_safe(scheme: str, host: str, port: str | None) -> bool:
+    is_host = _is_ip_address(host) or _NAME.fullmatch(host)
+    is_encrypted = scheme == "https" or is_loopback(host)
+    return bool(is_host) and is_encrypted and 0 < int(port or 443) < 65536
 
 
 def is_loopback(host: str) -> bool:
@@ -157,7 +166,7 @@ def _is_gateway(uri: str, server: str) -> bool:
         port = gateway.port
     except ValueError:
         return False
-    if not _is_unambiguous(uri, gateway):
+    if not _is_unambiguous(uri, gateway) or gateway.query or gateway.fragment:
         return False
     host, base_host = gateway.hostname or "", base.hostname or ""
     if base.scheme == "http":
@@ -172,7 +181,7 @@ def _is_gateway(uri: str, server: str) -> bool:
 def _is_unambiguous(uri: str, parts: SplitResult) -> bool:
     """Return whether every URL parser finds the same host: no user name, no odd character."""
     is_plain = uri.isascii() and uri.isprintable() and _AMBIGUOUS.isdisjoint(uri)
-    return is_plain and not ("@" in parts.netloc or parts.query or parts.fragment)
+    return is_plain and "@" not in parts.netloc
 
 
 def _is_on_domain_of(host: str, server: str) -> bool:
@@ -184,7 +193,7 @@ def _is_on_domain_of(host: str, server: str) -> bool:
         domain = "ringcentral.com"
     elif "." in parent and not _PUBLIC_SUFFIX.fullmatch(parent):
         domain = parent  # A sibling is accepted: ws-api.example.com for platform.example.com.
-    return bool(_HOST.fullmatch(host)) and (host == domain or host.endswith(f".{domain}"))
+    return bool(_NAME.fullmatch(host)) and (host == domain or host.endswith(f".{domain}"))
 
 
 def _is_ip_address(host: str) -> bool:
@@ -209,13 +218,11 @@ def webhook_address(address: object) -> str:
 
 
 def _is_webhook(address: str) -> bool:
-    if not (address.isascii() and address.isprintable()) or " " in address:
-        return False
     try:
         url = urlsplit(address)
         host, port = url.hostname, url.port
     except ValueError:
         return False
-    if not host or port == 0 or url.username or url.fragment:
+    if not (host and _is_unambiguous(address, url)) or port == 0 or url.fragment:
         return False
     return url.scheme == "https" or (url.scheme == "http" and is_loopback(host))

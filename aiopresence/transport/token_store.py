@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -18,6 +19,8 @@ _log = logging.getLogger("aiopresence")
 # Seconds to wait for another process that logs in, rate limits and retries included, and for one
 # that writes the file. Guesses: a process that takes longer was suspended, or hangs.
 LOGIN_WAIT, WRITE_WAIT = 120.0, 10.0
+# The longest file in bytes: a guess, room for thousands of logins.
+MAX_FILE = 16 * 1024 * 1024
 
 
 class Superseded(Exception):
@@ -80,10 +83,12 @@ class FileTokenStore:
     leaves the old or the new one. Several apps and users can share it.
 
     Args:
-        path: the file. Its directory is created if necessary, and has lock files while it is used.
+        path: the file. Its directory is created if necessary, accessible to its owner only, and has
+            lock files while it is used.
 
     Raises, when it is used:
-        UsageError: the file belongs to another user, or other users may read or write it.
+        UsageError: the file belongs to another user, or other users may read or write it, or it is
+            not a regular file.
         OSError: the file cannot be read or written, or another process holds a lock file too long.
     """
 
@@ -115,6 +120,7 @@ class FileTokenStore:
     @asynccontextmanager
     async def _lock(self, name: str, longest: float) -> AsyncIterator[None]:
         path = Path(f"{self._path}.{name}.lock")
+        _make_private(path.parent)  # filelock would leave the mode to the umask
         lock = self._new_lock(path, mode=0o600)
         try:
             await lock.acquire(timeout=longest)
@@ -132,25 +138,31 @@ class FileTokenStore:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
-            with self._path.open("rb") as file:
-                self._check(os.fstat(file.fileno()))
-                content = file.read()
+            # Non-blocking: opening a FIFO would wait for a writer.
+            descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         except FileNotFoundError:
             return {}
+        with open(descriptor, "rb") as file:
+            self._check(os.fstat(descriptor))
+            content = file.read(MAX_FILE + 1)
         try:
-            tokens = json.loads(content)
+            tokens = json.loads(content) if len(content) <= MAX_FILE else None
         except (ValueError, RecursionError):
+            tokens = None
+        if tokens is None:
             _log.warning("%s is not a token file; it will be replaced", self._path)
-            return {}
         items = tokens.items() if isinstance(tokens, dict) else ()
         return {key: token for key, token in items if isinstance(token, dict)}
 
     def _check(self, status: os.stat_result) -> None:
+        is_private = stat.S_ISREG(status.st_mode)
         # Windows has no such modes; a new file is accessible to its owner by default.
-        if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.geteuid()):
+        if os.name == "posix":
+            is_private &= not status.st_mode & 0o077 and status.st_uid == os.geteuid()
+        if not is_private:
             raise UsageError(
-                f"{self._path} must belong to this user and be accessible to nobody else:"
-                " chmod 600 it, or delete it and log in again"
+                f"{self._path} must be a file that belongs to this user and is accessible to nobody"
+                " else: chmod 600 it, or delete it and log in again"
             )
 
     def _change(self, key: str, token: dict[str, Any] | None) -> None:
@@ -169,6 +181,13 @@ class FileTokenStore:
             with suppress(OSError):
                 Path(name).unlink()
             raise
+
+
+def _make_private(directory: Path) -> None:
+    """Create a directory and its missing parents, accessible to this user only."""
+    for each in reversed([directory, *directory.parents]):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
 
 
 async def check_held(lock: object) -> None:

@@ -5,7 +5,10 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -133,6 +136,92 @@ async def test_a_file_that_others_can_read_is_refused(path: Path, mode: int) -> 
     with pytest.raises(UsageError, match="chmod 600"):
         await store.save("b", TWO)
     path.chmod(0o600)
+    assert await store.load("a") == ONE
+
+
+@pytest.fixture
+def umask_0() -> Iterator[None]:
+    """Files and directories are accessible to everybody unless their modes are given."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are posix's")
+@pytest.mark.usefixtures("umask_0")
+async def test_whatever_the_umask_nobody_else_can_open_what_is_created(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "and new"
+    store = FileTokenStore(folder / "tokens.json")
+    modes: set[int] = set()
+    with watched_opens() as opened:
+        async with store.lock("key"):
+            await store.save("a", ONE)
+            modes |= {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()}
+    assert modes == {0o600}
+    assert {stat.S_IMODE(p.stat().st_mode) for p in (folder, folder.parent)} == {0o700}
+    created = {mode for mode, flags in opened if flags & os.O_CREAT}
+    assert created == {0o600}  # from the beginning, and not by a later chmod
+
+
+@contextmanager
+def watched_opens() -> Iterator[list[tuple[int, int]]]:
+    """Yield a list that gets the mode and the flags of each file that Python opens."""
+    opened, open_ = list[tuple[int, int]](), os.open
+
+    def watched(path: Any, flags: int, mode: int = 0o777, **options: Any) -> int:
+        opened.append((mode, flags))
+        return open_(path, flags, mode, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", watched)
+        yield opened
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no privilege on posix")
+@pytest.mark.parametrize("name", ["write", "key"])
+async def test_a_link_in_the_place_of_a_lock_file_changes_no_other_file(
+    path: Path, name: str
+) -> None:
+    victim = path.with_name("victim")
+    victim.write_text("precious")
+    Path(f"{path}.{name}.lock").symlink_to(victim)
+    store = FileTokenStore(path)
+    use = store.save("key", ONE) if name == "write" else store.lock("key").__aenter__()
+    with pytest.raises(OSError, match="symbolic link"):
+        await use
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no privilege on posix")
+async def test_a_link_in_the_place_of_the_file_is_replaced_and_not_written_through(
+    path: Path,
+) -> None:
+    other = path.with_name("other")
+    other.write_text("{}")
+    other.chmod(0o600)
+    path.symlink_to(other)
+    await FileTokenStore(path).save("a", ONE)
+    assert (path.is_symlink(), other.read_text()) == (False, "{}")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no FIFOs elsewhere")
+async def test_what_is_no_regular_file_is_refused_without_waiting_for_it(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+    with pytest.raises(UsageError, match="must be a file"):
+        await FileTokenStore(path).load("a")
+
+
+async def test_a_file_that_is_too_long_is_read_to_its_limit_and_replaced(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aiopresence.transport.token_store.MAX_FILE", 100)
+    path.write_text(json.dumps({"a": {"access_token": "x" * 100}}))
+    path.chmod(0o600)
+    store = FileTokenStore(path)
+    assert await store.load("a") is None
+    assert "is not a token file" in caplog.text
+    await store.save("a", ONE)
     assert await store.load("a") == ONE
 
 

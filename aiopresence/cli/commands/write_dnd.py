@@ -5,13 +5,12 @@ URL of the extension. On another computer, or if the file is lost, it is not kno
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..console import print_notice
-from ..files import read_text
+from ..files import read_text, replace_text
 from ..logins import create_state_directory
 from ..settings import state_directory
 from .write_options import Dnd
@@ -98,12 +97,7 @@ def _save(presence: "GetPresenceInfo", setting: Mapping[str, Any] | None) -> Non
     if setting is not None:
         kept[key] = setting
     create_state_directory()
-    new = _path().with_suffix(f".{os.getpid()}")
-    try:
-        new.write_text(json.dumps(dict([*kept.items()][-MAX_KEPT:])))
-        new.replace(_path())
-    finally:
-        new.unlink(missing_ok=True)
+    replace_text(_path(), json.dumps(dict([*kept.items()][-MAX_KEPT:])))
 
 
 def _all() -> dict[str, Any]:
