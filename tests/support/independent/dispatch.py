@@ -168,8 +168,8 @@ class Dispatcher:
         return json_response(200, self.oauth.grant(client_id, request.form))
 
     def _wstoken(self, request: Request) -> Response:
-        if "WebSocketsSubscriptions" not in self.permissions:
-            raise not_permitted("WebSocketsSubscriptions")
+        if "WebSocketsSubscription" not in self.permissions:
+            raise not_permitted("WebSocketsSubscription")
         token = (request.header("Authorization") or "").partition(" ")[2]
         answer = {
             "uri": self.url.replace("http", "ws", 1) + "/ws",

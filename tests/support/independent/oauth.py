@@ -19,7 +19,7 @@ from tests.support.independent.http_wire import Request
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 MOST_SESSIONS = 5
 OLD_REFRESH_SECONDS, UNUSED_REFRESH_SECONDS = 10.0, 3600.0
-SCOPE = "ReadPresence EditPresence ReadAccounts SubscriptionWebhook WebSocketsSubscriptions"
+SCOPE = "ReadPresence EditPresence ReadAccounts SubscriptionWebhook WebSocketsSubscription"
 
 
 def new_token(kind: str) -> str:

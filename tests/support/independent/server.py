@@ -24,6 +24,7 @@ from tests.support.independent.http_wire import (
 from tests.support.independent.oauth import OAuth
 from tests.support.independent.presence_calls import PresenceCalls
 from tests.support.independent.quotas import DEFAULT_LIMITS, Quotas
+from tests.support.independent.records import presence_record
 from tests.support.independent.subscription_calls import SubscriptionCalls
 from tests.support.independent.subscriptions import Subscriptions
 from tests.support.independent.webhooks import Webhooks
@@ -33,7 +34,7 @@ PERMISSIONS = (
     "EditPresence",
     "ReadAccounts",
     "SubscriptionWebhook",
-    "WebSocketsSubscriptions",
+    "WebSocketsSubscription",
 )
 
 
@@ -156,10 +157,10 @@ class IndependentServer:
     def queue_ids(self) -> list[str]:
         return self.account.ids_of("Department")
 
-    def presence(self, extension_id: str) -> Json:
-        """Return the state of an extension under RingCentral's names, as it is stored."""
+    def presence(self, extension_id: str, *, detailed: bool = False) -> Json:
+        """Return the record of an extension, as a read would at present."""
         extension = self.account.extensions[self.account.resolve(extension_id)]
-        return {**extension.presence, "presenceStatus": extension.presence_status}
+        return presence_record(self.account, extension, self.url, detailed=detailed, sip_data=False)
 
     def set_presence(self, extension_id: str, **fields: Any) -> None:
         """Change fields, named as in JSON or in snake case, and send the events for it."""
