@@ -127,6 +127,10 @@ def test_a_new_follower_makes_all_stale_and_leaves_the_rest() -> None:
     replica.advance((2, 0), b"")
     assert replica.status == BoardStatus(is_ready=True)
     assert replica.is_stale("1")
+    disabled = (DisabledFilterInfo("/restapi/v1.0/account/~/extension/3/presence", "x", "y"),)
+    replica.advance((2, 1), live(disabled_filters=disabled))
+    replica.advance((3, 0), b"")
+    assert replica.status == BoardStatus(is_ready=True, disabled_filters=disabled)
     # A snapshot right then has the status of the follower before.
     replica.advance((2, 0), live())
     assert replica.status == BoardStatus(is_ready=True)
@@ -139,7 +143,8 @@ def test_what_a_snapshot_does_not_have_is_removed() -> None:
     replica.apply("3", (1, 1), state("3", None, NotFound(404)), NOW)
     replica.mark_unreadable("4")
     [change] = replica.retain({"2"}, NOW)
-    assert (change.id, change.new) == ("1", None)
+    assert (change.id, change.old, change.new) == ("1", record("1", message="a"), None)
+    assert (change.source, change.time) == (ChangeSource.ACCOUNT, NOW)
     assert set(replica.records) == {"2"}
     assert not replica.errors
     assert not replica.rejected

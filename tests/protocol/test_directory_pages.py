@@ -2,7 +2,7 @@
 
 import gc
 
-from aiopresence import DirectoryEntry, ExtensionType, SiteBasicInfo
+from aiopresence import DirectoryEntry, ExtensionStatus, ExtensionType, SiteBasicInfo
 from aiopresence.protocol.directory_pages import (
     DirectoryAccount,
     DirectoryRecord,
@@ -48,3 +48,28 @@ def test_records_of_another_account_are_left_out_if_the_own_one_is_known() -> No
     records = [DirectoryRecord(str(n), account=DirectoryAccount(str(n))) for n in (5, 6)]
     assert [each.id for each in EntryMaker("5").entries(records)] == ["5"]
     assert [each.id for each in EntryMaker("~").entries(records)] == ["5", "6"]
+
+
+def test_an_entry_has_all_that_the_directory_says() -> None:
+    record = DirectoryRecord(
+        "1",
+        "101",
+        first_name="Ann",
+        last_name="Lee",
+        type=ExtensionType.USER,
+        status=ExtensionStatus.ENABLED,
+        email="ann@example.com",
+        department="Sales",
+        job_title="Agent",
+        site=SiteBasicInfo("7", "Berlin"),
+    )
+    assert [*EntryMaker("~").entries([record])] == [
+        DirectoryEntry(
+            *("1", "101", "Ann Lee", "Ann", "Lee", "ann@example.com"),
+            type=ExtensionType.USER,
+            status=ExtensionStatus.ENABLED,
+            department="Sales",
+            job_title="Agent",
+            site=SiteBasicInfo("7", "Berlin"),
+        )
+    ]

@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given, strategies as st
 from yarl import URL
 
-from aiopresence import PresenceInfoRequest, UsageError
+from aiopresence import (
+    AccountPresenceInfo,
+    CallQueuePresence,
+    ExtensionCallQueuePresenceList,
+    GetPresenceInfo,
+    PresenceInfoRequest,
+    UnifiedPresence,
+    UsageError,
+)
 from aiopresence.protocol import endpoints
+from aiopresence.protocol.directory_pages import DirectoryPage
 from aiopresence.protocol.endpoints import ReadOptions
-from aiopresence.protocol.rest import Request
+from aiopresence.protocol.rest import MAX_PAGE, Request
 
 A = "/restapi/v1.0/account"
 QUEUE_BODY = {"records": [{"member": {"id": 5}, "accept_current_queue_calls": True}]}
@@ -187,3 +196,156 @@ def test_a_request_with_wrong_arguments_is_refused(arguments: Any) -> None:
 )
 def test_options_with_sip_data_include_the_calls(options: ReadOptions, expected: bool) -> None:
     assert options.has_calls is expected
+
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (
+            endpoints.read_user_presence_status(ReadOptions(1, sip_data=True), [2], accept="x/y"),
+            Request(
+                *("GET", f"{A}/1/extension/2/presence", "Light", GetPresenceInfo),
+                (("sipData", "true"),),
+                headers={"accept": "x/y"},
+            ),
+        ),
+        (
+            endpoints.read_user_presence_status(ReadOptions(), ["~"]),
+            Request(
+                *("GET", f"{A}/~/extension/~/presence", "Light", GetPresenceInfo),
+                headers={"accept": "application/json"},
+            ),
+        ),
+        (
+            endpoints.update_user_presence_status(1, 2, {"message": "x"}),
+            Request(
+                *("PUT", f"{A}/1/extension/2/presence", "Medium", GetPresenceInfo),
+                body=b'{"message":"x"}',
+                headers=JSON,
+            ),
+        ),
+        (
+            endpoints.read_account_presence(ReadOptions(1), page=2, per_page=3),
+            Request(
+                *("GET", f"{A}/1/presence", "Heavy", AccountPresenceInfo),
+                (("page", "2"), ("perPage", "3")),
+                max_body=MAX_PAGE,
+            ),
+        ),
+        (
+            endpoints.read_directory(1),
+            Request(
+                *("GET", f"{A}/1/directory/entries", "Medium", DirectoryPage),
+                (("showFederated", "false"), ("perPage", "2000")),
+                max_body=MAX_PAGE,
+            ),
+        ),
+        (
+            endpoints.list_extensions(1),
+            Request(
+                *("GET", f"{A}/1/extension", "Medium", DirectoryPage),
+                (("perPage", "1000"),),
+                max_body=MAX_PAGE,
+            ),
+        ),
+        (
+            endpoints.read_call_queue_presence(1, 7),
+            Request("GET", f"{A}/1/call-queues/7/presence", "Light", CallQueuePresence),
+        ),
+        (
+            endpoints.update_call_queue_presence(1, 7, {"records": []}),
+            Request(
+                *("PUT", f"{A}/1/call-queues/7/presence", "Medium", CallQueuePresence),
+                body=b'{"records":[]}',
+                headers=JSON,
+            ),
+        ),
+        (
+            endpoints.read_extension_call_queue_presence(1, 2, editable_member_status=False),
+            Request(
+                *("GET", f"{A}/1/extension/2/call-queue-presence", "Light"),
+                ExtensionCallQueuePresenceList,
+                (("editableMemberStatus", "false"),),
+            ),
+        ),
+        (
+            endpoints.update_extension_call_queue_presence(1, 2, {"records": []}),
+            Request(
+                *("PUT", f"{A}/1/extension/2/call-queue-presence", "Medium"),
+                ExtensionCallQueuePresenceList,
+                body=b'{"records":[]}',
+                headers=JSON,
+            ),
+        ),
+        (
+            endpoints.read_unified_presence(1, [2, 3]),
+            Request("GET", f"{A}/1/extension/2,3/unified-presence", "Medium", UnifiedPresence),
+        ),
+        (
+            endpoints.update_unified_presence(1, 2, {"glip": {}}),
+            Request(
+                *("PATCH", f"{A}/1/extension/2/unified-presence", "Medium", UnifiedPresence),
+                body=b'{"glip":{}}',
+                headers=JSON,
+            ),
+        ),
+        (
+            endpoints.custom_request("Get", "/restapi/v1.0/x", {"Q": "aB"}),
+            Request("GET", "/restapi/v1.0/x", "", object, (("Q", "aB"),)),
+        ),
+    ],
+)
+def test_all_that_is_sent(request_: Request[Any], expected: Request[Any]) -> None:
+    assert request_ == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ReadOptions("x"), "account_id must be digits or '~', as str or int, not 'x'"),
+        (
+            lambda: ReadOptions(sip_data=1),  # type: ignore[arg-type]
+            "sip_data must be True, False or None, not int",
+        ),
+        (
+            lambda: endpoints.read_account_presence(ReadOptions(), page=10**9),
+            "page must be a positive int, not 1000000000",
+        ),
+        (
+            lambda: endpoints.read_call_queue_presence("~", "x"),
+            "group_id must be digits, as str or int, not 'x'",
+        ),
+        (
+            lambda: endpoints.read_unified_presence("~", ["x"]),
+            "extension_id must be digits or '~', as str or int, not 'x'",
+        ),
+        (
+            lambda: endpoints.custom_request("GET", "/x"),
+            "path must begin with /restapi/, percent-encoded and without a query",
+        ),
+        (
+            lambda: endpoints.custom_request("G T", A),
+            "method must be an HTTP method, such as GET",
+        ),
+        (
+            lambda: endpoints.custom_request("GET", A, {"a": 1.5}),  # type: ignore[dict-item]
+            "params must map str to str, int, bool or None",
+        ),
+        (
+            lambda: endpoints.custom_request("GET", A, {"a": 10**5000}),
+            "params has an int with too many digits",
+        ),
+    ],
+)
+def test_an_error_says_which_argument_is_wrong(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_the_largest_page_number_is_sent() -> None:
+    request = endpoints.read_account_presence(ReadOptions(), page=10**9 - 1)
+    assert request.params == (("page", "999999999"),)

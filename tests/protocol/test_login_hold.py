@@ -70,3 +70,30 @@ def test_the_latest_rejected_tokens_are_remembered() -> None:
     assert "0" not in rejected
     assert "1" in rejected
     assert str(MAX_REJECTED) in rejected
+
+
+def test_a_token_is_rejected_early_within_the_hold_of_a_refusal_only() -> None:
+    hold, error = LoginHold(), ApiError(401)
+    hold.add_early_rejection(error, 0.0, 0.0, 1.0)
+    assert hold.add_early_rejection(error, REFUSAL_HOLD, 0.0, 1.0) == 0.0
+    assert hold.add_early_rejection(error, 2 * REFUSAL_HOLD - 0.1, REFUSAL_HOLD, 1.0) == 1.0
+
+
+def test_of_two_holds_that_end_together_the_later_one_counts() -> None:
+    hold = LoginHold()
+    hold.add(ServerError(503), 0.0, 60.0)
+    hold.add(RateLimited(429), 30.0, 30.0)
+    assert type(hold.error(30.0)) is RateLimited
+    assert hold.error(59.5).retry_after == 0.5
+
+
+def test_a_rejected_token_is_an_error_of_the_login_with_all_that_the_server_said() -> None:
+    error = ApiError(400, "OAU-128", "expired", "token", "R1", 5.0, "body")
+    names = ("http_status", "error_code", "message", "parameter_name", "request_id")
+    for final in (True, False):
+        copied = auth_error(error, final=final)
+        assert copied.final is final
+        assert [getattr(copied, name) for name in names] == [
+            *(401, "OAU-128", "expired", "token", "R1")
+        ]
+        assert copied.retry_after is None

@@ -1,8 +1,11 @@
+import hashlib
 import json
+from base64 import b64decode
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given, strategies as st
 
 from aiopresence import (
     AccessToken,
@@ -41,7 +44,7 @@ def form(request: Request[Any]) -> dict[str, str]:
 
 
 def walk(grant: Grant, refresh_token: str | None, *answers: Response) -> list[dict[str, str]]:
-    """Go the way to a token; give the forms that were sent."""
+    """Log in; return the forms that were sent."""
     flow = oauth.renewal(grant, refresh_token)
     forms = [form(next(flow))]
     forms += [form(flow.send(answer)) for answer in answers[:-1]]
@@ -357,3 +360,65 @@ def test_a_new_grant_needs_only_its_form_and_identity() -> None:
     assert oauth.store_key("https://one.example", grant) != oauth.store_key(
         "https://two.example", grant
     )
+
+
+def test_all_that_a_login_and_a_revocation_send() -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+    assert next(oauth.renewal(AuthorizationCodeGrant("id", None, "c", "https://a"), "r")) == (
+        Request(
+            *("POST", "/restapi/oauth/token", "Auth", object),
+            body=b"grant_type=refresh_token&refresh_token=r&client_id=id",
+            headers=headers,
+        )
+    )
+    assert oauth.revocation(JwtGrant("id", "secret", "j"), "abc") == Request(
+        *("POST", "/restapi/oauth/revoke", "Auth", object),
+        body=b"token=abc",
+        headers={**headers, "authorization": "Basic aWQ6c2VjcmV0"},
+    )
+
+
+def test_the_tokens_in_a_request_are_known() -> None:
+    assert oauth.tokens_in(next(oauth.renewal(GRANT, "r+/"))) == ["r+/"]
+    assert oauth.tokens_in(next(oauth.renewal(GRANT, None))) == []
+    assert oauth.tokens_in(oauth.revocation(GRANT, "abc")) == ["abc"]
+    assert oauth.tokens_in(Request("GET", "/restapi/x", "", object)) == []
+
+
+def test_a_store_key_is_the_same_in_every_release() -> None:
+    # Another key would lose every stored login.
+    public = RefreshTokenGrant("id", None, "r")
+    keys = [oauth.store_key("https://one.example", grant) for grant in (GRANT, public)]
+    texts = [
+        "https://one.example\nid\nsec:ret\n" + GRANT.identity(),
+        "https://one.example\nid\n\n" + public.identity(),
+    ]
+    assert keys == [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
+
+
+@pytest.mark.parametrize("length", [42, 43, 128, 129])
+def test_a_code_verifier_has_43_to_128_characters(length: int) -> None:
+    def url() -> str:
+        return authorize_url("id", "https://app.example/cb", code_verifier="v" * length)
+
+    if length in (43, 128):
+        assert "code_challenge=" in url()
+    else:
+        with pytest.raises(UsageError) as caught:
+            url()
+        assert str(caught.value) == "code_verifier must have 43 to 128 characters"
+
+
+def test_a_login_page_of_another_server() -> None:
+    url = authorize_url("id", "https://app", server="https://login.example/x//", state="s")
+    assert url == (
+        "https://login.example/x/restapi/oauth/authorize"
+        "?response_type=code&client_id=id&redirect_uri=https%3A%2F%2Fapp&state=s"
+    )
+
+
+@given(st.binary(min_size=32, max_size=96).map(lambda data: data.hex()[:64]))
+def test_a_challenge_has_no_padding(verifier: str) -> None:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    assert b64decode(oauth.challenge(verifier) + "=", altchars=b"-_") == digest
+    assert len(oauth.challenge(verifier)) == 43

@@ -86,3 +86,19 @@ def test_errors_can_be_split_by_class() -> None:
     except* PermissionDenied as group:
         seen.append(type(group))
     assert seen == [BatchError, BatchError]
+
+
+def test_at_most_three_failed_ids_are_named() -> None:
+    def message(count: int) -> str:
+        result = BatchResult[str]([Outcome(str(n), 404, error=GONE) for n in range(count)])
+        with pytest.raises(BatchError) as caught:
+            result.raise_for_errors()
+        return caught.value.message
+
+    assert message(2) == "2 of 2 ids failed: 0, 1"
+    assert message(3) == "3 of 3 ids failed: 0, 1, 2"
+    assert message(5) == "5 of 5 ids failed: 0, 1, 2, …"
+
+
+def test_errors_are_counted_in_the_representation() -> None:
+    assert repr(BatchResult([Outcome("1", 200, "one")])) == "<BatchResult: 1 ids, 0 errors>"

@@ -124,3 +124,54 @@ def test_a_link_to_another_call_is_an_error(link: str) -> None:
     with pytest.raises(DecodeError, match="another call") as caught:
         pages.next_page(FIRST, page(link=link), SERVER)
     assert caught.value.path == "$.navigation.nextPage.uri"
+
+
+def test_pages_are_numbered_up_to_the_total_that_each_states() -> None:
+    second = pages.page_after(FIRST, page(total=3), SERVER)
+    assert second is not None
+    assert dict(second.params) == {**dict(FIRST.params), "page": "2"}
+    third = pages.page_after(second, page(total=3), SERVER)
+    assert third is not None
+    assert dict(third.params) == {**dict(FIRST.params), "page": "3"}
+    assert pages.page_after(third, page(total=3), SERVER) is None
+
+
+def test_without_a_total_the_link_or_the_size_of_the_page_counts() -> None:
+    link = f"{SERVER}{FIRST.path}?page=4&sipData=true"
+    linked = pages.page_after(FIRST, page(link=link), SERVER)
+    assert linked is not None
+    assert dict(linked.params)["page"] == "4"
+    full = pages.page_after(FIRST, AccountPresenceInfo(records=FULL), SERVER)
+    assert full is not None
+    assert dict(full.params)["page"] == "2"
+    assert pages.page_after(FIRST, AccountPresenceInfo(records=FULL[:1]), SERVER) is None
+    with pytest.raises(DecodeError):
+        pages.page_after(FIRST, page(link=link.replace("platform", "evil")), SERVER)
+
+
+def test_a_listing_ends_after_five_pages_without_a_new_record() -> None:
+    new = pages.new_presence()
+    one, two = (GetPresenceInfo(extension=GetPresenceExtensionInfo(id_)) for id_ in "12")
+    assert not new.pages_repeat
+    assert new.select([one, one, two]) == [one, two]
+    for _ in range(pages.MAX_PAGES_WITHOUT_NEW - 1):
+        assert new.select([one]) == []
+        assert not new.pages_repeat
+    assert new.select(None) == []
+    assert new.pages_repeat
+
+
+def test_a_listing_without_any_record_ends_after_five_pages() -> None:
+    new = pages.new_presence()
+    for number in range(1, pages.MAX_PAGES_WITHOUT_NEW + 1):
+        assert new.select([]) == []
+        assert new.pages_repeat == (number == pages.MAX_PAGES_WITHOUT_NEW)
+
+
+def test_records_without_an_id_are_all_kept_and_new_once() -> None:
+    new = pages.new_presence()
+    first, second = GetPresenceInfo(message="a"), GetPresenceInfo(message="b")
+    for _ in range(pages.MAX_PAGES_WITHOUT_NEW):
+        assert new.select([first, first]) == [first, first]
+    assert new.select([second]) == [second]
+    assert not new.pages_repeat

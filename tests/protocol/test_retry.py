@@ -275,3 +275,24 @@ def test_a_task_waits_at_least_for_retry_after() -> None:
 def test_retry_after_is_limited() -> None:
     error = ServerError(503, retry_after=1e9)
     assert healthy().delay(error, 0.0) == RestartPolicy().delay(error, 0.0) == 600.0
+
+
+def test_ten_calls_earn_a_retry_up_to_the_reserve() -> None:
+    budget = RetryBudget()
+    assert budget.spend(10)
+    assert not budget.spend()
+    for _ in range(11):  # A tenth is no exact number.
+        budget.earn()
+    assert budget.spend()
+    assert not budget.spend()
+    for _ in range(1000):
+        budget.earn()
+    assert budget.spend(10)
+    assert not budget.spend()
+
+
+def test_a_request_is_no_login_unless_it_says_so() -> None:
+    assert retry_delay(auth_error(final=False), 1, write=False, chance=0.5) is None
+    early = DecodeError("x")
+    assert retry_delay(early, 2, write=False, chance=0.5) is None
+    assert retry_delay(early, 2, write=False, chance=0.5, login=True) is not None

@@ -82,3 +82,36 @@ def test_many_texts_are_sorted_in_slices() -> None:
         assert (yield from in_order(items)) == sorted(items)
 
     assert sum(1 for _ in steps()) == 3 + 3
+
+
+def test_a_key_decides_the_order_of_many_items() -> None:
+    items = [number * 7919 % 3001 for number in range(3 * ITEMS_PER_SLICE)]
+
+    def steps(count: int) -> Generator[None, None, list[int]]:
+        return (yield from in_order(items[:count], key=lambda item: -item))
+
+    for count in (ITEMS_PER_SLICE // 2, ITEMS_PER_SLICE, len(items)):
+        stepped, result = steps(count), None
+        while result is None:
+            try:
+                next(stepped)
+            except StopIteration as stopped:
+                result = stopped.value
+        assert result == sorted(items[:count], reverse=True)
+
+
+def test_an_index_is_built_in_slices() -> None:
+    index = TextIndex()
+    for number in range(2 * ITEMS_PER_SLICE + 1):
+        index.add(f"{number:06}", number)
+    assert drained(index) >= 4
+    assert index.keys()[:2] == ["000000", "000001"]
+    assert index.keys("00001")[-1] == "000019"
+
+
+def test_without_a_beginning_all_texts_are_found() -> None:
+    index = TextIndex()
+    index.add("\U0010ffffz", 1)
+    index.add("a", 2)
+    drained(index)
+    assert index.keys() == ["a", "\U0010ffffz"]
