@@ -11,7 +11,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from math import inf
 from typing import Any, TypeVar
 
@@ -73,22 +73,23 @@ async def merge(*sources: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     Each is at most one item ahead of what is yielded. An error of one is raised when it occurs.
     However the iteration ends, all are closed and no task is left behind.
     """
-    tasks = {_next_task(source): source for source in sources}
-    try:
-        while tasks:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                item, source = task.result(), tasks[task]
-                del tasks[task]
-                if item is not None:
-                    yield item[0]
-                    tasks[_next_task(source)] = source
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with AsyncExitStack() as stack:  # Closes all, even if this is cancelled once more.
         for source in sources:
-            await source.aclose()
+            await stack.enter_async_context(aclosing(source))
+        tasks = {_next_task(source): source for source in sources}
+        try:
+            while tasks:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    item, source = task.result(), tasks[task]
+                    del tasks[task]
+                    if item is not None:
+                        yield item[0]
+                        tasks[_next_task(source)] = source
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _next_task(source: AsyncGenerator[T, None]) -> "asyncio.Task[tuple[T] | None]":

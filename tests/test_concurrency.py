@@ -215,6 +215,33 @@ async def test_leaving_merged_generators_closes_them() -> None:
     assert two.is_closed
 
 
+async def test_all_generators_are_closed_when_merging_is_cancelled_twice() -> None:
+    closed = list[str]()
+
+    async def source(name: str) -> AsyncGenerator[str, None]:
+        try:
+            yield name
+            yield name
+        finally:
+            await idle()
+            closed.append(name)
+
+    async def read() -> None:
+        async with aclosing(merge(source("one"), source("two"))) as merged:
+            async for _ in merged:
+                await asyncio.Event().wait()
+
+    reader = asyncio.create_task(read())
+    await idle()
+    for _ in range(2):
+        reader.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert sorted(closed) == ["one", "two"]
+    assert other_tasks() == 0
+
+
 @virtual
 async def test_a_burst_ends_with_a_pause_or_when_it_is_full() -> None:
     source = Source(0, 0.5, 1, 5, 5, 5, 5, 5, 9)
