@@ -6,7 +6,8 @@ What can go wrong, and what happens then:
 
 - The change is refused: nothing was changed, so nothing is undone.
 - The answer to the change is lost, or the task is cancelled meanwhile: the presence is read, and
-  what has changed is undone, in 30 seconds at most. Then the error is raised.
+  what has changed is undone, in 30 seconds at most. Then the error is raised. A change that is on
+  its way when the task is cancelled is waited for, because RingCentral may make it after the read.
 - The answer to the request that undoes is lost: the presence is read again, and the request is
   repeated if it took no effect.
 - Undoing fails: `RestoreFailed`. If the block has raised an error, that one is raised with a note,
@@ -43,6 +44,8 @@ _log = logging.getLogger("aiopresence")
 
 # Seconds that undoing may take after a cancellation, or after a change whose answer was lost.
 UNDO_TIMEOUT = 30.0
+# Of these, the seconds for the answer to a change that was on its way. A guess: longer than usual.
+ANSWER_TIMEOUT = 5.0
 # After these errors a write may have been applied.
 _MAY_HAVE_RUN = (TransportError, ServerError, DecodeError)
 _STOPPED = "it was stopped before it was done"
@@ -119,11 +122,14 @@ async def temporary_presence(
                 f"{names} could not be restored: RingCentral did not send the value", {}
             )
         undo = _Undo(extension_id, before, change, read, write, blocks)
+        writing = asyncio.ensure_future(write(change))
         try:
-            applied = await write(change)
+            applied = await asyncio.shield(writing)
         except (*_MAY_HAVE_RUN, asyncio.CancelledError) as error:
-            await undo.after(error, None)
+            await undo.after(error, None, writing)
             raise
+        finally:
+            writing.cancel()
         blocks.add(undo)
     try:
         yield TemporaryPresence(before, applied)
@@ -144,18 +150,24 @@ class _Undo:
     write: Callable[[PresenceInfoRequest], Awaitable[PresenceInfoResponse]]
     blocks: OpenBlocks
 
-    async def after(self, error: BaseException, applied: PresenceInfoResponse | None) -> None:
+    async def after(
+        self,
+        error: BaseException,
+        applied: PresenceInfoResponse | None,
+        writing: "asyncio.Future[PresenceInfoResponse] | None" = None,
+    ) -> None:
         """Undo the change because of an error; if that fails, say so in a note of the error.
 
         Args:
             error: the error, which the caller raises.
             applied: as in `run`.
+            writing: as in `run`.
         """
         may_take_long = applied is not None and isinstance(error, Exception)
         limit = asyncio.timeout(None if may_take_long else UNDO_TIMEOUT)
         try:
             async with limit:
-                await self.run(applied)
+                await self.run(applied, writing)
         except RestoreFailed as failure:
             _log.warning("%s", failure)
             error.add_note(str(failure))
@@ -165,16 +177,23 @@ class _Undo:
                 raise
             error.add_note(str(self._failure(applied, _STOPPED)))
 
-    async def run(self, applied: PresenceInfoResponse | None) -> None:
+    async def run(
+        self,
+        applied: PresenceInfoResponse | None,
+        writing: "asyncio.Future[PresenceInfoResponse] | None" = None,
+    ) -> None:
         """Undo the change.
 
         Args:
             applied: the answer to the change; None if it was lost.
+            writing: the change, which may be on its way; None if it is not.
 
         Raises:
             RestoreFailed: it could not be undone.
         """
         try:
+            if writing is not None:
+                await _end(writing)
             left = await self._restore(applied)
         except PresenceError as error:
             raise self._failure(applied, str(error)) from error
@@ -218,6 +237,13 @@ class _Undo:
         fields = ", ".join(f"{name} may still be {_shown(value)}" for name, value in left.items())
         text = one_line(f"the presence of {whose} was not restored: {fields} ({reason})", 1000)
         return RestoreFailed(text, left)
+
+
+async def _end(writing: "asyncio.Future[PresenceInfoResponse]") -> None:
+    """Wait for the answer to a change, and stop waiting for it when it takes too long."""
+    await asyncio.wait([writing], timeout=ANSWER_TIMEOUT)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
 
 
 def _shown(value: Any) -> str:

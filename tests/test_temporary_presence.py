@@ -19,9 +19,20 @@ from aiopresence import (
     UsageError,
     UserStatus,
 )
-from aiopresence.sandbox import Answer, Change, Delay, Hang, Reset, Sandbox, Truncate
+from aiopresence.sandbox import (
+    Answer,
+    Change,
+    Delay,
+    Exchange,
+    Hang,
+    Reset,
+    Sandbox,
+    Truncate,
+)
+from aiopresence.sandbox.responses import Response
 from aiopresence.temporary_presence import UNDO_TIMEOUT
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from tests.support.waiting import fired
 
 BUSY = PresenceInfoRequest(user_status="Busy", message="at lunch")
 DND = {"dnd_status": "DoNotAcceptAnyCalls"}
@@ -320,6 +331,30 @@ async def test_a_change_that_is_cancelled_on_its_way_is_undone(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert fault.fired == 1
+    assert status(sandbox) == ("Available", "here")
+
+
+class Late:
+    """Handles a request after a second, whether or not its client is still connected."""
+
+    async def apply(self, exchange: Exchange) -> Response | None:
+        loop = asyncio.get_running_loop()
+        response: asyncio.Future[Response] = loop.create_future()
+        loop.call_later(1.0, lambda: response.set_result(exchange.real()))
+        return await asyncio.shield(response)
+
+
+@virtual
+async def test_a_change_that_is_made_after_its_cancellation_is_undone(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    fault = sandbox.faults.add(Late(), method="PUT")
+    task = asyncio.create_task(changing(session, asyncio.Event()))
+    await fired(fault)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(5.0)
     assert status(sandbox) == ("Available", "here")
 
 
