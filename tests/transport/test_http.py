@@ -1,5 +1,7 @@
 import asyncio
 import gzip
+import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing, suppress
 from typing import Any
@@ -25,6 +27,7 @@ from aiopresence.sandbox import (
     Answer,
     Change,
     Delay,
+    Drip,
     Gzip,
     Hang,
     Raw,
@@ -33,9 +36,12 @@ from aiopresence.sandbox import (
     Slice,
     Truncate,
 )
+from tests.support.raw_server import RawServer, response, serving
 from tests.support.sessions import Replies, Session
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
 PRESENCE = "/presence"
+CUT_GZIP = gzip.compress(b'{"presenceStatus":"Busy"}')[:-12]
 
 
 @pytest.mark.parametrize("fault", [Reset(), Raw(b""), Raw(b"HTTP/1.1 200 OK\r\nContent-Le")])
@@ -59,6 +65,8 @@ async def test_a_connection_that_breaks(
         b"HTTP/1.1 99999 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nBad Header\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Encoding: gzip\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
+        % (len(CUT_GZIP), CUT_GZIP),
         b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
     ],
 )
@@ -94,8 +102,31 @@ async def test_nobody_listens() -> None:
 
 async def test_a_host_that_does_not_exist() -> None:
     async with Session("token", server="https://presence.invalid") as session:
-        with pytest.raises(ConnectionFailed, match=r"cannot connect to presence\.invalid"):
+        with pytest.raises(
+            ConnectionFailed, match=r"cannot connect to presence\.invalid"
+        ) as caught:
             await session.read_user_presence_status()
+        assert not caught.value.sent
+        assert session.stats.retries == 3
+        assert session.limits["Light"].remaining == session.limits["Light"].limit
+
+
+@virtual
+async def test_a_server_that_accepts_no_connection_is_a_timeout() -> None:
+    """The queue of a listening socket is full, as on a server that hangs."""
+    with socket.socket() as listening, socket.socket() as first, socket.socket() as second:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        host, port = listening.getsockname()
+        async with PresenceSession("token", server=f"http://{host}:{port}", attempts=2) as session:
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(Timeout, match="within 30 s"):
+                await session.read_user_presence_status()
+            assert 60.0 < asyncio.get_running_loop().time() - began < 63.0
+            assert session.stats.retries == 1
 
 
 async def test_plain_http_where_tls_is_expected(sandbox: Sandbox) -> None:
@@ -115,19 +146,31 @@ async def test_the_timeout_covers_the_wait(sandbox: Sandbox, fault: Any) -> None
         assert rule.fired == 1
 
 
-async def test_the_timeout_covers_the_body(sandbox: Sandbox) -> None:
-    stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"
-
-    class Stall:
-        async def apply(self, exchange: Any) -> None:
-            exchange.write(stalled)
-            await exchange.pause(None)
-
-    async with Session(sandbox.grant, server=sandbox.url, timeout=0.3, attempts=1) as session:
-        rule = sandbox.faults.add(Stall(), path=PRESENCE)
+@virtual
+async def test_the_timeout_covers_a_body_that_arrives_byte_by_byte() -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox, attempts=1) as session:
+        await session.read_user_presence_status()
+        rule = sandbox.faults.add(Drip(1.0), path=PRESENCE)
+        began = asyncio.get_running_loop().time()
         with pytest.raises(Timeout):
             await session.read_user_presence_status()
+        assert asyncio.get_running_loop().time() - began == pytest.approx(30.0, abs=0.05)
         assert rule.fired == 1
+
+
+@virtual
+async def test_after_a_peer_that_vanished_a_read_is_sent_on_a_new_connection() -> None:
+    async def answer_once(raw: RawServer, writer: asyncio.StreamWriter) -> None:
+        if raw.requests.count(raw.requests[0]) != 2:  # To the second request there is silence.
+            writer.write(response(b"{}"))
+
+    async with serving(answer_once) as raw, PresenceSession("t", server=raw.url) as session:
+        await session.read_user_presence_status()
+        began = asyncio.get_running_loop().time()
+        await session.read_user_presence_status()
+        assert 31.0 <= asyncio.get_running_loop().time() - began <= 32.1
+        assert (len(raw.requests), len(raw.writers)) == (3, 2)
+        assert session.stats.retries == 1
 
 
 async def test_a_timeout_of_the_callers_own_stays_its_own(
@@ -139,6 +182,9 @@ async def test_a_timeout_of_the_callers_own_stays_its_own(
             await session.read_user_presence_status()
     assert not isinstance(caught.value, PresenceError)
     assert rule.fired == 1
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
     assert (await session.read_user_presence_status()).extension is not None
 
 
@@ -152,23 +198,44 @@ async def test_odd_but_right_answers(
     assert rule.fired == 1
 
 
+async def test_a_batch_in_segments_of_one_byte_is_read_like_any_other(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    ids = sandbox.extension_ids[:5]
+    expected = await session.read_user_presence_statuses(ids)
+    rule = sandbox.faults.add(Slice(), path=",")
+    assert (await session.read_user_presence_statuses(ids)).values == expected.values
+    assert rule.fired == 1
+
+
 @pytest.mark.parametrize("declared", [True, False])
 async def test_every_cut_of_a_batch_is_an_error_in_the_right_outcomes(
     sandbox: Sandbox, session: PresenceSession, declared: bool
 ) -> None:
-    ids = sandbox.extension_ids[:3]
+    ids = sandbox.extension_ids[:30]
+    sizes: list[int] = []
+    rule = sandbox.faults.add(Change(lambda body: sizes.append(len(body)) or body), path=PRESENCE)
     whole = await session.read_user_presence_statuses(ids)
-    [length] = [r for r in sandbox.requests if "," in r.path]
-    assert length.status == 207
-    for cut in range(0, 3000, 97):
+    assert rule.fired == 1
+    # The body begins with a summary of all parts.
+    cuts = [*range(0, sizes[0], sizes[0] // 40), *range(sizes[0] - 60, sizes[0], 7)]
+    read = []
+    for cut in cuts:
         rule = sandbox.faults.add(Truncate(cut, declared=declared), path=PRESENCE, times=None)
         cut_short = await session.read_user_presence_statuses(ids)
         assert [o.id for o in cut_short] == list(ids)
         for outcome, full in zip(cut_short, whole, strict=True):
             assert outcome.value in (None, full.value)
             assert outcome.ok or isinstance(outcome.error, (DecodeError, ConnectionFailed))
+        read.append(len(cut_short.values))
         assert rule.fired >= 1
         sandbox.faults.clear()
+    if declared:
+        assert set(read) == {0}
+    else:
+        # The more has arrived, the more is read, and never all without the end.
+        assert read == sorted(read)
+        assert len({*read}) > 20
 
 
 async def test_an_answer_larger_than_the_bound_is_refused(
@@ -184,10 +251,17 @@ async def test_an_answer_larger_than_the_bound_is_refused(
 async def test_a_bomb_is_refused_before_it_unfolds(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
-    rule = sandbox.faults.add(Gzip(200_000_000), path=PRESENCE)
-    with pytest.raises(DecodeError, match="exceeds 4194304 bytes"):
-        await session.read_user_presence_status()
+    await session.read_user_presence_status()
+    rule = sandbox.faults.add(Gzip(40_000_000), path=PRESENCE)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DecodeError, match="exceeds 4194304 bytes"):
+            await session.read_user_presence_status()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert rule.fired == 1
+    assert peak < 5 * MAX_BODY
 
 
 async def test_compressed_answers_are_read(sandbox: Sandbox, session: PresenceSession) -> None:
