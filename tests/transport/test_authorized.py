@@ -1,6 +1,7 @@
 """Requests with a token: rejected tokens, failed logins, and their revocation."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.sandbox import Answer, Delay, Reset, Sandbox
-from tests.support.logins import TOKEN, many
+from tests.support.logins import TOKEN, many, statuses
 from tests.support.sessions import PLENTY, Session
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.waiting import fired
@@ -20,18 +21,23 @@ from tests.support.waiting import fired
 async def test_a_401_that_comes_late_triggers_no_second_refresh(
     sandbox: Sandbox, busy: Session
 ) -> None:
+    class LateRejection:
+        """Rejects the token, and says so when it has been replaced."""
+
+        async def apply(self, exchange: Any) -> Any:
+            while sandbox.counters.refreshes == 0:
+                await asyncio.sleep(0)
+            return exchange.real()
+
     await busy.read_user_presence_status()
-    stale = Answer.error(401, "OAU-128", "Expired")
-    rules = [
-        sandbox.faults.add(stale, path="/presence"),
-        sandbox.faults.add(Delay(0.05), path="/presence"),
-    ]
-    slow = None
-    first = asyncio.create_task(busy.read_user_presence_status())
-    await fired(rules[0])
-    slow = asyncio.create_task(busy.read_user_presence_status())
-    await asyncio.gather(first, slow)
+    rule = sandbox.faults.add(LateRejection(), path="/presence")
+    late = asyncio.create_task(busy.read_user_presence_status())
+    await fired(rule)
+    sandbox.expire_tokens()
+    await busy.read_user_presence_status()
+    await late
     assert sandbox.counters.refreshes == 1
+    assert statuses(sandbox) == [200, 401, 401, 200, 200]
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"access_token": 5}', b"[1]"])
@@ -69,9 +75,10 @@ async def test_while_the_token_endpoint_fails_nothing_else_is_sent(
     rules = [
         sandbox.faults.add(Answer(503, headers={"Retry-After": "7"}), path=TOKEN),
         sandbox.faults.add(Reset(), path=TOKEN),
+        sandbox.faults.add(Answer(429, headers={"Retry-After": "5"}), path=TOKEN),
     ]
     assert await many(patient, 20) == 20
-    assert [rule.fired for rule in rules] == [1, 1]
+    assert [rule.fired for rule in rules] == [1, 1, 1]
     assert max(patient.clock.waits) >= 7.0
     last_failure = max(n for n, r in enumerate(sandbox.requests) if r.status != 200)
     assert all(TOKEN in r.path for r in sandbox.requests[: last_failure + 1])

@@ -18,7 +18,10 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.sandbox import Answer, Change, Hang, Raw, Reset, Sandbox, Truncate
+from tests.support.clocks import SkippingClock
 from tests.support.sessions import PLENTY, Session
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from tests.support.waiting import fired
 
 LIGHT_429 = {"X-Rate-Limit-Group": "light", "Retry-After": "45"}
 
@@ -38,6 +41,7 @@ def reads(sandbox: Sandbox) -> int:
         Reset(),
         Raw(b""),
         Raw(b"garbage\r\n\r\n"),
+        Raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"),
         Truncate(20),
     ],
 )
@@ -50,6 +54,73 @@ async def test_a_read_is_tried_again(sandbox: Sandbox, patient: Session, fault: 
     assert all(wait >= asked for wait in patient.clock.waits)
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_no_read_arrives_again_earlier_than_retry_after(status: int) -> None:
+    clock = SkippingClock()
+    async with (
+        Sandbox(limits=PLENTY, clock=clock.now) as sandbox,
+        Session(sandbox.grant, server=sandbox.url, clock=clock) as session,
+    ):
+        fault = Answer(status, headers={"Retry-After": "11"})
+        rule = sandbox.faults.add(fault, path="/presence", times=2)
+        await session.read_user_presence_status()
+        assert rule.fired == 2
+        first, second, third = (r.arrival for r in sandbox.requests if r.group == "Light")
+        assert second - first >= 11.0
+        assert third - second >= 11.0
+
+
+@virtual
+async def test_every_attempt_that_the_server_may_have_counted_uses_a_slot() -> None:
+    limits = {**PLENTY, "Light": 3}
+    async with virtual_sandbox(limits=limits) as sandbox, virtual_session(sandbox) as session:
+        await session.read_user_presence_status()
+        rule = sandbox.faults.add(Reset(), path="/presence", times=2)
+        await session.read_user_presence_status()
+        assert rule.fired == 2
+        first, *_, fourth = (r.arrival for r in sandbox.requests if r.group == "Light")
+        assert fourth - first >= 60.0
+        assert sandbox.counters.rate_limited == 0
+
+
+@virtual
+async def test_requests_that_were_cancelled_under_way_use_their_slots() -> None:
+    limits = {**PLENTY, "Light": 5}
+    async with virtual_sandbox(limits=limits) as sandbox, virtual_session(sandbox) as session:
+        await session.read_user_presence_status()
+        rule = sandbox.faults.add(Hang(), path="/presence", times=4)
+        tasks = [asyncio.create_task(session.read_user_presence_status()) for _ in range(4)]
+        await fired(rule, 4)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(session.read_user_presence_status() for _ in range(11)))
+        assert sandbox.counters.rate_limited == 0
+        arrivals = [r.arrival for r in sandbox.requests if r.group == "Light"]
+        assert len(arrivals) == 16
+        assert all(later - one >= 60.0 for one, later in zip(arrivals, arrivals[5:], strict=False))
+
+
+@pytest.mark.parametrize("status", [408, 425])
+async def test_a_read_that_the_server_did_not_wait_for_is_tried_again_once(
+    sandbox: Sandbox, patient: Session, status: int
+) -> None:
+    rule = sandbox.faults.add(Answer(status), path="/presence")
+    assert (await patient.read_user_presence_status()).extension is not None
+    assert (rule.fired, reads(sandbox)) == (1, 2)
+
+
+async def test_an_error_of_a_whole_batch_is_final_for_all_its_ids(
+    sandbox: Sandbox, patient: Session
+) -> None:
+    error = Answer.error(404, "CMN-102", "No such account", "accountId")
+    rule = sandbox.faults.add(error, path=",", times=None)
+    result = await patient.read_user_presence_statuses(sandbox.extension_ids[:30])
+    assert {type(error) for error in result.errors.values()} == {NotFound}
+    assert len(result.errors) == 30
+    assert (rule.fired, reads(sandbox)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("fault", "kind", "times"),
     [
@@ -58,6 +129,7 @@ async def test_a_read_is_tried_again(sandbox: Sandbox, patient: Session, fault: 
         (Answer(400), InvalidRequest, 1),
         (Answer(404), NotFound, 1),
         (Answer(408), InvalidRequest, 2),
+        (Answer(425), InvalidRequest, 2),
     ],
 )
 async def test_attempts_end(
@@ -136,6 +208,23 @@ async def test_in_a_total_outage_the_load_is_bounded(sandbox: Sandbox) -> None:
         assert {type(result) for result in results} == {ServerError}
         assert rule.fired == reads(sandbox) - before
         assert 300 < rule.fired <= 1.2 * 300
+
+
+@virtual
+async def test_in_an_outage_of_ten_minutes_few_requests_are_added_to_the_calls() -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
+        rule = sandbox.faults.add(Answer(503), path="/presence", times=None)
+        failures = []
+        for _ in range(200):
+            call = asyncio.create_task(session.read_user_presence_status())
+            failures.append(call)
+            await asyncio.sleep(3.0)
+        results = await asyncio.gather(*failures, return_exceptions=True)
+        assert {type(result) for result in results} == {ServerError}
+        assert rule.fired == reads(sandbox)
+        assert 200 < rule.fired <= 1.2 * 200
+        sandbox.faults.clear()
+        assert (await session.read_user_presence_status()).extension is not None
 
 
 def in_parts(ids: tuple[str, ...], status: int, code: str) -> Change:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -27,12 +28,20 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.protocol.oauth import challenge
-from aiopresence.sandbox import Answer, Change, Delay, Fault, Hang, Reset, Sandbox
+from aiopresence.sandbox import Answer, Change, Delay, Fault, Hang, Reset, Sandbox, Truncate
 from aiopresence.transport.token_store import Superseded
 from tests.support.clocks import SkippingClock
 from tests.support.logins import TOKEN, many, statuses
 from tests.support.sessions import PLENTY, Session
 from tests.support.waiting import fired
+
+
+class LateForever:
+    """Handles the request, but never responds."""
+
+    async def apply(self, exchange: Any) -> None:
+        exchange.real()
+        await exchange.pause(None)
 
 
 async def test_200_tasks_start_on_an_expired_token_with_one_token_request(
@@ -280,16 +289,18 @@ async def test_without_a_refresh_token_the_jwt_logs_in_again(refresh_tokens: boo
         assert (sandbox.counters.logins, sandbox.counters.refreshes) == (2, 0)
 
 
-async def test_a_lost_answer_to_a_refresh_is_asked_for_again(
-    sandbox: Sandbox, patient: Session
-) -> None:
-    await patient.read_user_presence_status()
-    sandbox.expire_tokens()
-    rule = sandbox.faults.add(Reset(after_handling=True), path=TOKEN)
-    await patient.read_user_presence_status()
+@pytest.mark.parametrize("fault", [Reset(after_handling=True), Truncate(10), LateForever()])
+async def test_a_lost_answer_to_a_refresh_is_asked_for_again(sandbox: Sandbox, fault: Any) -> None:
+    async with Session(sandbox.grant, server=sandbox.url, timeout=0.2) as session:
+        await session.read_user_presence_status()
+        sandbox.expire_tokens()
+        rule = sandbox.faults.add(fault, path=TOKEN)
+        await session.read_user_presence_status()
     assert rule.fired == 1
     assert sandbox.counters.logins == 1
     assert statuses(sandbox)[-1] == 200
+    _, lost, again = (parse_qs(r.body.decode()) for r in sandbox.requests if TOKEN in r.path)
+    assert lost["refresh_token"] == again["refresh_token"]
 
 
 async def test_who_is_cancelled_during_a_renewal_cancels_nobody_else(
