@@ -46,6 +46,9 @@ class ManualClock(Clock):
         return 1e9 + self.time
 
     async def wait(self, event: asyncio.Event, seconds: float = inf) -> None:
+        if seconds == inf:
+            await event.wait()
+            return
         deadline = self.time + seconds
         while not event.is_set() and self.time < deadline:
             await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from aiopresence import (
     ServerError,
     UsageError,
 )
-from aiopresence.sandbox import Answer, Delay, Reset, Sandbox
+from aiopresence.sandbox import Answer, Reset, Sandbox
 from tests.support.logins import TOKEN, many, statuses
 from tests.support.sessions import PLENTY, Session
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session

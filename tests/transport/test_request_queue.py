@@ -395,6 +395,47 @@ async def test_requests_that_waited_when_the_limiter_closed_are_refused_after_it
     assert world.passed == ["a", "e"]
 
 
+async def test_a_thousand_who_waited_for_a_penalty_leave_in_order_and_within_the_limit() -> None:
+    world = World({"Light": GroupLimits(50)}, concurrency=1000)
+    await world.acquire_all("first")
+    names = [str(number) for number in range(1000)]
+    await world.acquire_all(*names)
+    await world.answer(429, x_rate_limit_group="light", retry_after="30")
+    passed_at: list[float] = []
+    while len(world.passed) < 1001:
+        before = len(world.passed)
+        await world.clock.advance(5.0)
+        passed_at += [world.clock.now()] * (len(world.passed) - before)
+        while world.permits:
+            await world.answer(x_rate_limit_group="light", x_rate_limit_limit="50")
+        passed_at += [world.clock.now()] * (len(world.passed) - 1 - len(passed_at))
+    assert world.passed == ["first", *names]
+    assert passed_at[0] > 30.0
+    # The request that was refused counts as well, as far as is known here.
+    assert all(later - one >= 60.0 for one, later in zip(passed_at, passed_at[50:], strict=False))
+    assert passed_at[-1] <= 35.0 + 20 * 65.0
+    assert world.nothing_waits()
+
+
+async def test_ten_thousand_wait_and_the_first_few_leave_in_order() -> None:
+    world = World({"Light": GroupLimits(2)}, concurrency=10)
+    await world.acquire_all("first")
+    await world.answer()
+    tasks = [world.acquire(str(number)) for number in range(10_000)]
+    await idle()
+    await world.answer()
+    for _ in range(3):
+        await world.clock.advance(61.0)
+        while world.permits:
+            await world.answer()
+    assert world.passed == ["first", *map(str, range(len(world.passed) - 1))]
+    assert 6 <= len(world.passed) <= 8
+    world.limiter.close()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(isinstance(result, UsageError) for result in results) == 10_001 - len(world.passed)
+    assert world.nothing_waits()
+
+
 async def test_two_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
     world = World({"Light": GroupLimits(5)})
     await world.acquire_all("a")
