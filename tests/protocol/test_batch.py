@@ -189,6 +189,8 @@ def test_with_a_summary_of_another_length_nothing_is_matched_by_position(lines: 
         {"response": {}},
         {"response": [1, 2, 3]},
         {"other": []},
+        {"response": [{"href": "x" * 500_000, "status": 200}] * 3},
+        {"response": [ok("101").line] * 20_000},
         b"",
     ],
 )
@@ -249,6 +251,37 @@ def test_an_error_keeps_little_of_the_response() -> None:
         with pytest.raises(DecodeError) as caught:
             outcome.unwrap()
         assert len(caught.traceback) <= 2
+
+
+@pytest.mark.parametrize("more", [-29, -1, 1, 29])
+def test_thirty_records_below_a_summary_of_another_length_are_matched_by_their_own_ids(
+    more: int,
+) -> None:
+    items = [ok(str(number)) for number in range(101, 131)]
+    lines = without_hrefs((items * 2)[: 30 + more])
+    ids = [item.id for item in items]
+    assert kinds(read(multipart(without_hrefs(items), lines=lines), ids)) == ["ok"] * 30
+    anonymous = [Item(item.id, 200, {"presenceStatus": "Busy"}, None) for item in items]
+    assert kinds(read(multipart(anonymous, lines=lines), ids)) == ["DecodeError"] * 30
+
+
+def test_parts_after_an_early_closing_delimiter_are_missing() -> None:
+    delimiter = b"--" + BOUNDARY.encode()
+    summary, first, *rest = multipart(GOOD).split(delimiter + b"\r\n")[1:]
+    early = delimiter.join([b"", b"\r\n" + summary, b"\r\n" + first, b"--\r\n"])
+    body = early + (delimiter + b"\r\n") + (delimiter + b"\r\n").join(rest)
+    # The summary, which is complete, has the status of the second.
+    assert kinds(read(body)) == ["ok", "NotFound", "DecodeError"]
+
+
+def test_a_delimiter_that_occurs_twice_moves_no_record_to_another_id() -> None:
+    line = b"--" + BOUNDARY.encode() + b"\r\n"
+    pieces = multipart(without_hrefs(GOOD)).split(line)
+    for place in range(1, len(pieces)):
+        body = line.join([*pieces[:place], b"", *pieces[place:]])
+        outcomes = read(body)
+        assert kinds(outcomes)[1] != "ok"
+        assert [o.ok for o in outcomes] in ([True, False, True], [False] * 3)
 
 
 def test_two_answers_for_one_id_must_agree() -> None:

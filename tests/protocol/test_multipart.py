@@ -1,3 +1,4 @@
+import sys
 from contextlib import suppress
 
 import pytest
@@ -42,6 +43,28 @@ def test_a_bare_cr_does_not_end_a_line() -> None:
 def test_preamble_and_epilogue_are_ignored(eol: bytes) -> None:
     noise = eol.join([b"To whom it may concern", b"", b"--Bogus", b"-- B", b""])
     assert payloads(noise + SIMPLE + noise) == [A, B]
+
+
+@pytest.mark.parametrize("noise", [b"\r\n", b"\n", b"-", b"\r\n-"])
+def test_the_size_of_preamble_and_epilogue_adds_no_steps(noise: bytes) -> None:
+    def steps(times: int) -> int:
+        calls = 0
+
+        def count(*_: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        body = noise * times + b"\r\n" + SIMPLE + noise * times
+        before = sys.getprofile()
+        sys.setprofile(count)
+        try:
+            parts = multipart.split(body, b"B", 10).parts
+        finally:
+            sys.setprofile(before)
+        assert [multipart.payload(part) for part in parts] == [A, B]
+        return calls
+
+    assert steps(500_000) == steps(10)
 
 
 def test_the_closing_delimiter_needs_no_line_end() -> None:

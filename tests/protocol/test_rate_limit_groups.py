@@ -42,7 +42,7 @@ def test_a_429_blocks_its_group_or_all_if_it_states_none() -> None:
 
 def test_made_up_groups_do_not_fill_the_memory() -> None:
     limits = RateLimits()
-    for number in range(1000):
+    for number in range(10_000):
         group = limits.group(f"call {number}", "")
         headers = {"x-rate-limit-group": f"group {number}"}
         limits.complete(0.0, f"call {number}", group, group.take(0.0), headers)

@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil, inf
 from typing import Any
 
@@ -188,6 +188,41 @@ def test_without_other_clients_there_is_no_429_and_the_limit_is_used(
     alone = run.sent[1] - run.sent[0] if requests > 1 else 0.0
     for ours, ideally in zip(run.sent, ideal, strict=True):
         assert ours <= ideally / 0.98 + 2 * alone + 1e-9
+
+
+@given(st.integers(0, 2**32), st.integers(1, 64), st.sampled_from([5, 10, 50]))
+def test_requests_and_responses_that_take_up_to_30_seconds_cause_no_429(
+    seed: int, tasks: int, limit: int
+) -> None:
+    server = Server(limit, 60.0)
+    latencies = same(random.Random(seed), 30.0)  # noqa: S311
+    run = simulate(GroupWindow(GroupLimits(limit)), server, latencies, requests=60, tasks=tasks)
+    assert len(run.sent) == 60
+    assert server.refused == 0
+
+
+@given(st.integers(0, 2**32), st.integers(1, 64), st.floats(0, 2.5))
+def test_a_coarse_clock_of_this_machine_causes_no_429(
+    seed: int, tasks: int, latency: float
+) -> None:
+    class Coarse(GroupWindow):
+        """Is told the time of the last tick; what is due is looked at in the next one."""
+
+        def delay(self, now: float, keep: int = 0) -> float:
+            delay = super().delay(last_tick(now), keep)
+            return delay if delay <= 0 else delay + TICK
+
+        def take(self, now: float, _keep: int = 0) -> Slot:
+            return super().take(last_tick(now))
+
+        def complete(self, now: float, slot: Slot, headers: Mapping[str, str]) -> None:
+            super().complete(last_tick(now), slot, headers)
+
+    server = Server(10, 60.0)
+    latencies = same(random.Random(seed), latency)  # noqa: S311
+    run = simulate(Coarse(GroupLimits(10)), server, latencies, requests=60, tasks=tasks)
+    assert len(run.sent) == 60
+    assert server.refused == 0
 
 
 @given(st.integers(0, 2**32), st.integers(1, 64), st.floats(0, 2.5))
@@ -435,6 +470,13 @@ def penalised(seconds: float | None) -> GroupWindow:
     group = answered(limit=50)
     group.start_penalty(0.0, seconds)
     return group
+
+
+TICK = 0.0156
+
+
+def last_tick(now: float) -> float:
+    return now - now % TICK
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(45.0, 46.0), (5.0, 6.0), (None, 60.0)])

@@ -46,7 +46,7 @@ def leftovers() -> set[str]:
 # Broken connections.
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 4000])
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1008, 1011, 1012, 1013, 4000, 4999])
 async def test_a_session_is_recovered_after_any_close_code(sandbox: Sandbox, code: int) -> None:
     async with following(sandbox) as follower:
         await follower.works()
@@ -100,6 +100,8 @@ BAD_FRAMES = {
     "invalid UTF-8": b"\x81\x02\xc3\x28",
     "continuation of nothing": b"\x80\x01x",
     "long ping": b"\x89\x7e\x00\x7e" + b"x" * 126,
+    "half a close code": b"\x88\x01\x03",
+    "fragments without end": b"\x01\x00" + (b"\x00\x7e\xff\xff" + b"x" * 0xFFFF) * 70,
     "5 MiB": b"\x81\x7f" + (5 * 2**20).to_bytes(8, "big") + b"x" * 2**20,
 }
 
@@ -114,6 +116,40 @@ async def test_an_invalid_websocket_frame_ends_the_connection(sandbox: Sandbox, 
         # A recovery would replay it.
         assert "wsc" not in sandbox.requests[-1].query
         assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+async def test_after_an_hour_of_suspension_a_connection_is_replaced(sandbox: Sandbox) -> None:
+    async with following(sandbox) as follower:
+        await follower.works()
+        follower.session.clock.skipped += 3600.0
+        await when(lambda: handshakes(sandbox) == [101, 101])
+        await follower.works()
+        assert "wsc" not in sandbox.requests[-1].query
+        assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+async def test_a_connection_without_details_is_replaced(sandbox: Sandbox) -> None:
+    rule = sandbox.gateway.without_details()
+    async with following(sandbox) as follower:
+        await follower.works()
+        assert rule.fired == 1
+        assert handshakes(sandbox) == [101, 101]
+        assert sandbox.gateway.violations == 0
+        assert follower.session.clock.skipped >= 10.0
+
+
+async def test_a_masked_frame_is_read_like_any_other(sandbox: Sandbox) -> None:
+    """Servers must not mask frames, but aiohttp accepts it."""
+    async with following(sandbox) as follower:
+        await follower.works()
+        text = b'[{"type":"Heartbeat"}]'
+        raw(sandbox, bytes([0x81, 0x80 + len(text)]) + b"mask" + masked(text, b"mask"))
+        await follower.works()
+        assert (handshakes(sandbox), follower.reasons) == ([101], [])
+
+
+def masked(data: bytes, key: bytes) -> bytes:
+    return bytes(byte ^ key[number % 4] for number, byte in enumerate(data))
 
 
 async def test_a_binary_frame_is_a_resync_and_keeps_the_connection(sandbox: Sandbox) -> None:

@@ -214,7 +214,12 @@ async def test_every_cut_of_a_batch_is_an_error_in_the_right_outcomes(
 ) -> None:
     ids = sandbox.extension_ids[:30]
     sizes: list[int] = []
-    rule = sandbox.faults.add(Change(lambda body: sizes.append(len(body)) or body), path=PRESENCE)
+
+    def measured(body: bytes) -> bytes:
+        sizes.append(len(body))
+        return body
+
+    rule = sandbox.faults.add(Change(measured), path=PRESENCE)
     whole = await session.read_user_presence_statuses(ids)
     assert rule.fired == 1
     # The body begins with a summary of all parts.
