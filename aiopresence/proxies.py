@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 import attrs
 
 from .errors import UsageError
-from .protocol.urls import is_loopback
+from .protocol.urls import host_of, is_host, is_loopback
 from .redaction import Secret
 
 
@@ -79,16 +79,15 @@ def _parse(url: str) -> Proxy | None:
     """Return the proxy, or None; it raises nothing, so that no traceback shows the URL."""
     try:
         parts = urlsplit(Secret(url if "://" in url else f"http://{url}"))
-        host, port = parts.hostname or "", parts.port
+        port = parts.port
     except ValueError:
         return None
-    is_plain = url.isascii() and url.isprintable() and " " not in url
-    if not (is_plain and host and port != 0) or parts.scheme != "http":
+    host, is_plain = host_of(parts), url.isascii() and url.isprintable() and " " not in url
+    if not (is_plain and is_host(host) and port != 0) or parts.scheme != "http":
         return None
     if parts.path.strip("/") or parts.query or parts.fragment:
         return None
-    host = f"[{host}]" if ":" in host else host
-    return _with_credentials(f"http://{host}:{port or 80}", parts)
+    return _with_credentials(f"http://{host.lower()}:{port or 80}", parts)
 
 
 def _with_credentials(url: str, parts: SplitResult) -> Proxy:

@@ -38,8 +38,11 @@ _SERVER = re.compile(
 )
 # A host name: no label is empty, not even after a last dot, which would make the top-level domain
 # look like a part of the name; and the last one has a letter first, or it is read as an IP address,
-# such as 127.1 or 0x7f.1.
-_NAME = re.compile(r"(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*", re.ASCII | re.IGNORECASE)
+# such as 127.1 or 0x7f.1. DNS allows labels of 63 characters, and names of 253; names in private
+# networks may have an underscore.
+_NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z_][a-z0-9_-]{0,62}", re.ASCII | re.IGNORECASE
+)
 # What RFC 3986 allows in a path, without segments that a proxy would resolve to another path.
 _PATH = re.compile(r"/restapi/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _DOT_SEGMENT = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:[/;]|%2f|%5c|$)", re.IGNORECASE)
@@ -60,7 +63,7 @@ def check_server(server: object) -> str:
     """
     text = server.rstrip("/") if isinstance(server, str) else ""
     match = _SERVER.fullmatch(text)
-    if not (match and _is_safe(match["scheme"], match["host"].strip("[]"), match["port"])):
+    if not (match and _is_safe(match["scheme"], match["host"], match["port"])):
         raise UsageError(
             "server must be https://host[:port], as in https://platform.ringcentral.com"
             " (http only for localhost)"
@@ -69,9 +72,21 @@ def check_server(server: object) -> str:
 
 
 def _is_safe(scheme: str, host: str, port: str | None) -> bool:
-    is_host = _is_ip_address(host) or _NAME.fullmatch(host)
-    is_encrypted = scheme == "https" or is_loopback(host)
-    return bool(is_host) and is_encrypted and 0 < int(port or 443) < 65536
+    is_encrypted = scheme == "https" or is_loopback(host.strip("[]"))
+    return is_host(host) and is_encrypted and 0 < int(port or 443) < 65536
+
+
+def is_host(host: str) -> bool:
+    """Return whether a host, as it stands in a URL, is an IP address or a name to be looked up."""
+    if host.startswith("["):
+        return host.endswith("]") and ":" in host and _is_ip_address(host[1:-1])
+    return bool(_NAME.fullmatch(host)) or _is_ip_address(host)
+
+
+def host_of(parts: SplitResult) -> str:
+    """Return the host of a URL as it stands there: an IPv6 address is in brackets."""
+    address = parts.netloc.rpartition("@")[2]
+    return address[: address.find("]") + 1] or address.partition(":")[0]
 
 
 def is_loopback(host: str) -> bool:
@@ -166,7 +181,9 @@ def _is_gateway(uri: str, server: str) -> bool:
         port = gateway.port
     except ValueError:
         return False
-    if not _is_unambiguous(uri, gateway) or gateway.query or gateway.fragment:
+    if not (_is_unambiguous(uri, gateway) and is_host(host_of(gateway)) and port != 0):
+        return False
+    if gateway.query or gateway.fragment:
         return False
     host, base_host = gateway.hostname or "", base.hostname or ""
     if base.scheme == "http":
@@ -193,7 +210,7 @@ def _is_on_domain_of(host: str, server: str) -> bool:
         domain = "ringcentral.com"
     elif "." in parent and not _PUBLIC_SUFFIX.fullmatch(parent):
         domain = parent  # A sibling is accepted: ws-api.example.com for platform.example.com.
-    return bool(_NAME.fullmatch(host)) and (host == domain or host.endswith(f".{domain}"))
+    return host == domain or host.endswith(f".{domain}")
 
 
 def _is_ip_address(host: str) -> bool:
@@ -220,9 +237,9 @@ def webhook_address(address: object) -> str:
 def _is_webhook(address: str) -> bool:
     try:
         url = urlsplit(address)
-        host, port = url.hostname, url.port
+        port = url.port
     except ValueError:
         return False
-    if not (host and _is_unambiguous(address, url)) or port == 0 or url.fragment:
+    if not (is_host(host_of(url)) and _is_unambiguous(address, url) and port != 0) or url.fragment:
         return False
-    return url.scheme == "https" or (url.scheme == "http" and is_loopback(host))
+    return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))

@@ -75,6 +75,11 @@ def test_a_server_is_https_or_on_loopback(server: str) -> None:
         "https://platform.ringcentral.c\u043em",
         "https://platform\u3002ringcentral.com",
         "https://platform.ringcentral.com:\u0664\u0664\u0663",
+        "https://[::::]",
+        "https://[192.0.2.1]",
+        "https://a..example",
+        f"https://{'a' * 64}.example",
+        "https://" + "a." * 127 + "example",
     ],
 )
 def test_other_servers_are_refused(server: Any) -> None:
@@ -273,7 +278,9 @@ def test_no_other_address_is_a_gateway(uri: str) -> None:
         assert not uri or uri not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["evil.com%2f", "a;b", "*", "a%00", "a,b", "evil.com&"])
+@pytest.mark.parametrize(
+    "name", ["evil.com%2f", "a;b", "*", "a%00", "a,b", "evil.com&", "a.", ".", "a" * 64]
+)
 def test_a_host_name_that_no_host_can_have_is_refused(name: str) -> None:
     with pytest.raises(ConnectionFailed):
         gateway_address(f"wss://{name}.ringcentral.com/ws", PLATFORM)
@@ -288,6 +295,8 @@ def test_a_host_name_that_no_host_can_have_is_refused(name: str) -> None:
         (LOOPBACK, "wss://ws-api.ringcentral.com/ws"),
         (LOOPBACK, "http://127.0.0.1/ws"),
         (LOOPBACK, "ws://x@127.0.0.1/ws"),
+        (LOOPBACK, "ws://127.0.0.1:0/ws"),
+        (LOOPBACK, "ws://[127.0.0.1]/ws"),
         ("https://localhost", "ws://localhost/ws"),
         ("https://localhost", "wss://evil.com/ws"),
         ("https://api.example.com", "wss://ws-api.ringcentral.com/ws"),
@@ -339,6 +348,9 @@ def test_a_webhook_address_is_https_or_on_loopback(address: str) -> None:
         "https://example.com/\n",
         "https://exämple.com/",
         "https://[::1",
+        "https://[example.com]/",
+        "https://a..example.com/",
+        "https://exa\\mple.com/",
         "http://127.0.0.1.example.com/",
         "http://localhost.example.com/",
         "",
