@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -30,6 +31,10 @@ _EVENT = re.compile(rf"/restapi/v1\.0/account/{_IDS['account_id']}(?:{_GROUPS})(
 _TYPES_BY_GROUP = dict(
     enumerate((tuple(each for each in EVENT_TYPES if each.path == path) for path in _PATHS), 1)
 )
+
+# Levels of objects and lists in a body that is kept as it is. Known bodies have four; to show or to
+# compare values that are nested much deeper, Python raises RecursionError.
+MAX_DEPTH = 50
 
 # Texts of event filters whose types are remembered, and the longest one.
 MAX_TEXTS, MAX_KEPT = 1000, 200
@@ -55,7 +60,8 @@ def parse(notification: Any) -> PresenceEvent:
     A body that is not as documented is kept as it is; a wrong part of the envelope is None.
 
     Raises:
-        DecodeError: it is not an object, or has no body.
+        DecodeError: it is not an object, or has no body, or one that is not as documented and has
+            more than `MAX_DEPTH` levels.
     """
     if not isinstance(notification, dict) or not isinstance(notification.get("body"), dict):
         raise DecodeError("not a notification")
@@ -74,7 +80,7 @@ def parse_saved(values: Any) -> PresenceEvent:
     """Return an event that was converted to JSON values; its body may be absent.
 
     Raises:
-        DecodeError: it is not an object, or a part of the envelope has the wrong type.
+        DecodeError: it is not an object, a part of the envelope has the wrong type, or as `parse`.
     """
     envelope, body = decoding.structure(values, _Envelope), values.get("body")
     if body is not None and not isinstance(body, dict):
@@ -110,7 +116,18 @@ def _parse_body(event: str, body: dict[str, Any]) -> EventBody:
             except DecodeError:
                 break
             return typed
+    _check_depth(body)
     return body
+
+
+def _check_depth(body: dict[str, Any]) -> None:
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        children = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [each for each in chain(*children) if isinstance(each, (dict, list))]
+        if not level:
+            return
+    raise DecodeError("nested too deeply", "$.body")
 
 
 def _types_of(event: str) -> tuple[EventType, ...]:

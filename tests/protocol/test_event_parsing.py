@@ -22,6 +22,7 @@ from aiopresence import (
     PresenceLineExtension,
     UsageError,
     filters,
+    to_dict,
 )
 from aiopresence.models.events import EVENT_TYPES
 from aiopresence.protocol import event_parsing
@@ -156,6 +157,20 @@ def test_a_wrong_part_of_the_envelope_is_none_and_the_rest_is_kept(name: str, va
 def test_a_notification_without_a_body_is_a_decode_error(value: Any) -> None:
     with pytest.raises(DecodeError, match="not a notification"):
         event_parsing.parse(value)
+
+
+def test_a_body_that_is_kept_as_it_is_can_be_shown_and_converted() -> None:
+    body: Any = {}
+    for level in reversed(range(event_parsing.MAX_DEPTH - 1)):
+        body = [body] if level % 2 else {"a": body}
+    read = event_parsing.parse({"body": body})
+    assert read.body == body
+    assert to_dict(read) == {"body": body}
+    for deeper in ({"a": body}, {"a": [body]}):
+        with pytest.raises(DecodeError, match="nested too deeply"):
+            event_parsing.parse({"body": deeper})
+        with pytest.raises(DecodeError, match="nested too deeply"):
+            event_parsing.parse_saved({"body": deeper})
 
 
 def test_filters_are_written_as_ringcentral_writes_them() -> None:
