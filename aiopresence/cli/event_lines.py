@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +85,10 @@ def _line(time: datetime | None, who: str, what: Sequence[Part]) -> list[Part]:
 
 
 def _clock_time(time: datetime) -> str:
-    """Return a time as hours, minutes and seconds of the local time zone."""
-    return f"{time.astimezone():%H:%M:%S}"
+    """Return a time as hours, minutes and seconds: of the local time zone, if that has it."""
+    with suppress(OverflowError):  # The year would be 0 or 10000 there.
+        time = time.astimezone()
+    return f"{time:%H:%M:%S}"
 
 
 def _who(id_: str, number: str | None, names: "Directory | None") -> str:

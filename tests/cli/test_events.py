@@ -243,6 +243,18 @@ def test_a_line_shows_what_has_changed(
     assert text(change_lines(NAMES)(unknown)) == f"8  {says}"
 
 
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("0001-01-01T00:00:05+23:59", "00:00:05"),
+        ("9999-12-31T23:59:58-23:59", "23:59:58"),
+    ],
+)
+def test_a_time_that_the_local_zone_does_not_have_is_shown_as_it_is(time: str, shown: str) -> None:
+    event = PresenceEvent(event="/x", body={}, timestamp=datetime.fromisoformat(time))
+    assert event_lines(None)(event)[0] == (shown, "dim")
+
+
 def test_a_line_of_an_event_has_the_availability_of_the_one_before() -> None:
     line = event_lines(NAMES)
     bodies = (
