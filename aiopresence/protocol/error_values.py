@@ -13,6 +13,7 @@ from ..errors import (
     AuthError,
     ConnectionFailed,
     DecodeError,
+    NotFound,
     PresenceError,
     RateLimited,
     one_line,
@@ -56,6 +57,7 @@ class ErrorValues:
     retry_after: float | None = None
     body: str | None = None
     path: str | None = None
+    id: str | None = None
     group: str | None = None
     final: bool | None = None
     sent: bool | None = None
@@ -68,7 +70,7 @@ def from_error(error: PresenceError | None) -> ErrorValues | None:
     name = next((each.__name__ for each in type(error).__mro__ if each.__name__ in _ERRORS), None)
     attributes: dict[str, Any] = {
         name: value
-        for name in ("http_status", "error_code", "parameter_name", "request_id", "path")
+        for name in ("http_status", "error_code", "parameter_name", "request_id", "path", "id")
         if (value := getattr(error, name, None)) is not None
     }
     message = _message(error)
@@ -117,6 +119,8 @@ def _to_api_error(info: ErrorValues, cls: type[ApiError], message: str | None) -
     )
     if isinstance(error, RateLimited):
         error.group, error.sent = info.group, info.sent is not False
+    if isinstance(error, NotFound) and info.id is not None:
+        error.id = info.id
     if isinstance(error, AuthError):
         error.final = info.final is True
     return error

@@ -181,9 +181,7 @@ def _is_gateway(uri: str, server: str) -> bool:
         port = gateway.port
     except ValueError:
         return False
-    if not (_is_unambiguous(uri, gateway) and is_host(host_of(gateway)) and port != 0):
-        return False
-    if gateway.query or gateway.fragment:
+    if not _is_unambiguous(uri, gateway) or gateway.query or gateway.fragment or port == 0:
         return False
     host, base_host = gateway.hostname or "", base.hostname or ""
     if base.scheme == "http":
@@ -196,9 +194,9 @@ def _is_gateway(uri: str, server: str) -> bool:
 
 
 def _is_unambiguous(uri: str, parts: SplitResult) -> bool:
-    """Return whether every URL parser finds the same host: no user name, no odd character."""
+    """Return whether every URL parser finds the same valid host: no user, no odd character."""
     is_plain = uri.isascii() and uri.isprintable() and _AMBIGUOUS.isdisjoint(uri)
-    return is_plain and "@" not in parts.netloc
+    return is_plain and "@" not in parts.netloc and is_host(host_of(parts))
 
 
 def _is_on_domain_of(host: str, server: str) -> bool:
@@ -240,6 +238,6 @@ def _is_webhook(address: str) -> bool:
         port = url.port
     except ValueError:
         return False
-    if not (is_host(host_of(url)) and _is_unambiguous(address, url) and port != 0) or url.fragment:
+    if not _is_unambiguous(address, url) or url.fragment or port == 0:
         return False
     return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))

@@ -173,6 +173,8 @@ def test_an_outcome_has_its_value_or_its_error_without_the_response_body() -> No
     assert again != batch  # Errors are equal only to themselves.
 
 
+NUMBER = NotFound(404, "CMN-102", "No such")
+NUMBER.id = "101"
 LIMITED = RateLimited(429, "CMN-301", "Slow", retry_after=7.0)
 LIMITED.group, LIMITED.sent = "Light", False
 REFUSED = AuthError(400, "OAU-213")
@@ -183,6 +185,7 @@ REFUSED.final = True
     "error",
     [
         MISSING,
+        NUMBER,
         LIMITED,
         REFUSED,
         ApiError(302),
