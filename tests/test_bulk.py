@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -20,7 +20,6 @@ from aiopresence import (
     UsageError,
 )
 from aiopresence.bulk import iter_batches
-from aiopresence.protocol.rate_limit_groups import RateLimits
 from aiopresence.sandbox import Answer, Change, Hang, Received, Reset, Sandbox
 from tests.support.sessions import Session
 
@@ -345,52 +344,6 @@ async def test_the_session_is_usable_after_a_break_out_of_an_iteration(
         await asyncio.sleep(0)
     sandbox.faults.clear()
     assert (await session.read_user_presence_statuses(sandbox.extension_ids)).errors == {}
-
-
-def in_flight(session: Session) -> int:
-    # A login continues when its caller is cancelled: other calls need the token.
-    limits = session._limiter._limits
-    assert isinstance(limits, RateLimits)
-    groups = limits._groups.by_name.items()
-    return sum(group.in_flight for name, group in groups if name != "Auth")
-
-
-Call = Callable[[PresenceSession, Sandbox], Coroutine[Any, Any, object]]
-
-
-async def read_all_pages(session: PresenceSession, _: Sandbox) -> object:
-    return [r async for r in session.iter_account_presence(per_page=30)]
-
-
-CALLS: dict[str, Call] = {
-    "bulk": lambda s, b: s.read_user_presence_statuses([*b.extension_ids, "~"]),
-    "write": lambda s, b: s.update_user_presence_statuses({i: {} for i in b.user_ids[:5]}),
-    "account": read_all_pages,
-    "one": lambda s, b: s.read_user_presence_status(),
-}
-
-
-@pytest.mark.parametrize("name", CALLS)
-async def test_cancelling_at_any_step_leaves_the_session_usable(
-    sandbox: Sandbox, name: str
-) -> None:
-    async with Session(sandbox.grant, server=sandbox.url, concurrency=2) as session:
-        baseline = asyncio.all_tasks()
-        cancelled = 0
-        for steps in range(1, 10_000):
-            task = asyncio.create_task(CALLS[name](session, sandbox))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            if task.done():
-                break
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            cancelled += 1
-            assert in_flight(session) == 0
-        assert cancelled >= 5
-        assert not [t for t in asyncio.all_tasks() - baseline if "RequestHandler" not in repr(t)]
-        assert await CALLS[name](session, sandbox)
 
 
 # Writes.

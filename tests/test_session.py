@@ -380,3 +380,26 @@ async def test_closing_is_completed_when_it_is_cancelled(
         await first
     async with session:
         assert (await session.read_user_presence_status()).extension is not None
+
+
+async def test_closing_during_a_login_closes_the_connections_even_when_it_is_cancelled(
+    sandbox: Sandbox,
+) -> None:
+    rule = sandbox.faults.add(Hang(), path="/oauth/token")
+    session = PresenceSession(sandbox.grant, server=sandbox.url)
+    await session.__aenter__()
+    http = session._requester._sender.http
+    client = http._client
+    assert client is not None
+    reading = asyncio.create_task(session.read_user_presence_status())
+    while not rule.fired:
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(session.close())
+    for _ in range(2):
+        await asyncio.sleep(0)
+        closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(UsageError):
+        await reading
+    assert client.closed

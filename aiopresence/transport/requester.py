@@ -88,10 +88,12 @@ class Requester:
         self._limiter.close()
         try:
             await self._authorized.stop()
-            await self._sender.http.close()
-        finally:
-            self._loop = None
-            await self._authorized.close()
+        finally:  # Also when it is cancelled, at any of these steps.
+            try:
+                await self._sender.http.close()
+            finally:
+                self._loop = None
+                await self._authorized.close()
 
     @property
     def is_open(self) -> bool:
