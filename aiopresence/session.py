@@ -393,5 +393,5 @@ class PresenceSession(PresenceApi):
             state,
             self._limiter.snapshot,
             self._clock,
-            lambda: self._requester.server_time,
+            lambda: self._requester.last_response,
         )

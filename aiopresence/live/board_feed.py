@@ -16,6 +16,7 @@ from ..models import (
 from ..protocol.event_filters import disabled_extensions
 from ..protocol.event_outputs import Subscribed
 from ..protocol.event_timers import MAX_SILENCE
+from ..protocol.server_clock import ResponseTime
 from ..transport.event_connection import EventConnection, StreamItem
 from .refresher import Refresher
 from .snapshot import SnapshotReader, delay_after
@@ -174,10 +175,11 @@ class BoardFeed:
 
     def _apply_subscribed(self, item: Subscribed) -> None:
         # The server's time is observed here because the first event may be a late one.
-        if item.connected_at is not None:
-            self._state.observe_time(item.connected_at, self._reader.now())
-        if (times := self._reader.server_time()) is not None:
-            self._state.observe_time(*times)
+        requested_at = self._reader.time_of(item.requested_at)
+        now = self._reader.now()
+        self._state.observe_response(ResponseTime(item.connected_at, requested_at, now))
+        if (response := self._reader.last_response()) is not None:
+            self._state.observe_response(response)
         self.disabled_filters = item.info.disabled_filters or ()
         self.disabled_ids = disabled_extensions(self.disabled_filters)
         if not self._has_subscribed:

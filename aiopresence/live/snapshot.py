@@ -16,6 +16,7 @@ from ..protocol.pending_read import PendingRead
 from ..protocol.presence_state import PresenceState
 from ..protocol.rate_limits import GroupLimits
 from ..protocol.retry import Backoff
+from ..protocol.server_clock import ResponseTime
 from ..readers import Readers
 from ..routed_read import Route, RoutedRead
 from ..transport.clock import Clock, chance
@@ -34,8 +35,7 @@ class SnapshotReader:
         state: what the results are merged into.
         limits: returns the known rate limits, by group.
         clock: the source of time.
-        server_time: returns the server's time and the local time of the last response; None when
-            it had no time.
+        last_response: returns when the last response was made; None before the first.
     """
 
     readers: Readers
@@ -43,7 +43,7 @@ class SnapshotReader:
     state: PresenceState
     limits: Callable[[], Mapping[str, GroupLimits]]
     clock: Clock
-    server_time: Callable[[], tuple[datetime, datetime] | None]
+    last_response: Callable[[], ResponseTime | None]
 
     async def ids(
         self, ids: Collection[str], route: Route = "fastest"
@@ -82,8 +82,15 @@ class SnapshotReader:
         error = outcome.error or DecodeError("empty response")
         result = error if outcome.value is None else outcome.value
         return self.state.merge_read(
-            *(read, outcome.id, result, source, self.now()), of_request=outcome.of_request
+            *(read, outcome.id, result, source, self._received_at()), of_request=outcome.of_request
         )
+
+    def _received_at(self) -> datetime:
+        """Return when the last response had come: what is merged now is no newer."""
+        if (response := self.last_response()) is None:
+            return self.now()
+        self.state.observe_response(response)
+        return response.received_at
 
     async def account(self) -> AsyncGenerator[PresenceChange, None]:
         """Read all extensions of the account, page by page; yield the changes.
@@ -99,8 +106,8 @@ class SnapshotReader:
                 async for record in records:
                     id_ = record.extension.id if record.extension else None
                     if id_ is not None and state.includes(id_):
-                        source, now = ChangeSource.ACCOUNT, self.now()
-                        change = state.merge_read(read, id_, record, source, now)
+                        source, time = ChangeSource.ACCOUNT, self._received_at()
+                        change = state.merge_read(read, id_, record, source, time)
                         if change is not None:
                             yield change
             complete = True
@@ -109,7 +116,11 @@ class SnapshotReader:
 
     def now(self) -> datetime:
         """Return the local time."""
-        return datetime.fromtimestamp(self.clock.wall(), UTC)
+        return self.time_of(self.clock.now())
+
+    def time_of(self, at: float) -> datetime:
+        """Return the local time at a monotonic second."""
+        return datetime.fromtimestamp(self.clock.wall() - (self.clock.now() - at), UTC)
 
 
 def delay_after(failures: int) -> float:

@@ -22,10 +22,12 @@ class Subscribed:
     Attributes:
         info: the subscription.
         connected_at: when its connection was made, by the gateway's clock; None if not known.
+        requested_at: when that connection was requested, in monotonic seconds.
     """
 
     info: SubscriptionInfo
-    connected_at: datetime | None = None
+    connected_at: datetime | None
+    requested_at: float
 
 
 SessionOutput = PresenceEvent | Gap | Subscribed

@@ -18,9 +18,11 @@ class Recovery:
     Attributes:
         is_requested: whether the address of the last connection has the recovery token.
         has_subscription: whether the session has our subscription.
+        requested_at: when the last connection was requested.
     """
 
     def __init__(self) -> None:
+        self.requested_at = -inf
         self.is_requested = False
         self.has_subscription = False
         self._token: RecoveryToken | None = None
@@ -29,6 +31,7 @@ class Recovery:
 
     def request(self, now: float) -> str | None:
         """Return the token for the address of the next connection; None to make a new session."""
+        self.requested_at = now
         is_in_time = now - self._disconnected_at < self._timeout
         is_possible = self.has_subscription and is_in_time and self._token is not None
         self.is_requested = is_possible

@@ -341,7 +341,7 @@ class EventSession:
         gap = self._gaps.report_gap(now, ResyncReason.CONNECTION_LOST) if is_repeated else []
         details = self._connection.details
         connected_at = None if details is None else details.creation_time
-        return [Subscribed(self.subscription, connected_at), *gap]
+        return [Subscribed(self.subscription, connected_at, self._recovery.requested_at), *gap]
 
     def _with_filters(self, info: SubscriptionInfo) -> SubscriptionInfo:
         """Return a subscription unless all of its filters are disabled."""

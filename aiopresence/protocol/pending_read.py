@@ -1,10 +1,12 @@
 """A read that is in progress, and the events that arrive meanwhile."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
+
+from ..models import ActiveCallInfo, GetPresenceInfo
 
 # Of a whole account, events about ids that somebody invents must not fill the memory.
 MAX_EVENTS = 100_000
@@ -21,6 +23,7 @@ class PendingRead:
         changed: by id, the fields of the events since it began.
         changed_at: by id, the time of the last of these events, if it had one.
         uncertain_calls: the ids whose calls have to be read again because of these events.
+        overtaken: the ids that another read has brought meanwhile.
     """
 
     is_full: bool
@@ -28,6 +31,7 @@ class PendingRead:
     changed: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     changed_at: dict[str, datetime] = attrs.field(factory=dict)
     uncertain_calls: set[str] = attrs.field(factory=set)
+    overtaken: set[str] = attrs.field(factory=set)
 
     def record_event(
         self, id_: str, fields: Mapping[str, Any], at: datetime | None, *, is_uncertain: bool
@@ -53,3 +57,18 @@ class PendingRead:
         if is_uncertain:
             self.uncertain_calls.add(id_)
         return True
+
+
+def known_calls(
+    id_: str, record: GetPresenceInfo | None, reads: Iterable[PendingRead]
+) -> tuple[ActiveCallInfo, ...] | None:
+    """Return the calls of an extension: those of its record, or else of the events during reads.
+
+    None if they are not known.
+    """
+    if record is not None:
+        return record.active_calls
+    for read in reads:
+        if "active_calls" in (fields := read.changed.get(id_, {})):
+            return fields["active_calls"]  # type: ignore[no-any-return]
+    return None

@@ -9,12 +9,12 @@ Events:
 - An event is partial: it replaces the fields that it has.
 - While a read is in progress, its result may be older than an event, so the fields of the event
   are kept with the PendingRead and merged into its result. Once all events have arrived, every
-  field has its latest value.
+  field has its latest value. If the event was delayed, a later one may have arrived before it, so
+  the extension becomes stale if the read differs.
 - An event older than the last one about its extension (EventOrder) is not merged. It may have
   fields that the later one had not, so the extension becomes stale.
-- An event older than the last read of its extension (ReadTimes, which compares by the server's
-  clock) is not merged: the read has what it says, unless that changed again. If the two differ,
-  the extension becomes stale.
+- An event that may be older than the last read of its extension (ReadTimes, which compares by the
+  server's clock) is not merged. If the two differ, the extension becomes stale.
 - An event that cannot be decoded makes its extension stale, or everything if it names none.
 - An event about an extension without a record makes its id an unknown id, to be read when its turn
   comes: the extension may be new or have come back, or somebody invents ids.
@@ -23,6 +23,8 @@ Reads:
 - A rejection removes an extension only if it is about this extension: its own part of a batch, or
   a request for it alone. After any other error its last known state stays, and it is unreadable
   until the next attempt.
+- Of two reads at a time, the result that is merged last may be the older one. It is not merged. If
+  the two differ, the extension becomes stale.
 - An extension that a complete read did not return is stale: it may be gone, or have been missed
   between two pages.
 - A scheduled read of everything does not mean that anything was missed. What was current before it
@@ -37,7 +39,6 @@ from typing import Any
 from ..errors import PresenceError, UsageError
 from ..ids import is_id, parse_id
 from ..models import (
-    ActiveCallInfo,
     ChangeSource,
     GetPresenceInfo,
     PresenceChange,
@@ -49,9 +50,10 @@ from .event_merge import changed_fields, merge_calls
 from .event_order import EventOrder, Order
 from .failure_policy import Action, policy_for
 from .frozen_records import constructor, replace
-from .pending_read import PendingRead
+from .pending_read import PendingRead, known_calls
 from .read_times import ReadTimes
 from .record_update import update, update_all
+from .server_clock import ResponseTime
 from .untracking import untrack
 
 _new_change: Callable[..., PresenceChange] = constructor(PresenceChange)
@@ -136,6 +138,9 @@ class PresenceState:
             return False
         if self.all_stale or self.all_unreadable or id_ in self.stale or id_ in self.unreadable:
             return True
+        return self._is_being_read(id_)
+
+    def _is_being_read(self, id_: str) -> bool:
         return any(id_ in read.pending for read in self._reads)
 
     def missed_ids(self, most: int) -> frozenset[str] | None:
@@ -236,11 +241,18 @@ class PresenceState:
             id_: the extension.
             result: the record, or why there is none.
             source: how it was read.
-            time: the local time.
+            time: the local time when the response had come.
             of_request: whether the error is that of a request for several extensions.
         """
         read.pending.pop(id_, None)
         self.unknown_ids.pop(id_, None)
+        if id_ in read.overtaken:
+            if result != self.records.get(id_):
+                self.mark_stale([id_])
+            return None
+        for each in self._reads:
+            if id_ in each.pending:
+                each.overtaken.add(id_)
         if isinstance(result, GetPresenceInfo):
             self.errors.pop(id_, None)
             self.rejected.discard(id_)
@@ -268,7 +280,9 @@ class PresenceState:
             return record
         if self._times.was_delayed(read.changed_at.get(id_), time):
             self._mark_stale_if_different(id_, record, changed)
-            return record
+            if old is None:
+                return record
+        # What was shown stays: a response may take long, and be older even than such an event.
         merged = replace(record, changed)
         is_uncertain = id_ in read.uncertain_calls or active_calls.may_differ(record, merged)
         if self._detailed and is_uncertain:
@@ -293,9 +307,9 @@ class PresenceState:
         else:
             self.mark_unreadable(read.pending)
 
-    def observe_time(self, server_time: datetime, time: datetime) -> None:
-        """Record a time of the server's clock and the local time at which it became known."""
-        self._times.clock.observe(server_time, time)
+    def observe_response(self, response: ResponseTime) -> None:
+        """Record the server's time in a response, which times are compared by."""
+        self._times.clock.observe_response(response)
 
     def forget_order(self) -> None:
         """Compare the next events with no earlier ones: their numbers may begin anew."""
@@ -305,7 +319,7 @@ class PresenceState:
         """Merge an event that arrived at a local time; return the change it makes, if any."""
         body = event.body
         if event.timestamp is not None:
-            self.observe_time(event.timestamp, time)
+            self._times.clock.observe(event.timestamp, time)
         if isinstance(body, PresenceEventBody) and body.extension_id is not None:
             if self.includes(body.extension_id) and self._is_in_order(event, body):
                 return self._merge_event(body.extension_id, event, body, time)
@@ -336,10 +350,13 @@ class PresenceState:
         known, timestamp = self.records.get(id_), event.timestamp
         fields = changed_fields(known, body)
         is_uncertain = self._detailed and merge_calls(
-            fields, known, self._known_calls(id_, known), body
+            fields, known, known_calls(id_, known, self._reads), body
         )
-        if known is not None and self._is_before_read(id_, event, body):
-            self._mark_stale_if_different(id_, known, fields)
+        if known is not None and self._times.may_include(id_, timestamp, body.sequence):
+            if self._is_being_read(id_):
+                self.mark_stale([id_])
+            else:
+                self._mark_stale_if_different(id_, known, fields)
             return None
         is_kept = True
         for read in self._reads:
@@ -351,20 +368,6 @@ class PresenceState:
         if is_uncertain or not is_kept:
             self.mark_stale([id_])
         return self._set(id_, update(known, fields), ChangeSource.EVENT, timestamp or time)
-
-    def _known_calls(
-        self, id_: str, known: GetPresenceInfo | None
-    ) -> tuple[ActiveCallInfo, ...] | None:
-        if known is not None:
-            return known.active_calls
-        for read in self._reads:
-            if "active_calls" in (fields := read.changed.get(id_, {})):
-                return fields["active_calls"]  # type: ignore[no-any-return]
-        return None
-
-    def _is_before_read(self, id_: str, event: PresenceEvent, body: PresenceEventBody) -> bool:
-        is_numbered = body.sequence is not None
-        return self._times.is_before_read(id_, event.timestamp, is_numbered=is_numbered)
 
     def _add_unknown(self, id_: str) -> None:
         if id_ not in self.records and len(self.unknown_ids) < MAX_UNKNOWN_IDS:

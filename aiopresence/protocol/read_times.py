@@ -1,17 +1,15 @@
-"""Remember when each extension was last read, to recognize events that are older."""
+"""Remember when each extension was last read, to recognize events that may be older."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from .server_clock import ServerClock
 
-# An event that is older than a read by more than this was on its way for longer than a response
-# ever is, so the read has what it says. A guess.
+# An event that is older than this was delayed: it may have been overtaken. A guess.
 _LONGEST_DELAY = timedelta(seconds=2)
 # How long the time of a read is remembered, at least. Events are replayed for some three minutes.
 _REMEMBERED = timedelta(minutes=10)
-# Reads within this time have the time of the first one, so that a large account does not keep a
-# time for each extension. An event that was made in between is merged, though the read may have it.
-_SAME_TIME = timedelta(milliseconds=10)
+# Local times that are added to others have been rounded to microseconds.
+_ROUNDING = timedelta(microseconds=10)
 # How many dicts the times are spread over: one that grows is copied at once, and then that of the
 # records of a large account grows, too.
 _PARTS = 16
@@ -26,37 +24,37 @@ class ReadTimes:
         self._current = _new_parts()
         self._previous = _new_parts()
         self._began: datetime | None = None
-        self._last = datetime.min.replace(tzinfo=UTC)
 
     def record(self, id_: str, time: datetime) -> None:
-        """Record that an extension was read at a local time."""
+        """Record that an extension was read, and the local time when the response had come.
+
+        The time is kept: that of one response should be one object.
+        """
         if self._began is None or not timedelta() <= time - self._began < _REMEMBERED:
             self._began, self._previous, self._current = time, self._current, _new_parts()
-        if not timedelta() <= time - self._last < _SAME_TIME:
-            self._last = time
-        self._current[hash(id_) % _PARTS][id_] = self._last
+        self._current[hash(id_) % _PARTS][id_] = time
 
-    def is_before_read(self, id_: str, timestamp: datetime | None, *, is_numbered: bool) -> bool:
-        """Return whether an event is older than the last read of its extension.
+    def may_include(self, id_: str, timestamp: datetime | None, sequence: int | None) -> bool:
+        """Return whether the last read of an extension may be newer than an event.
 
         Args:
             id_: the extension.
             timestamp: the server's time in the event, if it has one.
-            is_numbered: whether the event has a sequence. One with neither is taken for older.
+            sequence: the number of the event, if it has one. One with neither is taken for older.
         """
         part = hash(id_) % _PARTS
         time = self._current[part].get(id_) or self._previous[part].get(id_)
         if time is None:
             return False
         if timestamp is None:
-            return not is_numbered
-        read_at = self.clock.server_time(time)
-        return read_at is not None and timestamp < read_at
+            return sequence is None
+        read_at = self.clock.latest(time)
+        return read_at is not None and timestamp < read_at - _ROUNDING
 
     def was_delayed(self, timestamp: datetime | None, time: datetime) -> bool:
-        """Return whether an event is so much older than a local time that a read then has it."""
-        read_at = self.clock.server_time(time)
-        return bool(timestamp and read_at and timestamp < read_at - _LONGEST_DELAY)
+        """Return whether an event was made more than two seconds before a local time."""
+        made_at = self.clock.earliest(time)
+        return bool(timestamp and made_at and timestamp < made_at - _LONGEST_DELAY)
 
 
 def _new_parts() -> list[dict[str, datetime]]:

@@ -11,7 +11,6 @@ Each policy is a method or an object of its own, from the outside in:
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -21,6 +20,7 @@ from ..errors import ApiError, DecodeError, PresenceError, RateLimited, UsageErr
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
 from ..protocol.rest import Request, Response, error_from_response
+from ..protocol.server_clock import ResponseTime
 from ..protocol.urls import follow
 from ..redaction import Redactor
 from .authorized import CREDENTIAL_PATHS, AuthorizedSender, LoginFailed
@@ -170,9 +170,9 @@ class Requester:
         return self._sender.http.server
 
     @property
-    def server_time(self) -> tuple[datetime, datetime] | None:
-        """The time of the server and of this machine at the last response; None if not known."""
-        return self._sender.server_time
+    def last_response(self) -> ResponseTime | None:
+        """When the last response was made; None before the first."""
+        return self._sender.last_response
 
     async def _follow_redirects(self, request: Request[Any]) -> Response:
         """Send a request and return its successful response, or that of where it leads.

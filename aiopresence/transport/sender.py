@@ -6,6 +6,7 @@ from typing import Any
 from ..errors import ConnectionFailed, UsageError
 from ..protocol.rate_limit_headers import read_date
 from ..protocol.rest import Request, Response
+from ..protocol.server_clock import ResponseTime
 from .clock import Clock
 from .http import HttpClient
 from .instrumentation import Instrumentation
@@ -23,6 +24,9 @@ class Sender:
         instrumentation: reports each request.
         may_resend: whether aiohttp may send a read a second time when a kept-alive connection
             turns out to be dead.
+
+    Attributes:
+        last_response: when the last response was made; None before the first.
     """
 
     def __init__(
@@ -39,14 +43,7 @@ class Sender:
         self.clock = clock
         self.instrumentation = instrumentation
         self._may_resend = may_resend
-        # The Date header of the last response, and the wall-clock second when it came.
-        self._date, self._dated_at = "", 0.0
-
-    @property
-    def server_time(self) -> tuple[datetime, datetime] | None:
-        """The time of the server and of this machine at the last response; None if not known."""
-        date = read_date(self._date)
-        return None if date is None else (date, datetime.fromtimestamp(self._dated_at, UTC))
+        self.last_response: ResponseTime | None = None
 
     async def transmit(
         self, request: Request[Any], authorization: str | None, permit: Permit
@@ -64,7 +61,7 @@ class Sender:
             UsageError: the session is closed.
         """
         may_resend = permit.reacquire if self._may_resend else _never
-        exchange = self.instrumentation.exchange(request)
+        exchange, sent_at = self.instrumentation.exchange(request), self._local_time()
         try:
             response = await self.http.send(request, authorization, may_resend, exchange)
         except BaseException as error:
@@ -74,7 +71,8 @@ class Sender:
                 permit.release()
             exchange.finished(error=error)
             raise
-        self._date, self._dated_at = response.headers.get("date", ""), self.clock.wall()
+        date = read_date(response.headers.get("date", ""))
+        self.last_response = ResponseTime(date, sent_at, self._local_time())
         # The name of a group is in `session.limits`, and hooks are given the id of the request.
         shown = response.with_redacted_headers()
         permit.complete(shown)
@@ -82,6 +80,9 @@ class Sender:
         if shown.status == 429:
             self.limiter.report_429(request, shown)
         return response
+
+    def _local_time(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.wall(), UTC)
 
 
 def _was_sent(error: BaseException) -> bool:

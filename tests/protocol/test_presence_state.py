@@ -23,6 +23,7 @@ from aiopresence import (
 )
 from aiopresence.protocol import decoding
 from aiopresence.protocol.presence_state import PresenceState
+from aiopresence.protocol.server_clock import ResponseTime
 from tests.support.presence_state import (
     NOW,
     apply,
@@ -91,6 +92,18 @@ def test_of_two_concurrent_reads_each_keeps_the_events_since_it_began() -> None:
     merge_read(state, second, "1", but(old, user_status="Busy"))
     merge_read(state, first, "1", old)
     assert state.records == {"1": record("1", userStatus="Busy", telephonyStatus="Ringing")}
+
+
+@pytest.mark.parametrize("status", ["Busy", "Available"])
+def test_of_two_concurrent_reads_the_one_that_is_merged_last_reverts_nothing(status: str) -> None:
+    state = state_of("1", userStatus="Available")
+    reads = state.begin_read(["1"]), state.begin_read()
+    merge_read(state, reads[1], "1", record("1", userStatus="Busy"))
+    assert merge_read(state, reads[0], "1", record("1", userStatus=status)) == []
+    for read in reads:
+        state.end_read(read, complete=True)
+    assert state.records == {"1": record("1", userStatus="Busy")}
+    assert state.is_stale("1") is (status != "Busy")
 
 
 def test_an_event_during_the_first_read_is_merged_into_its_result() -> None:
@@ -582,7 +595,7 @@ class TestEventsOlderThanTheRead:
 
     def test_an_older_event_reverts_nothing_even_as_the_first_of_all(self, skew: float) -> None:
         state = PresenceState(None)
-        state.observe_time(later(skew), later(0.1))
+        state.observe_response(ResponseTime(later(skew), later(0), later(0.1)))
         pending = state.begin_read()
         state.merge_read(
             pending, "1", record("1", userStatus="Busy"), ChangeSource.ACCOUNT, later(1)
@@ -603,7 +616,50 @@ class TestEventsOlderThanTheRead:
         assert change.new == record("1", userStatus="Offline")
         assert not state.stale
 
-    def test_a_delayed_event_during_the_read_reverts_nothing(self, skew: float) -> None:
+    @pytest.mark.parametrize("between", [1.0, 5.0])
+    def test_an_event_that_may_be_older_is_not_merged_before_the_clocks_are_known_exactly(
+        self, skew: float, between: float
+    ) -> None:
+        """Two events were made just before a read, which has the second, and arrive after it."""
+        state = PresenceState(None)
+        # All that is known of the server's clock is a whole second, and the time of the response.
+        stated = later(skew).replace(microsecond=0)
+        state.observe_response(ResponseTime(stated, later(0), later(between)))
+        pending = state.begin_read()
+        answer = record("1", userStatus="S15", dndStatus="D15")
+        state.merge_read(pending, "1", answer, ChangeSource.ACCOUNT, later(between))
+        state.end_read(pending, complete=True)
+        for number in (14, 15):
+            told = {"userStatus": f"S{number}", "dndStatus": f"D{number}"}
+            at = between - 0.02 + number / 1000
+            assert self.hear(state, "1", number, between + 0.01, at + skew, **told) == []
+        assert state.is_stale("1")
+        newer = between + 1.01
+        [change] = self.hear(state, "1", 16, newer, newer + skew, userStatus="S16")
+        assert change.new == record("1", userStatus="S16", dndStatus="D15")
+
+    def test_an_event_that_may_be_older_than_two_reads_makes_the_extension_stale(
+        self, skew: float
+    ) -> None:
+        """It equals the first one, and the second one may be from before it."""
+        state = self.read_at_ten(skew)
+        pending = state.begin_read(["1"])
+        assert self.hear(state, "1", 1, 10.5, 9.9 + skew, userStatus="Busy") == []
+        answer = record("1", userStatus="Offline")
+        state.merge_read(pending, "1", answer, ChangeSource.ACCOUNT, later(11))
+        state.end_read(pending, complete=True)
+        assert [*state.stale] == ["1"]
+
+    def test_a_slow_read_does_not_revert_a_delayed_event(self, skew: float) -> None:
+        state = self.read_at_ten(skew)
+        pending = state.begin_read(["1"])
+        [change] = self.hear(state, "1", 1, 20.0, 12.0 + skew, userStatus="Offline")
+        answer = record("1", userStatus="Busy")
+        state.merge_read(pending, "1", answer, ChangeSource.ACCOUNT, later(20.5))
+        assert state.records["1"] == change.new == record("1", userStatus="Offline")
+        assert [*state.stale] == ["1"]
+
+    def test_a_delayed_event_during_the_first_read_changes_nothing(self, skew: float) -> None:
         state = self.read_at_ten(skew)
         pending = state.begin_read()
         self.hear(state, "3", 1, 20.0, 12.0 + skew, userStatus="Available")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aiopresence.protocol.read_times import ReadTimes
+from aiopresence.protocol.server_clock import ResponseTime
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SKEW = timedelta(hours=1)
@@ -24,29 +25,31 @@ def read_at_ten() -> ReadTimes:
 
 def test_times_are_compared_by_the_clock_of_the_server() -> None:
     times = read_at_ten()
-    assert times.is_before_read("1", at(9) + SKEW, is_numbered=True)
-    assert not times.is_before_read("1", at(11) + SKEW, is_numbered=True)
+    assert times.may_include("1", at(9) + SKEW, 1)
+    assert not times.may_include("1", at(11) + SKEW, 1)
 
 
-def test_reads_at_nearly_the_same_time_have_the_time_of_the_first() -> None:
+def test_an_event_of_the_microsecond_of_a_read_is_newer() -> None:
     times = read_at_ten()
-    for id_, seconds in [("2", 10.009), ("3", 10.011)]:
-        times.record(id_, at(seconds))
-    between = at(10.005) + SKEW
-    assert [times.is_before_read(id_, between, is_numbered=True) for id_ in "123"] == [
-        *(False, False, True)
-    ]
-    times.record("1", at(5))  # The local clock was set back.
-    assert not times.is_before_read("1", at(6) + SKEW, is_numbered=True)
+    assert not times.may_include("1", at(10) + SKEW, 1)
+    assert times.may_include("1", at(9.9999) + SKEW, 1)
+
+
+def test_while_the_clock_is_not_known_exactly_a_read_may_include_what_seems_later() -> None:
+    times = ReadTimes()
+    times.clock.observe_response(ResponseTime(NOW + SKEW, at(0), at(0.5)))
+    times.record("1", at(10))
+    assert times.may_include("1", at(10.9) + SKEW, 1)
+    assert not times.may_include("1", at(11) + SKEW, 1)
 
 
 def test_no_event_is_older_than_a_read_that_never_was() -> None:
-    assert not read_at_ten().is_before_read("2", at(9) + SKEW, is_numbered=True)
+    assert not read_at_ten().may_include("2", at(9) + SKEW, 1)
 
 
-@pytest.mark.parametrize("is_numbered", [True, False])
-def test_an_event_without_time_and_number_is_taken_for_older(is_numbered: bool) -> None:
-    assert read_at_ten().is_before_read("1", None, is_numbered=is_numbered) is not is_numbered
+@pytest.mark.parametrize("sequence", [1, None])
+def test_an_event_without_time_and_number_is_taken_for_older(sequence: int | None) -> None:
+    assert read_at_ten().may_include("1", None, sequence) is (sequence is None)
 
 
 def test_an_event_was_delayed_if_it_is_much_older_than_a_read() -> None:
@@ -61,7 +64,7 @@ def test_a_read_is_remembered_for_ten_minutes_and_not_much_longer() -> None:
     times = read_at_ten()
     for minute in range(1, 10):
         times.record("2", at(60 * minute))
-    assert times.is_before_read("1", at(9) + SKEW, is_numbered=True)
+    assert times.may_include("1", at(9) + SKEW, 1)
     for minute in range(10, 40):
         times.record("2", at(60 * minute))
-    assert not times.is_before_read("1", at(9) + SKEW, is_numbered=True)
+    assert not times.may_include("1", at(9) + SKEW, 1)

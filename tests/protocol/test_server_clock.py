@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from aiopresence.protocol.server_clock import ServerClock
+from aiopresence.protocol.server_clock import ResponseTime, ServerClock
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -12,15 +12,74 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
+def response(stated: datetime | None, sent: float, received: float) -> ResponseTime:
+    return ResponseTime(stated, NOW + seconds(sent), NOW + seconds(received))
+
+
 def test_the_time_is_unknown_before_the_first_event() -> None:
-    assert ServerClock().server_time(NOW) is None
+    clock = ServerClock()
+    clock.observe_response(response(None, 0, 1))
+    assert clock.earliest(NOW) is clock.latest(NOW) is None
+
+
+def test_a_response_was_made_between_request_and_arrival() -> None:
+    clock = ServerClock()
+    clock.observe_response(response(NOW + HOUR + seconds(0.5), 0, 2))
+    assert clock.earliest(NOW) == NOW + HOUR - seconds(1.5)
+    assert clock.latest(NOW) == NOW + HOUR + seconds(0.5)
+
+
+def test_a_time_in_whole_seconds_may_be_a_second_later() -> None:
+    clock = ServerClock()
+    clock.observe_response(response(NOW + HOUR, 0.9, 1))
+    assert clock.earliest(NOW) == NOW + HOUR - seconds(1)
+    assert clock.latest(NOW) == NOW + HOUR + seconds(0.1)
+
+
+def test_the_narrowest_bounds_count() -> None:
+    clock = ServerClock()
+    for stated, sent, received in [(10, 10.1, 10.9), (11, 11.7, 11.8), (12, 12.2, 12.3)]:
+        clock.observe_response(response(NOW + seconds(stated), sent, received))
+    assert clock.earliest(NOW) == NOW - seconds(0.3)
+    assert clock.latest(NOW) == NOW + seconds(0.3)
+
+
+def test_an_upper_bound_is_kept_for_ten_minutes_because_clocks_drift() -> None:
+    clock = ServerClock()
+    for at in (0.5, 599.0):
+        clock.observe_response(response(NOW + seconds(at), at, at))
+        assert clock.latest(NOW) == NOW
+    clock.observe_response(response(NOW + seconds(601.0), 601.0, 601.0))
+    assert clock.latest(NOW) == NOW + seconds(1)
+
+
+def test_a_contradiction_means_that_a_clock_was_set() -> None:
+    clock = ServerClock()
+    clock.observe_response(response(NOW + seconds(0.5), 0.5, 0.5))
+    clock.observe(NOW + HOUR, NOW)
+    assert (clock.earliest(NOW), clock.latest(NOW)) == (NOW + HOUR, NOW + HOUR + seconds(1))
+    clock.observe_response(response(NOW + seconds(9.5), 9.4, 9.7))
+    assert clock.earliest(NOW) == NOW - seconds(0.2)
+    assert clock.latest(NOW) == NOW + seconds(0.1)
+
+
+def test_a_response_counts_once() -> None:
+    clock = ServerClock()
+    one = response(NOW + HOUR + seconds(0.5), 0.5, 0.5)
+    clock.observe_response(one)
+    clock.observe_response(response(NOW + seconds(0.5), 0.5, 0.5))
+    clock.observe_response(last := response(NOW + seconds(0.5), 0.5, 0.5))
+    for _ in range(256):
+        clock.observe(NOW - HOUR, NOW)
+        clock.observe_response(last)
+    assert clock.earliest(NOW) == NOW - HOUR
 
 
 def test_the_event_with_the_shortest_delay_shows_the_offset() -> None:
     clock = ServerClock()
     for delay in (5, 1, 3):
         clock.observe(NOW + HOUR - seconds(delay), NOW)
-    assert clock.server_time(NOW) == NOW + HOUR - seconds(1)
+    assert clock.earliest(NOW) == NOW + HOUR - seconds(1)
 
 
 def test_a_wrong_timestamp_has_an_effect_for_256_events_at_most() -> None:
@@ -28,7 +87,7 @@ def test_a_wrong_timestamp_has_an_effect_for_256_events_at_most() -> None:
     clock.observe(NOW + 24 * HOUR, NOW)
     for _ in range(256):
         clock.observe(NOW, NOW)
-    assert clock.server_time(NOW) == NOW
+    assert clock.earliest(NOW) == NOW
 
 
 def test_a_replay_of_old_events_does_not_change_the_estimate() -> None:
@@ -36,10 +95,10 @@ def test_a_replay_of_old_events_does_not_change_the_estimate() -> None:
     clock.observe(NOW, NOW)
     for _ in range(127):
         clock.observe(NOW - seconds(180), NOW)
-    assert clock.server_time(NOW) == NOW
+    assert clock.earliest(NOW) == NOW
 
 
 def test_a_time_out_of_range_is_unknown() -> None:
     clock = ServerClock()
     clock.observe(datetime.max.replace(tzinfo=UTC), NOW)
-    assert clock.server_time(NOW + HOUR) is None
+    assert clock.earliest(NOW + HOUR) is None

@@ -156,8 +156,8 @@ POISONS: dict[str, Callable[[RedisServer], None]] = {
 
 async def test_wrong_values_are_replaced(boards: Boards) -> None:
     states = Numbers(boards.sandbox)
-    # A story changes an extension of its own. A term begins with a read, and an event from before
-    # it, that is still on its way, may be merged after it, until the next event arrives.
+    # A story changes an extension of its own: the event of another one's, about an extension that
+    # was just read, would make it wait for the next read.
     own = cycle(boards.sandbox.user_ids)
 
     async def story(poison: Callable[[RedisServer], None]) -> None:
