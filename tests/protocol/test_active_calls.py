@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from aiopresence import GetPresenceInfo
+from aiopresence import ActiveCallInfo, GetPresenceInfo, TelephonyStatus
+from aiopresence.protocol.active_calls import after_read, may_differ
 from aiopresence.protocol.presence_state import PresenceState
 from tests.support.presence_state import apply, merge_read, notice, record, state_of
 
@@ -231,3 +232,55 @@ def test_an_event_without_a_list_during_a_read_leaves_the_calls_that_were_read(
     merge_read(state, pending, "1", record("1", telephonyStatus=BUSY, activeCalls=[call("new")]))
     state.end_read(pending, complete=True)
     assert listed(state) == [("new", BUSY)]
+
+
+def with_calls(*ids: str, total: int | None = None) -> GetPresenceInfo:
+    calls = tuple(
+        ActiveCallInfo(id=id_, telephony_status=TelephonyStatus.CALL_CONNECTED) for id_ in ids
+    )
+    return GetPresenceInfo(active_calls=calls, total_active_calls=total)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "total"),
+    [
+        (with_calls("a", total=3), with_calls("a"), 3),  # The calls are the same.
+        (with_calls("a", total=3), with_calls("a", total=2), 2),
+        (with_calls("a", total=3), with_calls("b"), 1),
+        (with_calls("a"), with_calls("b"), None),
+        (with_calls(*"abcdefg", total=9), with_calls(*"bcdefgh"), 9),
+    ],
+)
+def test_a_read_keeps_the_total_of_events_while_its_calls_are_the_same(
+    old: GetPresenceInfo, new: GetPresenceInfo, total: int | None
+) -> None:
+    merged = after_read(old, new)
+    assert merged.total_active_calls == total
+    assert merged.active_calls == new.active_calls
+
+
+def test_a_read_that_changes_nothing_is_used_as_it_is() -> None:
+    old, new = with_calls("a"), with_calls("b", total=1)
+    assert after_read(old, new) is new
+    again = with_calls("a")
+    assert after_read(old, again).active_calls is old.active_calls
+
+
+@pytest.mark.parametrize(
+    ("read", "merged", "expected"),
+    [
+        (with_calls("a"), with_calls("a"), False),
+        (with_calls("a", "b"), with_calls("b", "a"), False),
+        (with_calls("a"), with_calls("b"), True),
+        (with_calls("a"), with_calls("a", total=1), False),
+        (with_calls("a"), with_calls("a", total=2), True),
+        (with_calls("a", total=2), with_calls("a", total=2), False),
+        (with_calls(), with_calls(), False),
+        (with_calls(), with_calls(total=1), True),
+        (GetPresenceInfo(), GetPresenceInfo(total_active_calls=0), False),
+    ],
+)
+def test_calls_may_differ_if_they_are_others_or_more_are_counted(
+    read: GetPresenceInfo, merged: GetPresenceInfo, expected: bool
+) -> None:
+    assert may_differ(read, merged) is expected

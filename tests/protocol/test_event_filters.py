@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from aiopresence import UsageError, filters
-from aiopresence.protocol.event_filters import check_filters
+from aiopresence.models import DisabledFilterInfo
+from aiopresence.protocol.event_filters import check_filters, disabled_extensions
 
 PATH = filters.account_presence()
 
@@ -71,3 +72,27 @@ def test_of_a_plain_and_a_detailed_filter_the_detailed_one_is_requested(
     target, other = f"{account}/extension/700201/presence", f"{account}/presence"
     given = [f"{target}{plain}", other, f"{target}{query}", f"{target}{plain}"]
     assert check_filters(given) == (other, f"{target}{query}")
+
+
+def test_an_error_says_what_is_wrong_with_filters() -> None:
+    for given, message in (
+        (None, "event_filters must be filters, such as [filters.account_presence()]"),
+        ([7], "event_filters must be filters, such as [filters.account_presence()]"),
+        (
+            [PATH + "?a=b c"],
+            f"'{PATH}?a=b c' has characters that are not allowed in event filters",
+        ),
+    ):
+        with pytest.raises(UsageError) as caught:
+            check_filters(given)  # type: ignore[arg-type]
+        assert str(caught.value) == message
+
+
+def test_a_query_begins_at_the_first_question_mark() -> None:
+    odd = f"{ONE}?detailedTelephonyState=true&x=?"
+    assert check_filters([ONE, odd]) == (odd,)
+
+
+def test_a_disabled_filter_without_its_text_disables_no_extension() -> None:
+    infos = [DisabledFilterInfo(None, "x", "y"), DisabledFilterInfo(TWO), DisabledFilterInfo(PATH)]
+    assert disabled_extensions(infos) == {"2"}

@@ -11,6 +11,7 @@ from aiopresence import (
     PresenceError,
     Timeout,
 )
+from aiopresence.protocol.outcome import succeeded
 
 GONE, HIDDEN = NotFound(404), PermissionDenied(403)
 RESULT = BatchResult(
@@ -36,6 +37,7 @@ def test_a_result_is_a_sequence() -> None:
     assert [o.id for o in RESULT] == ["1", "2", "1", "3"]
     assert RESULT[-1].error is HIDDEN
     assert isinstance(RESULT[:2], BatchResult)
+    assert BatchResult(RESULT, "account")[:2].route == "account"
     assert [o.id for o in RESULT[1:3]] == ["2", "1"]
     assert repr(RESULT) == "<BatchResult: 4 ids, 2 errors>"
 
@@ -102,3 +104,11 @@ def test_at_most_three_failed_ids_are_named() -> None:
 
 def test_errors_are_counted_in_the_representation() -> None:
     assert repr(BatchResult([Outcome("1", 200, "one")])) == "<BatchResult: 1 ids, 0 errors>"
+
+
+def test_outcomes_made_fast_are_as_the_constructor_makes_them() -> None:
+    assert succeeded(["1", "2"], ["a", "b"]) == [Outcome("1", 200, "a"), Outcome("2", 200, "b")]
+    assert [outcome.of_request for outcome in succeeded(["1"], ["a"])] == [False]
+    for ids, values in ((["1"], []), ([], ["a"])):
+        with pytest.raises(ValueError, match="zip"):
+            succeeded(ids, values)

@@ -10,6 +10,7 @@ from aiopresence.protocol.rate_limit_groups import (
     RateLimits,
     parse_presets,
 )
+from aiopresence.protocol.rate_limits import MAX_WINDOW
 
 LIGHT = {"x-rate-limit-group": "light", "x-rate-limit-limit": "7"}
 
@@ -153,3 +154,64 @@ def test_a_misspelt_group_is_refused(name: str, group: str) -> None:
 def test_other_presets_are_refused(limits: Any) -> None:
     with pytest.raises(UsageError):
         parse_presets(limits)
+
+
+def test_a_request_of_a_known_group_waits_for_that_group_alone() -> None:
+    limits = RateLimits()
+    limits.add_presets({"One": GroupLimits(3)})
+    one, unknown = limits.group("a", "One"), limits.group("b", "")
+    for _ in range(2):
+        one.complete(0.0, one.take(0.0), {})
+    assert [limits.delay(one, 0.0, keep) for keep in (0, 1, 2)] == [0.0, 60.02, 60.02]
+    assert limits.delay(one, 0.0) == limits.delay(unknown, 0.0) == 0.0
+    one.complete(0.0, one.take(0.0), {})
+    assert limits.delay(one, 30.0) == limits.delay(unknown, 30.0) == pytest.approx(30.02)
+
+
+def test_a_429_in_a_part_does_not_penalise_its_own_group_twice() -> None:
+    limits = RateLimits()
+    light = limits.group("a", "Light")
+    limits.apply_429(0.0, light, {"retry-after": "30"})
+    once = light.delay(0.0)
+    limits = RateLimits()
+    light = limits.group("a", "Light")
+    light.start_penalty(0.0, 30.0)
+    assert light.delay(0.0) == once
+    assert light.penalties == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (5, "limits must map group names to requests in 60 s, or to GroupLimits"),
+        ({"Light": "5"}, "limits must map group names to requests in 60 s, or to GroupLimits"),
+        ({"Light": 0}, "limits must map group names to requests in 60 s, or to GroupLimits"),
+        ({"Ligt": 5}, "limits has a group 'Ligt'; did you mean 'Light'?"),
+        (
+            {"Light": GroupLimits(5, window=-1)},
+            "window must be a positive number of seconds, or a timedelta",
+        ),
+    ],
+)
+def test_an_error_says_which_limits_are_wrong(limits: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_presets(limits)
+    assert str(caught.value) == message
+
+
+def test_the_smallest_limit_and_the_longest_window() -> None:
+    smallest = GroupLimits(1, window=MAX_WINDOW)
+    assert parse_presets({"light": smallest, "Heavy": 1}) == {
+        "Light": smallest,
+        "Heavy": GroupLimits(1),
+    }
+    with pytest.raises(UsageError):
+        parse_presets({"light": GroupLimits(1, window=MAX_WINDOW + 1)})
+
+
+def test_a_group_that_is_absent_has_the_default() -> None:
+    limits = LimitsByGroup({"Light": GroupLimits(5)})
+    fallback = GroupLimits(7)
+    assert limits.get("LIGHT", fallback) == GroupLimits(5)
+    assert limits.get("Heavy", fallback) is fallback
+    assert limits.get("Heavy") is None

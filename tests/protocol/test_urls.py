@@ -362,3 +362,34 @@ def test_a_webhook_address_is_https_without_a_user_name(address: Any) -> None:
     with pytest.raises(UsageError, match="address must be an https URL") as raised:
         webhook_address(address)
     assert "secret" not in str(raised.value)
+
+
+def test_errors_say_what_an_address_must_be() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_server("x")
+    assert str(caught.value) == (
+        "server must be https://host[:port], as in https://platform.ringcentral.com"
+        " (http only for localhost)"
+    )
+    with pytest.raises(UsageError) as caught:
+        webhook_address("x")
+    assert str(caught.value) == (
+        "address must be an https URL, as in https://example.com/webhook (http only for localhost)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("port", "good"), [(0, False), (1, True), (65535, True), (65536, False), (65537, False)]
+)
+def test_ports_of_servers(port: int, good: bool) -> None:
+    server = f"https://platform.example:{port}"
+    if good:
+        assert check_server(server) == server
+    else:
+        with pytest.raises(UsageError):
+            check_server(server)
+
+
+def test_only_slashes_at_the_end_of_a_server_are_left_out() -> None:
+    assert check_server("https://platform.example///") == "https://platform.example"
+    assert check_server("https://platform.XX") == "https://platform.XX"

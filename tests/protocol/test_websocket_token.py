@@ -143,3 +143,25 @@ def test_a_discarded_token_is_not_reused() -> None:
     tokens.discard()
     assert tokens.reusable(0.0) is None
     assert not tokens.needs_access_token
+
+
+def test_errors_say_what_the_response_lacks() -> None:
+    for fields, message, path in (
+        ({"ws_access_token": None}, "no usable token", "$.ws_access_token"),
+        ({"uri": None}, "no address", "$.uri"),
+    ):
+        with pytest.raises(DecodeError) as caught:
+            websocket_token.parse(response(**fields), PLATFORM, 0.0)
+        assert (caught.value.reason, caught.value.path) == (message, path)
+
+
+def test_a_new_access_token_allows_two_refusals_again() -> None:
+    policy = TokenPolicy()
+    assert policy.is_reused is False
+    for _ in range(2):
+        policy.refused()
+    policy.access_token_replaced()
+    policy.refused()
+    assert not policy.needs_access_token
+    policy.refused()
+    assert policy.needs_access_token
