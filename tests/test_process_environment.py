@@ -1,6 +1,7 @@
-"""Proxies, .netrc files and wrong clocks of the process have no effect on a session."""
+"""Settings, clocks, forks, threads and tasks of the process that a session runs in."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from aiopresence import PresenceSession
 from aiopresence.sandbox import Drip, Sandbox
 from aiopresence.transport.clock import Clock
-from tests.support.sessions import PLENTY
-from tests.support.virtual import virtual, virtual_sandbox
+from tests.support.clocks import SkippingClock
+from tests.support.raw_server import RawServer, response, serving
+from tests.support.sessions import PLENTY, Session
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
 
 @pytest.fixture
@@ -93,3 +96,88 @@ async def test_a_connection_whose_body_was_cut_off_by_a_cancellation_serves_no_o
         record = await session.read_user_presence_status(second)
     assert record.extension is not None
     assert record.extension.id == second
+
+
+async def test_a_suspended_process_renews_its_token_first_and_keeps_the_limits() -> None:
+    clock = SkippingClock()
+    async with (
+        Sandbox(clock=clock.now) as sandbox,
+        Session(sandbox.grant, server=sandbox.url, clock=clock) as session,
+    ):
+        for seconds in (3600.0, 30.0, 3600.0):
+            await asyncio.gather(*(session.read_user_presence_status() for _ in range(60)))
+            clock.skipped += seconds
+        assert sandbox.counters.token_requests == 2
+        assert {r.status for r in sandbox.requests} == {200}
+        arrivals = [r.arrival for r in sandbox.requests if r.group == "Light"]
+        assert len(arrivals) == 180
+        assert all(later - one >= 60.0 for one, later in zip(arrivals, arrivals[50:], strict=False))
+
+
+FORKED = """
+import asyncio, os, sys
+from aiopresence import PresenceSession, UsageError
+
+def use(session):
+    async def read():
+        try:
+            await session.read_user_presence_status()
+        except UsageError as error:
+            return "another event loop" in str(error)
+    return asyncio.run(read())
+
+async def main():
+    async with PresenceSession("token", server=sys.argv[1]) as session:
+        assert await session.read_user_presence_status()
+        child = os.fork()
+        if child == 0:
+            asyncio._set_running_loop(None)
+            os._exit(0 if use(session) else 1)
+        _, status = os.waitpid(child, 0)
+        assert await session.read_user_presence_status()
+        sys.exit(os.waitstatus_to_exitcode(status))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_forked_process_cannot_use_the_session_of_its_parent() -> None:
+    async def answer(_: RawServer, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(b"{}"))
+
+    async with serving(answer) as raw:
+        program = await asyncio.create_subprocess_exec(sys.executable, "-c", FORKED, raw.url)
+        assert await program.wait() == 0
+        assert (len(raw.requests), len(raw.writers)) == (2, 1)
+
+
+async def test_a_thread_without_an_event_loop_cannot_use_a_session(sandbox: Sandbox) -> None:
+    async with Session(sandbox.grant, server=sandbox.url) as session:
+        call = session.read_user_presence_status()
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            await asyncio.to_thread(call.send, None)
+        assert sandbox.requests == []
+        assert (await session.read_user_presence_status()).extension is not None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 added eager tasks")
+@virtual
+async def test_with_eager_tasks_everything_has_the_same_results() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
+    async with virtual_sandbox(95) as sandbox, virtual_session(sandbox) as session:
+        calls = (session.read_user_presence_status() for _ in range(20))
+        assert len({record.extension.id for record in await asyncio.gather(*calls)}) == 1  # type: ignore[union-attr]
+        assert (await session.read_user_presence_statuses(sandbox.extension_ids)).errors == {}
+        assert [o.ok async for o in session.iter_user_presence_statuses(sandbox.user_ids)]
+        assert sandbox.counters.token_requests == 1
+        id_ = sandbox.user_ids[0]
+        async with session.board([id_]) as board:
+            await board.wait_ready()
+            sandbox.set_presence(id_, user_status="Busy")
+            await board.wait_for(id_, lambda known: known.user_status == "Busy")
+            sandbox.gateway.cut()
+            sandbox.expire_tokens()
+            sandbox.set_presence(id_, user_status="Available")
+            await board.wait_for(id_, lambda known: known.user_status == "Available")
+    loop.set_task_factory(None)

@@ -27,6 +27,11 @@ def run(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return virtual_time.run(checked())
 
 
+def block(seconds: float) -> None:
+    """Let virtual time pass as if the running callback blocked the event loop."""
+    vars(asyncio.get_running_loop())["time"].__self__._now += seconds
+
+
 async def no_task_is_left() -> None:
     """Fail if the test has left a task running."""
     for _ in range(10):

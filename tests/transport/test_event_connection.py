@@ -6,6 +6,7 @@ import json
 import logging
 import zlib
 from contextlib import suppress
+from typing import Any
 from urllib.parse import parse_qs
 
 import aiohttp
@@ -27,6 +28,7 @@ from tests.support.event_follower import (
     when,
 )
 from tests.support.sessions import Session
+from tests.support.virtual import block, virtual, virtual_sandbox, virtual_session
 from tests.test_secrets import everything_about
 
 
@@ -126,6 +128,32 @@ async def test_after_an_hour_of_suspension_a_connection_is_replaced(sandbox: San
         await follower.works()
         assert "wsc" not in sandbox.requests[-1].query
         assert follower.reasons == [ResyncReason.CONNECTION_LOST]
+
+
+@virtual
+async def test_a_pong_that_arrived_while_the_event_loop_was_blocked_counts() -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
+        events = session.events()
+        first = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(1)
+        [connection] = sandbox.gateway._gateway.connections
+        write, blocked = type(connection)._write, 0
+
+        def write_and_block(self: Any, opcode: int, data: bytes) -> None:
+            nonlocal blocked
+            write(self, opcode, data)
+            if opcode == 0xA:
+                blocked += 1
+                block(6.0)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(connection), "_write", write_and_block)
+            await asyncio.sleep(100)
+        assert blocked >= 3
+        change(sandbox)
+        await first
+        await events.aclose()
+        assert session.stats.connections == 1
 
 
 async def test_a_connection_without_details_is_replaced(sandbox: Sandbox) -> None:

@@ -38,7 +38,7 @@ from aiopresence.sandbox import (
 )
 from tests.support.raw_server import RawServer, response, serving
 from tests.support.sessions import Replies, Session
-from tests.support.virtual import virtual, virtual_sandbox, virtual_session
+from tests.support.virtual import block, virtual, virtual_sandbox, virtual_session
 
 PRESENCE = "/presence"
 CUT_GZIP = gzip.compress(b'{"presenceStatus":"Busy"}')[:-12]
@@ -156,6 +156,19 @@ async def test_the_timeout_covers_a_body_that_arrives_byte_by_byte() -> None:
             await session.read_user_presence_status()
         assert asyncio.get_running_loop().time() - began == pytest.approx(30.0, abs=0.05)
         assert rule.fired == 1
+
+
+@virtual
+async def test_a_read_that_was_answered_while_the_event_loop_was_blocked_is_sent_again() -> None:
+    async def answer(raw: RawServer, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(b"{}"))
+        if len(raw.requests) == 1:
+            block(40.0)
+
+    async with serving(answer) as raw, PresenceSession("t", server=raw.url) as session:
+        await session.read_user_presence_status()
+        assert len(raw.requests) == session.stats.requests == 2
+        assert session.stats.retries == 1
 
 
 @virtual

@@ -23,6 +23,7 @@ from aiopresence.sandbox import (
 )
 from tests.support.clocks import SkippingClock
 from tests.support.sessions import PLENTY, Session
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 
 
 def reads(sandbox: Sandbox) -> int:
@@ -170,6 +171,53 @@ async def test_closing_refuses_whoever_waits(sandbox: Sandbox) -> None:
     assert {type(r) for r in results} == {UsageError}
     async with session:  # and it can be opened again
         assert (await session.read_account_presence()).records
+
+
+@virtual
+async def test_closing_twice_at_once_and_once_more_refuses_whoever_waits() -> None:
+    async with virtual_sandbox() as sandbox:
+        session = virtual_session(sandbox, limits={"Light": 1})
+        await session.__aenter__()
+        rule = sandbox.faults.add(Hang(), path="/presence")
+        tasks = [asyncio.create_task(session.read_user_presence_status()) for _ in range(100)]
+        await asyncio.sleep(1)
+        assert rule.fired == 1
+        await asyncio.gather(session.close(), session.close())
+        await session.close()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        # The one under way is answered by nobody any more; the others were not sent.
+        assert {type(result) for result in results} == {UsageError}
+
+
+@virtual
+async def test_logins_events_and_other_calls_do_not_queue_behind_waiting_reads() -> None:
+    limits = {**PLENTY, "Light": 5}
+    async with (
+        virtual_sandbox(limits=limits, token_lifetime=150.0) as sandbox,
+        virtual_session(sandbox) as session,
+    ):
+        events = session.events()
+        event = asyncio.ensure_future(anext(events))
+        order: list[int] = []
+
+        async def read(number: int) -> None:
+            await session.read_user_presence_status()
+            order.append(number)
+
+        reads = [asyncio.create_task(read(number)) for number in range(30)]
+        await asyncio.sleep(200)
+        assert not reads[-1].done()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        sandbox.set_presence("~", user_status="Busy")
+        await event
+        await session.read_account_presence()
+        assert loop.time() - began < 1.0
+        await asyncio.gather(*reads)
+        assert sorted(order) == [*range(30)]
+        assert sandbox.counters.refreshes >= 2
+        assert nobody_was_refused(sandbox)
+        await events.aclose()
 
 
 def test_a_session_may_be_used_on_one_loop_after_another() -> None:

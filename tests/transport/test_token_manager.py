@@ -33,6 +33,7 @@ from aiopresence.transport.token_store import Superseded
 from tests.support.clocks import SkippingClock
 from tests.support.logins import TOKEN, many, statuses
 from tests.support.sessions import PLENTY, Session
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.waiting import fired
 
 
@@ -83,7 +84,9 @@ async def test_tokens_that_are_rejected_as_soon_as_they_are_issued(
     assert len({*sent}) == len(sent) == 4
 
 
-async def test_two_early_rejections_are_no_failure(sandbox: Sandbox, patient: Session) -> None:
+async def test_two_early_rejections_are_no_failure_and_logged_with_their_usual_reason(
+    sandbox: Sandbox, patient: Session, caplog: pytest.LogCaptureFixture
+) -> None:
     rejected = Answer.error(401, "OAU-213", "No")
     rule = sandbox.faults.add(rejected, path="/presence", times=2)
     await patient.read_user_presence_status()
@@ -91,6 +94,8 @@ async def test_two_early_rejections_are_no_failure(sandbox: Sandbox, patient: Se
     sandbox.expire_tokens()
     await patient.read_user_presence_status()
     assert statuses(sandbox) == [401, 401, 200, 401, 200]
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert ["more than five logins of one user and app" in text for text in warnings] == [True] * 3
 
 
 async def test_a_call_that_may_not_wait_fails_while_logins_are_held_back(sandbox: Sandbox) -> None:
@@ -428,6 +433,51 @@ async def main():
         print((await session.read_user_presence_status()).extension.id)
 asyncio.run(main())
 """
+
+
+@virtual
+async def test_a_store_that_saves_slowly_delays_only_who_waited_for_the_login() -> None:
+    class Slow(MemoryTokenStore):
+        async def save(self, key: str, token: dict[str, Any] | None) -> None:
+            await asyncio.sleep(60)
+            await super().save(key, token)
+
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox, token_store=Slow()) as session,
+    ):
+        first = asyncio.create_task(session.read_user_presence_status())
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        await session.read_user_presence_status()
+        assert asyncio.get_running_loop().time() - began < 1.0
+        assert not first.done()
+        await first
+        assert sandbox.counters.token_requests == 1
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_stored_token_serves_whatever_the_wall_clock_says(
+    sandbox: Sandbox, hours: int
+) -> None:
+    class Wrong(SkippingClock):
+        def wall(self) -> float:
+            return super().wall() + hours * 3600.0
+
+    store = MemoryTokenStore()
+    async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
+        await session.read_user_presence_status()
+    async with Session(
+        sandbox.grant, server=sandbox.url, token_store=store, clock=Wrong()
+    ) as session:
+        await session.read_user_presence_status()
+        session.clock.skipped += 3600.0
+        sandbox.expire_tokens()
+        await session.read_user_presence_status()
+    assert sandbox.counters.logins == 1
+    # If it is behind, the token seems to be valid for an hour longer than it is.
+    assert sandbox.counters.refreshes == (1 if hours < 0 else 2)
+    assert statuses(sandbox) == [200, 200] + ([401, 200] if hours < 0 else [200])
 
 
 async def test_processes_with_one_file_share_one_login(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from aiopresence import PresenceEvent, PresenceEventBody, Resync, ResyncReason, UsageError, webhooks
+from aiopresence import (
+    PresenceEvent,
+    PresenceEventBody,
+    PresenceSession,
+    Resync,
+    ResyncReason,
+    UsageError,
+    webhooks,
+)
+from aiopresence.sandbox import Sandbox
 from aiopresence.webhooks import WebhookReceiver, callback_queue, dedup, http, verification
 from tests.support.clocks import idle
 from tests.support.webhook_calls import (
@@ -655,6 +664,27 @@ async def test_a_cancelled_close_leaves_no_task(served: Serve) -> None:
             await first
         await second
     assert asyncio.all_tasks() == before
+
+
+async def test_the_callback_may_call_the_session_and_the_receiver(
+    sandbox: Sandbox, served: Serve
+) -> None:
+    class Reading(Receiver):
+        async def take(self, event: PresenceEvent | Resync) -> None:
+            await session.read_user_presence_status()
+            if len(self.seen) < 5:
+                answer = await caller.post(notification(f"u-{len(self.seen) + 2}"))
+                assert answer.status == 200
+            await super().take(event)
+
+    async with (
+        PresenceSession(sandbox.grant, server=sandbox.url, concurrency=1) as session,
+        Reading() as receiver,
+        served(receiver) as caller,
+    ):
+        await caller.post(notification())
+        await until(lambda: len(receiver.seen) == 6)
+    assert receiver.uuids == [f"u-{number}" for number in range(1, 7)]
 
 
 async def test_the_callback_may_close_the_receiver(served: Serve) -> None:
