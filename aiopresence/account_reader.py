@@ -96,7 +96,8 @@ class AccountReader:
             AuthError: the credentials or the token were refused.
         """
         known = aiter_any(islice(paging.known_pages(first.request, first.page), start, stop))
-        last: PageResult = first.request, first.page
+        # If all pages were skipped, the last of them is the one to continue from.
+        last: PageResult = paging.with_page(first.request, start + 1), first.page
         count = start
         async with aclosing(map_ordered(self._try_read, known, limit=self._limit)) as pages:
             async for last in pages:

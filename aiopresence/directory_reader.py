@@ -62,7 +62,7 @@ class DirectoryReader:
             for part in slices(new.select(page.records)):
                 yield maker.entries(part)
                 await asyncio.sleep(0)
-            following = paging.page_after(request, page, self._requester.server)
+            following = paging.next_page(request, page, self._requester.server)
             if following is None:
                 return
             if new.pages_repeat:

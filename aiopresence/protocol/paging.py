@@ -56,38 +56,31 @@ _PAGING_PARAMS = frozenset({"page", "perPage"})
 def known_pages(first: Request[P], page: P) -> Iterator[Request[P]]:
     """Yield the requests of all pages after the first, if it states how many there are."""
     total = (page.paging or PresencePagingInfo()).total_pages or 1
-    return (_with_page(first, number) for number in range(2, total + 1))
-
-
-def page_after(request: Request[P], page: P, server: str) -> Request[P] | None:
-    """Return the request of the page after this one where each page states how many there are.
-
-    That is for reading one page after another; otherwise as `next_page`.
-    """
-    number = int(dict(request.params).get("page", 1))
-    total = (page.paging or PresencePagingInfo()).total_pages or 0
-    return _with_page(request, number + 1) if number < total else next_page(request, page, server)
+    return (with_page(first, number) for number in range(2, total + 1))
 
 
 def next_page(request: Request[P], page: P, server: str) -> Request[P] | None:
     """Return the request of the page after this one, or None if this is the last.
 
-    Of a link to the next page only the page number is used.
+    Each page is judged by what it states itself, because a server may leave totals and links out
+    of some pages only. Of a link to the next page only the page number is used.
 
     Raises:
         DecodeError: the link is not to another page of the same call.
     """
     params = dict(request.params)
     number = int(params.get("page", 1))
+    paging = page.paging or PresencePagingInfo()
+    if number < (paging.total_pages or 0):
+        return with_page(request, number + 1)
     if page.navigation is not None:
         uri = (page.navigation.next_page or PresenceNavigationInfoURI()).uri
         linked = _linked_page(request, uri, server) if uri else 0
-        return _with_page(request, linked) if linked > number else None
-    paging = page.paging or PresencePagingInfo()
+        return with_page(request, linked) if linked > number else None
     full = paging.per_page or min(int(params.get("perPage", DEFAULT_PER_PAGE)), MAX_PER_PAGE)
     if paging.total_pages is not None or len(page.records or ()) < full:
         return None
-    return _with_page(request, number + 1)
+    return with_page(request, number + 1)
 
 
 def _linked_page(request: Request[P], uri: str, server: str) -> int:
@@ -110,7 +103,8 @@ def _linked_page(request: Request[P], uri: str, server: str) -> int:
     return int(number)
 
 
-def _with_page(request: Request[P], number: int) -> Request[P]:
+def with_page(request: Request[P], number: int) -> Request[P]:
+    """Return the request of another page of the same listing."""
     return attrs.evolve(
         request, params=tuple({**dict(request.params), "page": str(number)}.items())
     )

@@ -79,6 +79,16 @@ def test_without_navigation_and_totals_a_full_page_has_a_next_one() -> None:
     assert dict(third.params)["page"] == "3"
 
 
+@pytest.mark.parametrize("shown", [FULL, FULL[:1], ()])
+def test_a_total_on_a_later_page_is_believed(shown: tuple[GetPresenceInfo, ...]) -> None:
+    second = pages.next_page(FIRST, page(), SERVER)
+    assert second is not None
+    third = pages.next_page(second, page(shown, total=3), SERVER)
+    assert third is not None
+    assert dict(third.params)["page"] == "3"
+    assert pages.next_page(third, page(shown, total=3), SERVER) is None
+
+
 def test_a_full_page_has_at_most_a_thousand_records() -> None:
     greedy = endpoints.read_account_presence(ReadOptions(), per_page=5000)
     thousand = AccountPresenceInfo(records=(GetPresenceInfo(),) * 1000)

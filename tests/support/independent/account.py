@@ -125,3 +125,20 @@ def build_account(users: int) -> Account:
         for each in list(extensions.values())[:users:every]:
             each.queues[queue_id] = True
     return account
+
+
+def matching_calls(extension: Extension, telephony_status: str) -> list[Json]:
+    """Return the calls of an extension whose telephony status becomes this."""
+    if telephony_status == "NoCall":
+        return []
+    calls = extension.presence["activeCalls"] or [
+        {
+            "id": f"call-{extension.id}-{extension.sequence}",
+            "direction": "Inbound",
+            "from": "+16505550100",
+            "to": extension.number,
+            "sessionId": f"{extension.id}{extension.sequence}",
+            "sipData": {"callId": f"sip-{extension.id}-{extension.sequence}"},
+        }
+    ]
+    return [{**each, "telephonyStatus": telephony_status} for each in calls]

@@ -14,6 +14,7 @@ STATUS = {
     "CMN-304": 429,
     "CMN-203": 500,
     "InvalidMultipartRequest": 400,
+    "SUB-406": 403,
     "SUB-505": 403,
     "SUB-508": 400,
     "SUB-525": 400,

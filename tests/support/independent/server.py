@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from tests.support.independent import faults as fault_kinds, websocket_wire
-from tests.support.independent.account import Account, Extension, Json, build_account
+from tests.support.independent.account import (
+    Account,
+    Extension,
+    Json,
+    build_account,
+    matching_calls,
+)
 from tests.support.independent.dispatch import Arrival, Dispatcher, request_id
 from tests.support.independent.errors import error_body
 from tests.support.independent.faults import Fault, Faults, Kind
@@ -163,9 +169,15 @@ class IndependentServer:
         return presence_record(self.account, extension, self.url, detailed=detailed, sip_data=False)
 
     def set_presence(self, extension_id: str, **fields: Any) -> None:
-        """Change fields, named as in JSON or in snake case, and send the events for it."""
+        """Change fields, named as in JSON or in snake case, and send the events for it.
+
+        A telephony status without `active_calls` begins, changes or ends a call to match.
+        """
         extension = self.account.extensions[self.account.resolve(extension_id)]
-        self._store(extension, {_camel(name): value for name, value in fields.items()})
+        changes = {_camel(name): value for name, value in fields.items()}
+        if "telephonyStatus" in changes and "activeCalls" not in changes:
+            changes["activeCalls"] = matching_calls(extension, changes["telephonyStatus"])
+        self._store(extension, changes)
 
     def fail_next(self, kind: Kind, path: str = "", times: int = 1, **options: Any) -> Fault:
         """Let the next requests whose path contains `path` fail; return what counts them."""
@@ -216,6 +228,8 @@ class IndependentServer:
             self.violations.append(str(error))
         except asyncio.CancelledError:
             pass  # the server is being closed; streams would log it
+        except Exception as error:  # a test must notice it, not hang
+            self.violations.append(f"the server failed: {error!r}")
         finally:
             writer.transport.abort()
 

@@ -39,7 +39,7 @@ class SubscriptionCalls:
             raise not_found("path")
         if match["id"] is None:
             return await self._on_list(method, body, session, gateway)
-        subscription = self.subscriptions.by_id.get(match["id"])
+        subscription = self.subscriptions.find(match["id"])
         if subscription is None:
             raise not_found("subscriptionId")
         if method == "DELETE":
@@ -48,17 +48,17 @@ class SubscriptionCalls:
         if method == "PUT" and "eventFilters" in body:
             self.subscriptions.set_filters(subscription, body["eventFilters"])
         if method == "PUT" or (method == "POST" and match["renew"]):
-            seconds = int(body.get("expiresIn", subscription.expires_in))
+            seconds = int(body.get("expiresIn", subscription.lifetime))
             self.subscriptions.start(subscription, seconds)
         elif method != "GET":
             raise invalid("method")
-        return 200, subscription.record(self.server)
+        return 200, self._record(subscription)
 
     async def _on_list(
         self, method: str, body: Json, session: GatewaySession | None, gateway: Gateway
     ) -> tuple[int, Json]:
         if method == "GET":
-            shown = [each.record(self.server) for each in self.subscriptions.by_id.values()]
+            shown = [self._record(each) for each in self.subscriptions.by_id.values()]
             return 200, {"records": shown}
         mode = body.get("deliveryMode")
         if not isinstance(mode, dict):
@@ -77,7 +77,7 @@ class SubscriptionCalls:
         self.subscriptions.end(session.subscription)
         session.subscription = new
         self.subscriptions.start(new, WEBSOCKET_SECONDS)
-        return new.record(self.server)
+        return self._record(new)
 
     async def _create_webhook(self, mode: Json, body: Json) -> Json:
         if "SubscriptionWebhook" not in self.subscriptions.permissions:
@@ -92,4 +92,7 @@ class SubscriptionCalls:
         await self.webhooks.validate(address)
         self.webhooks.follow(new)
         self.subscriptions.start(new, int(body.get("expiresIn", WEBHOOK_SECONDS)))
-        return new.record(self.server)
+        return self._record(new)
+
+    def _record(self, subscription: Subscription) -> Json:
+        return subscription.record(self.server, self.subscriptions.clock())

@@ -36,12 +36,14 @@ class Subscription:
     filters: list[EventFilter] = field(default_factory=list)
     disabled: list[Json] = field(default_factory=list)
     status: str = "Active"
-    expires_in: int = WEBSOCKET_SECONDS
+    created_time: str = field(default_factory=iso_time)
+    lifetime: int = WEBSOCKET_SECONDS
     expires_at: float = 0.0
     blacklisted: Json | None = None
 
-    def record(self, server: str) -> Json:
+    def record(self, server: str, now: float) -> Json:
         """Return the subscription as clients see it."""
+        left = max(0, int(self.expires_at - now))
         mode: Json = {"transportType": self.transport}
         if self.address:
             mode["address"] = self.address
@@ -49,9 +51,9 @@ class Subscription:
             "uri": f"{server}/restapi/v1.0/subscription/{self.id}",
             "id": self.id,
             "eventFilters": [each.text for each in self.filters],
-            "creationTime": iso_time(),
-            "expirationTime": iso_time(self.expires_in),
-            "expiresIn": self.expires_in,
+            "creationTime": self.created_time,
+            "expirationTime": iso_time(left),
+            "expiresIn": left,
             "status": self.status,
             "deliveryMode": mode,
         }
@@ -101,13 +103,25 @@ class Subscriptions:
 
     def start(self, subscription: Subscription, seconds: int) -> None:
         """Begin or renew a subscription."""
-        subscription.expires_in, subscription.expires_at = seconds, self.clock() + seconds
+        subscription.lifetime, subscription.expires_at = seconds, self.clock() + seconds
         subscription.status, subscription.blacklisted = "Active", None
         self.by_id[subscription.id] = subscription
 
     def end(self, subscription: Subscription | None) -> None:
         if subscription is not None:
             self.by_id.pop(subscription.id, None)
+
+    def find(self, id_: str) -> Subscription | None:
+        """Return a subscription that has not expired."""
+        subscription = self.by_id.get(id_)
+        if subscription is None or not self._has_expired(subscription):
+            return subscription
+        self.end(subscription)
+        return None
+
+    def _has_expired(self, subscription: Subscription) -> bool:
+        """Say whether a webhook was not renewed in time; a WebSocket renews by itself."""
+        return subscription.transport == "WebHook" and subscription.expires_at <= self.clock()
 
     def presence_changed(self, extension: Extension, changed: set[str]) -> None:
         """Notify everybody whose filter fits a change of presence."""
@@ -125,11 +139,9 @@ class Subscriptions:
                 self._notify(subscription, filter_, body)
 
     def _current(self) -> Iterator[tuple[Subscription, EventFilter]]:
-        now = self.clock()
-        for subscription in list(self.by_id.values()):
-            if subscription.transport == "WebHook" and subscription.expires_at <= now:
-                self.end(subscription)
-            elif subscription.status == "Active":
+        for id_ in list(self.by_id):
+            subscription = self.find(id_)
+            if subscription is not None and subscription.status == "Active":
                 yield from ((subscription, each) for each in effective(subscription.filters))
 
     def _notify(self, subscription: Subscription, filter_: EventFilter, body: Json) -> None:
