@@ -137,26 +137,26 @@ def test_a_link_to_another_call_is_an_error(link: str) -> None:
 
 
 def test_pages_are_numbered_up_to_the_total_that_each_states() -> None:
-    second = pages.page_after(FIRST, page(total=3), SERVER)
+    second = pages.next_page(FIRST, page(total=3), SERVER)
     assert second is not None
     assert dict(second.params) == {**dict(FIRST.params), "page": "2"}
-    third = pages.page_after(second, page(total=3), SERVER)
+    third = pages.next_page(second, page(total=3), SERVER)
     assert third is not None
     assert dict(third.params) == {**dict(FIRST.params), "page": "3"}
-    assert pages.page_after(third, page(total=3), SERVER) is None
+    assert pages.next_page(third, page(total=3), SERVER) is None
 
 
 def test_without_a_total_the_link_or_the_size_of_the_page_counts() -> None:
     link = f"{SERVER}{FIRST.path}?page=4&sipData=true"
-    linked = pages.page_after(FIRST, page(link=link), SERVER)
+    linked = pages.next_page(FIRST, page(link=link), SERVER)
     assert linked is not None
     assert dict(linked.params)["page"] == "4"
-    full = pages.page_after(FIRST, AccountPresenceInfo(records=FULL), SERVER)
+    full = pages.next_page(FIRST, AccountPresenceInfo(records=FULL), SERVER)
     assert full is not None
     assert dict(full.params)["page"] == "2"
-    assert pages.page_after(FIRST, AccountPresenceInfo(records=FULL[:1]), SERVER) is None
+    assert pages.next_page(FIRST, AccountPresenceInfo(records=FULL[:1]), SERVER) is None
     with pytest.raises(DecodeError):
-        pages.page_after(FIRST, page(link=link.replace("platform", "evil")), SERVER)
+        pages.next_page(FIRST, page(link=link.replace("platform", "evil")), SERVER)
 
 
 def test_a_listing_ends_after_five_pages_without_a_new_record() -> None:
