@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from tests.support.independent import websocket_wire as wire
 from tests.support.independent.account import Json
-from tests.support.independent.subscriptions import Subscription, Subscriptions, iso_time
+from tests.support.independent.clock import ServerClock
+from tests.support.independent.subscriptions import Subscription, Subscriptions
 
 Answer = Callable[[str, str, Json, "GatewaySession"], Awaitable[tuple[int, Json]]]
 Frame = list[Json]
@@ -80,7 +81,7 @@ class Connection:
 class Gateway:
     """All sessions. Times are in seconds of the server's clock."""
 
-    clock: Callable[[], float]
+    clock: ServerClock
     chance: random.Random
     subscriptions: Subscriptions
     answer: Answer
@@ -148,7 +149,7 @@ class Gateway:
         self, client_id: str, wsc: str | None
     ) -> tuple[GatewaySession, Json, list[tuple[int, Json]]]:
         details: Json = {
-            "creationTime": iso_time(),
+            "creationTime": self.clock.iso(),
             "maxConnectionsPerSession": 5,
             "recoveryBufferSize": self.buffer_size,
             "recoveryTimeout": int(self.recovery_timeout),

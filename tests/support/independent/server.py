@@ -16,6 +16,7 @@ from tests.support.independent.account import (
     build_account,
     matching_calls,
 )
+from tests.support.independent.clock import ServerClock
 from tests.support.independent.dispatch import Arrival, Dispatcher, request_id
 from tests.support.independent.errors import error_body
 from tests.support.independent.faults import Fault, Faults, Kind
@@ -75,7 +76,7 @@ class IndependentServer:
         self.permissions: set[str] = set(PERMISSIONS)
         self.violations: list[str] = []
         self.requests: list[Arrival] = []
-        self._clock = clock
+        self.now = ServerClock(clock)
         self.faults = Faults(self.chance)
         self.oauth = OAuth(self.now, self.account.caller)
         self.quotas = Quotas(
@@ -86,7 +87,7 @@ class IndependentServer:
             penalty=window + 0.9,
         )
         self.subscriptions = Subscriptions(self.account, self.now, self.chance, self.permissions)
-        self.webhooks = Webhooks()
+        self.webhooks = Webhooks(self.now)
         self._subscription_calls = SubscriptionCalls(self.subscriptions, self.webhooks)
         self.calls = PresenceCalls(
             self.account,
@@ -135,9 +136,6 @@ class IndependentServer:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.webhooks.close()
-
-    def now(self) -> float:
-        return self._clock() if self._clock else asyncio.get_running_loop().time()
 
     @property
     def client_id(self) -> str:
@@ -276,7 +274,7 @@ class IndependentServer:
     async def _send(
         self, response: Response, writer: asyncio.StreamWriter, fault: Fault | None = None
     ) -> None:
-        response.headers.append(request_id())
+        response.headers += [request_id(), ("Date", self.now.http_date())]
         data = response.encode()
         if fault is not None and fault.kind == "truncate":
             writer.write(data[: len(data) - len(response.body) // 2 - 1])

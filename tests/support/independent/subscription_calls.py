@@ -95,4 +95,4 @@ class SubscriptionCalls:
         return self._record(new)
 
     def _record(self, subscription: Subscription) -> Json:
-        return subscription.record(self.server, self.subscriptions.clock())
+        return subscription.record(self.server, self.subscriptions.clock)

@@ -4,9 +4,9 @@ import random
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from tests.support.independent.account import Account, Extension, Json
+from tests.support.independent.clock import ServerClock
 from tests.support.independent.errors import ApiFailure
 from tests.support.independent.filters import (
     EventFilter,
@@ -18,10 +18,6 @@ from tests.support.independent.filters import (
 
 Deliver = Callable[[Json], None]
 WEBHOOK_SECONDS, WEBSOCKET_SECONDS = 604800, 900
-
-
-def iso_time(seconds_from_now: float = 0.0) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds_from_now)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass
@@ -36,14 +32,14 @@ class Subscription:
     filters: list[EventFilter] = field(default_factory=list)
     disabled: list[Json] = field(default_factory=list)
     status: str = "Active"
-    created_time: str = field(default_factory=iso_time)
+    created_time: str = ""
     lifetime: int = WEBSOCKET_SECONDS
     expires_at: float = 0.0
     blacklisted: Json | None = None
 
-    def record(self, server: str, now: float) -> Json:
+    def record(self, server: str, clock: ServerClock) -> Json:
         """Return the subscription as clients see it."""
-        left = max(0, int(self.expires_at - now))
+        left = max(0, int(self.expires_at - clock()))
         mode: Json = {"transportType": self.transport}
         if self.address:
             mode["address"] = self.address
@@ -52,7 +48,7 @@ class Subscription:
             "id": self.id,
             "eventFilters": [each.text for each in self.filters],
             "creationTime": self.created_time,
-            "expirationTime": iso_time(left),
+            "expirationTime": clock.iso(left),
             "expiresIn": left,
             "status": self.status,
             "deliveryMode": mode,
@@ -69,7 +65,7 @@ class Subscriptions:
     """All subscriptions by id. A notification is a dict, as a client gets it."""
 
     account: Account
-    clock: Callable[[], float]
+    clock: ServerClock
     chance: random.Random
     permissions: set[str]
     by_id: dict[str, Subscription] = field(default_factory=dict)
@@ -105,6 +101,7 @@ class Subscriptions:
         """Begin or renew a subscription."""
         subscription.lifetime, subscription.expires_at = seconds, self.clock() + seconds
         subscription.status, subscription.blacklisted = "Active", None
+        subscription.created_time = subscription.created_time or self.clock.iso()
         self.by_id[subscription.id] = subscription
 
     def end(self, subscription: Subscription | None) -> None:
@@ -153,7 +150,7 @@ class Subscriptions:
             {
                 "uuid": str(uuid.uuid4()),
                 "event": event,
-                "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6]
+                "timestamp": self.clock.date().isoformat(timespec="milliseconds")[:-6]
                 + self.chance.choice(("Z", "+0000")),
                 "subscriptionId": subscription.id,
                 "ownerId": self.account.caller,

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tests.support.independent.account import Json
+from tests.support.independent.clock import ServerClock
 from tests.support.independent.errors import ApiFailure
 from tests.support.independent.http_wire import parse_response_head
-from tests.support.independent.subscriptions import Subscription, iso_time
+from tests.support.independent.subscriptions import Subscription
 
 ANSWER_SECONDS, LARGEST_ANSWER = 3.0, 1024
 Headers = dict[str, str]
@@ -28,6 +29,7 @@ class Delivery:
 class Webhooks:
     """Delivers notifications in order, each until it is accepted or `retries` are used up."""
 
+    clock: ServerClock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     retries: tuple[float, ...] = (1.0, 2.0, 4.0)
     """Seconds before each further attempt."""
@@ -85,7 +87,7 @@ class Webhooks:
                 subscription.status = "Blacklisted"
                 subscription.blacklisted = {
                     "reason": "The address did not accept notifications",
-                    "blacklistedAt": iso_time(),
+                    "blacklistedAt": self.clock.iso(),
                 }
             queue.task_done()
 
