@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -87,20 +88,25 @@ LONGEST_FILE = 400
 LONGEST_BODY = 45
 
 
-def parsed(name: str) -> ast.Module:
-    return ast.parse(MODULES[name].read_text())
+@cache
+def nodes(name: str) -> list[ast.AST]:
+    """Return all nodes of the source of a module."""
+    return [*ast.walk(ast.parse(MODULES[name].read_text()))]
 
 
-def imported(name: str) -> Iterator[str]:
-    """Yield the absolute name of each module that a module of the package imports."""
+@cache
+def imported(name: str) -> list[str]:
+    """Return the absolute name of each module that a module of the package imports."""
     package = ("aiopresence." + name).split(".")[:-1]
-    for node in ast.walk(parsed(name)):
+    found: list[str] = []
+    for node in nodes(name):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (imported_module(module, alias.name) for alias in node.names)
+            found += [imported_module(module, alias.name) for alias in node.names]
+    return found
 
 
 def imported_module(module: str, name: str) -> str:
@@ -113,13 +119,13 @@ def layer(name: str) -> str:
     return name.split(".")[0]
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_layer_imports_only_layers_below_it(name: str) -> None:
-    for module in imported(name):
-        if module.split(".")[0] == "aiopresence":
-            target = layer(module.removeprefix("aiopresence").removeprefix("."))
-            allowed = {layer(name)} | LAYERS[layer(name)] | USERS.get(name, set())
-            assert target in allowed, (name, module)
+def test_a_layer_imports_only_layers_below_it() -> None:
+    for name in MODULES:
+        allowed = {layer(name)} | LAYERS[layer(name)] | USERS.get(name, set())
+        for module in imported(name):
+            if module.split(".")[0] == "aiopresence":
+                target = layer(module.removeprefix("aiopresence").removeprefix("."))
+                assert target in allowed, (name, module)
 
 
 def test_the_layers_themselves_form_no_cycle() -> None:
@@ -148,17 +154,22 @@ def test_no_module_imports_the_fixtures() -> None:
     assert not users & {module for name in MODULES for module in imported(name)}
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if layer(n) in {*VALUES, "protocol"}])
-def test_the_core_is_pure(name: str) -> None:
-    assert not {module.split(".")[0] for module in imported(name)} & IMPURE
+def outside(name: str) -> set[str]:
+    """Return the packages that a module imports."""
+    return {module.split(".")[0] for module in imported(name)}
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if layer(n) in THIRD_PARTY])
-def test_a_layer_uses_only_its_libraries(name: str) -> None:
-    outside = {module.split(".")[0] for module in imported(name)}
+def test_the_core_is_pure() -> None:
+    core = [name for name in MODULES if layer(name) in {*VALUES, "protocol"}]
+    assert {name: found for name in core if (found := outside(name) & IMPURE)} == {}
+
+
+def test_a_layer_uses_only_its_libraries() -> None:
     known = {"aiohttp", "attrs", "cattrs", "filelock", "orjson", "rich", "typer", "yarl"}
     known |= {"multidict", "aioresponses", "dotenv", "platformdirs", "redis", "cryptography"}
-    assert outside & known <= THIRD_PARTY[layer(name)]
+    limited = [name for name in MODULES if layer(name) in THIRD_PARTY]
+    used = {name: outside(name) & known - THIRD_PARTY[layer(name)] for name in limited}
+    assert {name: found for name, found in used.items() if found} == {}
 
 
 def test_webhooks_import_only_the_clock_from_transport() -> None:
@@ -177,19 +188,18 @@ def test_imports_are_found() -> None:
     assert "protocol.rest" in set(imported_at_startup("transport.requester"))
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_file_is_too_long_to_read(name: str) -> None:
-    assert MODULES[name].read_text().count("\n") <= LONGEST_FILE
+def test_no_file_is_too_long_to_read() -> None:
+    lengths = {name: path.read_text().count("\n") for name, path in MODULES.items()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_function_is_too_long_to_read(name: str) -> None:
-    functions = [node for node in ast.walk(parsed(name)) if isinstance(node, Function)]
-    assert {f.name for f in functions if body_length(f) > LONGEST_BODY} == set()
+def test_no_function_is_too_long_to_read() -> None:
+    functions = [(n, f) for n in MODULES for f in nodes(n) if isinstance(f, Function)]
+    assert {(n, f.name) for n, f in functions if body_length(f) > LONGEST_BODY} == set()
 
 
 def body_length(function: Function) -> int:
@@ -198,12 +208,7 @@ def body_length(function: Function) -> int:
     return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_docstrings_begin_with_what_is_done(name: str) -> None:
-    texts = [
-        ast.get_docstring(node) or ""
-        for node in ast.walk(parsed(name))
-        if isinstance(node, DOCUMENTED)
-    ]
-    literary = ("Give", "Tell", "Let", "Say")
-    assert [text for text in texts if text.startswith(tuple(f"{word} " for word in literary))] == []
+def test_docstrings_begin_with_what_is_done() -> None:
+    documented = [n for name in MODULES for n in nodes(name) if isinstance(n, DOCUMENTED)]
+    texts = [ast.get_docstring(node) or "" for node in documented]
+    assert [text for text in texts if text.startswith(("Give ", "Tell ", "Let ", "Say "))] == []
