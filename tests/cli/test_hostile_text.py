@@ -39,7 +39,6 @@ OURS = re.compile(
     r"\x1b\[(?:[0-9]{1,3}(?:;[0-9]{1,3})*)?m|\x1b\[\?(?:25|1049)[hl]|\x1b\[[0-9]{0,3}[AKH]|\r(?=\n|\x1b)"
 )
 CODES = (0, 1, 2, 143)
-CODED = {"PYTHONIOENCODING": "utf-8"}
 ENDED = re.compile(f"{MARK} ([0-9]+)\n")
 SEAM = "\n@@errors@@\n"
 # The fields of responses and events with free text, or with enum values.
@@ -145,11 +144,12 @@ def drive(
     speed: float = 1.0,
     only: Container[str] = tuple(CALLS),
     few: bool = False,
-    env: Mapping[str, str] = CODED,
+    coding: str = "",
 ) -> list[Ran]:
     """Run commands in a process, in a terminal or with pipes."""
     every = calls(sandbox, only, few)
-    more = environment(home, PYTHONPATH=str(SUPPORT), **credentials(sandbox), **env)
+    limited = {"LC_ALL": "C", "PYTHONIOENCODING": coding} if coding else {}
+    more = environment(home, **credentials(sandbox), **limited)
     command = [sys.executable, str(SUPPORT / "hostile_driver.py"), str(speed), json.dumps(every)]
     if where == "terminal":
         with Plain(env=more, command=command, size=(3000, 50)) as terminal:
@@ -159,8 +159,7 @@ def drive(
         done = subprocess.run(  # noqa: S603 - a fixed command
             command, capture_output=True, timeout=40, env=more, check=True
         )
-        coded = env["PYTHONIOENCODING"]
-        text = _together(done.stdout.decode(coded), done.stderr.decode(coded))
+        text = _together(*(s.decode(coding or "utf-8") for s in (done.stdout, done.stderr)))
     assert "Traceback" not in text, text[text.index("Traceback") :][:3000]
     parts = ENDED.split(text)[:-1]
     assert len(parts) == 2 * len(every), parts[-1][-2000:]
@@ -247,10 +246,9 @@ def _names(sandbox: Sandbox) -> Callable[[], None]:
 @pytest.mark.parametrize("coding", ["cp1252", "ascii"])
 async def test_text_is_escaped_for_a_limited_encoding(tmp_path: Path, coding: str) -> None:
     only = ("read", "events", "set", "login", "whoami", "doctor", "logout")
-    env = {"LC_ALL": "C", "PYTHONIOENCODING": coding}
     async with Sandbox(40, limits=PLENTY) as sandbox:
         fired = _names(sandbox)
-        ran = await asyncio.to_thread(drive, sandbox, tmp_path, "pipe", only=only, env=env)
+        ran = await asyncio.to_thread(drive, sandbox, tmp_path, "pipe", only=only, coding=coding)
         fired()
     check(ran, silent=("doctor", "logout"))
     assert all(each.code == 0 or each.call[0] == "doctor" for each in ran)

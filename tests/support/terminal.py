@@ -16,13 +16,9 @@ import attrs
 import pyte
 
 COMMAND = (sys.executable, "-c", "from aiopresence.cli import main; main()")
-# Without settings of the user who runs the tests, and without colors unless a test sets them.
-CLEAN = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.startswith(("RC_", "RINGCENTRAL_", "AIOPRESENCE_", "XDG_", "COLUMNS", "LINES"))
-    and name not in ("NO_COLOR", "FORCE_COLOR", "TERM")
-}
+# The variables with settings of the user who runs the tests.
+_OF_USER = ("RC_", "RINGCENTRAL_", "AIOPRESENCE_", "XDG_", "COLUMNS", "LINES")
+_COLORS = ("NO_COLOR", "FORCE_COLOR", "TERM")
 
 
 @attrs.frozen
@@ -35,11 +31,16 @@ class Done:
 
 
 def environment(home: object, **more: str) -> dict[str, str]:
-    """Return an environment with all files of the user under a directory."""
+    """Return an environment with all files of the user under a directory, and without colors."""
     directories = {
         f"XDG_{name}_HOME": f"{home}/{name.lower()}" for name in ("CONFIG", "STATE", "CACHE")
     }
-    return {**CLEAN, "HOME": str(home), **directories, **more}
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_OF_USER) and name not in _COLORS
+    }
+    return {**plain, "HOME": str(home), **directories, **more}
 
 
 def run(
@@ -62,6 +63,11 @@ def run(
     assert "Traceback" not in done.stderr + done.stdout
     assert "asyncgen" not in done.stderr
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def take_terminal() -> None:
+    """Make standard input the controlling terminal, which job control requires."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Terminal:
@@ -98,8 +104,7 @@ class Terminal:
             stderr=slave,
             env=self._env,
             start_new_session=True,
-            # Job control requires that this is the controlling terminal.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=take_terminal,
         )
         os.close(slave)
         return self
