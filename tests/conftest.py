@@ -7,6 +7,8 @@ import pytest
 from hypothesis import settings
 
 from aiopresence.sandbox import GatewayPlan, Sandbox
+from tests.support.forks import forks
+from tests.support.loops import LoopFactories
 from tests.support.sessions import PLENTY, Replies, Session
 from tests.support.virtual import no_task_is_left
 
@@ -29,6 +31,30 @@ settings.register_profile(
 )
 settings.register_profile("thorough", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("event loops")
+    group.addoption("--uvloop", action="store_true", help="run tests on uvloop")
+    group.addoption("--eager-tasks", action="store_true", help="start tasks at once (Python 3.12)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    uses_uvloop, is_eager = config.getoption("uvloop"), config.getoption("eager_tasks")
+    if uses_uvloop or is_eager:
+        config.pluginmanager.register(LoopFactories(uses_uvloop, is_eager))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Scenarios that run at the same time come first, so that one process gets all of them.
+    items.sort(key=lambda item: "together" not in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fast_programs() -> Iterator[None]:
+    with forks():
+        yield
 
 
 @pytest.fixture

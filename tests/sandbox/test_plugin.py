@@ -54,7 +54,8 @@ def run(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult
     pytester.makepyfile(text)
     # In this process, which is faster. The plugin is imported already, so pytest cannot rewrite it.
     warnings = ("-W", "error", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-    return pytester.runpytest_inprocess(*warnings, *options)
+    in_order = ("-p", "no:randomly")
+    return pytester.runpytest_inprocess(*warnings, *in_order, *options)
 
 
 def test_the_fixtures_work_on_event_loops_of_every_scope(pytester: pytest.Pytester) -> None:
