@@ -19,14 +19,19 @@ import pytest
 
 from aiopresence import Availability, GetPresenceInfo, PresenceChange, from_dict
 from aiopresence.sandbox import Answer, Sandbox
-from tests.recipes.data import departments, history, report
-from tests.recipes.services import fastapi_service
-from tests.recipes.services.fastapi_service import app
 from tests.support.cli_calls import credentials, lead
 from tests.support.waiting import fired
 from tests.support.webhook_servers import served_by_asgi
 
 HERE = Path(__file__).parent / "recipes"
+
+
+@pytest.fixture
+def app() -> Any:
+    """The service; FastAPI, pandas and polars are imported only where a test uses them."""
+    from tests.recipes.services import fastapi_service
+
+    return fastapi_service.app
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +61,7 @@ async def run(script: str, *arguments: Path) -> tuple[int | None, str, str]:
 
 
 @asynccontextmanager
-async def service() -> AsyncIterator[aiohttp.ClientSession]:
+async def service(app: Any) -> AsyncIterator[aiohttp.ClientSession]:
     async with (
         app.router.lifespan_context(app),
         served_by_asgi(app) as caller,
@@ -70,10 +75,10 @@ async def answer(client: aiohttp.ClientSession, path: str) -> tuple[int, Any]:
         return response.status, await response.json()
 
 
-async def test_fastapi_serves_the_board(sandbox: Sandbox) -> None:
+async def test_fastapi_serves_the_board(sandbox: Sandbox, app: Any) -> None:
     id_ = sandbox.user_ids[3]
     sandbox.ring(id_)
-    async with service() as client:
+    async with service(app) as client:
         await app.state.board.wait_ready()
         sent = len(sandbox.requests)
         status, people = await answer(client, "/people")
@@ -96,8 +101,8 @@ async def test_fastapi_serves_the_board(sandbox: Sandbox) -> None:
         assert len(sandbox.requests) == sent
 
 
-async def test_fastapi_streams_changes(sandbox: Sandbox) -> None:
-    async with service() as client:
+async def test_fastapi_streams_changes(sandbox: Sandbox, app: Any) -> None:
+    async with service(app) as client:
         await app.state.board.wait_ready()
         async with client.get("/changes") as response:
             assert response.content_type == "application/x-ndjson"
@@ -112,6 +117,8 @@ async def test_fastapi_streams_changes(sandbox: Sandbox) -> None:
 async def test_fastapi_stops_on_one_interrupt_while_a_client_reads_changes(
     sandbox: Sandbox,
 ) -> None:
+    from tests.recipes.services import fastapi_service
+
     command = next(
         line for line in (fastapi_service.__doc__ or "").splitlines() if "uvicorn" in line
     )
@@ -134,9 +141,9 @@ async def test_fastapi_stops_on_one_interrupt_while_a_client_reads_changes(
     assert b"Application shutdown complete." in said
 
 
-async def test_fastapi_answers_503_while_there_is_no_presence(sandbox: Sandbox) -> None:
+async def test_fastapi_answers_503_while_there_is_no_presence(sandbox: Sandbox, app: Any) -> None:
     fault = sandbox.faults.add(Answer(503), times=None)
-    async with service() as client:
+    async with service(app) as client:
         await fired(fault)
         assert await answer(client, "/people") == (
             503,
@@ -147,6 +154,8 @@ async def test_fastapi_answers_503_while_there_is_no_presence(sandbox: Sandbox) 
 async def test_pandas_counts_the_people_of_each_department(
     sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from tests.recipes.data import departments
+
     await departments.main()
     header, index, *rows = capsys.readouterr().out.splitlines()
     words = [each.label for each in Availability if each.label in header]
@@ -160,6 +169,8 @@ async def test_pandas_counts_the_people_of_each_department(
 async def test_sqlite_keeps_the_history_and_polars_adds_it_up(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
+    from tests.recipes.data import history, report
+
     path, id_ = tmp_path / "history.db", sandbox.user_ids[3]
     sandbox.set_presence(id_, telephony_status="NoCall", meeting_status="Disconnected")
     sandbox.set_presence(id_, user_status="Busy", dnd_status="TakeAllCalls")

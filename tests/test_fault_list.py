@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ def names_of_tests(path: Path) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, functions)}
 
 
-NAMES = {path: names_of_tests(path) for path in TESTS.rglob("test_*.py")}
+@cache
+def names() -> dict[Path, set[str]]:
+    return {path: names_of_tests(path) for path in TESTS.rglob("test_*.py")}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
@@ -32,7 +35,7 @@ def test_every_fault_has_a_test_that_exists(row: list[str]) -> None:
     named = re.findall(r"`(.*?)::(.*?)`", tests)
     assert named
     for path, name in named:
-        assert name in NAMES[TESTS / path], f"{path} has no {name}"
+        assert name in names()[TESTS / path], f"{path} has no {name}"
 
 
 def test_no_fault_is_listed_twice() -> None:
@@ -42,7 +45,7 @@ def test_no_fault_is_listed_twice() -> None:
 
 
 def test_names_describe_behaviour_and_hold_no_codes() -> None:
-    names = {name for names in NAMES.values() for name in names if name.startswith("test_")}
+    tests = {name for each in names().values() for name in each if name.startswith("test_")}
     codes = ["au", "bp", "ck", "co", "ct", "hs", "js", "mp", "rd", "rl", "se", "tr", "wh", "ws"]
     coded = re.compile(rf"_({'|'.join(codes)})_?[0-9]{{2}}(_|$)")
-    assert sorted(name for name in names if coded.search(name)) == []
+    assert sorted(name for name in tests if coded.search(name)) == []
