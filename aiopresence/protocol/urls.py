@@ -104,7 +104,8 @@ def origin(url: str) -> tuple[str, str, int]:
         ValueError: it is not a URL.
     """
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    default = _DEFAULT_PORTS.get(parts.scheme, 0)
+    return parts.scheme, parts.hostname or "", default if parts.port is None else parts.port
 
 
 def is_path(path: object) -> bool:
@@ -142,7 +143,7 @@ def _resolve(
     try:
         url = urljoin(server + path, link)
         target = urlsplit(url)
-        is_same_origin = origin(url) == origin(server)
+        is_same_origin = _is_plain_link(link) and origin(url) == origin(server)
         params = tuple((Secret(n), Secret(v)) for n, v in parse_qsl(target.query, True))
         urlencode(params)  # A lone surrogate, for one, cannot be encoded.
     except ValueError:
@@ -153,6 +154,16 @@ def _resolve(
         return "a link out of the API is not followed", *nothing
     # A path that is known already, as that of the next page is, holds no secret of the link.
     return "", path if target.path == path else Secret(target.path), params
+
+
+def _is_plain_link(link: str) -> bool:
+    """Return whether every URL parser finds the same host in a link, or none; ValueError: no URL.
+
+    Some parsers take a backslash for a slash, or "https:host" for "https://host".
+    """
+    parts = urlsplit(link)
+    is_whole = bool(parts.netloc) or not parts.scheme
+    return is_whole and "@" not in parts.netloc and "\\" not in link.partition("?")[0]
 
 
 def gateway_address(uri: str, server: str) -> str:

@@ -1,8 +1,11 @@
 """Which URLs may be connected to, and which may receive a credential."""
 
+import re
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+import yarl
 from hypothesis import given, strategies as st
 
 from aiopresence import ConnectionFailed, DecodeError, UsageError
@@ -11,6 +14,7 @@ from aiopresence.protocol.urls import (
     check_server,
     follow,
     gateway_address,
+    is_loopback,
     is_path,
     origin,
     webhook_address,
@@ -162,6 +166,14 @@ def test_links_on_the_same_server_are_followed(link: str, path: str, params: Any
         "/restapi/%2e%2e/x",
         "https://[/restapi/x",
         "https://platform.example:99999/restapi/x",
+        "https://platform.example:0/restapi/x",
+        "https://user@platform.example/restapi/x",
+        "https://@platform.example/restapi/x",
+        "https://evil.example\\@platform.example/restapi/x",
+        "https:evil.example/restapi/x",
+        "https:/restapi/x",
+        "/\\evil.example/restapi/x",
+        "\\\\evil.example/restapi/x",
         "javascript:alert(1)",
     ],
 )
@@ -393,3 +405,72 @@ def test_ports_of_servers(port: int, good: bool) -> None:
 def test_only_slashes_at_the_end_of_a_server_are_left_out() -> None:
     assert check_server("https://platform.example///") == "https://platform.example"
     assert check_server("https://platform.XX") == "https://platform.XX"
+
+
+# Parts of addresses in which parsers of URLs may differ, put together in any order.
+_PIECES = [
+    *("https:", "http:", "wss:", "ws:", "HTTPS:", "//", "/", "\\", "@", ":", ".", "?", "#", "%2e"),
+    *("%40", "%2f", "%5c", "\t", "\n", " ", "\0", "[", "]", "::1", "\u3002", "\u017f", "\uff0e"),
+    *("platform", "ringcentral", "com", "ws-api", "evil", "example", "localhost", "127.0.0.1"),
+    *("443", "8443", "0", "2130706433", "0x7f", "xn--", "user", "/restapi/v1.0/x", "/ws", "~", "-"),
+]
+_MIXED = st.lists(st.sampled_from(_PIECES), max_size=10).map("".join)
+_GOOD = st.sampled_from(
+    ["https://platform.ringcentral.com", "wss://ws-api.ringcentral.com", "https://localhost", ""]
+)
+URLS = st.builds(str.__add__, _GOOD, _MIXED) | _MIXED | st.text()
+
+
+@given(URLS)
+def test_whoever_parses_an_accepted_server_finds_the_same_host(url: str) -> None:
+    try:
+        server = check_server(url)
+    except UsageError:
+        return
+    parsed = yarl.URL(server)
+    assert (parsed.user, parsed.password, parsed.path, parsed.query_string) == (None, None, "/", "")
+    assert (parsed.scheme, parsed.host, parsed.port) == origin(server)
+    assert server.lower().startswith(f"{parsed.scheme}://{parsed.host_subcomponent}")
+    assert not (parsed.host or ".").endswith(".")
+    assert parsed.scheme == "https" or is_loopback(parsed.host or "")
+
+
+@given(URLS)
+def test_whoever_parses_an_accepted_gateway_finds_a_host_of_the_domain(url: str) -> None:
+    try:
+        parsed = yarl.URL(gateway_address(url, PLATFORM), encoded=True)
+    except ConnectionFailed:
+        return
+    assert (parsed.scheme, parsed.port, parsed.user) == ("wss", 443, None)
+    assert f".{parsed.host}".endswith(".ringcentral.com")
+    # As browsers do: a backslash is a slash, and the host ends at the first one.
+    host = url.lower().replace("\\", "/").removeprefix("wss://").partition("/")[0]
+    assert re.sub(":(443)?$", "", host) == parsed.host
+
+
+@given(URLS)
+def test_whatever_the_link_a_request_stays_on_its_server(link: str) -> None:
+    for text in (link, f"{SERVER}{link}"):
+        try:
+            request = follow(REQUEST, SERVER, text, "Location")
+        except DecodeError:
+            continue
+        url = yarl.URL(f"{SERVER}{request.path}?{urlencode(request.params)}", encoded=True)
+        assert (url.scheme, url.host, url.port, url.user) == (
+            "https",
+            "platform.example",
+            443,
+            None,
+        )
+        assert is_path(url.raw_path)
+
+
+@given(URLS)
+def test_whoever_parses_an_accepted_webhook_finds_the_same_host(url: str) -> None:
+    try:
+        parsed = yarl.URL(webhook_address(url), encoded=True)
+    except UsageError:
+        return
+    host = urlsplit(url).hostname
+    assert (parsed.host, parsed.user) == (host, None)
+    assert parsed.scheme == "https" or is_loopback(host or "")
