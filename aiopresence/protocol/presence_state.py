@@ -14,7 +14,8 @@ Events:
 - An event older than the last one about its extension (EventOrder) is not merged. It may have
   fields that the later one had not, so the extension becomes stale.
 - An event that may be older than the last read of its extension (ReadTimes, which compares by the
-  server's clock) is not merged. If the two differ, the extension becomes stale.
+  server's clock) is not merged. If the two differ, the extension becomes stale. It is merged with
+  the next event that is newer: if no event is missing, the read then has the same or older values.
 - An event that cannot be decoded makes its extension stale, or everything if it names none.
 - An event about an extension without a record makes its id an unknown id, to be read when its turn
   comes: the extension may be new or have come back, or somebody invents ids.
@@ -156,8 +157,9 @@ class PresenceState:
         missed = set().union(*map(self._unscheduled, waiting))
         return frozenset(missed) if len(missed) <= most else None
 
-    def mark_stale(self, ids: Iterable[str] | None = None) -> None:
+    def mark_stale(self, ids: Collection[str] | None = None) -> None:
         """Request that some extensions are read again because of a doubt; None for all."""
+        self._times.forget_doubtful(ids)
         if ids is None:
             self._scheduled.clear()
             self._request_all()
@@ -353,11 +355,14 @@ class PresenceState:
             fields, known, known_calls(id_, known, self._reads), body
         )
         if known is not None and self._times.may_include(id_, timestamp, body.sequence):
+            doubtful = self._times.doubtful.get(id_, {}) | fields
             if self._is_being_read(id_):
                 self.mark_stale([id_])
             else:
                 self._mark_stale_if_different(id_, known, fields)
+            self._times.doubtful[id_] = doubtful
             return None
+        fields = self._times.doubtful.pop(id_, {}) | fields
         is_kept = True
         for read in self._reads:
             is_kept &= read.record_event(id_, fields, timestamp, is_uncertain=is_uncertain)

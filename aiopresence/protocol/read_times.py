@@ -1,6 +1,8 @@
 """Remember when each extension was last read, to recognize events that may be older."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from .server_clock import ServerClock
 
@@ -16,10 +18,16 @@ _PARTS = 16
 
 
 class ReadTimes:
-    """When extensions were read, compared with the times of events by the server's clock."""
+    """When extensions were read, compared with the times of events by the server's clock.
+
+    Attributes:
+        clock: the server's clock.
+        doubtful: by id, the fields of events since the last read that it may include.
+    """
 
     def __init__(self) -> None:
         self.clock = ServerClock()
+        self.doubtful: dict[str, dict[str, Any]] = {}
         # By the local clock: the reads of the current period, and of the one before.
         self._current = _new_parts()
         self._previous = _new_parts()
@@ -32,6 +40,7 @@ class ReadTimes:
         """
         if self._began is None or not timedelta() <= time - self._began < _REMEMBERED:
             self._began, self._previous, self._current = time, self._current, _new_parts()
+        self.doubtful.pop(id_, None)
         self._current[hash(id_) % _PARTS][id_] = time
 
     def may_include(self, id_: str, timestamp: datetime | None, sequence: int | None) -> bool:
@@ -50,6 +59,14 @@ class ReadTimes:
             return sequence is None
         read_at = self.clock.latest(time)
         return read_at is not None and timestamp < read_at - _ROUNDING
+
+    def forget_doubtful(self, ids: Iterable[str] | None) -> None:
+        """Forget the doubtful fields of some extensions, or all: events may be missing."""
+        if ids is None:
+            self.doubtful.clear()
+        elif self.doubtful:
+            for id_ in ids:
+                self.doubtful.pop(id_, None)
 
     def was_delayed(self, timestamp: datetime | None, time: datetime) -> bool:
         """Return whether an event was made more than two seconds before a local time."""

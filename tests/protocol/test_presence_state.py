@@ -638,6 +638,33 @@ class TestEventsOlderThanTheRead:
         [change] = self.hear(state, "1", 16, newer, newer + skew, userStatus="S16")
         assert change.new == record("1", userStatus="S16", dndStatus="D15")
 
+    def test_a_newer_event_brings_those_that_were_doubtful(self, skew: float) -> None:
+        state = self.read_at_ten(skew)
+        for number, told in enumerate([{"dndStatus": "D1"}, {"dndStatus": "D2"}]):
+            assert self.hear(state, "1", number, 10.5, 9.9 + skew, **told) == []
+        assert state.is_stale("1")
+        [change] = self.hear(state, "1", 3, 10.6, 10.5 + skew, userStatus="Offline")
+        assert change.new == record("1", userStatus="Offline", dndStatus="D2")
+        assert state.is_stale("1")
+
+    @pytest.mark.parametrize("ids", [None, ["1"]])
+    def test_a_doubtful_event_is_forgotten_when_later_ones_may_be_missing(
+        self, skew: float, ids: list[str] | None
+    ) -> None:
+        state = self.read_at_ten(skew)
+        self.hear(state, "1", 1, 10.5, 9.9 + skew, dndStatus="D1")
+        state.mark_stale(ids)
+        [change] = self.hear(state, "1", 3, 10.6, 10.5 + skew, userStatus="Offline")
+        assert change.new == record("1", userStatus="Offline")
+
+    def test_a_doubtful_event_is_forgotten_with_the_next_read(self, skew: float) -> None:
+        state = self.read_at_ten(skew)
+        self.hear(state, "1", 1, 10.5, 9.9 + skew, dndStatus="D1")
+        answer = record("1", dndStatus="D2")
+        state.merge_read(state.begin_read(["1"]), "1", answer, ChangeSource.BATCH, later(11))
+        [change] = self.hear(state, "1", 2, 11.6, 11.5 + skew, userStatus="Offline")
+        assert change.new == but(answer, user_status="Offline")
+
     def test_an_event_that_may_be_older_than_two_reads_makes_the_extension_stale(
         self, skew: float
     ) -> None:
