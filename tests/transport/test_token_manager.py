@@ -60,10 +60,18 @@ async def test_200_tasks_start_on_an_expired_token_with_one_token_request(
 async def test_200_tasks_in_flight_while_the_token_rotates(sandbox: Sandbox, busy: Session) -> None:
     await busy.read_user_presence_status()
     before = sandbox.counters.token_requests
-    rule = sandbox.faults.add(Delay(0.2), path="/presence", times=200)
+    is_expired = asyncio.Event()
+
+    class Held:
+        async def apply(self, exchange: Any) -> Any:
+            await is_expired.wait()
+            return exchange.real()
+
+    rule = sandbox.faults.add(Held(), path="/presence", times=200)
     tasks = [asyncio.create_task(many(busy, 1)) for _ in range(200)]
     await fired(rule, 200)
     sandbox.expire_tokens()
+    is_expired.set()
     assert sum(await asyncio.gather(*tasks)) == 200
     assert sandbox.counters.token_requests == before + 1
     assert statuses(sandbox).count(401) == 200
