@@ -34,6 +34,7 @@ def refuse(error: Answer, sandbox: Sandbox, when: Callable[[Received], bool]) ->
     return sandbox.faults.add(error, times=None, when=when)
 
 
+@pytest.mark.fault
 async def test_a_thousand_extensions_take_34_requests() -> None:
     async with Sandbox(1000) as sandbox, Session(
         sandbox.grant, server=sandbox.url
@@ -44,6 +45,20 @@ async def test_a_thousand_extensions_take_34_requests() -> None:
         assert sorted(map(len, batches(sandbox))) == [10] + [30] * 33
         assert session.stats.requests == 34
         assert session.stats.items == 1000
+
+
+@pytest.mark.fault
+async def test_31_ids_are_a_batch_and_a_plain_record(
+    sandbox: Sandbox, session: PresenceSession
+) -> None:
+    ids = sandbox.extension_ids[:31]
+    result = await session.read_user_presence_statuses(ids)
+    assert [o.id for o in result] == list(ids)
+    assert result.errors == {}
+    assert sorted((len(r.ids), r.status) for r in sandbox.requests if r.ids) == [
+        (1, 200),
+        (30, 207),
+    ]
 
 
 async def test_each_value_is_the_record_of_its_id(
@@ -59,6 +74,7 @@ async def test_each_value_is_the_record_of_its_id(
         assert value.message == truth.get("message")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("batch_format", ["multipart", "json"])
 @pytest.mark.parametrize(("line_ending", "hrefs"), [("\r\n", True), ("\n", True), ("\n", False)])
 async def test_95_ids_with_duplicates_unknown_ids_and_the_caller(
@@ -173,6 +189,7 @@ async def test_a_batch_refused_as_a_duplicate_is_split(
     assert rule.fired == 5
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("code", ["InvalidMultipartRequest", "CMN-106"])
 async def test_a_smaller_batch_size_is_learned_and_kept(
     sandbox: Sandbox, session: PresenceSession, code: str
@@ -212,6 +229,7 @@ async def test_a_size_error_of_a_small_batch_does_not_change_the_batch_size(
     assert len(batches(sandbox)) - before == 2
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "error",
     [
@@ -257,6 +275,7 @@ async def test_a_rejected_token_is_raised(sandbox: Sandbox, session: PresenceSes
         await session.update_user_presence_statuses({"~": {"message": "x"}})
 
 
+@pytest.mark.fault
 async def test_a_permission_missing_for_one_id_fails_only_that_id(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -313,6 +332,7 @@ async def test_iterating_yields_the_outcomes_before_a_wrong_id(
     assert all(o.ok for o in got)
 
 
+@pytest.mark.fault
 async def test_iterating_takes_a_bounded_number_of_ids_ahead(sandbox: Sandbox) -> None:
     taken = 0
 
@@ -331,6 +351,7 @@ async def test_iterating_takes_a_bounded_number_of_ids_ahead(sandbox: Sandbox) -
     assert taken <= 300 + 30 * 6
 
 
+@pytest.mark.fault
 async def test_the_session_is_usable_after_a_break_out_of_an_iteration(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -413,6 +434,7 @@ async def test_a_session_closed_before_the_first_request_raises(
     assert sandbox.requests == []
 
 
+@pytest.mark.fault
 async def test_a_429_in_a_part_of_a_response_blocks_the_group_and_is_retried(
     sandbox: Sandbox, patient: Session
 ) -> None:

@@ -168,6 +168,7 @@ async def idle() -> None:
         await asyncio.sleep(0)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_call_that_is_cancelled_at_any_step_leaves_nothing_behind(
     sandbox: Sandbox, name: str

@@ -62,6 +62,7 @@ async def test_results_come_in_order_while_work_overlaps() -> None:
     assert other_tasks() == 0
 
 
+@pytest.mark.fault
 async def test_the_source_is_read_only_as_fast_as_results_are_taken() -> None:
     taken = 0
 
@@ -111,6 +112,7 @@ async def test_an_error_of_the_source_is_raised_after_the_results_before_it() ->
     assert other_tasks() == 0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("steps", range(12))
 async def test_cancelling_at_any_step_leaves_no_task(steps: int) -> None:
     work, got = Work(), list[int]()
@@ -126,6 +128,7 @@ async def test_cancelling_at_any_step_leaves_no_task(steps: int) -> None:
     assert other_tasks() == 0
 
 
+@pytest.mark.fault
 async def test_breaking_off_leaves_no_task_once_closed() -> None:
     work = Work()
     async with aclosing(map_ordered(work, aiter_any([1, 2, 3]), limit=3)) as results:

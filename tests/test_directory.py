@@ -150,6 +150,7 @@ def test_one_error_has_all_texts_that_were_not_found() -> None:
     )
 
 
+@pytest.mark.fault
 def test_names_cannot_change_the_terminal() -> None:
     directory = Directory([entry("1", "Zoe\x1b[2J\nTorres", "1\x1b")])
     with pytest.raises(LookupFailed) as caught:

@@ -87,6 +87,7 @@ async def test_all_pages_are_read(totals: bool, is_forbidden: bool) -> None:
         assert len(listings(sandbox)) == (1 + 7 if is_forbidden else 4)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [403, 404])
 async def test_without_a_directory_the_list_of_extensions_is_read(
     sandbox: Sandbox, session: Session, status: int
@@ -101,6 +102,7 @@ async def test_without_a_directory_the_list_of_extensions_is_read(
     ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("status", "error"), [(403, PermissionDenied), (404, NotFound), (503, ServerError)]
 )
@@ -120,6 +122,7 @@ async def test_without_the_permission_nothing_is_read(sandbox: Sandbox, session:
         await read(session)
 
 
+@pytest.mark.fault
 async def test_an_error_of_a_later_page_is_raised() -> None:
     async with (
         Sandbox(100, page_limit=15, limits=PLENTY) as sandbox,
@@ -139,6 +142,7 @@ def records(*records: Any, **page: Any) -> Change:
 ANN = {"id": "1", "firstName": "Ann", "lastName": "Lee"}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("record", "entry"),
     [
@@ -161,6 +165,7 @@ async def test_fields_may_be_absent_null_or_new(
     assert dict(await read(session)) == {"1": expected}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("record", "path"),
     [
@@ -177,6 +182,7 @@ async def test_a_wrong_type_is_an_error_with_its_path(
         await read(session)
 
 
+@pytest.mark.fault
 async def test_contacts_of_other_accounts_and_records_without_an_id_are_left_out(
     sandbox: Sandbox, session: Session
 ) -> None:
@@ -211,6 +217,7 @@ ENDLESS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ENDLESS)
 @pytest.mark.parametrize("ids", [[], ["1"], ["1", "2", "1"]])
 async def test_a_directory_whose_pages_repeat_ends(
@@ -257,6 +264,7 @@ async def test_smaller_pages_without_any_paging_are_read_to_the_end(
     assert len(await read(session)) == 2005
 
 
+@pytest.mark.fault
 async def test_pages_that_overlap_are_read_once(sandbox: Sandbox, session: Session) -> None:
     pages = [["1", "2"], ["2", "3"], ["4"]]
 

@@ -46,6 +46,7 @@ ORDINARY = {
 }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", UNSAFE)
 def test_what_acts_on_a_terminal_is_escaped(name: str) -> None:
     character = UNSAFE[name]

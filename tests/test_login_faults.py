@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+import pytest
 
 from aiopresence import (
     AuthError,
@@ -244,6 +245,7 @@ class Schedule:
             assert each.arrival < rejected_at, f"{each.path} with a rejected token"
 
 
+@pytest.mark.fault
 def test_login_faults_reach_callers_as_they_are_and_end_no_board_and_no_stream() -> None:
     fired: Counter[str] = Counter()
     failures: Counter[type] = Counter()

@@ -27,6 +27,7 @@ def foreign_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("foreign_settings")
 async def test_proxies_and_netrc_of_the_environment_are_not_used(sandbox: Sandbox) -> None:
     async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
@@ -56,6 +57,7 @@ class WrongWallClock(RightClock):
         return super().wall() + self.jump
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_wall_clock_that_jumps_changes_no_wait() -> None:
     assert await seconds_of_a_read(WrongWallClock()) == await seconds_of_a_read(RightClock())
@@ -80,6 +82,7 @@ async def seconds_of_a_read(clock: Clock) -> float:
     return seconds
 
 
+@pytest.mark.fault
 async def test_a_connection_whose_body_was_cut_off_by_a_cancellation_serves_no_other_request(
     sandbox: Sandbox,
 ) -> None:
@@ -98,6 +101,7 @@ async def test_a_connection_whose_body_was_cut_off_by_a_cancellation_serves_no_o
     assert record.extension.id == second
 
 
+@pytest.mark.fault
 async def test_a_suspended_process_renews_its_token_first_and_keeps_the_limits() -> None:
     clock = SkippingClock()
     async with (
@@ -141,6 +145,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.fault
 async def test_a_forked_process_cannot_use_the_session_of_its_parent() -> None:
     async def answer(_: RawServer, writer: asyncio.StreamWriter) -> None:
         writer.write(response(b"{}"))
@@ -151,6 +156,7 @@ async def test_a_forked_process_cannot_use_the_session_of_its_parent() -> None:
         assert (len(raw.requests), len(raw.writers)) == (2, 1)
 
 
+@pytest.mark.fault
 async def test_a_thread_without_an_event_loop_cannot_use_a_session(sandbox: Sandbox) -> None:
     async with Session(sandbox.grant, server=sandbox.url) as session:
         call = session.read_user_presence_status()
@@ -160,6 +166,7 @@ async def test_a_thread_without_an_event_loop_cannot_use_a_session(sandbox: Sand
         assert (await session.read_user_presence_status()).extension is not None
 
 
+@pytest.mark.fault
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 added eager tasks")
 @virtual
 async def test_with_eager_tasks_everything_has_the_same_results() -> None:

@@ -59,6 +59,7 @@ def shown(error: PresenceError | None) -> str:
     return f"{error} {error!r} {vars(error)} {json.dumps(vars(error), default=repr)}"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("token", [TOKEN, PLAIN, ODD])
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_no_error_shows_a_token(spelling: str, token: str) -> None:
@@ -83,6 +84,7 @@ def test_what_has_no_secret_in_it_is_shown() -> None:
     assert (error.error_code, error.message) == ("CMN-101", "50 %41 &amp; \\")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("text", "secret"),
     [

@@ -136,6 +136,7 @@ def secrets_of(sandbox: Sandbox, directory: Path) -> set[str]:
     return secrets
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("path", ["/presence", "/oauth/token"])
 async def test_no_secret_in_any_output(
     path: str,
@@ -186,6 +187,7 @@ async def everything_raised_by(session: Session) -> str:
     return text
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "location",
     [
@@ -235,6 +237,7 @@ def test_the_search_finds_what_is_there() -> None:
     assert "canary" in "".join(everything_about(caught.value))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "grant",
     [
@@ -346,6 +349,7 @@ async def test_refresh_tokens_that_the_server_repeats_are_not_shown(
     assert not [token for token in issued if token in log.text]
 
 
+@pytest.mark.fault
 def test_no_secret_of_an_event_session_is_logged_or_passed_to_hooks(
     log: pytest.LogCaptureFixture,
 ) -> None:

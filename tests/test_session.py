@@ -163,6 +163,7 @@ async def test_limits_follow_response_headers(sandbox: Sandbox, session: Presenc
     assert session.stats.rate_limited == 1
 
 
+@pytest.mark.fault
 async def test_the_number_of_groups_is_bounded(sandbox: Sandbox, session: PresenceSession) -> None:
     for number in range(100):
         name = {"X-Rate-Limit-Group": f"group{number}"}
@@ -285,6 +286,7 @@ USES: dict[str, Callable[[PresenceSession], Coroutine[Any, Any, object]]] = {
 }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", USES)
 async def test_a_session_is_used_on_its_own_event_loop_only(sandbox: Sandbox, name: str) -> None:
     async def use() -> str:
@@ -362,6 +364,7 @@ def test_an_object_that_is_not_a_token_store_is_refused_at_once(store: Any) -> N
         PresenceSession("token", token_store=store)
 
 
+@pytest.mark.fault
 async def test_closing_is_completed_when_it_is_cancelled(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -382,6 +385,7 @@ async def test_closing_is_completed_when_it_is_cancelled(
         assert (await session.read_user_presence_status()).extension is not None
 
 
+@pytest.mark.fault
 async def test_closing_during_a_login_closes_the_connections_even_when_it_is_cancelled(
     sandbox: Sandbox,
 ) -> None:

@@ -85,6 +85,7 @@ async def test_a_message_goes_away_where_there_was_none(
     assert not sandbox.presence("~").get("message")
 
 
+@pytest.mark.fault
 @virtual
 async def test_what_somebody_else_has_changed_stays(
     sandbox: Sandbox, session: PresenceSession
@@ -136,6 +137,7 @@ async def test_do_not_disturb_goes_back_to_the_setting_before(
     assert sandbox.presence(id_) == known
 
 
+@pytest.mark.fault
 @virtual
 async def test_do_not_disturb_stays_as_somebody_else_has_set_it(
     sandbox: Sandbox, session: PresenceSession
@@ -188,6 +190,7 @@ async def test_whatever_is_changed_goes_back(sandbox: Sandbox, session: Presence
     assert changed > 40
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_change_that_is_refused_is_not_undone(
     sandbox: Sandbox, session: PresenceSession
@@ -199,6 +202,7 @@ async def test_a_change_that_is_refused_is_not_undone(
     assert (fault.fired, requests(sandbox)) == (1, ["GET", "PUT"])
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
@@ -222,6 +226,7 @@ async def test_a_change_whose_answer_is_lost_is_undone(
     assert not hasattr(caught.value, "__notes__")
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_change_that_was_never_received_is_not_undone(
     sandbox: Sandbox, session: PresenceSession
@@ -234,6 +239,7 @@ async def test_a_change_that_was_never_received_is_not_undone(
     assert requests(sandbox) == ["GET", "PUT", "GET"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("handled", [True, False])
 @virtual
 async def test_a_lost_answer_to_the_restoring_request_is_found_out(
@@ -247,6 +253,7 @@ async def test_a_lost_answer_to_the_restoring_request_is_found_out(
     assert requests(sandbox)[4:] == (["GET"] if handled else ["GET", "PUT"])
 
 
+@pytest.mark.fault
 @virtual
 async def test_what_cannot_be_restored_is_reported(
     sandbox: Sandbox, session: PresenceSession, caplog: pytest.LogCaptureFixture
@@ -265,6 +272,7 @@ async def test_what_cannot_be_restored_is_reported(
     assert not caplog.messages
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_value_that_the_server_does_not_restore_is_reported(
     sandbox: Sandbox, session: PresenceSession
@@ -280,6 +288,7 @@ async def test_a_value_that_the_server_does_not_restore_is_reported(
     assert caught.value.remaining == {"user_status": "Busy"}
 
 
+@pytest.mark.fault
 @virtual
 async def test_the_error_of_the_block_is_raised_even_if_nothing_can_be_restored(
     sandbox: Sandbox, session: PresenceSession, caplog: pytest.LogCaptureFixture
@@ -304,6 +313,7 @@ async def changing(session: PresenceSession, entered: asyncio.Event) -> None:
         await asyncio.Event().wait()
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_cancelled_block_is_undone(sandbox: Sandbox, session: PresenceSession) -> None:
     task = asyncio.create_task(changing(session, entered := asyncio.Event()))
@@ -314,6 +324,7 @@ async def test_a_cancelled_block_is_undone(sandbox: Sandbox, session: PresenceSe
     assert status(sandbox) == ("Available", "here")
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_change_that_is_cancelled_on_its_way_is_undone(
     sandbox: Sandbox, session: PresenceSession
@@ -358,6 +369,7 @@ async def test_a_change_that_is_made_after_its_cancellation_is_undone(
     assert status(sandbox) == ("Available", "here")
 
 
+@pytest.mark.fault
 @virtual
 async def test_undoing_a_cancelled_block_takes_30_seconds_at_most(
     sandbox: Sandbox, session: PresenceSession, caplog: pytest.LogCaptureFixture
@@ -387,6 +399,7 @@ async def test_undoing_a_cancelled_block_takes_30_seconds_at_most(
     assert caplog.messages == [note]
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_task_that_is_cancelled_while_it_undoes_stops_and_says_what_remains(
     sandbox: Sandbox, session: PresenceSession, caplog: pytest.LogCaptureFixture
@@ -414,6 +427,7 @@ async def test_a_closed_session_restores_nothing(
     assert caught.value.remaining["user_status"] == "Busy"
 
 
+@pytest.mark.fault
 @virtual
 async def test_nothing_is_changed_whose_value_before_is_unknown(
     sandbox: Sandbox, session: PresenceSession
@@ -490,6 +504,7 @@ async def test_wrong_arguments_are_refused_at_once(
     assert requests(sandbox) == []
 
 
+@pytest.mark.fault
 @virtual
 @pytest.mark.parametrize("second", [{"user_status": "Offline"}, {"user_status": "Busy"}])
 async def test_of_overlapping_blocks_the_last_one_restores(
@@ -517,6 +532,7 @@ async def test_of_overlapping_do_not_disturb_the_last_one_restores_all_of_it(
     assert sandbox.presence("~") == before
 
 
+@pytest.mark.fault
 @virtual
 @pytest.mark.parametrize("seed", range(20))
 async def test_whatever_overlaps_everything_is_as_before_at_the_end(

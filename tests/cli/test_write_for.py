@@ -116,6 +116,7 @@ async def test_without_an_effect_there_is_nothing_to_wait_for(
         assert done.err.splitlines() == ["Nothing changed.", "There is nothing to restore."]
 
 
+@pytest.mark.fault
 async def test_a_terminal_shows_the_rest_of_the_time_and_ctrl_c_restores(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ async def start(sandbox: Sandbox, home: Path) -> asyncio.subprocess.Process:
     return process
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("is_refused", [False, True])
 async def test_sigterm_restores_and_what_remains_is_said(
     sandbox: Sandbox, tmp_path: Path, is_refused: bool

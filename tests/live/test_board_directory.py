@@ -95,6 +95,7 @@ async def test_without_a_directory_the_message_says_how_to_have_one() -> None:
             session.board(directory="yes")  # type: ignore[arg-type] # what is tested
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_board_waits_for_its_directory() -> None:
     async with virtual_sandbox(10) as sandbox, virtual_session(sandbox) as session:
@@ -113,6 +114,7 @@ async def test_a_board_waits_for_its_directory() -> None:
             assert board.directory is not None
 
 
+@pytest.mark.fault
 @virtual
 async def test_without_the_permission_a_board_works_without_names(
     caplog: pytest.LogCaptureFixture,
@@ -161,6 +163,7 @@ async def test_the_directory_is_read_again_when_somebody_is_new() -> None:
         assert times(sandbox) == [0, 60]
 
 
+@pytest.mark.fault
 @virtual
 async def test_ids_that_stay_unknown_are_asked_for_ever_less_often() -> None:
     async with virtual_sandbox(10) as sandbox, virtual_session(sandbox) as session:

@@ -126,6 +126,7 @@ async def test_a_cancelled_consumer_loses_no_change(log: ChangeLog, followed: Ch
     assert await take(log, followed) == [change("1", FREE, BUSY)]
 
 
+@pytest.mark.fault
 async def test_a_stalled_consumer_has_one_pending_change_per_extension(
     log: ChangeLog, followed: Changes
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_board_disconnected_every_15_seconds_never_waits_longer(
     assert bool(messages) is not recovers
 
 
+@pytest.mark.fault
 def test_a_stream_disconnected_every_15_seconds_gets_every_event() -> None:
     async def story() -> None:
         plan = GatewayPlan(wstoken_lifetime=600.0)

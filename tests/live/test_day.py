@@ -5,6 +5,8 @@ import random
 from contextlib import aclosing
 from typing import Any
 
+import pytest
+
 from aiopresence import PresenceEvent, PresenceEventBody, Resync, filters
 from aiopresence.sandbox import Answer, GatewayPlan, Sandbox
 from tests.support.virtual import run, virtual_sandbox, virtual_session
@@ -49,6 +51,7 @@ async def live(sandbox: Sandbox, chance: random.Random) -> None:
         await asyncio.sleep(60)
 
 
+@pytest.mark.fault
 def test_a_day_has_no_gap_that_is_not_reported_and_no_reconnect_storm() -> None:
     async def story() -> None:
         plan = GatewayPlan(recovery_buffer_size=5)

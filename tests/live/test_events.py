@@ -77,6 +77,7 @@ async def test_items_that_fit_are_returned_in_order() -> None:
     assert await drain(buffer) == [note(0), note(1), resync, note(2), note(3)]
 
 
+@pytest.mark.fault
 async def test_events_that_do_not_fit_are_one_resync_that_counts_them() -> None:
     buffer = EventBuffer(size=4)
     fill(buffer, *range(11))
@@ -493,6 +494,7 @@ async def test_a_certificate_that_is_not_trusted_is_raised() -> None:
                 await anext(events)
 
 
+@pytest.mark.fault
 @virtual
 async def test_every_event_that_a_stalled_consumer_misses_is_counted() -> None:
     """The buffer is small, and there are twenty times the events that fit; pings are answered."""

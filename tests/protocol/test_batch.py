@@ -73,6 +73,7 @@ def test_a_complete_response(items: list[Item], eol: bytes) -> None:
     assert second.error.request_id == "r-1"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("content_type", [JSON_FORM, "application/json;charset=UTF-8"])
 def test_both_formats_have_the_same_outcomes(content_type: str) -> None:
     from_array = read(array(GOOD), content_type=content_type)
@@ -81,6 +82,7 @@ def test_both_formats_have_the_same_outcomes(content_type: str) -> None:
     assert kinds(from_array) == kinds(from_parts) == ["ok", "NotFound", "ok"]
 
 
+@pytest.mark.fault
 def test_every_truncation_is_an_error_in_the_right_outcomes_and_never_a_wrong_value() -> None:
     body = multipart(GOOD)
     whole = read(body)
@@ -99,12 +101,14 @@ def test_every_truncation_is_an_error_in_the_right_outcomes_and_never_a_wrong_va
         assert kinds(read(body[:cut])) == kinds(whole)
 
 
+@pytest.mark.fault
 def test_every_truncation_of_an_array_is_an_error_for_all_ids() -> None:
     body = array(GOOD)
     for cut in range(len(body)):
         assert kinds(read(body[:cut], content_type=JSON_FORM)) == ["DecodeError"] * 3
 
 
+@pytest.mark.fault
 def test_the_response_for_one_id_is_a_plain_record() -> None:
     response = answer(json.dumps(record("101")).encode(), "application/json", 200)
     [outcome] = batch.read(("101",), response, GetPresenceInfo)
@@ -123,6 +127,7 @@ def test_the_plain_record_of_another_extension_is_refused() -> None:
     assert isinstance(outcome.error, DecodeError)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [200, 202, 204, 206])
 def test_another_status_than_207_is_an_error_for_all_ids(status: int) -> None:
     outcomes = batch.read(IDS, answer(multipart(GOOD), status=status), GetPresenceInfo)
@@ -130,6 +135,7 @@ def test_another_status_than_207_is_an_error_for_all_ids(status: int) -> None:
     assert {o.status for o in outcomes} == {status}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0), (1, 0, 2)])
 def test_permuted_answers_are_matched_by_id(order: tuple[int, ...]) -> None:
     items = [GOOD[n] for n in order]
@@ -137,12 +143,14 @@ def test_permuted_answers_are_matched_by_id(order: tuple[int, ...]) -> None:
     assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "NotFound", "ok"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0), (1, 0, 2)])
 def test_permuted_parts_below_a_summary_in_order_are_matched_by_id(order: tuple[int, ...]) -> None:
     body = multipart([GOOD[n] for n in order], lines=GOOD)
     assert kinds(read(body)) == ["ok", "NotFound", "ok"]
 
 
+@pytest.mark.fault
 def test_permuted_answers_without_hrefs_are_matched_by_the_id_in_the_record() -> None:
     body = multipart(without_hrefs([GOOD[2], GOOD[1], GOOD[0]]))
     assert kinds(read(body)) == ["ok", "DecodeError", "ok"]
@@ -164,6 +172,7 @@ def test_a_missing_part_is_an_error_for_its_id_only(items: list[Item]) -> None:
     assert kinds(read(multipart(items[:2], lines=items)))[2] == "DecodeError"
 
 
+@pytest.mark.fault
 def test_a_surplus_part_does_not_shift_the_others() -> None:
     items = [GOOD[0], Item("", 200, {"presenceStatus": "Busy"}), *GOOD[1:]]
     assert kinds(read(multipart(items, lines=GOOD))) == ["ok", "NotFound", "ok"]
@@ -174,12 +183,14 @@ def test_a_surplus_part_does_not_shift_the_others() -> None:
     ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("lines", [GOOD[:2], [*GOOD, GOOD[0]], [], [*GOOD] * 2])
 def test_with_a_summary_of_another_length_nothing_is_matched_by_position(lines: list[Item]) -> None:
     outcomes = read(multipart(without_hrefs(GOOD), lines=without_hrefs(lines)))
     assert kinds(outcomes) == ["ok", "DecodeError", "ok"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "summary",
     [
@@ -199,6 +210,7 @@ def test_without_a_summary_all_ids_have_an_error(summary: Any) -> None:
     assert kinds(read(body)) == ["DecodeError"] * 3
 
 
+@pytest.mark.fault
 def test_a_broken_part_is_an_error_for_its_id_only() -> None:
     summary = {"response": [ok(id_).line for id_ in IDS]}
     for broken in (part(b"{"), part(b"\xff{}"), part(b"\xef\xbb\xbf{}"), part({}, headers="x")):
@@ -219,6 +231,7 @@ def test_equal_errors_for_one_id_are_one() -> None:
     assert kinds(read(multipart(items))) == ["NotFound", "DecodeError", "ok"]
 
 
+@pytest.mark.fault
 def test_of_a_truncated_response_only_records_with_their_id_count() -> None:
     items = [Item(str(n), 200, {"status": "DND"}, f"/extension/{n}/x") for n in (1, 2, 3)]
     cut = multipart([items[0], items[2]], lines=items)[:-10]
@@ -243,6 +256,7 @@ def test_an_error_body_nested_deeply_is_an_error(depth: int) -> None:
     assert kinds(read(body)) == ["ok", "NotFound", "ok"]
 
 
+@pytest.mark.fault
 def test_an_error_keeps_little_of_the_response() -> None:
     [outcome, *_] = read(b"x" * 1_000_000)
     assert outcome.error is not None
@@ -253,6 +267,7 @@ def test_an_error_keeps_little_of_the_response() -> None:
         assert len(caught.traceback) <= 2
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("more", [-29, -1, 1, 29])
 def test_thirty_records_below_a_summary_of_another_length_are_matched_by_their_own_ids(
     more: int,
@@ -265,6 +280,7 @@ def test_thirty_records_below_a_summary_of_another_length_are_matched_by_their_o
     assert kinds(read(multipart(anonymous, lines=lines), ids)) == ["DecodeError"] * 30
 
 
+@pytest.mark.fault
 def test_parts_after_an_early_closing_delimiter_are_missing() -> None:
     delimiter = b"--" + BOUNDARY.encode()
     summary, first, *rest = multipart(GOOD).split(delimiter + b"\r\n")[1:]
@@ -274,6 +290,7 @@ def test_parts_after_an_early_closing_delimiter_are_missing() -> None:
     assert kinds(read(body)) == ["ok", "NotFound", "DecodeError"]
 
 
+@pytest.mark.fault
 def test_a_delimiter_that_occurs_twice_moves_no_record_to_another_id() -> None:
     line = b"--" + BOUNDARY.encode() + b"\r\n"
     pieces = multipart(without_hrefs(GOOD)).split(line)
@@ -284,6 +301,7 @@ def test_a_delimiter_that_occurs_twice_moves_no_record_to_another_id() -> None:
         assert [o.ok for o in outcomes] in ([True, False, True], [False] * 3)
 
 
+@pytest.mark.fault
 def test_two_answers_for_one_id_must_agree() -> None:
     twice = [ok("101"), ok("101", presenceStatus="Busy"), ok("103")]
     assert kinds(read(multipart(twice))) == ["DecodeError", "DecodeError", "ok"]
@@ -291,6 +309,7 @@ def test_two_answers_for_one_id_must_agree() -> None:
     assert kinds(read(multipart(agreeing))) == ["ok", "DecodeError", "ok"]
 
 
+@pytest.mark.fault
 def test_an_answer_for_an_id_that_was_not_requested_is_ignored_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -300,6 +319,7 @@ def test_an_answer_for_an_id_that_was_not_requested_is_ignored_and_logged(
     assert "psst" not in caplog.text
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -325,6 +345,7 @@ def test_a_status_and_a_body_that_contradict_each_other_are_an_error(
     assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "DecodeError", "ok"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
@@ -360,6 +381,7 @@ ERROR_BODIES: list[Any] = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("body", ERROR_BODIES)
 @pytest.mark.parametrize("status", [404, "404"])
 def test_a_part_of_status_400_or_more_is_that_error_whatever_its_body(
@@ -406,6 +428,7 @@ def test_the_code_of_an_error_is_found_in_its_list_of_errors() -> None:
         assert error.parameter_name == "extensionId"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("own", ["", "x", " 102", [], {}, True, 1.5, -1])
 def test_a_record_with_an_invalid_id_is_an_error_in_both_formats(own: Any) -> None:
     body = {**record("102"), "extension": {"id": own}}
@@ -419,6 +442,7 @@ def test_a_record_with_an_invalid_id_is_an_error_in_both_formats(own: Any) -> No
         assert kinds(batch.read((id_,), single, GetPresenceInfo)) == ["DecodeError"]
 
 
+@pytest.mark.fault
 def test_an_empty_resource_id_counts_as_absent() -> None:
     items = [ok("101"), Item("", 404, {}), ok("103")]
     assert kinds(read(array(items), content_type=JSON_FORM)) == ["ok", "NotFound", "ok"]
@@ -432,6 +456,7 @@ def test_a_status_may_be_a_string_in_a_batch() -> None:
     assert kinds(read(array(items), content_type=JSON_FORM)) == expected
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "body",
     [
@@ -466,6 +491,7 @@ def test_unified_presence_has_no_id_and_is_matched_by_the_envelope() -> None:
     assert [o.unwrap().status for o in outcomes] == ["Busy", "DND"]
 
 
+@pytest.mark.fault
 def test_json_that_is_too_long_or_too_deep_is_an_error() -> None:
     deep = part(b"[" * 200_000)
     summary = {"response": [ok(id_).line for id_ in IDS]}
@@ -498,6 +524,7 @@ def mutate(body: bytes, chance: random.Random, *, flips: bool) -> bytes:
     return b"\r\n".join(pieces)
 
 
+@pytest.mark.fault
 @given(st.randoms(use_true_random=False), st.booleans(), st.booleans(), st.booleans())
 def test_a_mutated_response_never_has_a_wrong_value(
     chance: random.Random, hrefs: bool, flips: bool, all_good: bool
@@ -511,6 +538,7 @@ def test_a_mutated_response_never_has_a_wrong_value(
             assert outcome.value.message == f"I am {outcome.id}"
 
 
+@pytest.mark.fault
 @given(st.lists(st.integers(1, 9), max_size=8), st.booleans())
 def test_any_choice_of_answers_has_only_values_of_their_ids(chosen: list[int], hrefs: bool) -> None:
     items = [ok(str(n)) for n in chosen]
@@ -518,6 +546,7 @@ def test_any_choice_of_answers_has_only_values_of_their_ids(chosen: list[int], h
     assert [o.ok for o in outcomes] == [n in chosen for n in range(1, 10)]
 
 
+@pytest.mark.fault
 @given(st.binary(max_size=200))
 def test_any_bytes_have_one_outcome_per_id(noise: bytes) -> None:
     for content_type in (None, JSON_FORM, "text/html"):
@@ -589,6 +618,7 @@ def test_a_plan_has_each_id_once_and_the_caller_alone(ids: list[str]) -> None:
     assert all("~" not in request or request == ("~",) for request in requests)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("error", "divisible", "too_large"),
     [

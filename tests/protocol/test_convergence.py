@@ -6,6 +6,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from aiopresence import GetPresenceInfo, PresenceEvent, ResyncReason
@@ -244,6 +245,7 @@ OPS = (
 )
 
 
+@pytest.mark.fault
 @given(st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 23)), max_size=60))
 @settings(max_examples=settings().max_examples * 8)
 # A cut in a replay, whose new token is older than the rest of the replay.

@@ -137,6 +137,7 @@ def test_every_format_of_a_time(text: str, moment: datetime) -> None:
     assert call.start_time.utcoffset() in (timedelta(0), timedelta(hours=2))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("wire", "path", "reason"),
     [
@@ -186,6 +187,7 @@ def test_an_error_in_a_page_names_its_record() -> None:
     assert caught.value.path == "$.records[1].extension.uri"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("secret", ["canary-42", 4_242_424_242, [["canary-42"]]])
 def test_no_error_quotes_the_value(secret: object) -> None:
     for wire in ({"allowSeeMyPresence": secret}, {"activeCalls": [{"startTime": secret}]}):
@@ -194,21 +196,25 @@ def test_no_error_quotes_the_value(secret: object) -> None:
         assert "42" not in str(caught.value) + repr(caught.value)
 
 
+@pytest.mark.fault
 def test_unknown_fields_are_ignored_and_unknown_values_kept() -> None:
     record = read({"presenceStatus": "Meditating", "aura": {"colour": [1, None]}})
     assert record.presence_status == "Meditating"
     assert type(record.presence_status) is PresenceStatus
 
 
+@pytest.mark.fault
 def test_null_is_absent() -> None:
     assert read({"message": None, "extension": None, "activeCalls": None}) == GetPresenceInfo()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("id_", [0, 101, 2**63, 2**64 - 1, "101"])
 def test_ids_are_str(id_: object) -> None:
     assert read({"extension": {"id": id_}}).extension.id == str(id_)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "data",
     [
@@ -230,17 +236,20 @@ def test_other_texts_are_not_json(data: bytes) -> None:
         decoding.load(data, GetPresenceInfo)
 
 
+@pytest.mark.fault
 def test_of_duplicate_keys_the_last_counts() -> None:
     record = decoding.load(b'{"message":"a","message":"b"}', GetPresenceInfo)
     assert record.message == "b"
 
 
+@pytest.mark.fault
 def test_a_list_that_is_too_long_is_refused() -> None:
     with pytest.raises(DecodeError, match="exceeds the limit of 10,000 items") as caught:
         read({"activeCalls": [{}] * 10_001})
     assert caught.value.path == "$.activeCalls"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("item", "limit"),
     [("{},", "100,000 objects"), ("[],", "100,000 objects"), ("1,", "1,000,000 values")],
@@ -514,6 +523,7 @@ def test_the_verification_token_of_a_subscription_is_not_shown() -> None:
     assert "hush" not in repr(attrs.asdict(info))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("body", "text"),
     [

@@ -17,6 +17,7 @@ from tests.support.session_driver import (
 )
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("timeout", "after", "is_requested"),
     [(180, 179.0, True), (180, 180.0, False), (180, 181.0, False), (30, 29, True), (30, 30, False)],
@@ -35,6 +36,7 @@ def test_a_recovery_is_requested_while_it_can_succeed(
 NONSENSE = [0, -1, -(2**63), "30", "", None, True, 1.5, [], {}, 2**64]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("value", NONSENSE)
 def test_a_number_that_makes_no_sense_counts_as_absent(value: Any) -> None:
     names = ("recoveryBufferSize", "recoveryTimeout", "idleTimeout", "absoluteTimeout")

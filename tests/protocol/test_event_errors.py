@@ -16,6 +16,7 @@ from tests.support.session_driver import (
 )
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["Error", "ClientRequest"])
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
@@ -37,6 +38,7 @@ def test_a_permanent_refusal_is_raised(
     assert caught.value.message == "Not allowed"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("to", ["m1", None])
 @pytest.mark.parametrize("status", [None, 200, "400", 0])
 @pytest.mark.parametrize(
@@ -93,6 +95,7 @@ def test_a_transient_refusal_closes_the_connection(
     assert driver.session.is_unauthorized is renew
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("code", ["WSG-902", "WSG-903"])
 @pytest.mark.parametrize("status", [408, None, 500])
 def test_the_announced_end_of_a_live_connection_is_not_an_error(
@@ -125,6 +128,7 @@ def test_unknown_error_codes_do_not_fill_the_memory() -> None:
     assert max(map(len, messages)) <= 256
 
 
+@pytest.mark.fault
 def test_a_token_that_is_refused_while_live_is_renewed() -> None:
     driver = SessionDriver().go_live()
     assert driver.receive(error("OAU-128", 401)) == []
@@ -132,6 +136,7 @@ def test_a_token_that_is_refused_while_live_is_renewed() -> None:
     assert driver.close_reason() == "gateway error OAU-128"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("status", "expected"),
     [(403, PermissionDenied), (400, InvalidRequest), (401, None), (429, None), (503, None)],
@@ -153,6 +158,7 @@ def test_connection_details_with_an_error_status(
     assert not driver.is_live()
 
 
+@pytest.mark.fault
 def test_an_error_before_details_is_about_the_connection() -> None:
     driver = SessionDriver()
     driver.connect()

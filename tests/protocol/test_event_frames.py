@@ -55,6 +55,7 @@ NOT_FRAMES = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("text", NOT_FRAMES)
 def test_a_text_that_is_not_a_frame_is_logged_and_a_gap(text: str) -> None:
     driver = SessionDriver().go_live()
@@ -66,6 +67,7 @@ def test_a_text_that_is_not_a_frame_is_logged_and_a_gap(text: str) -> None:
     assert driver.close_reason() is None
 
 
+@pytest.mark.fault
 def test_every_truncation_of_a_notification_is_a_gap() -> None:
     text = json.dumps(notification(1, **wsc(9)))
     for size in range(len(text)):
@@ -74,6 +76,7 @@ def test_every_truncation_of_a_notification_is_a_gap() -> None:
         assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("body", [None, 5, "x", [], {}, {"body": None}, {"body": [1]}])
 def test_a_notification_without_a_body_is_a_gap_and_its_token_is_not_kept(body: Any) -> None:
     driver = SessionDriver().go_live()
@@ -83,6 +86,7 @@ def test_a_notification_without_a_body_is_a_gap_and_its_token_is_not_kept(body: 
     assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["type", "messageId", "status", "wsc", "headers"])
 @pytest.mark.parametrize("value", [None, True, 5, 1.5, "x", [], {}, [[]], {"x": {}}, -1, 2**63])
 @pytest.mark.parametrize(
@@ -101,6 +105,7 @@ def test_wrong_types_in_the_meta_object_raise_nothing(
         assert all(isinstance(each, (Subscribed, Gap, PresenceEvent)) for each in outputs)
 
 
+@pytest.mark.fault
 def test_an_event_of_an_unknown_subscription_is_an_event() -> None:
     driver = SessionDriver().go_live()
     meta, body = notification(1)
@@ -109,6 +114,7 @@ def test_an_event_of_an_unknown_subscription_is_an_event() -> None:
     assert event.subscription_id == "another"
 
 
+@pytest.mark.fault
 def test_frames_of_unknown_type_are_logged_once() -> None:
     driver = SessionDriver().go_live()
     for kind in ("Unheard", "Of", ""):
@@ -304,6 +310,7 @@ def test_receive_raises_only_api_errors_whatever_the_text(
             )
 
 
+@pytest.mark.fault
 @given(TEXTS)
 def test_nothing_is_sent_before_connection_details_whatever_the_text(texts: list[str]) -> None:
     driver = SessionDriver()

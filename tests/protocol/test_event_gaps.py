@@ -32,6 +32,7 @@ def replay(detector: GapDetector, numbers: range, minute: int | None) -> list[Ga
     return [gap for n in numbers for gap in detector.receive(130.0, event(n, minute))[1]]
 
 
+@pytest.mark.fault
 def test_what_is_older_than_the_connection_is_replayed_even_after_the_marker() -> None:
     detector = lost()
     assert detector.session_recovered(120.0, "m", 100, moment(20)) == []
@@ -45,6 +46,7 @@ def test_what_is_older_than_the_connection_is_replayed_even_after_the_marker() -
     assert replay(detector, range(101, 200), 10) == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("created", [None, 1, 5])
 def test_a_replay_after_the_marker_is_known_without_the_time_of_the_connection(
     created: int | None,
@@ -59,6 +61,7 @@ def test_a_replay_after_the_marker_is_known_without_the_time_of_the_connection(
     assert replay(detector, range(100, 101), 5) == [Gap(INCOMPLETE, 100.0)]
 
 
+@pytest.mark.fault
 def test_a_replay_after_the_marker_with_a_known_event_is_complete() -> None:
     detector = lost(newest=5)
     detector.session_recovered(120.0, "m", 10, None)
@@ -87,6 +90,7 @@ def test_where_the_clock_is_not_known_a_replay_is_expected_at_the_beginning(know
     assert outputs[2] == (True, [Gap(INCOMPLETE, 140.0)])
 
 
+@pytest.mark.fault
 def test_a_disconnect_in_a_replay_after_the_marker_is_a_gap() -> None:
     detector = lost(newest=5)
     detector.session_recovered(120.0, "m", 10, None)
@@ -124,6 +128,7 @@ def test_a_buffer_of_one_is_full_with_one() -> None:
     assert detector.receive(121.0, event(1)) == (True, [Gap(INCOMPLETE, 100.0)])
 
 
+@pytest.mark.fault
 def test_the_memory_of_events_is_bounded() -> None:
     detector = GapDetector()
     for number in range(2 * MAX_SEEN):
@@ -135,12 +140,14 @@ def test_the_memory_of_events_is_bounded() -> None:
     assert max(len(held) for held in vars(detector).values() if isinstance(held, dict)) == MAX_SEEN
 
 
+@pytest.mark.fault
 def test_an_uuid_longer_than_any_is_not_remembered() -> None:
     detector = GapDetector()
     long = PresenceEvent("x" * 1000)
     assert detector.receive(0.0, long) == detector.receive(0.0, long) == (True, [])
 
 
+@pytest.mark.fault
 @given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=4))
 def test_every_event_is_new_once_however_often_it_is_sent(parts: list[list[int]]) -> None:
     detector = GapDetector()

@@ -13,6 +13,7 @@ def at(seconds: float | None) -> datetime | None:
     return None if seconds is None else NOW + timedelta(seconds=seconds)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("sequence", "seconds", "expected"),
     [

@@ -52,6 +52,7 @@ def test_a_lost_session_and_then_a_lost_response_are_one_gap() -> None:
 # The recovery token.
 
 
+@pytest.mark.fault
 def test_any_frame_may_carry_a_recovery_token_and_the_newest_is_kept() -> None:
     driver = SessionDriver().go_live()
     frames = [
@@ -69,6 +70,7 @@ def test_any_frame_may_carry_a_recovery_token_and_the_newest_is_kept() -> None:
         assert driver.session.connection_query(driver.now, "ws")["wsc"] == f"t.{best}"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "value",
     [
@@ -93,6 +95,7 @@ def test_an_invalid_recovery_token_is_ignored(value: Any) -> None:
     assert driver.session.connection_query(driver.now, "ws")["wsc"] == "t.1"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("state", ["Successful", "Failed", None])
 def test_new_connection_details_replace_the_token_whatever_its_number(
     state: str | None,
@@ -124,6 +127,7 @@ def test_details_without_a_token_keep_the_token_of_a_recovered_session() -> None
 # Recovery.
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("state", ["Successful", "successful", "SUCCESSFUL"])
 def test_a_recovered_session_needs_no_subscription(state: str) -> None:
     driver = SessionDriver().go_live()
@@ -137,6 +141,7 @@ def test_a_recovered_session_needs_no_subscription(state: str) -> None:
     assert driver.is_live()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("state", ["Failed", None, "Partly", 1, True, "", ["Successful"]])
 def test_a_session_that_was_not_recovered_subscribes_again(state: Any) -> None:
     driver = SessionDriver().go_live()
@@ -158,6 +163,7 @@ def test_a_recovery_that_was_not_requested_is_a_new_session() -> None:
     assert [f[0]["type"] for f in driver.sent()] == ["ClientRequest"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("buffer", [100, 10])
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_a_replay_of_a_full_buffer_may_be_incomplete(buffer: int, more: int) -> None:
@@ -173,6 +179,7 @@ def test_a_replay_of_a_full_buffer_may_be_incomplete(buffer: int, more: int) -> 
     assert gaps(outputs) == ([] if more < 0 else [Gap(INCOMPLETE, lost_at)])
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("place", [1, 50, 100])
 def test_a_replay_with_a_known_event_is_complete(place: int) -> None:
     driver = SessionDriver().go_live()
@@ -199,6 +206,7 @@ def test_live_notifications_after_a_replay_are_not_counted() -> None:
     assert gaps(outputs) == []
 
 
+@pytest.mark.fault
 def test_a_disconnect_in_a_replay_is_a_gap() -> None:
     driver = SessionDriver().go_live()
     lost_at = driver.now
@@ -213,6 +221,7 @@ def test_a_disconnect_in_a_replay_is_a_gap() -> None:
     assert driver.receive([{"type": "Heartbeat", "messageId": marker}]) == []
 
 
+@pytest.mark.fault
 def test_a_disconnect_after_a_complete_replay_is_not_a_gap() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
@@ -224,6 +233,7 @@ def test_a_disconnect_after_a_complete_replay_is_not_a_gap() -> None:
     assert uuids(driver.receive(notification(2))) == ["u2"]
 
 
+@pytest.mark.fault
 def test_duplicates_are_emitted_once_over_all_connections() -> None:
     driver = SessionDriver().go_live()
     outputs = [driver.receive(notification(n)) for n in (1, 2, 1, 3, 3)]
@@ -238,6 +248,7 @@ def test_duplicates_are_emitted_once_over_all_connections() -> None:
     assert uuids([each for one in outputs for each in one]) == ["u1", "u2", "u3", "u4", "u5"]
 
 
+@pytest.mark.fault
 def test_one_loss_is_one_gap_however_many_attempts_it_takes() -> None:
     driver = SessionDriver().go_live()
     driver.receive(notification(1), after=3.0)
@@ -284,6 +295,7 @@ def test_what_broke_a_connection_is_not_replayed() -> None:
     assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, lost_at)]
 
 
+@pytest.mark.fault
 @given(st.lists(st.integers(-5, 5), max_size=12))
 def test_the_newest_token_is_kept_in_whatever_order_they_come(sequences: list[int]) -> None:
     recovery = Recovery()
@@ -381,6 +393,7 @@ def test_a_failure_to_connect_does_not_refuse_the_recovery_token() -> None:
 # The time of a disconnect.
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("after", "is_requested"), [(179.9, True), (180.0, False)])
 def test_the_time_for_a_recovery_is_measured_from_the_disconnect(
     after: float, is_requested: bool
@@ -405,6 +418,7 @@ def test_a_silent_peer_was_lost_when_something_was_last_received(
     assert ("wsc" in driver.connect(after)) is is_requested
 
 
+@pytest.mark.fault
 def test_a_connection_that_ended_while_the_machine_was_suspended_was_lost_before() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(300.0)  # The end was noticed then, but may have been earlier.

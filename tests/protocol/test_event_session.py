@@ -22,6 +22,7 @@ from tests.support.session_driver import (
 )
 
 
+@pytest.mark.fault
 def test_nothing_is_sent_before_connection_details() -> None:
     driver = SessionDriver()
     assert driver.session.next_deadline == inf
@@ -36,6 +37,7 @@ def test_nothing_is_sent_before_connection_details() -> None:
     assert not driver.is_live()
 
 
+@pytest.mark.fault
 def test_one_exact_request_subscribes_to_everything() -> None:
     driver = SessionDriver(ACCOUNT, EXTENSION)
     driver.connect()
@@ -71,6 +73,7 @@ def test_each_subscription_is_emitted_once() -> None:
     assert [type(each) for each in outputs] == [Subscribed, Gap]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("to", ["m2", "", None, "d"])
 def test_a_response_is_matched_by_its_message_id(to: str | None) -> None:
     driver = SessionDriver()
@@ -81,6 +84,7 @@ def test_a_response_is_matched_by_its_message_id(to: str | None) -> None:
     assert [type(each) for each in driver.receive(response("m1"))] == [Subscribed]
 
 
+@pytest.mark.fault
 def test_a_response_to_a_request_of_an_earlier_connection_is_ignored() -> None:
     driver = SessionDriver()
     driver.connect()
@@ -99,6 +103,7 @@ def test_a_response_to_a_request_of_an_earlier_connection_is_ignored() -> None:
 # Disabled filters.
 
 
+@pytest.mark.fault
 def test_some_disabled_filters_are_logged() -> None:
     driver = SessionDriver(ACCOUNT, EXTENSION)
     driver.connect()
@@ -111,6 +116,7 @@ def test_some_disabled_filters_are_logged() -> None:
 
 
 # A wrong type elsewhere in the response hides nothing.
+@pytest.mark.fault
 @pytest.mark.parametrize("more", [{}, {"expiresIn": "604800"}, {"creationTime": 5}])
 def test_all_filters_disabled_is_a_permission_denied(more: dict[str, Any]) -> None:
     driver = SessionDriver(ACCOUNT, EXTENSION)

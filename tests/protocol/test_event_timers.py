@@ -18,6 +18,7 @@ from tests.support.session_driver import (
 )
 
 
+@pytest.mark.fault
 def test_the_wait_for_connection_details_is_limited() -> None:
     driver = SessionDriver()
     driver.connect()
@@ -26,6 +27,7 @@ def test_the_wait_for_connection_details_is_limited() -> None:
     assert driver.tick(0.01) == "no ConnectionDetails within 10 s"
 
 
+@pytest.mark.fault
 def test_the_wait_for_a_response_is_limited() -> None:
     driver = subscribing()
     for _ in range(5):
@@ -45,6 +47,7 @@ def test_connection_details_after_their_deadline_are_ignored() -> None:
     assert driver.close_reason() == reason == "no ConnectionDetails within 10 s"
 
 
+@pytest.mark.fault
 def test_a_response_after_its_deadline_is_ignored() -> None:
     driver = subscribing()
     driver.now += 19.0
@@ -55,6 +58,7 @@ def test_a_response_after_its_deadline_is_ignored() -> None:
     assert driver.close_reason() == reason == "no response to the subscription request within 30 s"
 
 
+@pytest.mark.fault
 def test_a_dead_peer_is_found_in_25_seconds() -> None:
     driver = SessionDriver().go_live()
     assert driver.session.next_deadline == 1020.0
@@ -68,6 +72,7 @@ def test_a_dead_peer_is_found_in_25_seconds() -> None:
     assert not driver.is_live()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("sign", ["pong", "frame", "garbage"])
 def test_anything_received_postpones_the_next_ping(sign: str) -> None:
     driver = SessionDriver().go_live()
@@ -86,6 +91,7 @@ def test_anything_received_postpones_the_next_ping(sign: str) -> None:
         assert driver.session.next_deadline == driver.now + 20.0
 
 
+@pytest.mark.fault
 def test_a_connection_is_closed_after_an_hour_of_suspension() -> None:
     driver = SessionDriver().go_live()
     last_received_at = driver.now
@@ -108,6 +114,7 @@ def test_a_tick_too_early_does_nothing() -> None:
     )
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("idle", "every"), [(1800, 600.0), (90_000, 600.0), (60, 20.0), (30, 10.0), (1, 1.0)]
 )
@@ -125,6 +132,7 @@ def test_heartbeats_go_three_times_as_often_as_they_must(idle: int, every: float
     assert beats == 3
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("absolute", "age"), [(86400, 82_080.0), (100, 95.0)])
 def test_a_connection_is_replaced_before_it_would_be_ended(absolute: int, age: float) -> None:
     driver = SessionDriver()

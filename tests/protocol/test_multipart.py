@@ -22,29 +22,34 @@ def test_lines_may_end_with_crlf() -> None:
     assert payloads(SIMPLE) == [A, B]
 
 
+@pytest.mark.fault
 def test_lines_may_end_with_lf() -> None:
     body = wrap([part(A, eol=b"\n"), part(A, eol=b"\n")], eol=b"\n", boundary="B")
     assert b"\r" not in body
     assert payloads(body) == [A, A]
 
 
+@pytest.mark.fault
 def test_crlf_and_lf_may_be_mixed() -> None:
     body = b"--B\nX: 1\r\n\n" + A + b"\r\n--B\r\nX: 2\n\r\n" + A + b"\n--B--"
     assert payloads(body) == [A, A]
 
 
+@pytest.mark.fault
 def test_a_bare_cr_does_not_end_a_line() -> None:
     body = SIMPLE.replace(b"\r\n", b"\r")
     with pytest.raises(DecodeError, match="without a delimiter"):
         multipart.split(body, b"B", 10)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
 def test_preamble_and_epilogue_are_ignored(eol: bytes) -> None:
     noise = eol.join([b"To whom it may concern", b"", b"--Bogus", b"-- B", b""])
     assert payloads(noise + SIMPLE + noise) == [A, B]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("noise", [b"\r\n", b"\n", b"-", b"\r\n-"])
 def test_the_size_of_preamble_and_epilogue_adds_no_steps(noise: bytes) -> None:
     def steps(times: int) -> int:
@@ -67,6 +72,7 @@ def test_the_size_of_preamble_and_epilogue_adds_no_steps(noise: bytes) -> None:
     assert steps(500_000) == steps(10)
 
 
+@pytest.mark.fault
 def test_the_closing_delimiter_needs_no_line_end() -> None:
     assert payloads(SIMPLE.removesuffix(b"\r\n")) == [A, B]
 
@@ -76,11 +82,13 @@ def test_padding_after_a_delimiter_is_allowed() -> None:
     assert payloads(body) == [A, B]
 
 
+@pytest.mark.fault
 def test_a_delimiter_prefix_in_a_payload_is_payload() -> None:
     text = b'{"x":\n"1"}\n--Bndx\n'
     assert payloads(b"--B\n\n" + text + b"\n--B--") == [text]
 
 
+@pytest.mark.fault
 def test_every_truncation_keeps_only_complete_parts() -> None:
     whole = multipart.split(SIMPLE, b"B", 10)
     closing = SIMPLE.index(b"--B--") + len(b"--B--")
@@ -95,12 +103,14 @@ def test_every_truncation_keeps_only_complete_parts() -> None:
         assert split.is_closed or len(split.parts) < 2
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("body", [b"", b"\r\n\r\n", b"{}", b"--C\r\n\r\n{}\r\n--C--", b"-" * 99])
 def test_a_body_without_a_delimiter_is_an_error(body: bytes) -> None:
     with pytest.raises(DecodeError, match="without a delimiter"):
         multipart.split(body, b"B", 10)
 
 
+@pytest.mark.fault
 def test_a_repeated_delimiter_is_an_empty_part() -> None:
     split = multipart.split(b"--B\r\n--B\r\n\r\n{}\r\n--B--", b"B", 10)
     assert split.parts == (b"", b"\r\n{}")
@@ -108,20 +118,24 @@ def test_a_repeated_delimiter_is_an_empty_part() -> None:
         multipart.payload(split.parts[0])
 
 
+@pytest.mark.fault
 def test_text_after_the_closing_delimiter_is_ignored() -> None:
     assert payloads(b"--B\n\n{}\n--B--\n--B\n\n[]\n--B--\n") == [b"{}"]
 
 
+@pytest.mark.fault
 def test_too_many_parts_are_an_error_at_once() -> None:
     with pytest.raises(DecodeError, match="more than 31 parts"):
         multipart.split(b"--B\n" * 1_000_000, b"B", 31)
 
 
+@pytest.mark.fault
 def test_too_many_lines_like_a_delimiter_are_an_error_at_once() -> None:
     with pytest.raises(DecodeError, match="look like a delimiter"):
         multipart.split(b"\n--Bx" * 1_000_000, b"B", 31)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("header", "boundary"),
     [
@@ -138,6 +152,7 @@ def test_valid_boundaries(header: str, boundary: bytes) -> None:
     assert multipart.parse_boundary(header) == boundary
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "header",
     [
@@ -159,6 +174,7 @@ def test_invalid_boundaries_are_refused(header: str) -> None:
         multipart.parse_boundary(header)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "headers",
     [
@@ -177,6 +193,7 @@ def test_valid_part_headers(headers: str) -> None:
     assert multipart.payload(part(A, headers=headers)) == A
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "headers",
     [
@@ -201,11 +218,13 @@ def test_invalid_part_headers_are_refused(headers: str) -> None:
         multipart.payload(b"\r\n".join([*headers.encode().split(b"\n"), b"", A]))
 
 
+@pytest.mark.fault
 def test_a_part_that_is_too_long_is_refused() -> None:
     with pytest.raises(DecodeError, match="exceeds 524288 bytes"):
         multipart.payload(b"\r\n" + b" " * multipart.MAX_PART)
 
 
+@pytest.mark.fault
 @given(st.binary(max_size=300), st.lists(st.sampled_from([b"--B", b"\r\n", b"\n", b"--", A])))
 def test_any_bytes_are_parts_or_a_decode_error(noise: bytes, tokens: list[bytes]) -> None:
     body = b"".join(tokens) + noise + b"".join(tokens)

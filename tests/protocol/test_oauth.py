@@ -68,10 +68,12 @@ def test_a_refresh_token_goes_first() -> None:
     assert walk(GRANT, "r", GOOD) == [{"grant_type": "refresh_token", "refresh_token": "r"}]
 
 
+@pytest.mark.fault
 def test_a_refused_refresh_token_falls_back_to_the_jwt() -> None:
     assert walk(GRANT, "r", REFUSED, GOOD)[1] == JWT_FORM
 
 
+@pytest.mark.fault
 def test_a_refused_refresh_token_of_another_grant_ends_the_login() -> None:
     code = AuthorizationCodeGrant("id", "secret", "c", "https://app.example/cb")
     for grant in (code, RefreshTokenGrant("id", "secret", "r")):
@@ -159,6 +161,7 @@ def test_a_stored_token_keeps_its_expiry() -> None:
     assert again == oauth.Token("abc", 7.0 + 500.0, "r", 7.0 + 4500.0)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "record",
     [None, [], "x", {}, {"access_token": 5}, {"access_token": "a b"}, {"access_token": ""}],
@@ -167,6 +170,7 @@ def test_a_stored_token_that_cannot_be_used_is_none(record: object) -> None:
     assert oauth.from_record(record, 0.0, 0.0) is None
 
 
+@pytest.mark.fault
 def test_a_wall_clock_that_is_set_back_does_not_extend_a_token() -> None:
     record = oauth.to_record(oauth.Token("abc", 3600.0), now=0.0, wall=2e9)
     again = oauth.from_record(record, now=0.0, wall=1e9)
@@ -174,6 +178,7 @@ def test_a_wall_clock_that_is_set_back_does_not_extend_a_token() -> None:
     assert again.due_at == 86_400.0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("expires_in", "due"),
     [
@@ -201,6 +206,7 @@ def test_when_a_token_is_renewed(expires_in: Any, due: float) -> None:
     assert "abc" not in repr(token)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b"{}", b'{"access_token":5}', b'{"access_token":""}', b'{"access_token":"a b"}',
@@ -275,6 +281,7 @@ def test_every_code_in_the_table_is_shown_with_its_advice(code: str, status: int
     assert str(error) == f"HTTP {status}: {code}; {ADVICE[code]}"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["access_token", "refresh_token"])
 def test_a_token_of_more_than_64_kib_is_refused(name: str) -> None:
     for size, is_good in ((65_536, True), (65_537, False)):
@@ -301,6 +308,7 @@ def test_a_token_that_the_session_has_sent_before_is_parsed_as_it_is() -> None:
     assert (token.access_token, token.refresh_token) == ("ABCDEFGHIJ", "ABCDEFGHIJ-2")
 
 
+@pytest.mark.fault
 def test_the_error_of_a_refused_login_has_no_text_of_the_server() -> None:
     body = b'{"error":"canary","error_description":"bad canary","errors":[{"message":"canary"}]}'
     error = oauth.token_error(Response(400, {}, body))
@@ -317,6 +325,7 @@ def test_times_out_of_range_are_limited() -> None:
     assert nan.due_at == 0.0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("bad", ["", " ", "a b", "a\r\nb", "a\0", "é", None, 5, b"x"])
 def test_invalid_credentials_are_refused_at_once(bad: Any) -> None:
     with pytest.raises(UsageError, match="access_token"):

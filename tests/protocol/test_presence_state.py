@@ -135,6 +135,7 @@ def test_numbers_of_different_extensions_are_independent() -> None:
 
 # Each number and time of an event, whether it is merged, and whether it makes the extension stale,
 # after one with the number 9 at the time 0.
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("sequence", "at", "is_merged", "is_stale"),
     [
@@ -452,6 +453,7 @@ TOLD = st.lists(
 )
 
 
+@pytest.mark.fault
 @given(TOLD, st.randoms(use_true_random=False), st.booleans())
 def test_events_in_any_order_and_one_more_read_have_the_right_result(
     happened: list[tuple[str, str, str]], random: Any, has_times: bool
@@ -484,6 +486,7 @@ def test_an_event_with_an_invalid_id_is_ignored(id_: str) -> None:
     assert state.is_settled
 
 
+@pytest.mark.fault
 def test_unknown_ids_do_not_fill_the_memory() -> None:
     state = state_of("1")
     for number in range(5000):

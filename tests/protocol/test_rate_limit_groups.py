@@ -15,6 +15,7 @@ from aiopresence.protocol.rate_limits import MAX_WINDOW
 LIGHT = {"x-rate-limit-group": "light", "x-rate-limit-limit": "7"}
 
 
+@pytest.mark.fault
 def test_the_expected_group_is_corrected_by_the_response() -> None:
     limits = RateLimits()
     limits.add_presets({"Presence": GroupLimits(3)})
@@ -31,6 +32,7 @@ def test_the_expected_group_is_corrected_by_the_response() -> None:
     assert limits.snapshot(1.0)["Presence"].remaining == 1
 
 
+@pytest.mark.fault
 def test_a_429_blocks_its_group_or_all_if_it_states_none() -> None:
     limits = RateLimits()
     light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
@@ -41,6 +43,7 @@ def test_a_429_blocks_its_group_or_all_if_it_states_none() -> None:
     assert limits.group("c", "Medium").delay(0.0) == 41.0
 
 
+@pytest.mark.fault
 def test_made_up_groups_do_not_fill_the_memory() -> None:
     limits = RateLimits()
     for number in range(10_000):

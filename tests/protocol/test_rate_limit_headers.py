@@ -11,6 +11,7 @@ from aiopresence.protocol.rate_limit_headers import (
 )
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -78,6 +79,7 @@ def test_limits_are_read_in_both_spellings(prefix: str) -> None:
     assert read_limits({**headers, **wrong} if prefix != "x-rate-limit-" else headers).limit == 50
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "odd", ["", "-1", "many", "\u0665", "9" * 400, "1e9", "inf", "nan", "0.5", "1,0"]
 )

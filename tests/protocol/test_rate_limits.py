@@ -162,6 +162,7 @@ def same(chance: random.Random, most: float) -> Iterator[tuple[float, float]]:
         yield chance.uniform(0, most), chance.uniform(0, most)
 
 
+@pytest.mark.fault
 @given(
     st.integers(0, 2**32),
     st.integers(1, 64),
@@ -190,6 +191,7 @@ def test_without_other_clients_there_is_no_429_and_the_limit_is_used(
         assert ours <= ideally / 0.98 + 2 * alone + 1e-9
 
 
+@pytest.mark.fault
 @given(st.integers(0, 2**32), st.integers(1, 64), st.sampled_from([5, 10, 50]))
 def test_requests_and_responses_that_take_up_to_30_seconds_cause_no_429(
     seed: int, tasks: int, limit: int
@@ -201,6 +203,7 @@ def test_requests_and_responses_that_take_up_to_30_seconds_cause_no_429(
     assert server.refused == 0
 
 
+@pytest.mark.fault
 @given(st.integers(0, 2**32), st.integers(1, 64), st.floats(0, 2.5))
 def test_a_coarse_clock_of_this_machine_causes_no_429(
     seed: int, tasks: int, latency: float
@@ -225,6 +228,7 @@ def test_a_coarse_clock_of_this_machine_causes_no_429(
     assert server.refused == 0
 
 
+@pytest.mark.fault
 @given(st.integers(0, 2**32), st.integers(1, 64), st.floats(0, 2.5))
 def test_a_coarse_clock_of_the_server_causes_no_429(seed: int, tasks: int, latency: float) -> None:
     server = Server(10, 60.0, tick=0.0156)
@@ -243,6 +247,7 @@ def test_at_a_usual_latency_the_makespan_is_within_5_percent_of_the_optimum() ->
         assert server.refused == 0
 
 
+@pytest.mark.fault
 @given(
     st.integers(0, 2**32),
     st.integers(1, 16),
@@ -276,6 +281,7 @@ def test_a_limit_used_up_by_others_costs_one_request() -> None:
     assert run.sent[1] >= 60.0
 
 
+@pytest.mark.fault
 def test_the_requests_of_others_are_learned_from_remaining() -> None:
     group, server = GroupWindow(GroupLimits(50)), Server(50, 60.0)
     for _ in range(40):
@@ -335,6 +341,7 @@ def test_without_headers_the_first_429_teaches_the_limit(
     assert run.refused == run.refused_together + 1
 
 
+@pytest.mark.fault
 @given(
     st.integers(0, 2**32),
     st.integers(1, 16),
@@ -415,6 +422,7 @@ def test_a_released_slot_is_free_at_once() -> None:
     assert group.delay(1.0) == 0.0
 
 
+@pytest.mark.fault
 def test_an_abandoned_request_counts_from_its_end() -> None:
     group = answered(limit=1)
     slot = group.take(0.0)
@@ -422,6 +430,7 @@ def test_an_abandoned_request_counts_from_its_end() -> None:
     assert 30.0 <= group.delay(60.0) < 30.0 + SLACK
 
 
+@pytest.mark.fault
 def test_a_stated_limit_and_window_apply_at_once() -> None:
     group = answered(limit=50, requests=6)
     assert group.delay(1.0) == 0.0
@@ -432,6 +441,7 @@ def test_a_stated_limit_and_window_apply_at_once() -> None:
     assert 299.0 <= view.blocked_for < 299.0 + SLACK
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("odd", ["", "-1", "many", "\u0665", "9" * 400, "1e9", "inf", "nan", "0"])
 def test_invalid_numbers_are_ignored(odd: str) -> None:
     group = answered(limit=50)
@@ -445,6 +455,7 @@ def test_a_remaining_above_the_limit_is_ignored() -> None:
     assert group.snapshot(0.0).remaining == 49
 
 
+@pytest.mark.fault
 def test_the_headers_of_an_older_request_are_ignored() -> None:
     group = GroupWindow(GroupLimits(50))
     group.complete(0.0, group.take(0.0), HEADERS)
@@ -479,6 +490,7 @@ def last_tick(now: float) -> float:
     return now - now % TICK
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("seconds", "wait"), [(45.0, 46.0), (5.0, 6.0), (None, 60.0)])
 def test_a_429_blocks_the_group(seconds: float | None, wait: float) -> None:
     group = penalised(seconds)
@@ -494,6 +506,7 @@ def test_the_shortest_penalty() -> None:
     assert group.delay(0.0) == MIN_PENALTY
 
 
+@pytest.mark.fault
 def test_the_longest_penalty_counts() -> None:
     group = penalised(60.0)
     group.start_penalty(5.0, 10.0)
@@ -521,6 +534,7 @@ def test_a_request_abandoned_during_a_penalty_may_have_restarted_it() -> None:
     assert group.delay(8.0) == 11.0
 
 
+@pytest.mark.fault
 def test_slots_can_be_kept_free() -> None:
     group = answered(limit=5, requests=3)
     assert group.delay(0.0, keep=2) > 0
@@ -542,6 +556,7 @@ def test_the_forecast_considers_a_lower_limit() -> None:
     assert group.forecast(1.0, 0) == group.delay(1.0) == pytest.approx(59.0, abs=SLACK)
 
 
+@pytest.mark.fault
 def test_a_longer_window_includes_earlier_requests_again() -> None:
     group = answered(limit=10, requests=10)
     group.complete(61.0, group.take(61.0), {"x-rate-limit-window": "300"})
@@ -563,6 +578,7 @@ def test_the_forecast_considers_penalties() -> None:
     assert penalised(45.0).forecast(0.0, 0) == 46.0
 
 
+@pytest.mark.fault
 def test_large_monotonic_times_keep_their_precision() -> None:
     now = 10 * 365 * 86_400.0
     group = GroupWindow(GroupLimits(1, 1.0))
@@ -642,6 +658,7 @@ def test_each_rejected_probe_doubles_the_wait_up_to_ten_minutes() -> None:
     assert refused(group, now + 3.0, retry_after="3600") == 3601.0
 
 
+@pytest.mark.fault
 def test_rejected_requests_that_were_in_flight_do_not_double_the_wait() -> None:
     group = answered(limit=50)
     slots = [group.take(0.0) for _ in range(4)]

@@ -5,6 +5,7 @@ import pytest
 from tests.support.session_driver import SessionDriver, details, error, response, subscribing
 
 
+@pytest.mark.fault
 def test_waits_double_up_to_two_minutes_with_full_jitter() -> None:
     driver = SessionDriver()
     assert driver.session.reconnect.delay(1.0) == 0.0
@@ -20,6 +21,7 @@ def test_waits_double_up_to_two_minutes_with_full_jitter() -> None:
     assert driver.session.reconnect.delay(1.0) == 120.0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("held", "wait"), [(9.9, 32.0), (10.0, 1.0), (6e4, 1.0)])
 def test_a_connection_that_worked_starts_the_waits_afresh(held: float, wait: float) -> None:
     driver = SessionDriver()
@@ -30,6 +32,7 @@ def test_a_connection_that_worked_starts_the_waits_afresh(held: float, wait: flo
     assert driver.session.reconnect.delay(1.0) == wait
 
 
+@pytest.mark.fault
 def test_connections_that_are_cut_every_fifteen_seconds_never_wait_long() -> None:
     driver = SessionDriver().go_live()
     for number in range(100):
@@ -43,6 +46,7 @@ def test_connections_that_are_cut_every_fifteen_seconds_never_wait_long() -> Non
             driver.receive(response(driver.last_message_id()))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("held", [0.1, 5.0, 9.9])
 def test_the_waits_double_for_connections_that_are_cut_at_once(held: float) -> None:
     driver, waits = SessionDriver().go_live(), []
@@ -53,6 +57,7 @@ def test_the_waits_double_for_connections_that_are_cut_at_once(held: float) -> N
     assert waits == [1.0, 2.0, 4.0, 8.0]
 
 
+@pytest.mark.fault
 def test_a_connection_that_never_subscribed_is_no_success() -> None:
     driver = SessionDriver()
     for waits in (1.0, 2.0, 4.0):
@@ -62,6 +67,7 @@ def test_a_connection_that_never_subscribed_is_no_success() -> None:
         assert driver.session.reconnect.delay(1.0) == waits
 
 
+@pytest.mark.fault
 def test_a_connection_without_details_is_no_success() -> None:
     driver = SessionDriver()
     for waits in (1.0, 2.0, 4.0):

@@ -27,6 +27,7 @@ def refused(status: int, body: Any = None, **headers: str) -> ApiError:
     return rest.error_from_response(Response(status, headers, data))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -104,6 +105,7 @@ def test_an_oauth_error_has_the_fields_of_the_body() -> None:
     assert (error.error_code, error.message) == ("invalid_grant", "Expired")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "body",
     [b"", b"<html>Bad\nGateway</html>", b"\xff", b"null", b"[]", b'{"errors":5}', b'{"errors":[5]}',
@@ -130,6 +132,7 @@ def test_a_huge_error_body_is_not_parsed() -> None:
     assert refused(400, {"errorCode": "X", "padding": "a" * 70_000}).error_code is None
 
 
+@pytest.mark.fault
 def test_an_error_prints_on_one_short_line() -> None:
     error = refused(400, {"errorCode": "X\n", "message": "a\r\n\x1b[31m" + "é" * 999})
     assert str(error).isprintable()
@@ -137,6 +140,7 @@ def test_an_error_prints_on_one_short_line() -> None:
     assert "é" in str(error)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

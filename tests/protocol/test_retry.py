@@ -112,6 +112,7 @@ def task_decision(
     return CONFIRM if second is None else RETRY
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("row", DECISIONS, ids=lambda row: repr(row[0]))
 def test_each_error_in_each_context(
     row: tuple[PresenceError, str, str, str, str, str, str, str],
@@ -147,6 +148,7 @@ def test_a_backoff_does_not_delay_before_the_first_failure() -> None:
     assert Backoff(1.0, 120.0, 0.5).delay(0, 0.5) == 0.0
 
 
+@pytest.mark.fault
 def test_a_delay_is_not_less_than_retry_after() -> None:
     assert retry_delay(ServerError(503, retry_after=30.0), 1, write=False, chance=0.0) == 30.0
     assert retry_delay(ServerError(503, retry_after=0.0), 3, write=False, chance=1.0) == 8.0
@@ -157,6 +159,7 @@ def test_only_a_duplicate_request_is_delayed_after_a_429() -> None:
     assert retry_delay(RateLimited(429, "CMN-304"), 1, write=False, chance=1.0) == 2.0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("calls", [100, 1000, 10_000])
 def test_the_budget_limits_retries_in_an_outage(calls: int) -> None:
     budget = RetryBudget()
@@ -265,6 +268,7 @@ def test_a_success_resets_refusals() -> None:
         policy.record_success()
 
 
+@pytest.mark.fault
 def test_a_task_waits_at_least_for_retry_after() -> None:
     policy = healthy()
     assert policy.delay(ServerError(503, retry_after=7.0), 0.0) == 7.0

@@ -151,6 +151,7 @@ def test_links_on_the_same_server_are_followed(link: str, path: str, params: Any
     assert (request.path, request.params, request.method) == (path, params, "GET")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "link",
     [
@@ -193,6 +194,7 @@ def test_no_link_leads_off_the_server(link: str) -> None:
     assert is_path(request.path)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("server", "uri"),
     [
@@ -281,6 +283,7 @@ FOREIGN = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("uri", FOREIGN)
 def test_no_other_address_is_a_gateway(uri: str) -> None:
     for server in (PLATFORM, DEVTEST):
@@ -290,6 +293,7 @@ def test_no_other_address_is_a_gateway(uri: str) -> None:
         assert not uri or uri not in str(caught.value)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "name", ["evil.com%2f", "a;b", "*", "a%00", "a,b", "evil.com&", "a.", ".", "a" * 64]
 )
@@ -298,6 +302,7 @@ def test_a_host_name_that_no_host_can_have_is_refused(name: str) -> None:
         gateway_address(f"wss://{name}.ringcentral.com/ws", PLATFORM)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("server", "uri"),
     [

@@ -80,6 +80,7 @@ async def test_each_process_reads_the_directory_by_itself(boards: Boards) -> Non
     assert sum("/directory/entries" in r.path for r in boards.sandbox.requests) == 2
 
 
+@pytest.mark.fault
 async def test_a_follower_that_is_killed_is_replaced_within_the_lease(
     boards: Boards, server: RedisServer
 ) -> None:
@@ -101,6 +102,7 @@ async def test_a_follower_that_is_killed_is_replaced_within_the_lease(
     assert [session.stats.resyncs for session in boards.sessions] == [0, 0, 0]
 
 
+@pytest.mark.fault
 async def test_a_follower_that_was_stopped_becomes_a_reader(
     boards: Boards, server: RedisServer
 ) -> None:
@@ -158,6 +160,7 @@ async def test_readers_join_at_any_time_while_followers_are_killed_and_stopped(
     assert not shown["backward"]
 
 
+@pytest.mark.fault
 async def test_a_reader_that_fell_behind_reads_everything_again(
     boards: Boards, server: RedisServer
 ) -> None:
@@ -176,6 +179,7 @@ async def test_a_reader_that_fell_behind_reads_everything_again(
     assert after["requests"] == 0
 
 
+@pytest.mark.fault
 async def test_a_reader_that_was_stopped_shows_nothing_as_current(
     boards: Boards, server: RedisServer
 ) -> None:
@@ -296,6 +300,7 @@ async def test_a_snapshot_in_parts_misses_no_change(server: RedisServer) -> None
         assert not boards.backward
 
 
+@pytest.mark.fault
 async def test_boards_of_other_logins_extensions_and_details_are_others(
     boards: Boards, server: RedisServer
 ) -> None:

@@ -36,6 +36,7 @@ def outages(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.levelname for record in caplog.records if "redis://" in record.getMessage()]
 
 
+@pytest.mark.fault
 async def test_without_redis_all_is_stale_and_readable(
     boards: Boards, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,6 +57,7 @@ async def test_without_redis_all_is_stale_and_readable(
     assert outages(caplog) == ["WARNING", "WARNING"]
 
 
+@pytest.mark.fault
 async def test_a_board_can_be_opened_without_redis(boards: Boards, server: RedisServer) -> None:
     states = Numbers(boards.sandbox)
     server.stop()
@@ -67,6 +69,7 @@ async def test_a_board_can_be_opened_without_redis(boards: Boards, server: Redis
     await eventually(lambda: are_equal(opened, states.now))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("loss", ["flushall", "restart", "evict records", "evict stream"])
 async def test_what_redis_has_lost_is_published_again(
     boards: Boards, server: RedisServer, loss: str, caplog: pytest.LogCaptureFixture
@@ -154,6 +157,7 @@ POISONS: dict[str, Callable[[RedisServer], None]] = {
 }
 
 
+@pytest.mark.fault
 async def test_wrong_values_are_replaced(boards: Boards) -> None:
     states = Numbers(boards.sandbox)
     # A story changes an extension of its own: the event of another one's, about an extension that
@@ -177,6 +181,7 @@ async def test_wrong_values_are_replaced(boards: Boards) -> None:
     assert {name: result for name, result in failures if result is not None} == {}
 
 
+@pytest.mark.fault
 async def test_a_lease_without_an_end_is_taken(boards: Boards, server: RedisServer) -> None:
     states = Numbers(boards.sandbox)
     first = await boards.open()
@@ -188,6 +193,7 @@ async def test_a_lease_without_an_end_is_taken(boards: Boards, server: RedisServ
     await eventually(lambda: are_equal([second], states.now))
 
 
+@pytest.mark.fault
 async def test_the_clock_of_redis_may_go_back_and_all_be_lost(
     boards: Boards, tmp_path: Path
 ) -> None:
@@ -211,6 +217,7 @@ async def test_the_clock_of_redis_may_go_back_and_all_be_lost(
             assert not others.backward
 
 
+@pytest.mark.fault
 async def test_a_publication_whose_reply_is_lost_is_not_lost(
     boards: Boards, server: RedisServer
 ) -> None:
@@ -231,6 +238,7 @@ async def test_a_publication_whose_reply_is_lost_is_not_lost(
             assert len(boards.sandbox.gateway.subscriptions) == 1
 
 
+@pytest.mark.fault
 async def test_a_follower_that_redis_cannot_reach_is_replaced(
     boards: Boards, server: RedisServer
 ) -> None:
@@ -291,6 +299,7 @@ async def test_clients_of_the_user_may_do_things_differently(
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["cluster", "sentinel"])
 async def test_every_kind_of_redis(
     boards: Boards, kind: str, request: pytest.FixtureRequest

@@ -63,6 +63,7 @@ async def test_versions_are_counted_and_stored(keys: BoardKeys) -> None:
     assert 1 <= look.age < 2
 
 
+@pytest.mark.fault
 async def test_a_late_write_by_the_old_holder_is_refused(
     keys: BoardKeys, server: RedisServer
 ) -> None:
@@ -76,6 +77,7 @@ async def test_a_late_write_by_the_old_holder_is_refused(
     assert await records(keys) == {b"1": b"%d-1 {new}" % new[0]}
 
 
+@pytest.mark.fault
 async def test_a_write_that_arrives_again_changes_nothing(keys: BoardKeys) -> None:
     first = await claim(keys, "a")
     args = keys.publication("a", 60.0, first, silence=0.0, entries=(b"1", b"{one}"))
@@ -105,6 +107,7 @@ async def test_a_fence_is_higher_than_all_that_anybody_knows(
     assert (await claim(keys, "b"))[0] > seen[0]
 
 
+@pytest.mark.fault
 async def test_a_board_that_is_older_than_what_is_known_begins_anew(
     keys: BoardKeys, server: RedisServer
 ) -> None:
@@ -135,6 +138,7 @@ async def test_a_lease_ends_at_once_when_its_holder_resigns(keys: BoardKeys) -> 
     await claim(keys, "b")
 
 
+@pytest.mark.fault
 async def test_a_lease_ends_although_the_clock_has_gone_back(
     keys: BoardKeys, server: RedisServer
 ) -> None:

@@ -98,6 +98,7 @@ def test_cluster_urls_name_nodes() -> None:
     assert client.connection_kwargs["ssl_check_hostname"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -142,6 +143,7 @@ def test_a_wrong_timeout_is_a_usage_error(wrong: Any) -> None:
 names = st.tuples(st.from_regex(r"[A-Za-z0-9_.:/-]{1,9}", fullmatch=True), st.text(max_size=9))
 
 
+@pytest.mark.fault
 @given(names, names)
 def test_keys_of_different_owners_and_prefixes_differ(
     one: tuple[str, str], two: tuple[str, str]
@@ -190,6 +192,7 @@ async def test_a_script_that_redis_has_forgotten_is_sent_again(server: RedisServ
     assert server.calls("eval") == 2
 
 
+@pytest.mark.fault
 async def test_a_command_whose_reply_was_lost_is_not_sent_again(server: RedisServer) -> None:
     script = new_script("return redis.call('INCR', KEYS[1])")
     with proxy(server.port) as between:
@@ -202,6 +205,7 @@ async def test_a_command_whose_reply_was_lost_is_not_sent_again(server: RedisSer
             assert await connection.script(script, ["n"]) == 3
 
 
+@pytest.mark.fault
 async def test_a_timeout_ends_a_command_and_its_connection(server: RedisServer) -> None:
     async with Connection(server.url, timeout=0.05) as connection:
         await connection.open()
@@ -223,6 +227,7 @@ async def test_a_redis_far_away_can_be_connected_to_in_spite_of_a_short_timeout(
                 await connection.call("PING")
 
 
+@pytest.mark.fault
 async def test_cancelled_commands_mix_up_no_replies(server: RedisServer) -> None:
     """A reply that a cancelled command left in a connection would go to the next one."""
     with proxy(server.port, delay=0.001) as between:
@@ -292,6 +297,7 @@ async def test_a_refused_subscription_is_logged(
         await until(lambda: "no permissions to access" in caplog.text)
 
 
+@pytest.mark.fault
 async def test_no_error_or_log_shows_the_password(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
@@ -327,6 +333,7 @@ async def test_messages_are_received_also_after_a_reconnection(server: RedisServ
     assert int(server.client.pubsub_numsub("channel")[0][1]) == 0
 
 
+@pytest.mark.fault
 async def test_a_silent_subscription_is_replaced(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,6 +391,7 @@ async def test_a_users_cluster_client(cluster: RedisCluster) -> None:
     await client.aclose()
 
 
+@pytest.mark.fault
 async def test_a_node_of_a_cluster_that_hangs_stops_no_other(cluster: RedisCluster) -> None:
     hanging = cluster.nodes[0]
     async with Connection(cluster.url, timeout=0.2) as connection:

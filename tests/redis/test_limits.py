@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from aiopresence import PresenceSession, RateLimited, RedisFailed, UsageError
+from aiopresence import MemoryTokenStore, PresenceSession, RateLimited, RedisFailed, UsageError
 from aiopresence.redis import RedisLimits
 from aiopresence.sandbox import Answer, Sandbox
+from aiopresence.transport.clock import Clock
 from tests.support.redis_servers import RedisServer
 from tests.support.sessions import PLENTY
 
@@ -43,6 +44,39 @@ async def test_sessions_of_several_processes_stay_within_the_limit(
         assert sessions[0].limits["Light"].window == 1.0
     assert sandbox.counters.rate_limited == 0
     assert len(sandbox.requests) >= 30
+
+
+@pytest.mark.fault
+async def test_the_clocks_of_the_processes_need_not_agree(
+    sandbox: Sandbox, server: RedisServer
+) -> None:
+    class Shifted(Clock):
+        def __init__(self, seconds: float) -> None:
+            self.seconds = seconds
+
+        def now(self) -> float:
+            return super().now() + self.seconds
+
+        def wall(self) -> float:
+            return super().wall() + self.seconds
+
+    class ShiftedSession(PresenceSession):
+        def __init__(self, seconds: float) -> None:
+            self._clock = Shifted(seconds)
+            super().__init__(
+                sandbox.grant,
+                server=sandbox.url,
+                limits=RedisLimits(server.url),
+                token_store=MemoryTokenStore(),
+            )
+
+    async with ShiftedSession(-300.0) as behind, ShiftedSession(300.0) as ahead:
+        calls = (s.read_user_presence_status() for _ in range(15) for s in (behind, ahead))
+        await asyncio.gather(*calls)
+    reads = [r.arrival for r in sandbox.requests if r.group == "Light"]
+    assert sandbox.counters.rate_limited == 0
+    assert len(reads) == 30
+    assert all(later - one >= 1.0 for one, later in zip(reads, reads[10:], strict=False))
 
 
 async def test_without_redis_a_session_does_not_open_unless_it_may(
@@ -164,6 +198,7 @@ async def test_limits_that_redis_has_lost_are_logged_once_by_each_process(
     assert sandbox.counters.rate_limited == 0
 
 
+@pytest.mark.fault
 async def test_what_is_wrong_in_redis_is_replaced(sandbox: Sandbox, server: RedisServer) -> None:
     async with sharing(sandbox, server) as session:
         await session.read_user_presence_status()
@@ -204,6 +239,7 @@ DAMAGES = [
 ]
 
 
+@pytest.mark.fault
 async def test_a_record_with_a_wrong_value_is_replaced(server: RedisServer) -> None:
     damage = server.client.register_script(DAMAGE)
 

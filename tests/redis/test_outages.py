@@ -173,6 +173,7 @@ def it_is_gone_for_so_long_that_all_use_their_share(pool: WorkerPool) -> None:
     assert workers.first_sent(returned) <= RETURN
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "scenario",
     [  # The longest first: they run at the same time.

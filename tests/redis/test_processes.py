@@ -54,6 +54,7 @@ def are_all_stopped_for_longer_than_the_lease(pool: WorkerPool) -> None:
         assert workers.longest_pause() >= 6.0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "scenario",
     [

@@ -87,6 +87,7 @@ def in_a_penalty_that_another_client_has_caused(pool: WorkerPool) -> None:
         assert in_penalty == workers.refused()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "scenario",
     [
@@ -105,6 +106,7 @@ def test_processes_share_their_limits(
     together[scenario].result()
 
 
+@pytest.mark.fault
 async def test_cancelled_requests_leave_no_slot_behind() -> None:
     chance = random.Random(0)  # noqa: S311 - the same on every run
     limit, window = 50, 0.5

@@ -101,6 +101,7 @@ async def test_a_token_is_deleted_when_it_cannot_be_used_any_more(
     assert (await store.load(KEY)) == {"access_token": "x"}
 
 
+@pytest.mark.fault
 async def test_the_clocks_of_the_machines_need_not_agree(tmp_path: Path) -> None:
     shift = ClockShift(tmp_path)
     with redis_server(environment=shift.environment) as server:
@@ -181,6 +182,7 @@ async def test_a_check_prolongs_a_lock_also_one_that_nobody_took(
         assert server.client.exists(redis_key("lock"))
 
 
+@pytest.mark.fault
 async def test_a_save_after_the_lock_was_lost_is_refused(
     server: RedisServer, store: RedisTokenStore
 ) -> None:
@@ -209,6 +211,7 @@ async def test_a_save_after_the_lock_was_lost_is_refused(
     assert (await store.load(KEY) or {})["access_token"] == "newer"
 
 
+@pytest.mark.fault
 async def test_a_fence_is_greater_also_after_redis_has_lost_everything(
     server: RedisServer, store: RedisTokenStore
 ) -> None:
@@ -222,6 +225,7 @@ async def test_a_fence_is_greater_also_after_redis_has_lost_everything(
         assert int(lock.fence) > first
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_lock_whose_reply_was_lost_is_released(server: RedisServer, moment: str) -> None:
     with proxy(server.port) as between:
@@ -240,6 +244,7 @@ async def test_a_lock_whose_reply_was_lost_is_released(server: RedisServer, mome
         await until(lambda: not server.client.exists(redis_key("lock")))
 
 
+@pytest.mark.fault
 async def test_who_is_cancelled_while_waiting_leaves_the_lock_usable(
     server: RedisServer, store: RedisTokenStore
 ) -> None:
@@ -277,6 +282,7 @@ POISON: list[bytes] = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", NAMES)
 async def test_values_of_somebody_else_are_ignored_and_replaced(
     server: RedisServer, store: RedisTokenStore, name: str
@@ -310,6 +316,7 @@ async def test_values_of_somebody_else_are_ignored_and_replaced(
         await works()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("expiry", [None, 3600], ids=["none", "of an earlier clock"])
 @pytest.mark.parametrize("value", ["1 nobody", "1 50 nobody", f"1 {'9' * 30} nobody"])
 async def test_no_lock_lasts_longer_than_it_was_taken_for(
@@ -320,6 +327,7 @@ async def test_no_lock_lasts_longer_than_it_was_taken_for(
         assert await lock.is_held()
 
 
+@pytest.mark.fault
 async def test_a_damaged_token_is_reported_once_and_not_shown(
     server: RedisServer, store: RedisTokenStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -340,6 +348,7 @@ text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 tenants = st.tuples(st.sampled_from(["one", "two", "one:two"]), text)
 
 
+@pytest.mark.fault
 @given(st.lists(tenants, min_size=2, max_size=5, unique=True))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tenants_never_see_each_others_tokens(
@@ -361,6 +370,7 @@ def test_tenants_never_see_each_others_tokens(
     server.client.flushall()
 
 
+@pytest.mark.fault
 async def test_a_token_that_is_copied_to_another_login_does_not_count(
     server: RedisServer, store: RedisTokenStore
 ) -> None:
@@ -370,6 +380,7 @@ async def test_a_token_that_is_copied_to_another_login_does_not_count(
     assert await store.load(KEY)
 
 
+@pytest.mark.fault
 async def test_with_a_key_redis_holds_no_secret(
     server: RedisServer, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -396,6 +407,7 @@ async def test_with_a_key_redis_holds_no_secret(
     assert not any(token in caplog.text for token in tokens[False] | tokens[True])
 
 
+@pytest.mark.fault
 async def test_a_token_of_another_key_counts_as_none(
     server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -515,6 +527,7 @@ async def test_processes_that_start_together_log_in_once(
     assert len(tokens_sent(sandbox)) == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["login", "refresh"])
 async def test_a_process_that_is_stopped_for_long_before_its_request_sends_none(
     sandbox: Sandbox, processes: Processes, kind: str
@@ -532,6 +545,7 @@ async def test_a_process_that_is_stopped_for_long_before_its_request_sends_none(
     assert len(tokens_sent(sandbox) - sent) == 1
 
 
+@pytest.mark.fault
 async def test_a_process_that_is_stopped_after_its_request_keeps_its_lock(
     sandbox: Sandbox, server: RedisServer, processes: Processes
 ) -> None:
@@ -545,6 +559,7 @@ async def test_a_process_that_is_stopped_after_its_request_keeps_its_lock(
     assert len(tokens_sent(sandbox)) == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["login", "refresh"])
 async def test_a_process_that_is_stopped_for_longer_uses_the_token_of_the_next(
     sandbox: Sandbox, processes: Processes, kind: str
@@ -563,6 +578,7 @@ async def test_a_process_that_is_stopped_for_longer_uses_the_token_of_the_next(
     assert len(tokens_sent(sandbox) - sent) == 1
 
 
+@pytest.mark.fault
 async def test_a_process_that_is_killed_is_succeeded_when_its_lock_expires(
     sandbox: Sandbox, processes: Processes
 ) -> None:
@@ -572,6 +588,7 @@ async def test_a_process_that_is_killed_is_succeeded_when_its_lock_expires(
     assert sandbox.counters.token_requests == logins(sandbox) == 1
 
 
+@pytest.mark.fault
 async def test_without_redis_the_token_in_memory_is_used_until_it_is_due(
     sandbox: Sandbox, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -596,6 +613,7 @@ async def test_without_redis_the_token_in_memory_is_used_until_it_is_due(
     assert about_redis == ["WARNING", "WARNING"]
 
 
+@pytest.mark.fault
 async def test_redis_that_does_not_work_at_the_start_is_an_error_at_once(sandbox: Sandbox) -> None:
     store = RedisTokenStore(f"redis://127.0.0.1:{free_port()}")
     async with PresenceSession(sandbox.grant, server=sandbox.url, token_store=store) as session:
@@ -604,6 +622,7 @@ async def test_redis_that_does_not_work_at_the_start_is_an_error_at_once(sandbox
     assert sandbox.counters.token_requests == 0
 
 
+@pytest.mark.fault
 async def test_redis_that_fails_during_a_login_costs_no_answer(
     sandbox: Sandbox, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,6 +18,7 @@ from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.waiting import fired
 
 
+@pytest.mark.fault
 async def test_a_401_that_comes_late_triggers_no_second_refresh(
     sandbox: Sandbox, busy: Session
 ) -> None:
@@ -69,6 +70,7 @@ async def test_a_write_refused_for_its_token_is_sent_again(
     assert sandbox.counters.refreshes == 1
 
 
+@pytest.mark.fault
 async def test_while_the_token_endpoint_fails_nothing_else_is_sent(
     sandbox: Sandbox, patient: Session
 ) -> None:
@@ -124,6 +126,7 @@ async def test_revoking_ends_the_login_everywhere(sandbox: Sandbox) -> None:
         assert sandbox.counters.logins == 2
 
 
+@pytest.mark.fault
 async def test_revoking_what_fails_or_never_was_is_quiet(
     sandbox: Sandbox, patient: Session
 ) -> None:

@@ -49,6 +49,7 @@ async def test_connections_are_reused_as_long_as_they_are_quiet(pool: str) -> No
         assert session.stats.requests == 5
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("pool", [OWN_POOL, USERS_POOL])
 @pytest.mark.parametrize("surplus", [CANARY, CANARY * 3, CANARY[:-5], b"garbage\r\n\r\n"])
 @pytest.mark.parametrize("is_read", [True, False])
@@ -66,6 +67,7 @@ async def test_a_connection_on_which_data_arrived_while_idle_is_not_reused(
         assert len(raw.requests) == session.stats.requests == 3
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("surplus", [b"\r\n", b"H", CANARY[:20]])
 async def test_a_connection_of_our_own_is_not_reused_after_a_single_byte(surplus: bytes) -> None:
     async with serving(answer) as raw, opened(raw, OWN_POOL) as session:
@@ -76,6 +78,7 @@ async def test_a_connection_of_our_own_is_not_reused_after_a_single_byte(surplus
         assert len(raw.requests) == 2
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("pool", [OWN_POOL, USERS_POOL])
 @pytest.mark.parametrize("first", range(1, len(GOOD) + 1, 7))
 async def test_a_connection_with_two_responses_to_one_request_is_not_reused(

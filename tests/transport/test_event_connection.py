@@ -48,6 +48,7 @@ def leftovers() -> set[str]:
 # Broken connections.
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1008, 1011, 1012, 1013, 4000, 4999])
 async def test_a_session_is_recovered_after_any_close_code(sandbox: Sandbox, code: int) -> None:
     async with following(sandbox) as follower:
@@ -60,6 +61,7 @@ async def test_a_session_is_recovered_after_any_close_code(sandbox: Sandbox, cod
         assert sandbox.gateway.violations == 0
 
 
+@pytest.mark.fault
 async def test_a_session_is_recovered_after_a_reset(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
@@ -71,6 +73,7 @@ async def test_a_session_is_recovered_after_a_reset(sandbox: Sandbox) -> None:
         assert follower.reasons == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("after", range(1, 6))
 async def test_a_reset_after_any_frame_loses_nothing_without_a_resync(
     sandbox: Sandbox, after: int
@@ -84,6 +87,7 @@ async def test_a_reset_after_any_frame_loses_nothing_without_a_resync(
         assert len(sandbox.gateway.subscriptions) >= 1
 
 
+@pytest.mark.fault
 async def test_a_half_open_connection_is_detected(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
@@ -108,6 +112,7 @@ BAD_FRAMES = {
 }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", BAD_FRAMES)
 async def test_an_invalid_websocket_frame_ends_the_connection(sandbox: Sandbox, kind: str) -> None:
     async with following(sandbox) as follower:
@@ -120,6 +125,7 @@ async def test_an_invalid_websocket_frame_ends_the_connection(sandbox: Sandbox, 
         assert follower.reasons == [ResyncReason.CONNECTION_LOST]
 
 
+@pytest.mark.fault
 async def test_after_an_hour_of_suspension_a_connection_is_replaced(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
@@ -130,6 +136,7 @@ async def test_after_an_hour_of_suspension_a_connection_is_replaced(sandbox: San
         assert follower.reasons == [ResyncReason.CONNECTION_LOST]
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_pong_that_arrived_while_the_event_loop_was_blocked_counts() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
@@ -156,6 +163,7 @@ async def test_a_pong_that_arrived_while_the_event_loop_was_blocked_counts() -> 
         assert session.stats.connections == 1
 
 
+@pytest.mark.fault
 async def test_a_connection_without_details_is_replaced(sandbox: Sandbox) -> None:
     rule = sandbox.gateway.without_details()
     async with following(sandbox) as follower:
@@ -166,6 +174,7 @@ async def test_a_connection_without_details_is_replaced(sandbox: Sandbox) -> Non
         assert follower.session.clock.skipped >= 10.0
 
 
+@pytest.mark.fault
 async def test_a_masked_frame_is_read_like_any_other(sandbox: Sandbox) -> None:
     """Servers must not mask frames, but aiohttp accepts it."""
     async with following(sandbox) as follower:
@@ -180,6 +189,7 @@ def masked(data: bytes, key: bytes) -> bytes:
     return bytes(byte ^ key[number % 4] for number, byte in enumerate(data))
 
 
+@pytest.mark.fault
 async def test_a_binary_frame_is_a_resync_and_keeps_the_connection(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
@@ -230,6 +240,7 @@ async def test_the_session_continues_after_a_truncated_heartbeat_or_error(
             assert ResyncReason.UNREADABLE in follower.reasons
 
 
+@pytest.mark.fault
 async def test_a_missing_response_is_requested_again(sandbox: Sandbox) -> None:
     rule = sandbox.gateway.no_answer()
     async with following(sandbox) as follower:
@@ -243,6 +254,7 @@ async def test_a_missing_response_is_requested_again(sandbox: Sandbox) -> None:
 # Keepalive and load.
 
 
+@pytest.mark.fault
 async def test_pings_are_answered_while_nobody_consumes_events(
     sandbox: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +287,7 @@ async def test_pings_are_answered_while_nobody_consumes_events(
     await events.aclose()
 
 
+@pytest.mark.fault
 async def test_a_flood_of_frames_does_not_starve_other_tasks(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +316,7 @@ async def test_a_flood_of_frames_does_not_starve_other_tasks(
     assert 10 < max(at_once) <= 20
 
 
+@pytest.mark.fault
 async def test_an_expired_access_token_does_not_end_a_connection(
     sandbox: Sandbox,
 ) -> None:
@@ -328,6 +342,7 @@ def secrets_of(sandbox: Sandbox) -> set[str]:
     return {each for each in secrets if each}
 
 
+@pytest.mark.fault
 async def test_no_token_is_logged_or_shown(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -396,6 +411,7 @@ async def test_no_token_that_the_gateway_repeats_is_logged_or_shown(
 # Cleaning up.
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("end", ["aclose", "close", "cancel", "abandon"])
 async def test_nothing_is_left_behind(sandbox: Sandbox, end: str) -> None:
     session = Session(sandbox.grant, server=sandbox.url, attempts=1)
@@ -427,6 +443,7 @@ async def test_nothing_is_left_behind(sandbox: Sandbox, end: str) -> None:
     await session.close()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("steps", [*range(0, 60, 3), *range(60, 200, 20)])
 async def test_cancelling_at_any_step_leaves_nothing_behind(sandbox: Sandbox, steps: int) -> None:
     async with following(sandbox) as follower:

@@ -232,6 +232,7 @@ async def test_a_429_of_a_part_of_a_batch_is_reported_as_well() -> None:
         assert session.stats.rate_limited == 0  # It counts whole responses.
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_refused_duplicate_is_a_429_that_blocks_nothing() -> None:
     async with recorded() as (sandbox, session, hooks):
@@ -401,6 +402,7 @@ async def test_a_cancelled_request_ends_with_the_cancellation() -> None:
         assert isinstance(finished.error, asyncio.CancelledError)
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_read_that_aiohttp_sends_again_is_two_requests_and_two_responses() -> None:
     async with recorded() as (sandbox, session, hooks):
@@ -481,6 +483,7 @@ for _name in HOOKS:
     setattr(Failing, _name, _failing)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "error", [ValueError("broken"), asyncio.CancelledError("not you"), GeneratorExit()]
 )
@@ -518,6 +521,7 @@ def test_an_exception_in_a_hook_is_logged_once_and_changes_nothing(
     assert all(r.name == "aiopresence" for r in failed)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["on_request", "on_response", "on_rate_limited", "on_retry"])
 def test_an_exit_in_a_hook_ends_the_call_and_gives_its_slot_back(name: str) -> None:
     class Exit(BaseException):
@@ -551,6 +555,7 @@ def test_an_exit_in_a_hook_ends_the_call_and_gives_its_slot_back(name: str) -> N
     run(story)
 
 
+@pytest.mark.fault
 @virtual
 async def test_an_exit_in_a_hook_at_the_end_of_a_connection_leaves_it_closed() -> None:
     class Exit(BaseException):

@@ -45,6 +45,7 @@ PRESENCE = "/presence"
 CUT_GZIP = gzip.compress(b'{"presenceStatus":"Busy"}', mtime=0)[:-12]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("fault", [Reset(), Raw(b""), Raw(b"HTTP/1.1 200 OK\r\nContent-Le")])
 async def test_a_connection_that_breaks(
     sandbox: Sandbox, session: PresenceSession, fault: Any
@@ -55,6 +56,7 @@ async def test_a_connection_that_breaks(
     assert rule.fired >= 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "data",
     [
@@ -82,6 +84,7 @@ async def test_an_answer_that_is_no_http(
     assert rule.fired >= 1
 
 
+@pytest.mark.fault
 async def test_a_surplus_answer_is_never_anothers(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -93,6 +96,7 @@ async def test_a_surplus_answer_is_never_anothers(
     assert rule.fired == 1
 
 
+@pytest.mark.fault
 async def test_nobody_listens() -> None:
     async with Sandbox() as sandbox:
         server = sandbox.url
@@ -101,6 +105,7 @@ async def test_nobody_listens() -> None:
             await session.read_user_presence_status()
 
 
+@pytest.mark.fault
 async def test_a_host_that_does_not_exist() -> None:
     async with Session("token", server="https://presence.invalid") as session:
         with pytest.raises(
@@ -112,6 +117,7 @@ async def test_a_host_that_does_not_exist() -> None:
         assert session.limits["Light"].remaining == session.limits["Light"].limit
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_server_that_accepts_no_connection_is_a_timeout() -> None:
     """The queue of a listening socket is full, as on a server that hangs."""
@@ -130,6 +136,7 @@ async def test_a_server_that_accepts_no_connection_is_a_timeout() -> None:
             assert session.stats.retries == 1
 
 
+@pytest.mark.fault
 async def test_plain_http_where_tls_is_expected(sandbox: Sandbox) -> None:
     server = sandbox.url.replace("http:", "https:")
     async with Session("token", server=server) as session:
@@ -138,6 +145,7 @@ async def test_plain_http_where_tls_is_expected(sandbox: Sandbox) -> None:
     assert sandbox.requests == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("fault", [Hang(), Delay(60)])
 async def test_the_timeout_covers_the_wait(sandbox: Sandbox, fault: Any) -> None:
     async with Session(sandbox.grant, server=sandbox.url, timeout=0.05, attempts=1) as session:
@@ -147,6 +155,7 @@ async def test_the_timeout_covers_the_wait(sandbox: Sandbox, fault: Any) -> None
         assert rule.fired == 1
 
 
+@pytest.mark.fault
 @virtual
 async def test_the_timeout_covers_a_body_that_arrives_byte_by_byte() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox, attempts=1) as session:
@@ -159,6 +168,7 @@ async def test_the_timeout_covers_a_body_that_arrives_byte_by_byte() -> None:
         assert rule.fired == 1
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_read_that_was_answered_while_the_event_loop_was_blocked_is_sent_again() -> None:
     async def answer(raw: RawServer, writer: asyncio.StreamWriter) -> None:
@@ -172,6 +182,7 @@ async def test_a_read_that_was_answered_while_the_event_loop_was_blocked_is_sent
         assert session.stats.retries == 1
 
 
+@pytest.mark.fault
 @virtual
 async def test_after_a_peer_that_vanished_a_read_is_sent_on_a_new_connection() -> None:
     async def answer_once(raw: RawServer, writer: asyncio.StreamWriter) -> None:
@@ -187,6 +198,7 @@ async def test_after_a_peer_that_vanished_a_read_is_sent_on_a_new_connection() -
         assert session.stats.retries == 1
 
 
+@pytest.mark.fault
 async def test_a_timeout_of_the_callers_own_stays_its_own(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -202,6 +214,7 @@ async def test_a_timeout_of_the_callers_own_stays_its_own(
     assert (await session.read_user_presence_status()).extension is not None
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("fault", [Slice(), Change(headers={"Content-Type": "APPLICATION/JSON"})])
 async def test_odd_but_right_answers(
     sandbox: Sandbox, session: PresenceSession, fault: Any
@@ -212,6 +225,7 @@ async def test_odd_but_right_answers(
     assert rule.fired == 1
 
 
+@pytest.mark.fault
 async def test_a_batch_in_segments_of_one_byte_is_read_like_any_other(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -222,6 +236,7 @@ async def test_a_batch_in_segments_of_one_byte_is_read_like_any_other(
     assert rule.fired == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("declared", [True, False])
 async def test_every_cut_of_a_batch_is_an_error_in_the_right_outcomes(
     sandbox: Sandbox, session: PresenceSession, declared: bool
@@ -257,6 +272,7 @@ async def test_every_cut_of_a_batch_is_an_error_in_the_right_outcomes(
         assert len({*read}) > 20
 
 
+@pytest.mark.fault
 async def test_an_answer_larger_than_the_bound_is_refused(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -267,6 +283,7 @@ async def test_an_answer_larger_than_the_bound_is_refused(
     assert rule.fired == 1
 
 
+@pytest.mark.fault
 async def test_a_bomb_is_refused_before_it_unfolds(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -300,6 +317,7 @@ def bomb() -> bytes:
 STATUSES = [(400, InvalidRequest), (404, NotFound), (429, RateLimited), (503, ServerError)]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("status", "kind"), STATUSES)
 @pytest.mark.parametrize(
     ("headers", "body"),
@@ -393,6 +411,7 @@ async def stale() -> AsyncIterator[tuple[StaleConnection, PresenceSession]]:
         yield connection, session
 
 
+@pytest.mark.fault
 async def test_aiohttps_own_repetition_of_a_read_is_counted(
     stale: tuple[StaleConnection, PresenceSession],
 ) -> None:
@@ -403,6 +422,7 @@ async def test_aiohttps_own_repetition_of_a_read_is_counted(
     assert session.stats.requests == 3
 
 
+@pytest.mark.fault
 async def test_a_write_is_never_repeated_by_itself(
     stale: tuple[StaleConnection, PresenceSession],
 ) -> None:

@@ -96,6 +96,7 @@ async def test_they_apply_to_a_session_of_aiohttp_too(
     assert len(proxy.heads) >= 2
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [403, 405, 407])
 async def test_a_proxy_that_refuses_for_good_is_asked_once(
     sandbox: Sandbox, proxy: Tunnel, status: int
@@ -111,6 +112,7 @@ async def test_a_proxy_that_refuses_for_good_is_asked_once(
     assert "canary" not in shown(caught.value)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "answer", [REFUSED % 503, b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
 )
@@ -136,6 +138,7 @@ async def test_a_wrong_password_says_what_to_check(sandbox: Sandbox, proxy: Tunn
     assert "canary" not in shown(caught.value)
 
 
+@pytest.mark.fault
 async def test_a_proxy_that_does_not_listen_is_named_and_tried_again(
     proxy: Tunnel, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -150,6 +153,7 @@ async def test_a_proxy_that_does_not_listen_is_named_and_tried_again(
     assert "canary" not in shown(caught.value)
 
 
+@pytest.mark.fault
 async def test_a_proxy_that_does_not_answer_is_named() -> None:
     async with serving(lambda *_: asyncio.sleep(60)) as silent:
         address = silent.url.removeprefix("http://")
@@ -161,6 +165,7 @@ async def test_a_proxy_that_does_not_answer_is_named() -> None:
         assert len(silent.requests) == 1
 
 
+@pytest.mark.fault
 async def test_a_proxy_whose_name_is_not_found_is_named() -> None:
     async with Session("token", server=SERVER, proxy="proxy.invalid", attempts=1) as session:
         with pytest.raises(
@@ -180,6 +185,7 @@ async def test_requests_share_a_connection_through_the_proxy(
     assert len(proxy.heads) == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("host", "options", "reason"),
     [
@@ -251,6 +257,7 @@ async def read_with(sandbox: Sandbox, authority: Authority, **options: Any) -> N
         await read_and_follow(sandbox, session)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
 @pytest.mark.parametrize("scheme", ["http://", ""])
 async def test_its_proxy_is_used_when_asked_for_and_netrc_is_not(
@@ -351,6 +358,7 @@ def shown(error: BaseException) -> str:
     return "".join(report.format()) + repr(error) + repr(vars(error))
 
 
+@pytest.mark.fault
 async def test_no_output_shows_the_password(
     sandbox: Sandbox,
     authority: Authority,
@@ -378,6 +386,7 @@ async def test_no_output_shows_the_password(
     assert [secret for secret in hidden if secret in "".join(texts)] == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "url",
     [
@@ -436,6 +445,7 @@ def with_defaults_of_openssl() -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("make", "reason"),
     [

@@ -75,6 +75,7 @@ class World:
         return sum(group.in_flight for group in limits._groups.by_name.values())
 
 
+@pytest.mark.fault
 async def test_first_come_first_served() -> None:
     world = World()
     await world.acquire_all(*"abcde")
@@ -93,6 +94,7 @@ async def test_first_come_first_served() -> None:
     assert world.passed == ["a", "b", "c", "d", "e"]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("victim", range(5))
 async def test_a_cancelled_waiter_is_not_missed(victim: int) -> None:
     world = World({"Light": GroupLimits(1)})
@@ -110,6 +112,7 @@ async def test_a_cancelled_waiter_is_not_missed(victim: int) -> None:
     assert world.nothing_waits()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("steps", range(8))
 @pytest.mark.parametrize("blocked", [False, True])
 async def test_cancelling_at_any_step_lets_the_next_through(steps: int, blocked: bool) -> None:
@@ -129,6 +132,7 @@ async def test_cancelling_at_any_step_lets_the_next_through(steps: int, blocked:
     assert world.passed[-1] == "next"
 
 
+@pytest.mark.fault
 async def test_all_cancelled_at_once() -> None:
     world = World({"Light": GroupLimits(1)})
     await world.acquire_all("first")
@@ -140,6 +144,7 @@ async def test_all_cancelled_at_once() -> None:
     assert world.passed == ["first", "last"]
 
 
+@pytest.mark.fault
 async def test_a_429_shuts_the_group_for_all_and_lets_one_probe_through() -> None:
     world = World({"Light": GroupLimits(50)})
     await world.acquire_all("a")
@@ -157,6 +162,7 @@ async def test_a_429_shuts_the_group_for_all_and_lets_one_probe_through() -> Non
     assert world.passed == ["a", "b", "c", "d", "e", "f"]
 
 
+@pytest.mark.fault
 async def test_other_groups_go_on() -> None:
     world = World()
     await world.acquire_all("a")
@@ -167,6 +173,7 @@ async def test_other_groups_go_on() -> None:
     assert world.passed == ["a", "heavy"]
 
 
+@pytest.mark.fault
 async def test_a_429_that_names_no_group_shuts_all() -> None:
     world = World()
     await world.acquire_all("a")
@@ -178,6 +185,7 @@ async def test_a_429_that_names_no_group_shuts_all() -> None:
     assert world.passed == ["a", "heavy"]
 
 
+@pytest.mark.fault
 async def test_a_refused_duplicate_is_no_quota() -> None:
     world = World()
     await world.acquire_all("a")
@@ -196,6 +204,7 @@ async def test_concurrency_is_for_all_groups_together() -> None:
     assert world.passed == ["a", "b", "c"]
 
 
+@pytest.mark.fault
 async def test_who_comes_again_at_once_is_behind_those_of_other_groups() -> None:
     world = World({"Light": GroupLimits(50), "Heavy": GroupLimits(50)}, concurrency=1)
 
@@ -218,6 +227,7 @@ async def test_who_comes_again_at_once_is_behind_those_of_other_groups() -> None
     assert world.limiter._capacity_queue == {}
 
 
+@pytest.mark.fault
 async def test_who_queues_while_the_group_turns_out_to_be_another_queues_there() -> None:
     world = World({"Light": GroupLimits(50), "Presence": GroupLimits(3)})
     await world.acquire_all(*map(str, range(10)))
@@ -301,6 +311,7 @@ async def test_with_a_max_wait_of_nothing_nothing_is_waited_for() -> None:
         await refusal(task)
 
 
+@pytest.mark.fault
 async def test_a_penalty_of_years_is_not_waited_for() -> None:
     world = World({"Light": GroupLimits(50)})
     await world.acquire_all("a")
@@ -313,6 +324,7 @@ async def test_a_penalty_of_years_is_not_waited_for() -> None:
     assert world.passed == ["a", "heavy"]
 
 
+@pytest.mark.fault
 async def test_max_wait_refuses_at_once_and_takes_nothing() -> None:
     world = World({"Light": GroupLimits(1)}, max_wait=30.0)
     await world.acquire_all("a")
@@ -347,6 +359,7 @@ async def test_max_wait_counts_those_ahead() -> None:
         task.cancel()
 
 
+@pytest.mark.fault
 async def test_max_wait_ends_a_wait_that_became_too_long() -> None:
     world = World({"Light": GroupLimits(2)}, max_wait=70.0)
     await world.acquire_all("a")
@@ -357,6 +370,7 @@ async def test_max_wait_ends_a_wait_that_became_too_long() -> None:
     assert world.shared.limits.snapshot(world.clock.now())["Light"].blocked_for == 86_401.0
 
 
+@pytest.mark.fault
 async def test_logins_have_slots_of_their_own() -> None:
     world = World({"Auth": GroupLimits(5)})
     world.acquire("login", LOGIN)
@@ -369,6 +383,7 @@ async def test_logins_have_slots_of_their_own() -> None:
     assert world.passed == ["login", "a", "b", "login again"]
 
 
+@pytest.mark.fault
 async def test_closing_refuses_all_who_wait() -> None:
     world = World({"Light": GroupLimits(1)})
     await world.acquire_all("a")
@@ -395,6 +410,7 @@ async def test_requests_that_waited_when_the_limiter_closed_are_refused_after_it
     assert world.passed == ["a", "e"]
 
 
+@pytest.mark.fault
 async def test_a_thousand_who_waited_for_a_penalty_leave_in_order_and_within_the_limit() -> None:
     world = World({"Light": GroupLimits(50)}, concurrency=1000)
     await world.acquire_all("first")
@@ -417,6 +433,7 @@ async def test_a_thousand_who_waited_for_a_penalty_leave_in_order_and_within_the
     assert world.nothing_waits()
 
 
+@pytest.mark.fault
 async def test_ten_thousand_wait_and_the_first_few_leave_in_order() -> None:
     world = World({"Light": GroupLimits(2)}, concurrency=10)
     await world.acquire_all("first")
@@ -436,6 +453,7 @@ async def test_ten_thousand_wait_and_the_first_few_leave_in_order() -> None:
     assert world.nothing_waits()
 
 
+@pytest.mark.fault
 async def test_two_thousand_waiters_look_at_the_limits_one_at_a_time() -> None:
     world = World({"Light": GroupLimits(5)})
     await world.acquire_all("a")
@@ -461,6 +479,7 @@ def sessions(
     ]
 
 
+@pytest.mark.fault
 async def test_sessions_take_turns() -> None:
     one, two = sessions(2, {"Light": GroupLimits(4)})
     await one.acquire_all("probe")
@@ -551,6 +570,7 @@ async def test_what_wakes_one_of_many_sessions_up_wakes_no_other() -> None:
     assert limits.looks <= 4
 
 
+@pytest.mark.fault
 async def test_a_lost_request_gives_its_slot_back_one_window_later() -> None:
     world = World({"Light": GroupLimits(1)})
     await world.acquire_all("a", "b")
@@ -570,6 +590,7 @@ async def test_an_unsent_request_gives_its_slot_back_at_once() -> None:
     assert world.passed == ["a", "b"]
 
 
+@pytest.mark.fault
 async def test_a_repetition_by_aiohttp_takes_a_slot_of_its_own() -> None:
     world = World({"Light": GroupLimits(3)})
     await world.acquire_all("a")

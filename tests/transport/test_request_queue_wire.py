@@ -137,6 +137,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("number", [0, 5, 9])
 def test_one_wrong_header_delays_nothing_once_the_next_answer_corrects_it(
@@ -152,6 +153,7 @@ def test_one_wrong_header_delays_nothing_once_the_next_answer_corrects_it(
     run(story)
 
 
+@pytest.mark.fault
 @virtual
 async def test_with_others_there_is_one_429_per_penalty_at_most() -> None:
     async with Server(limit=20).running() as server:
@@ -192,6 +194,7 @@ async def test_a_503_that_asks_for_years_is_a_server_error_with_retry_after() ->
         await asyncio.sleep(1.0)
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_429_that_asks_for_years_is_raised_with_retry_after() -> None:
     async with Server(penalty=99_999_999.0, limit=1).running() as server:

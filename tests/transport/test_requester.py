@@ -42,6 +42,7 @@ def nobody_was_refused(sandbox: Sandbox) -> bool:
     return sandbox.counters.rate_limited == sandbox.counters.in_penalty == 0
 
 
+@pytest.mark.fault
 async def test_reading_9000_ids_makes_no_429_and_uses_every_window(
     clock: SkippingClock,
 ) -> None:
@@ -70,6 +71,7 @@ async def test_an_earlier_process_has_used_the_quota(clock: SkippingClock) -> No
         assert clock.skipped >= 59.0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "options",
     [{}, {"rate_headers": False}, {"retry_after": False}, {"html_429": True}, {"penalty": 90.0}],
@@ -87,6 +89,7 @@ async def test_a_used_up_quota_costs_one_429(clock: SkippingClock, options: dict
         assert clock.skipped >= options.get("penalty", 60.0) - 1.0
 
 
+@pytest.mark.fault
 async def test_a_penalty_that_begins_amid_many_requests_is_waited_out_by_all(
     clock: SkippingClock,
 ) -> None:
@@ -148,6 +151,7 @@ async def test_calls_of_the_users_own_are_held_back_too(clock: SkippingClock) ->
         assert nobody_was_refused(sandbox)
 
 
+@pytest.mark.fault
 async def test_several_groups_wait_each_for_itself(clock: SkippingClock) -> None:
     async with (
         Sandbox(clock=clock.now) as sandbox,
@@ -161,6 +165,7 @@ async def test_several_groups_wait_each_for_itself(clock: SkippingClock) -> None
         assert sandbox.counters.in_penalty == 0
 
 
+@pytest.mark.fault
 async def test_closing_refuses_whoever_waits(sandbox: Sandbox) -> None:
     async with PresenceSession(sandbox.grant, server=sandbox.url, limits={"Light": 1}) as session:
         rule = sandbox.faults.add(Hang(), path="/presence")
@@ -173,6 +178,7 @@ async def test_closing_refuses_whoever_waits(sandbox: Sandbox) -> None:
         assert (await session.read_account_presence()).records
 
 
+@pytest.mark.fault
 @virtual
 async def test_closing_twice_at_once_and_once_more_refuses_whoever_waits() -> None:
     async with virtual_sandbox() as sandbox:
@@ -189,6 +195,7 @@ async def test_closing_twice_at_once_and_once_more_refuses_whoever_waits() -> No
         assert {type(result) for result in results} == {UsageError}
 
 
+@pytest.mark.fault
 @virtual
 async def test_logins_events_and_other_calls_do_not_queue_behind_waiting_reads() -> None:
     limits = {**PLENTY, "Light": 5}
@@ -256,6 +263,7 @@ async def test_a_session_that_waits_for_nothing_sends_what_need_not_wait(sandbox
 PRESENCE = "/presence"
 
 
+@pytest.mark.fault
 async def test_a_redirect_on_the_same_origin_is_followed(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -266,6 +274,7 @@ async def test_a_redirect_on_the_same_origin_is_followed(
     assert rule.fired == 3
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("location", "message"),
     [
@@ -300,6 +309,7 @@ UNUSABLE_LOCATIONS = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("location", UNUSABLE_LOCATIONS)
 async def test_a_location_that_cannot_be_used_is_an_outcome(
     sandbox: Sandbox, session: PresenceSession, location: bytes
@@ -316,6 +326,7 @@ async def test_a_location_that_cannot_be_used_is_an_outcome(
     assert not any(isinstance(error, UsageError) for error in result.errors.values())
 
 
+@pytest.mark.fault
 async def test_a_redirect_takes_the_token_to_no_other_port(
     sandbox: Sandbox, session: PresenceSession
 ) -> None:
@@ -328,6 +339,7 @@ async def test_a_redirect_takes_the_token_to_no_other_port(
         assert other.requests == []
 
 
+@pytest.mark.fault
 async def test_redirects_end(sandbox: Sandbox, session: PresenceSession) -> None:
     path = "/restapi/v1.0/account/~/extension/~/presence"
     rule = sandbox.faults.add(Redirect(path), path=PRESENCE, times=None)
@@ -336,6 +348,7 @@ async def test_redirects_end(sandbox: Sandbox, session: PresenceSession) -> None
     assert rule.fired == 4
 
 
+@pytest.mark.fault
 async def test_a_write_is_not_redirected(sandbox: Sandbox, session: PresenceSession) -> None:
     path = "/restapi/v1.0/account/~/extension/~/presence"
     rule = sandbox.faults.add(Redirect(path, 307), method="PUT")
@@ -345,6 +358,7 @@ async def test_a_write_is_not_redirected(sandbox: Sandbox, session: PresenceSess
     assert rule.fired == 1
 
 
+@pytest.mark.fault
 async def test_retry_after_covers_the_whole_penalty_of_the_group(
     sandbox: Sandbox, session: Session
 ) -> None:

@@ -30,6 +30,7 @@ def reads(sandbox: Sandbox) -> int:
     return sum(r.group == "Light" for r in sandbox.requests)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "fault",
     [
@@ -54,6 +55,7 @@ async def test_a_read_is_tried_again(sandbox: Sandbox, patient: Session, fault: 
     assert all(wait >= asked for wait in patient.clock.waits)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_no_read_arrives_again_earlier_than_retry_after(status: int) -> None:
     clock = SkippingClock()
@@ -70,6 +72,7 @@ async def test_no_read_arrives_again_earlier_than_retry_after(status: int) -> No
         assert third - second >= 11.0
 
 
+@pytest.mark.fault
 @virtual
 async def test_every_attempt_that_the_server_may_have_counted_uses_a_slot() -> None:
     limits = {**PLENTY, "Light": 3}
@@ -83,6 +86,7 @@ async def test_every_attempt_that_the_server_may_have_counted_uses_a_slot() -> N
         assert sandbox.counters.rate_limited == 0
 
 
+@pytest.mark.fault
 @virtual
 async def test_requests_that_were_cancelled_under_way_use_their_slots() -> None:
     limits = {**PLENTY, "Light": 5}
@@ -101,6 +105,7 @@ async def test_requests_that_were_cancelled_under_way_use_their_slots() -> None:
         assert all(later - one >= 60.0 for one, later in zip(arrivals, arrivals[5:], strict=False))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [408, 425])
 async def test_a_read_that_the_server_did_not_wait_for_is_tried_again_once(
     sandbox: Sandbox, patient: Session, status: int
@@ -110,6 +115,7 @@ async def test_a_read_that_the_server_did_not_wait_for_is_tried_again_once(
     assert (rule.fired, reads(sandbox)) == (1, 2)
 
 
+@pytest.mark.fault
 async def test_an_error_of_a_whole_batch_is_final_for_all_its_ids(
     sandbox: Sandbox, patient: Session
 ) -> None:
@@ -121,6 +127,7 @@ async def test_an_error_of_a_whole_batch_is_final_for_all_its_ids(
     assert (rule.fired, reads(sandbox)) == (1, 1)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("fault", "kind", "times"),
     [
@@ -141,6 +148,7 @@ async def test_attempts_end(
     assert rule.fired == times
 
 
+@pytest.mark.fault
 async def test_a_timeout_is_tried_again(sandbox: Sandbox) -> None:
     async with Session(sandbox.grant, server=sandbox.url, timeout=0.05) as session:
         await session.read_user_presence_status()
@@ -152,6 +160,7 @@ async def test_a_timeout_is_tried_again(sandbox: Sandbox) -> None:
             await session.read_user_presence_status()
 
 
+@pytest.mark.fault
 async def test_nobody_listens() -> None:
     async with Sandbox() as sandbox:
         server = sandbox.url
@@ -178,6 +187,7 @@ async def test_a_write_that_was_not_applied_is_tried_again(
     assert rule.fired == times
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
@@ -198,6 +208,7 @@ async def test_a_write_that_may_have_been_applied_is_not(
     assert sum(r.method == "PUT" for r in sandbox.requests) == 1
 
 
+@pytest.mark.fault
 async def test_in_a_total_outage_the_load_is_bounded(sandbox: Sandbox) -> None:
     async with Session(sandbox.grant, server=sandbox.url, concurrency=50) as session:
         await session.read_user_presence_status()
@@ -210,6 +221,7 @@ async def test_in_a_total_outage_the_load_is_bounded(sandbox: Sandbox) -> None:
         assert 300 < rule.fired <= 1.2 * 300
 
 
+@pytest.mark.fault
 @virtual
 async def test_in_an_outage_of_ten_minutes_few_requests_are_added_to_the_calls() -> None:
     async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
@@ -246,6 +258,7 @@ async def array(sandbox: Sandbox) -> Any:
         yield session
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [500, 503, 429])
 async def test_only_what_failed_is_asked_again_and_together(
     sandbox: Sandbox, array: Session, status: int
@@ -261,6 +274,7 @@ async def test_only_what_failed_is_asked_again_and_together(
     assert set(batches[3]) == set(failing)
 
 
+@pytest.mark.fault
 async def test_a_429_in_a_part_shuts_the_group(sandbox: Sandbox, array: Session) -> None:
     ids = sandbox.extension_ids[:3]
     rule = sandbox.faults.add(in_parts(ids[:1], 429, "CMN-301"), path=",")
@@ -269,6 +283,7 @@ async def test_a_429_in_a_part_shuts_the_group(sandbox: Sandbox, array: Session)
     assert sum(array.clock.waits) > 59.0
 
 
+@pytest.mark.fault
 async def test_a_refused_duplicate_in_a_part_shuts_no_group(
     sandbox: Sandbox, array: Session
 ) -> None:
@@ -290,6 +305,7 @@ async def test_any_number_of_429s_in_parts_is_asked_again() -> None:
             assert session.stats.items == 600
 
 
+@pytest.mark.fault
 async def test_what_is_final_is_not_asked_again(sandbox: Sandbox, array: Session) -> None:
     ids = sandbox.extension_ids[:30]
     rule = sandbox.faults.add(in_parts(ids[:2], 403, "CMN-404"), path=",", times=None)
@@ -316,6 +332,7 @@ async def test_a_stream_asks_again_within_its_chunk(sandbox: Sandbox, array: Ses
     assert rule.fired == 1
 
 
+@pytest.mark.fault
 async def test_an_answer_that_makes_no_sense_is_asked_for_once_more(
     sandbox: Sandbox, patient: Session
 ) -> None:
@@ -329,6 +346,7 @@ async def test_an_answer_that_makes_no_sense_is_asked_for_once_more(
     assert rule.fired == 2
 
 
+@pytest.mark.fault
 async def test_closing_wakes_whoever_is_about_to_try_again(sandbox: Sandbox) -> None:
     async with PresenceSession(sandbox.grant, server=sandbox.url) as session:
         rule = sandbox.faults.add(Answer(503, headers={"Retry-After": "300"}), path="/presence")

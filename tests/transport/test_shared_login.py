@@ -127,6 +127,7 @@ async def test_the_max_wait_of_the_session_that_logs_in_is_not_that_of_the_other
             await login
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("steps", range(0, 60, 3))
 async def test_cancelling_a_call_at_any_moment_leaves_nothing_behind_in_what_is_shared(
     steps: int,

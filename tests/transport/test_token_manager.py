@@ -45,6 +45,7 @@ class LateForever:
         await exchange.pause(None)
 
 
+@pytest.mark.fault
 async def test_200_tasks_start_on_an_expired_token_with_one_token_request(
     sandbox: Sandbox, busy: Session
 ) -> None:
@@ -57,6 +58,7 @@ async def test_200_tasks_start_on_an_expired_token_with_one_token_request(
     assert statuses(sandbox).count(401) == 0
 
 
+@pytest.mark.fault
 async def test_200_tasks_in_flight_while_the_token_rotates(sandbox: Sandbox, busy: Session) -> None:
     await busy.read_user_presence_status()
     before = sandbox.counters.token_requests
@@ -78,6 +80,7 @@ async def test_200_tasks_in_flight_while_the_token_rotates(sandbox: Sandbox, bus
     assert statuses(sandbox).count(200) == 201
 
 
+@pytest.mark.fault
 async def test_tokens_that_are_rejected_as_soon_as_they_are_issued(
     sandbox: Sandbox, patient: Session
 ) -> None:
@@ -92,6 +95,7 @@ async def test_tokens_that_are_rejected_as_soon_as_they_are_issued(
     assert len({*sent}) == len(sent) == 4
 
 
+@pytest.mark.fault
 async def test_two_early_rejections_are_no_failure_and_logged_with_their_usual_reason(
     sandbox: Sandbox, patient: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -174,6 +178,7 @@ LOGIN_FAULTS: list[tuple[Fault, type[PresenceError]]] = [
 ]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("fault", "kind"), LOGIN_FAULTS)
 async def test_a_failed_login_is_the_error_of_the_call_and_the_next_one_logs_in(
     sandbox: Sandbox, fault: Fault, kind: type[PresenceError]
@@ -192,6 +197,7 @@ async def test_a_failed_login_is_the_error_of_the_call_and_the_next_one_logs_in(
     assert statuses(sandbox) == [200, 401, 200]
 
 
+@pytest.mark.fault
 async def test_refused_credentials_are_final_and_a_newer_token_in_the_store_wins(
     sandbox: Sandbox,
 ) -> None:
@@ -218,6 +224,7 @@ async def test_refused_credentials_are_final_and_a_newer_token_in_the_store_wins
         assert sandbox.counters.token_requests == before
 
 
+@pytest.mark.fault
 async def test_short_lived_tokens_are_renewed_at_a_part_of_their_life() -> None:
     async with Sandbox(limits=PLENTY, token_lifetime=5.0) as sandbox:
         async with Session(sandbox.grant, server=sandbox.url) as session:
@@ -229,6 +236,7 @@ async def test_short_lived_tokens_are_renewed_at_a_part_of_their_life() -> None:
         assert sandbox.counters.token_requests == 10
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("expires_in", [0, -1, "0", None, 1e-9])
 async def test_a_token_that_says_it_has_expired_causes_no_loop_of_logins(
     sandbox: Sandbox, patient: Session, expires_in: object
@@ -289,6 +297,7 @@ async def test_renewal_goes_ahead_of_expiry_and_uses_the_refresh_token(
     assert 401 not in statuses(sandbox)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("refresh_tokens", [True, False])
 async def test_without_a_refresh_token_the_jwt_logs_in_again(refresh_tokens: bool) -> None:
     async with (
@@ -302,6 +311,7 @@ async def test_without_a_refresh_token_the_jwt_logs_in_again(refresh_tokens: boo
         assert (sandbox.counters.logins, sandbox.counters.refreshes) == (2, 0)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("fault", [Reset(after_handling=True), Truncate(10), LateForever()])
 async def test_a_lost_answer_to_a_refresh_is_asked_for_again(sandbox: Sandbox, fault: Any) -> None:
     async with Session(sandbox.grant, server=sandbox.url, timeout=0.2) as session:
@@ -316,6 +326,7 @@ async def test_a_lost_answer_to_a_refresh_is_asked_for_again(sandbox: Sandbox, f
     assert lost["refresh_token"] == again["refresh_token"]
 
 
+@pytest.mark.fault
 async def test_who_is_cancelled_during_a_renewal_cancels_nobody_else(
     sandbox: Sandbox, patient: Session
 ) -> None:
@@ -329,6 +340,7 @@ async def test_who_is_cancelled_during_a_renewal_cancels_nobody_else(
     assert sandbox.counters.token_requests == 1
 
 
+@pytest.mark.fault
 async def test_all_who_wait_get_the_same_failure_and_the_next_may_try(
     sandbox: Sandbox,
 ) -> None:
@@ -393,6 +405,7 @@ async def test_a_refresh_token_goes_on_with_an_earlier_login(sandbox: Sandbox) -
     assert (sandbox.counters.logins, sandbox.counters.refreshes) == (1, 2)
 
 
+@pytest.mark.fault
 async def test_sessions_with_one_store_share_one_login(sandbox: Sandbox) -> None:
     store = MemoryTokenStore()
 
@@ -404,6 +417,7 @@ async def test_sessions_with_one_store_share_one_login(sandbox: Sandbox) -> None
     assert sandbox.counters.token_requests == 1
 
 
+@pytest.mark.fault
 async def test_a_token_that_another_session_renewed_is_taken_over(sandbox: Sandbox) -> None:
     store = MemoryTokenStore()
     one = Session(sandbox.grant, server=sandbox.url, token_store=store)
@@ -417,6 +431,7 @@ async def test_a_token_that_another_session_renewed_is_taken_over(sandbox: Sandb
     assert (sandbox.counters.logins, sandbox.counters.refreshes) == (1, 1)
 
 
+@pytest.mark.fault
 async def test_a_store_that_cannot_save_costs_no_answer(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -443,6 +458,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_store_that_saves_slowly_delays_only_who_waited_for_the_login() -> None:
     class Slow(MemoryTokenStore):
@@ -464,6 +480,7 @@ async def test_a_store_that_saves_slowly_delays_only_who_waited_for_the_login() 
         assert sandbox.counters.token_requests == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_a_stored_token_serves_whatever_the_wall_clock_says(
     sandbox: Sandbox, hours: int
@@ -502,6 +519,7 @@ async def test_processes_with_one_file_share_one_login(sandbox: Sandbox, tmp_pat
     assert sandbox.counters.token_requests == 1
 
 
+@pytest.mark.fault
 async def test_a_refresh_token_that_was_not_replaced_goes_on(sandbox: Sandbox) -> None:
     async with Session(sandbox.grant, server=sandbox.url) as session:
         await session.read_user_presence_status()
@@ -519,6 +537,7 @@ async def test_a_refresh_token_that_was_not_replaced_goes_on(sandbox: Sandbox) -
     assert sandbox.counters.refreshes > 1
 
 
+@pytest.mark.fault
 async def test_an_endpoint_that_refuses_every_token_causes_no_login_storm(
     sandbox: Sandbox, patient: Session
 ) -> None:
@@ -533,6 +552,7 @@ async def test_an_endpoint_that_refuses_every_token_causes_no_login_storm(
     assert len({*sent}) == len(sent)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("max_wait", [None, 100.5, 99.0])
 async def test_what_the_token_endpoint_asks_for_holds_for_the_next_calls(
     sandbox: Sandbox, max_wait: float | None
@@ -578,6 +598,7 @@ async def test_closing_during_a_login_ends_it(sandbox: Sandbox) -> None:
     assert isinstance(result, UsageError)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("steps", range(1, 60, 2))
 async def test_cancelling_at_any_step_of_a_renewal_lets_the_next_through(
     sandbox: Sandbox, steps: int
@@ -644,6 +665,7 @@ async def other_process(sandbox: Sandbox, store: MemoryTokenStore) -> None:
     store._tokens = other._tokens
 
 
+@pytest.mark.fault
 async def test_a_lock_that_is_lost_before_the_request_costs_no_login(sandbox: Sandbox) -> None:
     store = LostBeforeTheRequest(1, lambda: other_process(sandbox, store))
     async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
@@ -654,6 +676,7 @@ async def test_a_lock_that_is_lost_before_the_request_costs_no_login(sandbox: Sa
     assert len({r.token for r in sandbox.requests if r.group == "Light"}) == 1
 
 
+@pytest.mark.fault
 async def test_a_login_that_comes_too_late_is_revoked_and_the_newer_token_used(
     sandbox: Sandbox,
 ) -> None:
@@ -668,6 +691,7 @@ async def test_a_login_that_comes_too_late_is_revoked_and_the_newer_token_used(
     assert statuses(sandbox) == [200, 200]
 
 
+@pytest.mark.fault
 async def test_a_refresh_that_comes_too_late_is_not_revoked(sandbox: Sandbox) -> None:
     store = LostBeforeTheSave(0, lambda: other_process(sandbox, store))
     async with Session(sandbox.grant, server=sandbox.url, token_store=store) as session:
@@ -681,6 +705,7 @@ async def test_a_refresh_that_comes_too_late_is_not_revoked(sandbox: Sandbox) ->
     assert not any("revoke" in request.path for request in sandbox.requests)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", [LostBeforeTheRequest, LostBeforeTheSave])
 async def test_a_lock_that_is_lost_each_time_stops_no_call(
     sandbox: Sandbox, kind: type[ExpiringStore]

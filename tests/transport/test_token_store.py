@@ -225,6 +225,7 @@ async def test_a_file_that_is_too_long_is_read_to_its_limit_and_replaced(
     assert await store.load("a") == ONE
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "5", '{"a": 5}', "\0", "[" * 100_000, "9" * 5_000]
 )

@@ -15,6 +15,7 @@ from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.webhook_calls import served
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
 async def test_a_forbidden_handshake_is_raised(sandbox: Sandbox, path: str) -> None:
     rule = sandbox.faults.add(Answer.error(403, "CMN-401"), path=path)
@@ -25,6 +26,7 @@ async def test_a_forbidden_handshake_is_raised(sandbox: Sandbox, path: str) -> N
     assert sandbox.gateway.frames == ()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("path", [HANDSHAKE, WSTOKEN])
 async def test_the_retry_after_of_a_refused_handshake_is_observed(
@@ -39,6 +41,7 @@ async def test_the_retry_after_of_a_refused_handshake_is_observed(
         assert sandbox.counters.token_requests == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirected_handshake_is_not_followed(
     sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture
@@ -63,6 +66,7 @@ async def test_a_lost_handshake_is_reported_as_a_lost_connection(
     assert f"connection to {host} lost before the response was complete" in caplog.text
 
 
+@pytest.mark.fault
 async def test_every_attempt_has_its_own_token(sandbox: Sandbox) -> None:
     rules = [
         sandbox.faults.add(fault, path=HANDSHAKE, times=3)
@@ -82,6 +86,7 @@ def lead_to(uri: str) -> Change:
     return Change(lambda body: json.dumps(json.loads(body) | {"uri": uri}).encode())
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("uri", ["wss://evil.example/ws", "ws://192.0.2.1/ws", "ws://x@127.0.0.1/"])
 async def test_a_gateway_on_another_domain_is_not_connected_to(sandbox: Sandbox, uri: str) -> None:
     rule = sandbox.faults.add(lead_to(uri), path=WSTOKEN)
@@ -92,6 +97,7 @@ async def test_a_gateway_on_another_domain_is_not_connected_to(sandbox: Sandbox,
     assert handshakes(sandbox) == []
 
 
+@pytest.mark.fault
 @virtual
 async def test_a_handshake_without_a_response_is_given_up_and_repeated(
     caplog: pytest.LogCaptureFixture,

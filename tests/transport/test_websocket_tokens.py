@@ -9,6 +9,7 @@ from aiopresence.sandbox import Answer, Reset, Sandbox
 from tests.support.event_follower import HANDSHAKE, WSTOKEN, following, handshakes, when, ws_tokens
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("refusals", "logins"), [(1, 1), (2, 2), (3, 2), (4, 3)])
 async def test_new_tokens_that_are_refused_twice_in_a_row_get_another_login(
     sandbox: Sandbox, refusals: int, logins: int
@@ -67,6 +68,7 @@ async def test_the_last_token_is_reused_if_there_is_no_new_one(
         assert "reusing the WebSocket token" in caplog.text
 
 
+@pytest.mark.fault
 async def test_an_expired_token_is_not_reused(sandbox: Sandbox) -> None:
     async with following(sandbox) as follower:
         await follower.works()
@@ -79,6 +81,7 @@ async def test_an_expired_token_is_not_reused(sandbox: Sandbox) -> None:
         assert len(ws_tokens(sandbox)) == 2
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("status", [401, 403, 400])
 async def test_a_token_that_is_refused_when_reused_is_replaced_at_once(
     sandbox: Sandbox, status: int

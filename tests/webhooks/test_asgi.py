@@ -57,12 +57,14 @@ async def test_a_body_in_parts_is_one_notification() -> None:
     assert body == {"type": "http.response.body", "body": b""}
 
 
+@pytest.mark.fault
 async def test_who_disconnects_within_the_body_gets_no_response_and_delivers_no_event() -> None:
     async with Receiver() as receiver:
         assert await call(receiver, part(BODY, more=True), {"type": "http.disconnect"}) == []
     assert receiver.seen == []
 
 
+@pytest.mark.fault
 async def test_a_caller_that_is_gone_before_the_response_is_no_error() -> None:
     async def receive() -> Message:
         return part(BODY)

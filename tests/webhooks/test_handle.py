@@ -127,6 +127,7 @@ async def test_a_callback_that_is_not_async_is_named_as_the_mistake(
     )
 
 
+@pytest.mark.fault
 async def test_a_call_from_another_event_loop_says_how_to_make_it() -> None:
     async with Receiver() as receiver:
         call = receiver.handle("POST", HEADERS, BODY)

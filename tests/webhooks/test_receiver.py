@@ -75,6 +75,7 @@ async def test_a_notification_reaches_the_callback_typed(
     assert event.body == PresenceEventBody("700201", 7, telephony_status="Ringing")  # type: ignore[arg-type]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "lines",
     [
@@ -107,6 +108,7 @@ async def test_a_wrong_or_missing_token_is_refused(
     assert TOKEN not in caplog.text
 
 
+@pytest.mark.fault
 def test_the_comparison_takes_all_tokens_and_equal_lengths(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -125,6 +127,7 @@ def test_the_comparison_takes_all_tokens_and_equal_lengths(
     assert {len(text) for pair in compared for text in pair} == {32}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("name", [b"Verification-Token", b"Validation-Token"])
 async def test_a_token_that_is_not_ascii_is_refused_without_an_exception(
     receiver: Receiver, caller: Caller, name: bytes
@@ -136,6 +139,7 @@ async def test_a_token_that_is_not_ascii_is_refused_without_an_exception(
         assert answer.startswith(b"HTTP/1.1 401 ")
 
 
+@pytest.mark.fault
 async def test_an_unexpected_handshake_is_not_echoed(receiver: Receiver, caller: Caller) -> None:
     for token in (None, TOKEN):
         answer = await caller.post(token=token, Validation_Token=CHALLENGE)
@@ -160,6 +164,7 @@ async def test_a_handshake_is_echoed_while_expect_handshake_lasts(
     assert receiver.seen == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "challenge", ["x" * 257, "x" * 8000, "a b", "<script>", "a;b", '"', "é", "%0d%0aX: 1", "a\tb"]
 )
@@ -172,6 +177,7 @@ async def test_a_challenge_that_is_not_a_plain_header_value_is_refused(
     assert challenge not in str(answer)
 
 
+@pytest.mark.fault
 async def test_a_line_break_in_a_challenge_adds_no_header(
     receiver: Receiver, caller: Caller
 ) -> None:
@@ -184,6 +190,7 @@ async def test_a_line_break_in_a_challenge_adds_no_header(
         assert b"Validation-Token:" not in answer.partition(b"\r\n\r\n")[0]  # of aiohttp
 
 
+@pytest.mark.fault
 async def test_a_handshake_with_a_body_is_answered_and_its_event_delivered(
     receiver: Receiver, caller: Caller
 ) -> None:
@@ -214,6 +221,7 @@ async def test_the_token_may_come_as_validation_token_on_every_event(
     assert receiver.uuids == ["u-1"]
 
 
+@pytest.mark.fault
 async def test_a_repeated_notification_is_acknowledged_and_delivered_once(served: Serve) -> None:
     entered, go = asyncio.Event(), asyncio.Event()
 
@@ -245,6 +253,7 @@ async def test_an_event_without_a_uuid_is_delivered_each_time(
     assert receiver.uuids == [None, None]
 
 
+@pytest.mark.fault
 def test_remembered_uuids_are_bounded_by_number_and_age() -> None:
     seen = dedup.SeenEvents(size=100, seconds=60)
     for number in range(10_000):
@@ -256,6 +265,7 @@ def test_remembered_uuids_are_bounded_by_number_and_age() -> None:
     assert len(seen) == 0
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("timestamp", ["2001-09-08T01:46:39Z", "2001-09-10T02:46:41Z"])
 async def test_an_event_of_another_day_is_delivered_and_logged_once(
     receiver: Receiver, caller: Caller, timestamp: str, caplog: pytest.LogCaptureFixture
@@ -271,6 +281,7 @@ async def test_an_event_of_another_day_is_delivered_and_logged_once(
     assert caplog.text.count("a day or more off") == 2
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("served", READING, indirect=True)
 async def test_a_large_body_is_refused_unread(receiver: Receiver, caller: Caller) -> None:
     answer = await caller.raw(head(f"Content-Length: {10 * 2**20}"))
@@ -285,6 +296,7 @@ async def test_a_body_has_a_largest_size(receiver: Receiver, caller: Caller) -> 
     assert len(receiver.seen) == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("served", READING, indirect=True)
 @pytest.mark.parametrize("token", [TOKEN, None])
 async def test_an_endless_body_ends_with_the_connection(
@@ -304,6 +316,7 @@ async def test_an_endless_body_ends_with_the_connection(
     assert receiver.seen == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("served", READING, indirect=True)
 @pytest.mark.parametrize("token", [TOKEN, None])
 @pytest.mark.parametrize(
@@ -321,6 +334,7 @@ async def test_a_slow_body_is_refused_in_time(
     assert http.READ_SECONDS < 3
 
 
+@pytest.mark.fault
 async def test_a_body_without_a_length_is_bounded_too(receiver: Receiver, caller: Caller) -> None:
     chunk = b"%x\r\n%s\r\n" % (BIG, b" " * BIG)
     lines = head("Transfer-Encoding: chunked", "Content-Type: application/json")
@@ -368,6 +382,7 @@ async def test_handled_notifications_free_their_bytes() -> None:
     assert waiting.offer(PresenceEvent("u"), callback_queue.MAX_QUEUED_BYTES)
 
 
+@pytest.mark.fault
 async def test_a_wrong_content_length_delivers_no_event(receiver: Receiver, caller: Caller) -> None:
     body = json.dumps(notification()).encode()
     kind = "Content-Type: application/json"
@@ -379,6 +394,7 @@ async def test_a_wrong_content_length_delivers_no_event(receiver: Receiver, call
     assert receiver.seen == []
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("status", "body", "headers"),
     [
@@ -408,6 +424,7 @@ async def test_a_body_that_is_not_a_notification_is_refused(
     assert receiver.seen == []
 
 
+@pytest.mark.fault
 async def test_an_event_of_another_subscription_is_dropped_once_one_is_known(
     receiver: Receiver, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -427,6 +444,7 @@ async def test_an_event_of_another_subscription_is_dropped_once_one_is_known(
     assert caplog.text.count("dropped an event of an unknown subscription") == 1
 
 
+@pytest.mark.fault
 async def test_a_blocked_callback_delays_no_response(served: Serve) -> None:
     entered, go = asyncio.Event(), asyncio.Event()
 
@@ -449,6 +467,7 @@ async def test_a_blocked_callback_delays_no_response(served: Serve) -> None:
     assert receiver.uuids == [f"u-{number}" for number in range(200)]
 
 
+@pytest.mark.fault
 async def test_a_full_queue_is_answered_with_503_and_the_event_accepted_later(
     served: Serve,
 ) -> None:
@@ -471,6 +490,7 @@ async def test_a_full_queue_is_answered_with_503_and_the_event_accepted_later(
     assert receiver.uuids == ["u-0", "u-1", "u-2", "u-3"]
 
 
+@pytest.mark.fault
 async def test_every_response_is_small(receiver: Receiver, caller: Caller) -> None:
     receiver.expect_handshake()
     body = json.dumps(notification()).encode()
@@ -490,6 +510,7 @@ async def test_every_response_is_small(receiver: Receiver, caller: Caller) -> No
     assert max(map(len, answers)) <= 512
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"])
 async def test_only_post_is_accepted(receiver: Receiver, caller: Caller, method: str) -> None:
     answer = await caller.post(notification(), method=method)
@@ -498,6 +519,7 @@ async def test_only_post_is_accepted(receiver: Receiver, caller: Caller, method:
     assert receiver.seen == []
 
 
+@pytest.mark.fault
 async def test_http_1_0_and_pipelining_are_served(receiver: Receiver, caller: Caller) -> None:
     def call(uuid: str, end: bool) -> bytes:
         body = json.dumps(notification(uuid)).encode()
@@ -514,6 +536,7 @@ async def test_http_1_0_and_pipelining_are_served(receiver: Receiver, caller: Ca
     assert receiver.uuids == ["u-1", "u-2", "u-3"]
 
 
+@pytest.mark.fault
 async def test_all_tokens_are_accepted_and_the_first_is_used_to_subscribe(served: Serve) -> None:
     both = Receiver(["new-secret", "old-secret"])
     async with both as receiver, served(receiver) as caller:
@@ -525,6 +548,7 @@ async def test_all_tokens_are_accepted_and_the_first_is_used_to_subscribe(served
         assert (await caller.post(notification(), token="new-secret")).status == 200
 
 
+@pytest.mark.fault
 async def test_a_crash_loses_accepted_notifications_and_a_new_read_restores_the_state(
     served: Serve,
 ) -> None:
@@ -548,6 +572,7 @@ async def test_a_crash_loses_accepted_notifications_and_a_new_read_restores_the_
     assert "at most once" in " ".join((webhooks.__doc__ or "").split())
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("served", READING, indirect=True)
 async def test_forged_and_malformed_calls_and_floods_lose_and_repeat_nothing(served: Serve) -> None:
     """500 posts at once: answers within 3 s and under 1,024 bytes, each event once, none lost."""
@@ -592,6 +617,7 @@ async def test_forged_and_malformed_calls_and_floods_lose_and_repeat_nothing(ser
     assert sorted(map(str, receiver.uuids)) == sorted(["same", *(f"u-{n}" for n in range(250))])
 
 
+@pytest.mark.fault
 async def test_a_failing_callback_is_logged_without_personal_data(
     served: Serve,
     caplog: pytest.LogCaptureFixture,
@@ -666,6 +692,7 @@ async def test_a_cancelled_close_leaves_no_task(served: Serve) -> None:
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.fault
 async def test_the_callback_may_call_the_session_and_the_receiver(
     sandbox: Sandbox, served: Serve
 ) -> None:
@@ -687,6 +714,7 @@ async def test_the_callback_may_call_the_session_and_the_receiver(
     assert receiver.uuids == [f"u-{number}" for number in range(1, 7)]
 
 
+@pytest.mark.fault
 async def test_the_callback_may_close_the_receiver(served: Serve) -> None:
     class Closing(Receiver):
         async def take(self, event: PresenceEvent | Resync) -> None:

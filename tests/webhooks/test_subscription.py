@@ -51,6 +51,7 @@ def calls(sandbox: Sandbox, method: str, tail: str = "") -> int:
     )
 
 
+@pytest.mark.fault
 async def test_a_change_arrives_and_leaving_ends_the_subscription(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
@@ -70,6 +71,7 @@ async def test_a_change_arrives_and_leaving_ends_the_subscription(
     await subscription.wait_closed()
 
 
+@pytest.mark.fault
 async def test_a_notification_that_the_server_sends_twice_is_handled_once(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
@@ -84,6 +86,7 @@ async def test_a_notification_that_the_server_sends_twice_is_handled_once(
     assert len(receiver.uuids) == len(set(receiver.uuids)) == 5
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("how", ["blacklist", "suspend", "expire"])
 async def test_a_lost_subscription_is_noticed_within_5_minutes_and_created_again(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller, how: str
@@ -150,6 +153,7 @@ async def test_checks_do_not_delay_the_renewal(
         assert calls(sandbox, "POST", "/renew") == 1
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "told", ['"expiresIn": 0', '"expirationTime": "2001-09-09T01:46:39Z", "expiresIn": null']
 )
@@ -393,6 +397,7 @@ async def test_a_failing_deletion_does_not_delay_leaving(
     assert "not deleted" in caplog.text
 
 
+@pytest.mark.fault
 async def test_no_step_of_cancelling_leaves_a_task(
     sandbox: Sandbox, session: Session, receiver: Receiver, caller: Caller
 ) -> None:
@@ -467,6 +472,7 @@ def order(sandbox: Sandbox, kind: int | str) -> Callable[[], int]:
     return lambda: rule.fired
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", [200, 400, 401, 403, 404, 429, 500, 503, "reset"])
 async def test_no_error_shows_the_token(
     sandbox: Sandbox,
