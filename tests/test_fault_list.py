@@ -2,10 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parent
+MODULES = {path: path.read_text() for path in TESTS.rglob("test_*.py")}
 LINES = (TESTS / "FAULTS.md").read_text().splitlines()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
@@ -14,28 +15,27 @@ ROWS = [
 ]
 
 
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node
-
-
+@cache
 def marked() -> set[str]:
     """Return the tests with the marker; of one that runs scenarios, those."""
-    found = set()
-    for path in TESTS.rglob("test_*.py"):
-        for function in functions(path):
-            decorators = {
-                ast.unparse(decorator): decorator for decorator in function.decorator_list
-            }
-            if "pytest.mark.fault" in decorators:
-                names = [function.name]
-                for text, decorator in decorators.items():
-                    if text.startswith("pytest.mark.parametrize('scenario'"):
-                        arguments = decorator.args[1:]  # type: ignore[attr-defined] # a Call
-                        names = [ast.unparse(each) for each in arguments[0].elts]
-                found |= {f"{path.relative_to(TESTS).as_posix()}::{name}" for name in names}
-    return found
+    return {
+        f"{path.relative_to(TESTS).as_posix()}::{name}"
+        for path, text in MODULES.items()
+        if "pytest.mark.fault" in text
+        for node in ast.parse(text).body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for name in names_if_marked(node)
+    }
+
+
+def names_if_marked(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    if "pytest.mark.fault" not in decorators:
+        return []
+    for decorator in decorators:
+        if scenarios := re.match(r"pytest\.mark\.parametrize\('scenario', \[(.*?)\]", decorator):
+            return scenarios[1].split(", ")
+    return [function.name]
 
 
 def listed() -> set[str]:
@@ -64,7 +64,8 @@ def test_no_fault_is_listed_twice() -> None:
 
 
 def test_names_describe_behaviour_and_hold_no_codes() -> None:
-    tests = {each.name for path in TESTS.rglob("test_*.py") for each in functions(path)}
+    pattern = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+    tests = {name for text in MODULES.values() for name in pattern.findall(text)}
     codes = ["au", "bp", "ck", "co", "ct", "hs", "js", "mp", "rd", "rl", "se", "tr", "wh", "ws"]
     coded = re.compile(rf"^test_.*_({'|'.join(codes)})_?[0-9]{{2}}(_|$)")
     assert sorted(name for name in tests if coded.search(name)) == []
