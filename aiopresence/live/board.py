@@ -64,7 +64,7 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
         self._check_open()
         self._task = asyncio.create_task(self._run())
         self._live.add(self._task)
-        self._task.add_done_callback(self._live.discard)
+        self._task.add_done_callback(self._task_ended)
         return self
 
     async def __aexit__(
@@ -266,15 +266,17 @@ class PresenceBoard(Mapping[str, GetPresenceInfo]):
                 group.create_task(self._source.run())
                 if self._names is not None:
                     group.create_task(self._names.run())
-        except asyncio.CancelledError:
-            self._end(SessionLost(_CLOSED))
-            raise
         except ExceptionGroup as errors:
             self._error = errors
             while isinstance(self._error, ExceptionGroup):  # That of the source, in the board's.
                 self._error = self._error.exceptions[0]
             _log.error("board stopped: %s", self._error)
             self._end(self._error)
+
+    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+        self._live.discard(task)
+        if task.cancelled():  # Maybe before it began.
+            self._end(SessionLost(_CLOSED))
 
     def _end(self, error: Exception) -> None:
         self._ended = error

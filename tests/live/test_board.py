@@ -535,6 +535,16 @@ async def test_closing_the_session_ends_the_board() -> None:
 
 
 @virtual
+async def test_a_board_that_is_entered_while_the_session_closes_ends() -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
+        async with session.board(directory=True) as board:
+            await session.close()  # Before the board's task has run at all.
+            async with asyncio.timeout(60.0):
+                with pytest.raises(SessionLost):
+                    await board.wait_ready()
+
+
+@virtual
 async def test_cancellation_at_any_moment_leaves_no_task() -> None:
     async with virtual_sandbox() as sandbox:
         for turns in [*range(60), *range(60, 400, 7)]:

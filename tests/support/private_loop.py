@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from aiopresence.sandbox import virtual_time
 
@@ -29,7 +29,9 @@ def stories(share: float, steps: int) -> settings:
         steps: the most rules in one story.
     """
     examples = max(1, round(settings().max_examples * share))
-    return settings(max_examples=examples, stateful_step_count=steps)
+    # Shrinking a story takes minutes.
+    phases = settings().phases if is_thorough() else (Phase.explicit, Phase.generate)
+    return settings(max_examples=examples, stateful_step_count=steps, phases=phases)
 
 
 def is_thorough() -> bool:
