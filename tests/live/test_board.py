@@ -536,12 +536,15 @@ async def test_closing_the_session_ends_the_board() -> None:
 
 @virtual
 async def test_a_board_that_is_entered_while_the_session_closes_ends() -> None:
-    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
-        async with session.board(directory=True) as board:
-            await session.close()  # Before the board's task has run at all.
-            async with asyncio.timeout(60.0):
-                with pytest.raises(SessionLost):
-                    await board.wait_ready()
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as session,
+        session.board(directory=True) as board,
+    ):
+        await session.close()  # Before the board's task has run at all.
+        async with asyncio.timeout(60.0):
+            with pytest.raises(SessionLost):
+                await board.wait_ready()
 
 
 @virtual
