@@ -1,5 +1,6 @@
 """Find the fields of a presence record that an event changes."""
 
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -59,6 +60,16 @@ def merge_calls(
         if total is not None:
             fields["total_active_calls"] = total
     return is_uncertain
+
+
+def changes_visibility(known: GetPresenceInfo | None, fields: Mapping[str, Any]) -> bool:
+    """Return whether a person hides or shows the presence with an event.
+
+    Reads then have fewer fields, or more, of which the event need not say anything.
+    """
+    if "allow_see_my_presence" not in fields:
+        return False
+    return known is None or known.allow_see_my_presence != fields["allow_see_my_presence"]
 
 
 def _set_aggregated_status(known: GetPresenceInfo, fields: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ class PendingRead:
             takes a fraction of the time that a set of its keys takes.
         changed: by id, the fields of the events since it began.
         changed_at: by id, the time of the last of these events, if it had one.
-        uncertain_calls: the ids whose calls have to be read again because of these events.
+        uncertain: the ids that have to be read again because of these events.
         overtaken: the ids that another read has brought meanwhile.
     """
 
@@ -30,7 +30,7 @@ class PendingRead:
     pending: dict[str, object]
     changed: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     changed_at: dict[str, datetime] = attrs.field(factory=dict)
-    uncertain_calls: set[str] = attrs.field(factory=set)
+    uncertain: set[str] = attrs.field(factory=set)
     overtaken: set[str] = attrs.field(factory=set)
 
     def record_event(
@@ -42,7 +42,7 @@ class PendingRead:
             id_: the extension.
             fields: what the event changes.
             at: the server's time in the event, if it has one.
-            is_uncertain: whether the calls have to be read again.
+            is_uncertain: whether the extension has to be read again.
 
         Returns:
             False if it could not be kept, because there are too many.
@@ -55,7 +55,7 @@ class PendingRead:
         if at is not None:
             self.changed_at[id_] = at
         if is_uncertain:
-            self.uncertain_calls.add(id_)
+            self.uncertain.add(id_)
         return True
 
 

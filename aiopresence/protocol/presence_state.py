@@ -16,7 +16,8 @@ Events:
 - An event that may be older than the last read of its extension (ReadTimes, which compares by the
   server's clock) is not merged. If the two differ, the extension becomes stale. It is merged with
   the next event that is newer: if no event is missing, the read then has the same or older values.
-- An event that cannot be decoded makes its extension stale, or everything if it names none.
+- An event that hides or shows a presence makes its extension stale. One that cannot be decoded
+  does so, too, or makes everything stale if it names no extension.
 - An event about an extension without a record makes its id an unknown id, to be read when its turn
   comes: the extension may be new or have come back, or somebody invents ids.
 
@@ -47,7 +48,7 @@ from ..models import (
     PresenceEventBody,
 )
 from . import active_calls, event_parsing
-from .event_merge import changed_fields, merge_calls
+from .event_merge import changed_fields, changes_visibility, merge_calls
 from .event_order import EventOrder, Order
 from .failure_policy import Action, policy_for
 from .frozen_records import constructor, replace
@@ -277,8 +278,7 @@ class PresenceState:
         if self._detailed and old is not None:
             record = active_calls.after_read(old, record)
         self._times.record(id_, time)
-        changed = read.changed.get(id_)
-        if changed is None:
+        if (changed := read.changed.get(id_)) is None:
             return record
         if self._times.was_delayed(read.changed_at.get(id_), time):
             self._mark_stale_if_different(id_, record, changed)
@@ -286,8 +286,8 @@ class PresenceState:
                 return record
         # What was shown stays: a response may take long, and be older even than such an event.
         merged = replace(record, changed)
-        is_uncertain = id_ in read.uncertain_calls or active_calls.may_differ(record, merged)
-        if self._detailed and is_uncertain:
+        calls_differ = self._detailed and active_calls.may_differ(record, merged)
+        if calls_differ or id_ in read.uncertain:
             self.mark_stale([id_])
         return merged
 
@@ -351,9 +351,9 @@ class PresenceState:
     ) -> PresenceChange | None:
         known, timestamp = self.records.get(id_), event.timestamp
         fields = changed_fields(known, body)
-        is_uncertain = self._detailed and merge_calls(
-            fields, known, known_calls(id_, known, self._reads), body
-        )
+        is_uncertain = changes_visibility(known, fields)
+        if self._detailed:
+            is_uncertain |= merge_calls(fields, known, known_calls(id_, known, self._reads), body)
         if known is not None and self._times.may_include(id_, timestamp, body.sequence):
             doubtful = self._times.doubtful.get(id_, {}) | fields
             if self._is_being_read(id_):

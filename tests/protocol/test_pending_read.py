@@ -15,7 +15,7 @@ def test_the_latest_value_of_each_field_is_kept() -> None:
     assert read.record_event("1", {"a": 1, "b": 1}, NOW, is_uncertain=True)
     assert read.record_event("1", {"b": 2}, None, is_uncertain=False)
     assert (read.changed, read.changed_at) == ({"1": {"a": 1, "b": 2}}, {"1": NOW})
-    assert read.uncertain_calls == {"1"}
+    assert read.uncertain == {"1"}
 
 
 def test_an_event_about_an_extension_that_is_not_read_is_not_kept() -> None:

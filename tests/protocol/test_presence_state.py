@@ -49,6 +49,18 @@ def test_an_event_replaces_its_fields_and_leaves_the_others() -> None:
     assert state.is_settled
 
 
+def test_an_extension_that_hides_or_shows_its_presence_is_read_again() -> None:
+    state = state_of("1", allowSeeMyPresence=True, userStatus="Busy")
+    apply(state, notice("1", 1, allowSeeMyPresence=True))
+    assert not state.is_stale("1")
+    apply(state, notice("1", 2, allowSeeMyPresence=False))
+    assert state.is_stale("1")
+    pending = state.begin_read(["1"])
+    apply(state, notice("1", 3, allowSeeMyPresence=True))
+    merge_read(state, pending, "1", record("1", allowSeeMyPresence=False))
+    assert state.is_stale("1")
+
+
 def test_an_event_without_a_time_has_the_time_of_its_arrival() -> None:
     [change] = apply(state_of("1"), notice("1", 1, at=None, userStatus="Busy"))
     assert change.time == NOW

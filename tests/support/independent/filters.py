@@ -10,6 +10,8 @@ from tests.support.independent.records import shown_calls
 
 FilterKind = Literal["presence", "line", "monitored", "dnd", "queue"]
 _EVENT_FIELDS = (
+    "presenceStatus",
+    "aggregatedTelephonyStatus",
     "userStatus",
     "dndStatus",
     "dndStatusPersonal",
@@ -72,10 +74,13 @@ def effective(filters: list[EventFilter]) -> list[EventFilter]:
     return [each for each in filters if each.detailed or (each.kind, each.target) not in detailed]
 
 
-def body_for(filter_: EventFilter, extension: Extension, changed: set[str]) -> Json | None:
+def body_for(
+    filter_: EventFilter, extension: Extension, record: Json, changed: set[str]
+) -> Json | None:
     """Return the body that a filter gets of a change, or None if it gets nothing.
 
-    A body has what has changed. `changed` are names of presence fields.
+    A body has what has changed. `record` is what can be seen now, with all details; `changed` are
+    names of its fields.
     """
     if extension.is_silent or filter_.kind == "queue":
         return None
@@ -87,24 +92,19 @@ def body_for(filter_: EventFilter, extension: Extension, changed: set[str]) -> J
     if filter_.target not in {None, extension.id} and filter_.kind != "monitored":
         return None
     if filter_.kind == "dnd":
-        status = extension.presence["dndStatus"]
-        return (
-            {"extensionId": extension.id, "dndStatus": status} if "dndStatus" in changed else None
-        )
-    return _presence_body(filter_, extension, changed)
+        body = {name: record[name] for name in {"dndStatus"} & changed}
+        return {"extensionId": extension.id, **body} if body else None
+    return _presence_body(filter_, extension, record, changed)
 
 
-def _presence_body(filter_: EventFilter, extension: Extension, changed: set[str]) -> Json | None:
-    presence = extension.presence
-    body: Json = {name: presence[name] for name in _EVENT_FIELDS if name in changed}
-    if "presenceStatus" in changed:
-        body["presenceStatus"] = extension.presence_status
-    if "telephonyStatus" in changed:
-        body["aggregatedTelephonyStatus"] = presence["telephonyStatus"]
-    if filter_.detailed and (body or "activeCalls" in changed):
-        calls = shown_calls(presence["activeCalls"], sip_data=filter_.sip_data)
+def _presence_body(
+    filter_: EventFilter, extension: Extension, record: Json, changed: set[str]
+) -> Json | None:
+    body: Json = {name: record[name] for name in _EVENT_FIELDS if name in changed}
+    if filter_.detailed and (body or "activeCalls" in changed) and "activeCalls" in record:
+        calls = shown_calls(record["activeCalls"], sip_data=filter_.sip_data)
         body |= {"activeCalls": calls} if calls else {}
-        body["totalActiveCalls"] = len(presence["activeCalls"])
+        body["totalActiveCalls"] = len(extension.presence["activeCalls"])
     if not body:
         return None
     return {"extensionId": extension.id, "sequence": extension.sequence, **body}

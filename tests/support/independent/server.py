@@ -197,13 +197,20 @@ class IndependentServer:
             session.access_until = self.now()
 
     def _store(self, extension: Extension, fields: Json) -> None:
-        before = {**extension.presence, "presenceStatus": extension.presence_status}
+        """Change fields and send what the user who is logged in can see of it."""
+        before = self._visible(extension)
         extension.presence.update(fields)
-        after = {**extension.presence, "presenceStatus": extension.presence_status}
+        after = self._visible(extension)
         changed = {name for name in after if after[name] != before.get(name)}
+        if before["allowSeeMyPresence"] != after["allowSeeMyPresence"]:
+            # Nobody has changed what others could not see before.
+            changed &= {*fields, "presenceStatus"}
         if changed:
             extension.sequence += 1
-            self.subscriptions.presence_changed(extension, changed)
+            self.subscriptions.presence_changed(extension, after, changed)
+
+    def _visible(self, extension: Extension) -> Json:
+        return presence_record(self.account, extension, self.url, detailed=True, sip_data=True)
 
     async def _in_websocket(self, *args: Any) -> tuple[int, Json]:
         return await self._dispatcher.in_websocket(*args)

@@ -120,10 +120,10 @@ class Subscriptions:
         """Say whether a webhook was not renewed in time; a WebSocket renews by itself."""
         return subscription.transport == "WebHook" and subscription.expires_at <= self.clock()
 
-    def presence_changed(self, extension: Extension, changed: set[str]) -> None:
-        """Notify everybody whose filter fits a change of presence."""
+    def presence_changed(self, extension: Extension, record: Json, changed: set[str]) -> None:
+        """Notify everybody whose filter fits a change of a record with all details."""
         for subscription, filter_ in self._current():
-            body = body_for(filter_, extension, changed)
+            body = body_for(filter_, extension, record, changed)
             if body is not None:
                 self._notify(subscription, filter_, body)
 
