@@ -43,6 +43,7 @@ _SERVER = re.compile(
 _NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z_][a-z0-9_-]{0,62}", re.ASCII | re.IGNORECASE
 )
+_PORT = re.compile(r":[0-9]*\Z", re.ASCII)
 # What RFC 3986 allows in a path, without segments that a proxy would resolve to another path.
 _PATH = re.compile(r"/restapi/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _DOT_SEGMENT = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:[/;]|%2f|%5c|$)", re.IGNORECASE)
@@ -80,13 +81,15 @@ def is_host(host: str) -> bool:
     """Return whether a host, as it stands in a URL, is an IP address or a name to be looked up."""
     if host.startswith("["):
         return host.endswith("]") and ":" in host and _is_ip_address(host[1:-1])
-    return bool(_NAME.fullmatch(host)) or _is_ip_address(host)
+    return bool(_NAME.fullmatch(host)) or (":" not in host and _is_ip_address(host))
 
 
 def host_of(parts: SplitResult) -> str:
-    """Return the host of a URL as it stands there: an IPv6 address is in brackets."""
-    address = parts.netloc.rpartition("@")[2]
-    return address[: address.find("]") + 1] or address.partition(":")[0]
+    """Return the host of a URL as it stands there: an IPv6 address is in brackets.
+
+    `urlsplit` ignores what stands between a closing bracket and the port.
+    """
+    return _PORT.sub("", parts.netloc.rpartition("@")[2])
 
 
 def is_loopback(host: str) -> bool:

@@ -405,6 +405,7 @@ async def test_no_output_shows_the_password(
         "http://host\r\nX: canary",
         "http://[canary",
         "http://[canary]",
+        "http://[::1]canary:80",
         "http://canary..test",
         "http://canary\\test",
         "http://canary<test>",

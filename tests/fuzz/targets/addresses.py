@@ -24,6 +24,7 @@ HOSTS = (
     *("platform.ringcentral.com", "evil.test", "localhost", "[::1]", "127.0.0.1", "a..b"),
     *("platform.ringcentral.com.evil.test", "xn--9ca.test", "192.0.2.1", "[::ffff:127.0.0.1]"),
     *("x" * 64 + ".test", "evil.test\\@platform.ringcentral.com", "[1.2.3.4]", "0x7f.1", "."),
+    *("[::1]x", "[fe80::1%25eth0]"),
 )
 SCHEMES = ("https", "http", "wss", "ws", "HTTPS", "file", "")
 PATH = "/restapi/v1.0/account/~/presence"
