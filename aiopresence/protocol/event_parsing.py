@@ -23,7 +23,9 @@ from ..models.events import EVENT_TYPES, EventType
 from . import decoding
 from .frozen_records import constructor
 
-_IDS = {"account_id": "(?:~|[0-9]+)", "extension_id": "(?:~|[0-9]+)", "group_id": "[0-9]+"}
+# A bound keeps the time short: a text of a megabyte of digits is tried with each path.
+_ID = "[0-9]{1,19}"
+_IDS = {"account_id": f"(?:~|{_ID})", "extension_id": f"(?:~|{_ID})", "group_id": _ID}
 _PATHS = tuple(dict.fromkeys(each.path for each in EVENT_TYPES))
 _GROUPS = "|".join(f"({path.format_map(_IDS)})" for path in _PATHS)
 _EVENT = re.compile(rf"/restapi/v1\.0/account/{_IDS['account_id']}(?:{_GROUPS})(?:\?.*)?", re.ASCII)

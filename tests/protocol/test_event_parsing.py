@@ -128,6 +128,7 @@ def test_a_documented_notification_is_typed(event: str, body: Any, typed: object
         f"{ACCOUNT}/presence/tomorrow",
         f"{EXTENSION}/presence\n",
         f"{ACCOUNT}/presence/{'x' * 1000}",
+        f"/restapi/v1.0/account/{'1' * 20}/presence",
         "",
     ],
 )
