@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import ssl
+import warnings
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -44,38 +45,58 @@ class Authority:
         return ssl.create_default_context(cafile=self.file)
 
     def server(
-        self, host: str = HOST, *, issuer: str = "authority", days: int = 1, strict: bool = True
+        self,
+        host: str = HOST,
+        *,
+        issuer: str = "authority",
+        days: int = 1,
+        strict: bool = True,
+        start: int = -1,
+        old: bool = False,
     ) -> ssl.SSLContext:
         """Return the TLS of a server.
 
         Args:
             host: whose certificate it is.
             issuer: who issued it.
-            days: how long it is valid from yesterday; 0 has expired.
+            days: how long it is valid from its start; 0 has expired.
             strict: whether it has all that RFC 5280 requires, and Python from 3.13.
+            start: in how many days from now it begins to be valid.
+            old: whether it knows no TLS above 1.1.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        name = f"{host}-{issuer}-{days}-{strict}"
-        context.load_cert_chain(self._file(name, host, issuer, days, strict))
+        name = f"{host}-{issuer}-{days}-{strict}-{start}"
+        context.load_cert_chain(self._file(name, host, issuer, days, strict, start))
+        if old:
+            with warnings.catch_warnings(action="ignore"):
+                context.minimum_version = ssl.TLSVersion.TLSv1
+                context.maximum_version = ssl.TLSVersion.TLSv1_1
+            context.set_ciphers("ALL:@SECLEVEL=0")
         return context
 
     def _file(
-        self, name: str, subject: str, issuer: str, days: int = 1, strict: bool = True
+        self,
+        name: str,
+        subject: str,
+        issuer: str,
+        days: int = 1,
+        strict: bool = True,
+        start: int = -1,
     ) -> Path:
         path = self.folder / f"{name}.pem"
         if not path.exists():
-            path.write_bytes(self._pem(subject, issuer, days, strict))
+            path.write_bytes(self._pem(subject, issuer, days, strict, start))
         return path
 
-    def _pem(self, subject: str, issuer: str, days: int, strict: bool) -> bytes:
-        yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    def _pem(self, subject: str, issuer: str, days: int, strict: bool, start: int) -> bytes:
+        begin = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=start)
         public, is_authority = self.key.public_key(), subject == "authority"
         certificate = (
             x509.CertificateBuilder(
                 _name(issuer), _name(subject), public, x509.random_serial_number()
             )
-            .not_valid_before(yesterday)
-            .not_valid_after(yesterday + datetime.timedelta(days=days, hours=1))
+            .not_valid_before(begin)
+            .not_valid_after(begin + datetime.timedelta(days=days, hours=1))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
             .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -118,6 +139,7 @@ class Tunnel:
     Attributes:
         target: the port.
         is_proxy: whether a client has to ask for the connection with CONNECT.
+        targets: other ports, for hosts that a client asks for by name.
         login: the "user:password" it has to know, or None.
         answer: what is sent in place of a connection, or None.
         port: where it listens.
@@ -127,6 +149,7 @@ class Tunnel:
 
     target: int
     is_proxy: bool = False
+    targets: dict[str, int] = attrs.field(factory=dict)
     login: str | None = None
     answer: bytes | None = None
     port: int = 0
@@ -160,7 +183,9 @@ class Tunnel:
         return answer is None
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        host = self.heads[-1].split(" ")[1].partition(":")[0] if self.heads else ""
+        port = self.targets.get(host, self.target)
+        its_reader, its_writer = await asyncio.open_connection("127.0.0.1", port)
         self._writers.append(its_writer)
         await asyncio.gather(
             self._copy(reader, its_writer, count=True), self._copy(its_reader, writer)
