@@ -47,10 +47,8 @@ from .event_outputs import Gap, SessionOutput, Subscribed
 from .event_recovery import Recovery
 from .event_state import TRANSITIONS, Input, State, next_state
 from .event_timers import CLOSE_REASONS, MAX_SILENCE, PING_INTERVAL, Timer, Timers
-from .reconnect import STABLE_AFTER, ReconnectPolicy
+from .reconnect import RATE_LIMITED_DELAY, STABLE_AFTER, ReconnectPolicy
 
-# Seconds to wait after a 429 of the gateway, which names no time. A guess.
-RATE_LIMITED_DELAY = 30.0
 # Unreadable frames on one connection before it is replaced. A guess.
 MAX_UNREADABLE = 10
 # Used for every event: looking up a member of an Enum is slow in Python 3.11.

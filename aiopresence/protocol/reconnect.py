@@ -13,6 +13,10 @@ BACKOFF = Backoff(first=1.0, longest=120.0, jitter=1.0)
 # Seconds with a subscription after which a connection counts as a success. A guess: long enough
 # that a gateway which drops every subscriber at once is not reconnected to at full speed.
 STABLE_AFTER = 10.0
+# Seconds to wait after a 429 of the gateway, which names no time: the usual window and the second
+# that penalties may last longer. Each request during a penalty restarts it, so that shorter waits
+# could keep the group shut for ever.
+RATE_LIMITED_DELAY = 61.0
 
 
 class ReconnectPolicy:

@@ -1,7 +1,7 @@
 """Events over a WebSocket, and boards."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
@@ -165,6 +165,20 @@ async def test_a_board_follows_everybody(
         await asyncio.sleep(30)
         assert converged(board, server)
         assert board.is_live
+
+
+async def test_a_board_is_live_soon_though_the_quota_was_used_up(
+    new_server: Callable[..., AnyServer],
+) -> None:
+    """RingCentral does not say whether subscriptions count; in the independent server they do."""
+    async with new_server(20, limits={"Medium": 2}) as server:
+        async with PresenceSession(server.grant, server=server.url) as session:
+            for _ in range(2):
+                await session.update_user_presence_status()
+            async with session.board() as board:
+                await asyncio.sleep(70)
+                assert board.is_live
+        assert server.rate_limited <= 1
 
 
 @pytest.mark.parametrize("missed", [5, 150])

@@ -105,3 +105,5 @@ def test_every_wait_has_a_reason() -> None:
     driver.disconnect()
     reason = driver.session.reconnect.reason(driver.session.reconnect.delay(1.0))
     assert reason == "gateway error CMN-301"
+    # A request in the penalty, which lasts for a window of a minute, would restart it.
+    assert driver.session.reconnect.delay(0.0) == 61.0
