@@ -21,6 +21,7 @@ from aiopresence.sandbox import (
     Truncate,
 )
 from tests.support.sandbox_raw import ACCOUNT_PATH, Caller, arrived, calling, read_socket
+from tests.support.virtual import virtual
 
 PATH = "extension/~/presence"
 
@@ -205,15 +206,16 @@ async def test_slice_sends_one_byte_at_a_time() -> None:
         assert body == whole
 
 
+@virtual
 @pytest.mark.parametrize("fault", [Hang(), Delay(3600), Drip(3600)])
 async def test_closing_does_not_wait_for_a_fault(fault: Hang | Delay | Drip) -> None:
     async with calling(Sandbox(1)) as call:
         rule = call.sandbox.faults.add(fault, times=None)
         waiting = [asyncio.ensure_future(raw(call)) for _ in range(20)]
         await arrived(call.sandbox, 21)
-        start = time.monotonic()
+        start = asyncio.get_running_loop().time()
         await call.sandbox.close()
-        assert time.monotonic() - start < 1
+        assert asyncio.get_running_loop().time() - start < 1
         await asyncio.gather(*waiting)
         assert rule.fired == 20
 

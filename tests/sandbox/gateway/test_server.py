@@ -1,7 +1,6 @@
 """The gateway on the real wire: connections, timeouts and recovery."""
 
 import asyncio
-import time
 
 import aiohttp
 import pytest
@@ -188,14 +187,15 @@ async def test_faults_of_the_handshake_are_those_of_http() -> None:
         assert (await (await it.open()).get())[0]["type"] == "ConnectionDetails"
 
 
+@virtual
 async def test_closing_the_sandbox_ends_every_socket_at_once() -> None:
     async with gateway_client() as it:
         sockets = [(await it.subscribed())[0] for _ in range(3)]
         it.sandbox.gateway.silence()
         loud, _ = await it.subscribed()
-        start = time.monotonic()
+        start = asyncio.get_running_loop().time()
         await it.sandbox.close()
-        assert time.monotonic() - start < 0.5
+        assert asyncio.get_running_loop().time() - start < 0.5
         end = await loud.end()
         assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, 1001)
         assert it.sandbox.gateway.connections == 0
