@@ -224,3 +224,17 @@ def test_a_run_without_some_kind_of_fault_is_not_meaningful() -> None:
     result = Result(60.0, 7, tallies, missing, None, complete=True, notes=[])
     assert not result.is_good
     assert "never fired: cancelled call, 429 without Retry-After, 401" in report.text(result)
+
+
+def test_the_table_is_written_between_its_markers(tmp_path: Path) -> None:
+    tallies = Tallies()
+    tallies.of("lists").add("answered", 1234)
+    result = Result(60.0, 7, tallies, [], None, complete=True, notes=[])
+    readme = tmp_path / "README.md"
+    readme.write_text(report.README.read_text())
+    for _ in range(2):
+        report.write_readme(result, "python -m tests.soak", "today", readme)
+    text = readme.read_text()
+    assert text.count("1,234") == 2  # its row and the total
+    assert text.count("`python -m tests.soak`, today: passed.") == 1
+    assert text.endswith("\n\n<!-- end of soak -->\n")

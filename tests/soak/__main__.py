@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import platform
 import signal
 import sys
@@ -47,6 +48,8 @@ async def _run(seconds: float, seed: int) -> Result:
 def main() -> int:
     """Run, print the table, and return the exit code."""
     options = _arguments()
+    # Of outages there are many here.
+    logging.getLogger("aiopresence").addHandler(logging.NullHandler())
     _print(f"seed {options.seed}, {options.seconds:g} s")
     result = asyncio.run(_run(options.seconds, options.seed))
     _print("\n" + report.text(result))

@@ -158,8 +158,8 @@ class Deliveries:
     def forget(self, now: float) -> None:
         """Forget what is so old that it cannot arrive twice."""
         for known in (self.arrived, self.covered):
-            for key in [key for key, at in known.items() if at < now - self.memory]:
-                del known[key]
+            while known and next(iter(known.values())) < now - self.memory:
+                del known[next(iter(known))]
 
 
 View = Callable[[], Mapping[str, int | None]]

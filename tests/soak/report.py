@@ -111,11 +111,10 @@ def write_json(result: Result, path: Path) -> None:
     path.write_text(json.dumps(as_json(result), indent=1, ensure_ascii=False) + "\n")
 
 
-def write_readme(result: Result, command: str, where: str) -> None:
+def write_readme(result: Result, command: str, where: str, readme: Path = README) -> None:
     """Write the table between its markers in benchmarks/README.md."""
     content = f"`{command}`, {where}: {result.verdict}.\n\n{table(result)}\n\n{faults(result)}"
-    before = README.read_text()
-    after = _TABLE.sub(lambda _: content, before)
-    if "<!-- soak -->" not in before:
-        raise ValueError(f"{README} has no place for the table")
-    README.write_text(after)
+    text, count = _TABLE.subn(lambda _: content, readme.read_text())
+    if not count:
+        raise ValueError(f"{readme} has no place for the table")
+    readme.write_text(text)

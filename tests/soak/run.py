@@ -94,6 +94,7 @@ class Soak:
         """Run, clean up, and return what has happened."""
         with _temporary() as folder:
             await _warm_up()
+            asyncio.get_running_loop().set_exception_handler(self._complain)
             watch = asyncio.create_task(self._machine.watch())
             before = leaks.resources(folder)
             async with scene(self.tallies, self._seed, folder) as made:
@@ -111,6 +112,12 @@ class Soak:
         notes = [] if shared.is_available() else [NO_REDIS]
         complete = not self.interrupted.is_set()
         return Result(seconds, self._seed, self.tallies, missing, memory, complete, notes)
+
+    def _complain(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Count what asyncio complains about, such as an error that nobody has retrieved."""
+        error = context.get("exception")
+        text = f"{context.get('message')} {type(error).__name__}: {error}"
+        self.tallies.of("process").defect("leaked", text)
 
     async def _play(self, made: Scene) -> list[str]:
         """Play all rounds, and return the kinds of faults that never fired."""
@@ -217,6 +224,7 @@ def _tidy(made: Scene) -> None:
         if account.name == "other":
             other.tidy(account.server)
         else:
+            account.server.requests.clear()
             account.server.faults.clear()
             account.server.gateway.clear()
 

@@ -26,9 +26,9 @@ def _expect(activity: Activity, deliveries: Deliveries) -> None:
 
 def _arrive(deliveries: Deliveries, event: PresenceEvent | Resync) -> None:
     now = time.monotonic()
+    deliveries.forget(now)
     if isinstance(event, Resync):
         deliveries.cover(now)
-        deliveries.forget(now)
     elif isinstance(event.body, PresenceEventBody):
         deliveries.arrive(str(event.body.extension_id), states.number_of_calls(event.body), now)
 
