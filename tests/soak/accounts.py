@@ -36,6 +36,7 @@ class Account:
 
     Attributes:
         now: the number of the present state of each extension.
+        is_quiet: whether nothing changes for now.
         listeners: called with id and number before each change.
         last: when each kind of fault has fired last, by the monotonic clock.
     """
@@ -58,6 +59,7 @@ class Account:
         self.random = random.Random(f"{seed} {name}")  # noqa: S311 - the same for each seed
         self.now = dict.fromkeys(ids, 0)
         self.listeners: list[Callable[[str, int], None]] = []
+        self.is_quiet = False
         self.last: dict[str, float] = {}
         self._explained = -math.inf
         for id_ in self.now:
@@ -82,7 +84,8 @@ class Account:
         """Change extensions at random, so many in a second, until the task is cancelled."""
         ids = self.ids
         while True:
-            self.advance(self.random.choice(ids))
+            if not self.is_quiet:
+                self.advance(self.random.choice(ids))
             await asyncio.sleep(self.random.uniform(0, 2 / rate))
 
     def fire(self, kind: str, detail: str = "", *, explains: bool = True) -> None:

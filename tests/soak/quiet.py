@@ -1,8 +1,13 @@
-"""The quiet time at the end of a round, in which everything must become current."""
+"""The quiet time at the end of a round, in which everything must become current.
+
+There are no faults in it, and no changes: a change would correct what an earlier one has lost.
+"""
 
 import time
 from collections.abc import Iterator
 from typing import Any
+
+from aiopresence.sandbox import Sandbox
 
 from . import checks, schedule
 from .activity import Activity
@@ -18,6 +23,11 @@ class Quiet:
 
     def __init__(self, made: Scene) -> None:
         self._made = made
+        # What changes again would hide that something was missed.
+        for account in made.accounts.values():
+            account.is_quiet = True
+            if isinstance(account.server, Sandbox):
+                account.server.gateway.clear()
         self._since = time.monotonic()
         self._goals = {name: dict(each.now) for name, each in made.accounts.items()}
         self._behind = {name: dict(self._goals[account]) for name, account in self._followers()}
@@ -66,13 +76,20 @@ class Quiet:
         ]
 
     def _exempt(self, followers: dict[str, str]) -> set[str]:
-        """Return who need not have answers: followers are judged by what they show."""
+        """Return who need not have answers: followers are judged by what they show or get."""
         made = self._made
-        patient = {
-            name for name, each in made.activities.items() if each.account.name == schedule.PATIENT
+        others = {
+            name
+            for name, each in made.activities.items()
+            if each.account.name == schedule.PATIENT or each.overdue is not None
         }
         processes = {each.name for each in made.workers.processes} if made.workers else set()
-        return (set(followers) - processes) | patient | {"process"}
+        return (set(followers) - processes) | others | {"process"}
+
+    def end(self) -> None:
+        """Let extensions change again."""
+        for account in self._made.accounts.values():
+            account.is_quiet = False
 
     def count(self) -> None:
         """Count everything that is not current."""

@@ -162,6 +162,7 @@ class Soak:
             await asyncio.sleep(0.2)
         if not self.interrupted.is_set():
             quiet.count()
+        quiet.end()
 
     async def _stop(self, made: Scene) -> None:
         """Let all activities end; calls that do not end by themselves are lost."""
