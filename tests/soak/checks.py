@@ -198,7 +198,7 @@ def check_memory(tally: Tally, samples: Sequence[float], allowed: float) -> floa
         The growth; None for a run that is too short for it.
     """
     third = len(samples) // 3
-    if third < 60:  # seconds; before, caches and logs still fill up
+    if third < 50:  # Before, caches and logs still fill up.
         return None
     growth = _median(samples[-third:]) - _median(samples[third : 2 * third])
     if growth > allowed:
