@@ -13,7 +13,10 @@ from tests.fuzz.choices import Choices
 
 # A secret of the session that a server may repeat anywhere.
 SECRET = "canary-5f0c2d7a91-secret"
-TIMES = ("2026-03-02T09:00:00Z", "2026-03-02T09:00:00.123+0000", "0001-01-01T00:00:00+23:59")
+TIMES = (
+    *("2026-03-02T09:00:00Z", "2026-03-02T09:00:00.123+0000"),
+    *("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
+)
 IDS = ("101", "102", "103", "9223372036854775807")
 TEXTS = (
     *("Available", "", "~", "\u00e7a va \u2615", "a\nb", "\x1b[31m", "\u202e", SECRET, "1,../../x"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tests.fuzz.targets.addresses import addresses, ids_and_paths
 from tests.fuzz.targets.batches import array, multipart, raw_multipart
+from tests.fuzz.targets.boards import board_events
 from tests.fuzz.targets.errors import error_bodies
 from tests.fuzz.targets.events import gateway_texts
 from tests.fuzz.targets.headers import rate_limit_headers
@@ -23,7 +24,7 @@ TARGETS: dict[str, Target] = {
         *(token_responses, stored_tokens, websocket_tokens),
         *(gateway_texts, webhook_calls, addresses, ids_and_paths),
         *(account_pages, directory_pages, lookups, rate_limit_headers),
-        *(board_states, limit_replies, records, outcomes),
+        *(board_events, board_states, limit_replies, records, outcomes),
         *(http_responses, websocket_bytes),
     )
 }

@@ -13,7 +13,7 @@ from aiopresence.protocol.event_session import MAX_UNREADABLE, EventSession
 from aiopresence.redaction import Redactor
 from tests.fuzz.checks import check_error
 from tests.fuzz.choices import Choices, mutated_text
-from tests.fuzz.documents import SECRET, any_value, record, text, written
+from tests.fuzz.documents import SECRET, TIMES, any_value, record, text, written
 
 FILTER = "/restapi/v1.0/account/~/presence"
 PATHS = (
@@ -122,7 +122,7 @@ def notification(choices: Choices) -> dict[str, Any]:
     return {
         "uuid": choices.pick(("u1", "u2", None, 5)),
         "event": mutated_text(choices, choices.pick(PATHS)),
-        "timestamp": choices.pick(("2026-03-02T10:00:00Z", "x", 5)),
+        "timestamp": choices.pick((*TIMES, "x", 5)),
         "subscriptionId": text(choices),
         "body": record(choices, choices.pick(BODIES)),
     }
