@@ -94,10 +94,11 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # Imported here because it is slow, and most sessions keep their tokens in memory.
-        from filelock import AsyncFileLock, Timeout
+        from filelock import AsyncFileLock, FileLock, Timeout
 
         self._path = Path(path)
         self._new_lock = AsyncFileLock
+        self._new_blocking_lock = FileLock
         self._lock_timeout = Timeout
 
     def __repr__(self) -> str:
@@ -127,6 +128,9 @@ class FileTokenStore:
         except self._lock_timeout:
             reason = f"another process has held this lock file for {longest:g} s"
             raise OSError(errno.EBUSY, reason, str(path)) from None
+        except asyncio.CancelledError:
+            self._remove_unused(path)
+            raise
         try:
             yield
         finally:
@@ -135,6 +139,11 @@ class FileTokenStore:
             with suppress(OSError):
                 path.unlink()  # noqa: ASYNC240 - an await here could be cancelled, and leave the lock held
             await lock.release()
+
+    def _remove_unused(self, path: Path) -> None:
+        """Remove a lock file that a cancelled attempt has left, unless another process holds it."""
+        with suppress(OSError), self._new_blocking_lock(path, mode=0o600, blocking=False):
+            path.unlink()
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:

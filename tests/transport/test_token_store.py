@@ -284,3 +284,17 @@ async def test_kill_9_while_writing_leaves_the_old_file_or_the_new_one(path: Pat
         assert token["access_token"] in ("one", "two")
         assert len(token["padding"]) == 100_000
         await store.save("b", TWO)  # the dead one's lock is free
+
+
+async def test_a_cancelled_attempt_leaves_no_lock_file(tmp_path: Path) -> None:
+    store = FileTokenStore(tmp_path / "tokens.json")
+    for steps in range(30):
+        task = asyncio.create_task(store.lock("key").__aenter__())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if task.done():
+            break
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [*tmp_path.iterdir()] == []
