@@ -63,7 +63,7 @@ async def test_a_refused_login_says_what_to_do(
     oauth = server.oauth
     public = oauth.public_client_id
     browser_code = oauth.new_code(REDIRECT, "another challenge", public)
-    grants = {
+    grants: dict[str, JwtGrant | RefreshTokenGrant | AuthorizationCodeGrant] = {
         "foreign JWT": jwt_grant(server, oauth.foreign_jwt),
         "unknown JWT": jwt_grant(server, "unknown"),
         "secret": JwtGrant(server.client_id, "wrong", server.jwt),
