@@ -557,6 +557,16 @@ def test_the_forecast_considers_a_lower_limit() -> None:
 
 
 @pytest.mark.fault
+def test_a_limit_that_rises_applies_at_once() -> None:
+    group = answered(limit=5, requests=4)
+    slot = group.take(0.5)
+    assert group.delay(1.0) > 0.0
+    group.complete(1.0, slot, {"x-rate-limit-limit": "100"})
+    assert group.snapshot(1.0).remaining == 95
+    assert group.delay(1.0) == 0.0
+
+
+@pytest.mark.fault
 def test_a_longer_window_includes_earlier_requests_again() -> None:
     group = answered(limit=10, requests=10)
     group.complete(61.0, group.take(61.0), {"x-rate-limit-window": "300"})

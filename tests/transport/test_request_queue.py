@@ -174,10 +174,12 @@ async def test_other_groups_go_on() -> None:
 
 
 @pytest.mark.fault
-async def test_a_429_that_names_no_group_shuts_all() -> None:
+@pytest.mark.parametrize("code", [None, "CMN-301", "CMN-303", "CMN-310"])
+async def test_a_429_that_names_no_group_shuts_all(code: str | None) -> None:
     world = World()
     await world.acquire_all("a")
-    await world.answer(429, retry_after="30")
+    body = b"" if code is None else b'{"errorCode":"%b"}' % code.encode()
+    world.permits.pop().complete(Response(429, {"retry-after": "30"}, body))
     world.acquire("heavy", HEAVY)
     await world.clock.advance(29.0)
     assert world.passed == ["a"]
