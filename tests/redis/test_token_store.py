@@ -201,13 +201,13 @@ async def test_a_save_after_the_lock_was_lost_is_refused(
                 with pytest.raises(Superseded):
                     await store.save(KEY, token)
 
-    task = asyncio.create_task(late())
-    await until(lambda: server.client.exists(redis_key("lock")))
-    async with other.lock(KEY):
-        may_save.set()
-        await has_tried.wait()
-        await other.save(KEY, {**record(), "access_token": "newer"})
-    await task
+    async with asyncio.TaskGroup() as group:  # Ends at once if late() fails.
+        group.create_task(late())
+        await until(lambda: server.client.exists(redis_key("lock")))
+        async with other.lock(KEY):
+            may_save.set()
+            await has_tried.wait()
+            await other.save(KEY, {**record(), "access_token": "newer"})
     assert (await store.load(KEY) or {})["access_token"] == "newer"
 
 
