@@ -32,6 +32,8 @@ _SLOWNESS, _MOST = 3.0, 60.0
 # What the memory may grow by between the second and the last third of a run, in megabytes.
 _GROWTH = 8.0
 _PROGRESS, _SILENT = 10.0, 3.0
+# How long the last faults may take at the end of a run.
+_LAST_FAULTS = 15.0
 NO_REDIS = "redis-server is not installed: the part with Redis was skipped."
 
 Print = Callable[[str], None]
@@ -167,6 +169,8 @@ class Soak:
     async def _stop(self, made: Scene) -> None:
         """Let all activities end; calls that do not end by themselves are lost."""
         self.tallies.act("everything stops")
+        if self._injected:  # Redis must not be started again after its end.
+            await asyncio.wait(self._injected, timeout=_LAST_FAULTS)
         for task in self._injected:
             task.cancel()
         await asyncio.gather(*self._injected, return_exceptions=True)

@@ -20,6 +20,8 @@ from .tally import Tally
 
 PROCESSES = 2
 LEASE = 3.0
+# Seconds in which a process must end.
+_PATIENCE = 60.0
 _ROOT = Path(__file__).parents[2]
 
 Chance = random.Random
@@ -44,11 +46,12 @@ class WorkerProcess:
         self._tally = tally
         self._options = options
         self._process: asyncio.subprocess.Process | None = None
+        self._is_stopping = False
 
     async def run(self) -> None:
         """Run it, and start it again whenever it was killed."""
         seed = 0
-        while True:
+        while not self._is_stopping:
             seed += 1
             options = json.dumps(self._options | {"name": self.name, "seed": f"{self.name} {seed}"})
             process = self._process = await asyncio.create_subprocess_exec(
@@ -57,6 +60,7 @@ class WorkerProcess:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 cwd=_ROOT,
+                start_new_session=True,  # Ctrl-C is for the test, which then stops it.
                 limit=1 << 20,
             )
             await self._follow(process)
@@ -108,11 +112,11 @@ class WorkerProcess:
                 process.kill()
                 self._account.fire("killed process", self.name)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Let it close its board and its session, and end."""
-        process = self._process
-        if process is not None and process.returncode is None and process.stdin is not None:
-            process.stdin.close()
+        self._is_stopping = True
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 class Shared:
@@ -141,6 +145,17 @@ class Shared:
             WorkerProcess(name, account, account.tallies.of(name), options) for name in names
         ]
 
+    async def stop(self, tasks: list["asyncio.Task[None]"]) -> None:
+        """Let all processes end, and kill what does not."""
+        for each in self.processes:
+            each.stop()
+        _, others = await asyncio.wait(tasks, timeout=_PATIENCE)
+        for task in others:
+            task.cancel()
+            tally = self.account.tallies.of("process")
+            tally.defect("leaked", f"a process that did not end in {_PATIENCE:g} s")
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def views(self) -> dict[str, View]:
         return {each.name: lambda each=each: each.shown for each in self.processes}  # type: ignore[misc]
 
@@ -154,9 +169,7 @@ async def sharing(account: Account, **options: Any) -> AsyncIterator[Shared]:
         try:
             yield shared
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await shared.stop(tasks)
 
 
 async def _pause(shared: Shared, chance: Chance) -> None:
@@ -164,13 +177,11 @@ async def _pause(shared: Shared, chance: Chance) -> None:
     shared.redis.pause()
     await asyncio.sleep(chance.uniform(0.5, 4.0))
     shared.redis.resume()
-    shared.account.extend()
 
 
 async def _restart(shared: Shared, chance: Chance) -> None:
     shared.account.fire("Redis restarted")
     await asyncio.to_thread(shared.redis.restart, chance.uniform(0.0, 3.0))
-    shared.account.extend()
 
 
 async def _cut(shared: Shared, chance: Chance) -> None:
@@ -178,20 +189,17 @@ async def _cut(shared: Shared, chance: Chance) -> None:
     shared.proxy.cut()
     await asyncio.sleep(chance.uniform(0.5, 4.0))
     shared.proxy.mend()
-    shared.account.extend()
 
 
 async def _flush(shared: Shared, _: Chance) -> None:
     shared.account.fire("Redis flushed")
     await asyncio.to_thread(shared.redis.client.flushall)
-    shared.account.extend()
 
 
 async def _lose_replies(shared: Shared, chance: Chance) -> None:
     before, count = shared.proxy.lost, chance.randint(1, 3)
     shared.proxy.lose_replies(count, to=b"EVAL")
     for _ in range(100):
-        shared.account.extend()
         await asyncio.sleep(0.1)
         while before < shared.proxy.lost:
             before += 1
@@ -204,7 +212,6 @@ async def _lose_replies(shared: Shared, chance: Chance) -> None:
 async def _reset(shared: Shared, _: Chance) -> None:
     shared.account.fire("connections to Redis reset")
     await asyncio.to_thread(shared.proxy.reset)
-    shared.account.extend()
 
 
 async def _kill(shared: Shared, chance: Chance) -> None:
@@ -227,6 +234,14 @@ def inject(kind: str, shared: Shared, _: Account, chance: Chance) -> "asyncio.Ta
 
     async def act() -> None:
         async with shared.lock:
-            await REDIS[kind](shared, chance)
+            fault = asyncio.create_task(REDIS[kind](shared, chance))
+            try:
+                while not fault.done():
+                    shared.account.extend()
+                    await asyncio.wait([fault], timeout=0.1)
+                fault.result()
+            finally:
+                fault.cancel()
+                shared.account.extend()
 
     return asyncio.create_task(act())
