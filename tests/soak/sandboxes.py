@@ -137,13 +137,18 @@ def _gateway(
     return asyncio.create_task(_watch(rule, kind, account))
 
 
-async def _drop_and_cut(account: Account, chance: Chance) -> None:
-    """Lose notifications, which only a recovery sends again: no client could know of them."""
+async def _drop_and_cut(account: Account, _: Chance) -> None:
+    """Lose notifications and then the connections, as when the network fails."""
     gateway = account.server.gateway
-    rule = gateway.drop(chance.randint(1, 5))
-    await _watch(rule, "lost notifications", account)
+    rule = gateway.drop(times=None)
+    while not (rule.fired or account.is_quiet):
+        await asyncio.sleep(0.005)
+    # Of a later one the client would know that it has received everything before.
+    rule.times = rule.fired
     if gateway.connections:
         gateway.cut()
+    for _number in range(rule.fired):
+        account.fire("lost notifications", explains=False)
 
 
 def _refuse_handshake(account: Account, chance: Chance) -> None:
