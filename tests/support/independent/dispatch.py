@@ -76,7 +76,7 @@ class Dispatcher:
             response = await self._answer(request)
         except (ApiFailure, OAuthFailure) as failure:
             response = failure_response(failure)
-        if entry.group and entry.group != "Auth":
+        if entry.group:
             response.headers += self.quotas.headers_of(self.oauth.client_id, entry.group)
         return response
 
