@@ -16,6 +16,8 @@ _TIMES = ("expires_time", "refresh_expires_time")
 # How long a token without a time is kept, and any at least and at most, in seconds. RingCentral's
 # refresh tokens are valid for a week.
 _USUAL_LIFE, _SHORTEST_LIFE, _LONGEST_LIFE = 604_800.0, 1.0, 7_776_000.0
+# The longest content in bytes: more than two tokens of the greatest length, encrypted.
+MAX_CONTENT = 512 * 1024
 # What json raises for bytes that are not JSON.
 _NOT_JSON = (ValueError, RecursionError)
 
@@ -57,13 +59,15 @@ class TokenCodec:
         return content if self.cipher is None else self.cipher.encrypt(content), life
 
     def decode(self, key: str, content: bytes, saved_at: float) -> dict[str, Any] | None:
-        """Return the token in some bytes; None if it is none, or is encrypted with another key.
+        """Return the token in some bytes; None if it is none, too long, or has another key.
 
         Args:
             key: the key of the token.
             content: the bytes.
             saved_at: when they were saved, in seconds since 1970.
         """
+        if len(content) > MAX_CONTENT:
+            return None
         try:
             value = json.loads(content if self.cipher is None else self.cipher.decrypt(content))
         except self.failures:
