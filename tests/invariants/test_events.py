@@ -298,6 +298,8 @@ class Events(RuleBasedStateMachine):
         """Whenever nothing is said to be missing, apart from what is on its way."""
         if not hasattr(self, "session") or not self.session.is_live or self.is_dead:
             return
+        if self.echoes_first and self.wire:
+            return  # The end of a replay is not announced: a gap shows when all has arrived.
         coming = set()
         for text in self.wire or ():
             with suppress(ValueError):
