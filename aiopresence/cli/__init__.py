@@ -15,7 +15,7 @@ def main() -> None:
 
 def _main() -> None:
     try:
-        from .app import app
+        from .app import run
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
@@ -24,7 +24,7 @@ def _main() -> None:
 
     prepare_streams()
     try:
-        app()
+        run()
     except OSError as error:  # The help text could not be written.
         print_notice(f"aiopresence: {error}")
         sys.exit(1)

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
+from typer.main import get_command
 
 from ..escaping import escaped
 from .commands import (
@@ -137,3 +138,6 @@ for function, example in COMMANDS:
         help=join_lines(function.__doc__),
         epilog=f"{EXIT_CODES}\n\nExample: {example}",
     )(with_verbose_option(function))
+
+# What runs a command line. Typer would make all commands again for each one.
+run = get_command(app)

@@ -4,11 +4,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+import typer.testing
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from aiopresence import PresenceSession
@@ -16,6 +19,9 @@ from aiopresence.cli.app import app
 from aiopresence.sandbox import Delay, Sandbox
 from tests.support.clocks import SkippingClock
 from tests.support.terminal import Done
+
+# The runner makes all commands again for each command line, which takes most of its time.
+typer.testing._get_command = cache(get_command)  # type: ignore[attr-defined]
 
 PLENTY = {"Light": 9_000, "Medium": 9_000, "Heavy": 9_000, "Auth": 9_000}
 
