@@ -67,7 +67,7 @@ class Slots(RuleBasedStateMachine):
     """Requests, their arrivals and their ends, in any order."""
 
     @initialize(
-        limit=st.sampled_from([1, 2, 5, 9]),
+        limit=st.sampled_from([1, 2, 5, 40]),
         is_alone=st.booleans(),
         is_stated=st.booleans(),
         late=st.sampled_from([0.0, 1e6]),
@@ -119,16 +119,29 @@ class Slots(RuleBasedStateMachine):
         }
 
     @precondition(lambda self: self.sent)
-    @rule(number=st.integers(0, 20), has_retry_after=st.booleans())
-    def respond(self, number: int, has_retry_after: bool) -> None:
-        self.respond_to(self.sent[number % len(self.sent)], has_retry_after)
+    @rule(number=st.integers(0, 20), retry_after=st.sampled_from(["right", "short", None]))
+    def respond(self, number: int, retry_after: str | None) -> None:
+        self.respond_to(self.sent[number % len(self.sent)], retry_after)
 
-    def respond_to(self, sent: Sent, has_retry_after: bool) -> None:
+    @precondition(lambda self: not self.is_alone)
+    @rule(call=st.sampled_from([*CALLS]), times=st.sampled_from([1, 2, 5, 40]))
+    def overtake(self, call: str, times: int) -> None:
+        """The response to a request comes after that to a later one."""
+        before = len(self.sent)
+        self.send(call, 2)
+        ours = self.sent[before:]
+        for sent in ours:
+            self.arrive_at_server(sent)
+            self.others_send(self.groups[call], times)
+        for sent, retry_after in zip(reversed(ours), ("right", "short"), strict=False):
+            self.respond_to(sent, retry_after)
+
+    def respond_to(self, sent: Sent, retry_after: str | None = "right") -> None:
         self.arrive_at_server(sent)
         self.sent.remove(sent)
         headers = sent.headers if self.is_stated else {}
         if sent.is_refused:
-            headers |= self.penalty(sent, has_retry_after)
+            headers |= self.penalty(sent, retry_after)
         group, number = sent.group, sent.slot.number
         before = group.snapshot(self.now)
         self.limits.complete(
@@ -143,11 +156,11 @@ class Slots(RuleBasedStateMachine):
                 assert after.remaining <= before.remaining
         self.last_answered[id(group)] = max(self.last_answered[id(group)], number)
 
-    def penalty(self, sent: Sent, has_retry_after: bool) -> dict[str, str]:
+    def penalty(self, sent: Sent, retry_after: str | None) -> dict[str, str]:
         """Return the Retry-After header of a 429, and note what the client knows now."""
         assert sent.stated is not None
         left = self.server[sent.stated].penalty_ends - self.now
-        seconds = ceil(left) if has_retry_after and left > 0 else None
+        seconds = {"right": max(1, ceil(left)), "short": 1}.get(retry_after or "")
         until = self.now + (MIN_PENALTY if seconds is None else seconds)
         for name in [sent.stated] if self.is_stated else NAMES:
             self.blocked[name] = max(self.blocked[name], until)
@@ -199,14 +212,14 @@ class Slots(RuleBasedStateMachine):
     def go_on(self, call: str) -> None:
         """The server answers everything: the next request is accepted in the end."""
         while self.sent:
-            self.respond_to(self.sent[0], has_retry_after=True)
+            self.respond_to(self.sent[0])
         for _ in range(30):
             group = self.limits.group(call, CALLS[call])
             delay = self.limits.delay(group, self.now)
             assert delay < inf, "waits for a response, but none is outstanding"
             self.now += delay
             sent = self.send_one(call, group)
-            self.respond_to(sent, has_retry_after=True)
+            self.respond_to(sent)
             if not sent.is_refused:
                 return
         raise AssertionError("no request is accepted any more")
