@@ -8,7 +8,8 @@ class Stats:
     """Counters of a session since it was made. Read them at any time; they only grow.
 
     Attributes:
-        requests: requests put on the wire, repeated ones included, token requests not.
+        requests: attempts to send a request, also those for which there was no connection; token
+            requests are not counted.
         items: ids answered by bulk calls, with a value or an error.
         batches: responses to the batches of bulk reads; a batch may have a single id.
         pages: pages of an account's presence that were read.

@@ -116,7 +116,7 @@ class HttpClient:
             authorization: the Authorization header; None for the request's own.
             may_resend: called before aiohttp sends a read a second time on a new connection,
                 because a kept-alive one was dead; returns whether that is allowed.
-            exchange: is notified each time the request is put on the wire.
+            exchange: is notified each time before a connection is made or reused for the request.
 
         Raises:
             ConnectionFailed: there is no connection, or it was lost. A write may have been applied

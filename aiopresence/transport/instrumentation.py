@@ -68,7 +68,7 @@ class Instrumentation:
         return Exchange(self, request)
 
     def request_sent(self, request: Request[Any]) -> None:
-        """Record that a request was put on the wire."""
+        """Record that a request is about to be sent."""
         if request.is_login:
             self.stats.token_requests += 1
         else:
