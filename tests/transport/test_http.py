@@ -348,13 +348,14 @@ async def test_a_status_of_400_or_more_is_that_error_whatever_can_be_read_of_its
         await session.read_account_presence()
 
 
-async def test_an_error_whose_body_never_ends_is_that_error(sandbox: Sandbox) -> None:
+@virtual
+async def test_an_error_whose_body_never_ends_is_that_error() -> None:
     class Stall:
         async def apply(self, exchange: Any) -> None:
             exchange.write(b"HTTP/1.1 404 X\r\nContent-Length: 100\r\n\r\n{")
             await exchange.pause(None)
 
-    async with Session(sandbox.grant, server=sandbox.url, timeout=0.2) as session:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         rule = sandbox.faults.add(Stall(), path=PRESENCE)
         with pytest.raises(NotFound):
             await session.read_user_presence_status()

@@ -149,8 +149,9 @@ async def test_attempts_end(
 
 
 @pytest.mark.fault
-async def test_a_timeout_is_tried_again(sandbox: Sandbox) -> None:
-    async with Session(sandbox.grant, server=sandbox.url, timeout=0.05) as session:
+@virtual
+async def test_a_timeout_is_tried_again() -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         await session.read_user_presence_status()
         rule = sandbox.faults.add(Hang(), path="/presence")
         await session.read_user_presence_status()

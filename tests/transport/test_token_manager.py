@@ -179,11 +179,12 @@ LOGIN_FAULTS: list[tuple[Fault, type[PresenceError]]] = [
 
 
 @pytest.mark.fault
+@virtual
 @pytest.mark.parametrize(("fault", "kind"), LOGIN_FAULTS)
 async def test_a_failed_login_is_the_error_of_the_call_and_the_next_one_logs_in(
-    sandbox: Sandbox, fault: Fault, kind: type[PresenceError]
+    fault: Fault, kind: type[PresenceError]
 ) -> None:
-    async with Session(sandbox.grant, server=sandbox.url, attempts=1, timeout=0.2) as session:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox, attempts=1) as session:
         await session.read_user_presence_status()
         sandbox.expire_tokens()
         # Twice: a refresh token that is refused is followed by the JWT.
@@ -312,9 +313,10 @@ async def test_without_a_refresh_token_the_jwt_logs_in_again(refresh_tokens: boo
 
 
 @pytest.mark.fault
+@virtual
 @pytest.mark.parametrize("fault", [Reset(after_handling=True), Truncate(10), LateForever()])
-async def test_a_lost_answer_to_a_refresh_is_asked_for_again(sandbox: Sandbox, fault: Any) -> None:
-    async with Session(sandbox.grant, server=sandbox.url, timeout=0.2) as session:
+async def test_a_lost_answer_to_a_refresh_is_asked_for_again(fault: Any) -> None:
+    async with virtual_sandbox() as sandbox, virtual_session(sandbox) as session:
         await session.read_user_presence_status()
         sandbox.expire_tokens()
         rule = sandbox.faults.add(fault, path=TOKEN)
