@@ -116,4 +116,4 @@ def _proxy_error(error: Exception, host: str, proxy: URL) -> ConnectionFailed:
 
 def _address(proxy: URL | None) -> str:
     """Return the host and port of a proxy, without the password that its URL may hold."""
-    return one_line(f"{proxy.host}:{proxy.port}") if proxy is not None else "of the system"
+    return one_line(f"{proxy.raw_host}:{proxy.port}") if proxy is not None else "of the system"

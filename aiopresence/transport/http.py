@@ -134,10 +134,10 @@ class HttpClient:
 
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket; see `websocket.connect`. UsageError: the session is closed."""
-        client = self._ready(str(url.host), url.port)
+        client = self._ready(str(url.raw_host), url.port)
         options = self._network.options(url)
         socket = await websocket.connect(client, url, self._timeout, options)
-        self._sockets[socket] = str(url.host), url.port
+        self._sockets[socket] = str(url.raw_host), url.port
         return socket
 
     def _ready(self, host: str, port: int | None) -> aiohttp.ClientSession:

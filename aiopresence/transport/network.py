@@ -63,7 +63,7 @@ class Network:
         return options
 
     def _is_excepted(self, url: URL) -> bool:
-        return self.has_exceptions and is_excepted(url.host or "", url.port)
+        return self.has_exceptions and is_excepted(url.raw_host or "", url.port)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -78,7 +78,7 @@ def _checked(ssl: object, server: str) -> SSLContext:
             "ssl must be an ssl.SSLContext for clients, as ssl.create_default_context() makes it,"
             " or None"
         )
-    if is_loopback(URL(server).host or ""):
+    if is_loopback(URL(server).raw_host or ""):
         return ssl
     if ssl.verify_mode != CERT_REQUIRED or not ssl.check_hostname:
         raise UsageError(

@@ -119,12 +119,13 @@ def _session_with(
 def _failure(error: Exception, url: URL, timeout: float, attempts: Attempts) -> PresenceError:
     """Return our error for one of aiohttp's."""
     if isinstance(error, TimeoutError):
-        return Timeout(f"no WebSocket handshake with {url.host} within {timeout:g} s")
+        return Timeout(f"no WebSocket handshake with {url.raw_host} within {timeout:g} s")
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return _status_error(url, error)
     if isinstance(error, _Redirected):
-        return ConnectionFailed(f"WebSocket handshake with {url.host} failed: redirected elsewhere")
-    return transport_error(error, f"{url.host}:{url.port}", attempts, write=False)
+        failed = f"WebSocket handshake with {url.raw_host} failed"
+        return ConnectionFailed(f"{failed}: redirected elsewhere")
+    return transport_error(error, f"{url.raw_host}:{url.port}", attempts, write=False)
 
 
 def _status_error(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceError:
@@ -134,4 +135,4 @@ def _status_error(url: URL, error: aiohttp.WSServerHandshakeError) -> PresenceEr
         return error_from_response(Response(error.status, headers, b""))
     is_refused = 400 <= error.status < 500 and error.status != 408
     kind = HandshakeRefused if is_refused else ConnectionFailed
-    return kind(f"WebSocket handshake with {url.host} failed: HTTP {error.status}")
+    return kind(f"WebSocket handshake with {url.raw_host} failed: HTTP {error.status}")

@@ -4,12 +4,18 @@ import asyncio
 import json
 import struct
 from contextlib import aclosing, suppress
+from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from aiopresence import ConnectionFailed, PermissionDenied
+from aiopresence.protocol.urls import gateway_address
 from aiopresence.sandbox import Answer, Change, Hang, Redirect, Reset, Sandbox
+from aiopresence.transport.http import HttpClient
+from aiopresence.transport.network import Network
 from tests.support.event_follower import HANDSHAKE, WSTOKEN, following, handshakes
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.webhook_calls import served
@@ -144,3 +150,22 @@ async def test_a_gateway_that_sends_on_instead_of_acknowledging_a_close_cannot_p
                 closed_at = loop.time()
             assert 1.0 <= loop.time() - closed_at < 1.5
             await ended.wait()
+
+
+class Nowhere(AbstractResolver):
+    """Finds no name."""
+
+    async def resolve(self, *_: Any, **__: Any) -> list[ResolveResult]:
+        raise OSError("Name or service not known")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_gateway_with_a_name_that_cannot_be_decoded_is_a_failed_connection() -> None:
+    # The error of yarl, which decodes Punycode to show a host, was a bare ValueError.
+    url = URL(gateway_address("wss://xn--9.ringcentral.com/ws", "https://a.ringcentral.com"))
+    async with ClientSession(connector=TCPConnector(resolver=Nowhere())) as http:
+        pool = HttpClient("https://a.ringcentral.com", http, 3.0, Network())
+        with pytest.raises(ConnectionFailed, match=r"cannot connect to xn--9\.ringcentral\.com:44"):
+            await pool.connect(url)
