@@ -139,6 +139,19 @@ class BulkReads(RuleBasedStateMachine):
         read = self.read_list if is_list else self.read_items
         self.check(ids, self.loop.run(read(self.sessions[name], ids, route)))
 
+    @rule(
+        kind=st.sampled_from(KINDS),
+        place=st.integers(0, 40),
+        seed=st.integers(0, 999),
+        name=st.sampled_from(["multipart", "json"]),
+    )
+    def read_mangled(self, kind: str, place: int, seed: int, name: str) -> None:
+        """Read a batch that is wrong in one way, and in nothing else."""
+        self.sandbox.faults.clear()
+        self.mangle_responses(kind, place, times=1, skip=0)
+        ids = self.ids(4 * seed, 6)  # all known
+        self.check(ids, self.loop.run(self.read_list(self.sessions[name], ids, "batches")))
+
     @rule(seed=st.integers(0, 999), size=st.sampled_from([2, 30, 61]), is_list=st.booleans())
     def read_two_at_once(self, seed: int, size: int, is_list: bool) -> None:
         one, two = self.ids(seed, size), self.ids(seed + 1, size)
