@@ -10,6 +10,7 @@ from aiohttp import web
 from aiopresence import PresenceBoard, PresenceSession
 from aiopresence.sandbox import Sandbox
 from aiopresence.web import presence_app
+from tests.support import canaries
 from tests.support.sessions import PLENTY
 
 
@@ -32,6 +33,10 @@ class Served:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
+
+
+async def _see(_: web.Request, response: web.StreamResponse) -> None:
+    canaries.see_response("a dashboard", response.headers, getattr(response, "body", None))
 
 
 @asynccontextmanager
@@ -61,7 +66,10 @@ async def served(
     ):
         prepare(sandbox)
         await board.wait_ready()
-        runner = web.AppRunner(presence_app(board, **options), access_log=None)
+        canaries.register(options.get("token") or "")
+        app = presence_app(board, **options)
+        app.on_response_prepare.append(_see)
+        runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", port)

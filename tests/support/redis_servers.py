@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -18,6 +18,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support import canaries
 from tests.support.ports import HOST, free_port
 
 # A command whose reply was lost is not sent again.
@@ -62,6 +63,18 @@ def wait_until(
     raise TimeoutError(what)
 
 
+# Returns the value of a key, by its type.
+_READ: dict[bytes, Callable[[Any, bytes], object]] = {
+    b"string": lambda client, key: client.get(key),
+    b"hash": lambda client, key: client.hgetall(key),
+    b"list": lambda client, key: client.lrange(key, 0, -1),
+    b"set": lambda client, key: client.smembers(key),
+    b"zset": lambda client, key: client.zrange(key, 0, -1),
+    b"stream": lambda client, key: client.xrange(key),
+    b"none": lambda client, key: None,  # has expired meanwhile
+}
+
+
 class RedisServer:
     """One redis-server, started when it is made.
 
@@ -94,6 +107,8 @@ class RedisServer:
         self.unix_url = f"unix://{f':{password}@' if password else ''}{self.folder / 'socket'}"
         self.client: Redis = Redis.from_url(self.url, decode_responses=True, retry=NEVER)
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_paused = False
+        canaries.register(str(password or ""))
         self._write_conf()
         self.start()
 
@@ -161,6 +176,7 @@ class RedisServer:
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
+        self._is_paused = False
         if process is not None:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGCONT)
@@ -168,14 +184,26 @@ class RedisServer:
             process.wait(10)
         self.client.connection_pool.disconnect()
 
+    def _show_contents(self) -> None:
+        """Have the names of all keys searched for secrets, and all values but those of tokens."""
+        client: Any = Redis.from_url(self.url, retry=NEVER, socket_timeout=1.0)
+        with suppress(RedisError, OSError), closing(client):
+            for key in client.scan_iter(count=1000):
+                canaries.see("a key of Redis", key)
+                if not key.endswith(b":token:token"):
+                    kind = client.type(key)
+                    canaries.see(f"{key.decode()} of Redis", repr(_READ[kind](client, key)))
+
     def pause(self) -> None:
         """Stop its process: connections stay open, and nothing is answered."""
         assert self._process is not None
+        self._is_paused = True
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Continue after `pause`."""
         assert self._process is not None
+        self._is_paused = False
         self._process.send_signal(signal.SIGCONT)
 
     def restart(self, after: float = 0.0, *, kill: bool = True) -> None:
@@ -189,6 +217,8 @@ class RedisServer:
 
     def close(self) -> None:
         """End it and delete its files."""
+        if self.is_running and not self._is_paused and self._sentinel_conf is None:
+            self._show_contents()
         self.kill()
         self.client.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -8,6 +8,8 @@ from typing import Any
 import aiohttp
 import attrs
 
+from tests.support import canaries
+
 _ENDLESS = aiohttp.ClientTimeout(total=None)
 
 
@@ -39,6 +41,7 @@ class Stream:
             line = (await self.response.content.readline()).decode()
             if not line:
                 raise StopAsyncIteration
+            canaries.see("a stream", line)
             assert line.endswith("\n")
             if line == "\n" and "data" in fields:
                 self.last_id = fields.get("id", self.last_id)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 import pyte
 
+from tests.support import canaries
+
 COMMAND = (sys.executable, "-c", "from aiopresence.cli import main; main()")
 # The variables with settings of the user who runs the tests.
 _OF_USER = ("RC_", "RINGCENTRAL_", "AIOPRESENCE_", "XDG_", "COLUMNS", "LINES")
@@ -28,6 +30,9 @@ class Done:
     code: int
     out: str
     err: str
+
+    def __attrs_post_init__(self) -> None:
+        canaries.see("the output", self.out + self.err)
 
 
 def environment(home: object, **more: str) -> dict[str, str]:
@@ -110,6 +115,7 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        canaries.see("the terminal", self.raw)
         self.process.kill()
         self.process.wait()
         os.close(self._master)
