@@ -254,7 +254,7 @@ class PresenceState:
                 self.mark_stale([id_])
             return None
         for each in self._reads:
-            if id_ in each.pending:
+            if each is not read and (each.is_full or id_ in each.pending):
                 each.overtaken.add(id_)
         if isinstance(result, GetPresenceInfo):
             self.errors.pop(id_, None)

@@ -283,5 +283,7 @@ class Boards(RuleBasedStateMachine):
 
 TestBoards: Any = Boards.TestCase
 TestBoards.settings = settings(
-    stateful_step_count=60, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=settings().max_examples * 2,
+    stateful_step_count=60,
+    suppress_health_check=[HealthCheck.filter_too_much],
 )

@@ -327,5 +327,7 @@ class Events(RuleBasedStateMachine):
 
 TestEvents: Any = Events.TestCase
 TestEvents.settings = settings(
-    stateful_step_count=50, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=settings().max_examples * 3,
+    stateful_step_count=50,
+    suppress_health_check=[HealthCheck.filter_too_much],
 )

@@ -118,6 +118,17 @@ def test_of_two_concurrent_reads_the_one_that_is_merged_last_reverts_nothing(sta
     assert state.is_stale("1") is (status != "Busy")
 
 
+def test_a_read_of_the_account_does_not_revert_another_one_of_an_extension_without_a_record() -> (
+    None
+):
+    state = PresenceState(None)
+    full, single = state.begin_read(), state.begin_read(["1"])
+    merge_read(state, single, "1", record("1", userStatus="Busy"))
+    assert merge_read(state, full, "1", record("1", userStatus="Available")) == []
+    assert state.records == {"1": record("1", userStatus="Busy")}
+    assert state.is_stale("1")
+
+
 def test_an_event_during_the_first_read_is_merged_into_its_result() -> None:
     state = PresenceState(None)
     pending = state.begin_read()
