@@ -197,7 +197,9 @@ class TokenManager:
     async def _renewed(self, sender: LoginSender) -> oauth.Token:
         """Wait for the renewal in progress, or start one; see the theory above."""
         while True:
-            renewal = self._renewal or self._start_renewal(sender)
+            renewal = self._renewal
+            if renewal is None or renewal.task.done():  # Its callback may not have run yet.
+                renewal = self._start_renewal(sender)
             try:
                 return await asyncio.shield(renewal.task)
             except asyncio.CancelledError:
@@ -222,7 +224,8 @@ class TokenManager:
         return renewal
 
     def _renewal_ended(self, task: "asyncio.Task[oauth.Token]") -> None:
-        self._renewal = None
+        if self._renewal is not None and self._renewal.task is task:
+            self._renewal = None
         if not task.cancelled():
             task.exception()  # Marked as retrieved, even if every call that waited is cancelled.
 

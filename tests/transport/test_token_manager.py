@@ -742,3 +742,26 @@ async def test_a_session_that_closes_while_it_revokes_a_late_login(
         await session.read_user_presence_status()
         await fired(rule)
     assert [task for task in asyncio.all_tasks() if "AuthorizedSender" in repr(task)] == []
+
+
+async def test_calls_that_begin_while_another_session_closes_log_in_themselves(
+    sandbox: Sandbox,
+) -> None:
+    hang = sandbox.faults.add(Hang(), path="/oauth/token")
+
+    async def call(session: Session, steps: int) -> None:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await session.read_user_presence_status()
+
+    async with (
+        Session(sandbox.grant, server=sandbox.url) as other,
+        Session(sandbox.grant, server=sandbox.url) as closing,
+    ):
+        waiting = asyncio.create_task(closing.read_user_presence_status())
+        await fired(hang)
+        end = asyncio.create_task(closing.close())
+        # Some run right after the login was cancelled, in the same turn of the event loop.
+        await asyncio.gather(*(call(other, steps) for steps in range(30)), end)
+        with pytest.raises((PresenceError, UsageError)):
+            await waiting
