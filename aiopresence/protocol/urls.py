@@ -195,7 +195,7 @@ def _is_gateway(uri: str, server: str) -> bool:
         port = gateway.port
     except ValueError:
         return False
-    if not _is_unambiguous(uri, gateway) or gateway.query or gateway.fragment or port == 0:
+    if not _is_unambiguous(uri, gateway) or "?" in uri or "#" in uri or port == 0:
         return False
     host, base_host = gateway.hostname or "", base.hostname or ""
     if base.scheme == "http":

@@ -262,6 +262,8 @@ FOREIGN = [
     "wss://ws-api.ringcentral.com:99999/ws",
     "wss://ws-api.ringcentral.com/ws?access_token=x",
     "wss://ws-api.ringcentral.com/ws#x",
+    "wss://ws-api.ringcentral.com/ws?",
+    "wss://ws-api.ringcentral.com/ws#",
     "wss://ws-api.ringcentral.com/ws\\x",
     "wss://ws-api.ringcentral.com/w s",
     "wss://ws-api.ringcentral.com/ws\r\nX: y",
