@@ -62,8 +62,8 @@ def test_a_code_without_a_status_is_enough(
 TRANSIENT = (
     ("OAU-128", 401, True, 0.0),
     ("OAU-128", None, True, 0.0),
-    ("CMN-301", 429, False, 30.0),
-    ("CMN-301", None, False, 30.0),
+    ("CMN-301", 429, False, 61.0),
+    ("CMN-301", None, False, 61.0),
     ("CMN-201", 500, False, 0.0),
     ("CMN-201", None, False, 0.0),
     ("CMN-202", 503, False, 0.0),
