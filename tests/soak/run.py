@@ -30,7 +30,7 @@ LAST_CALLS = 45.0
 # servers that take part were late, too. And the most that is given.
 _SLOWNESS, _MOST = 3.0, 60.0
 # What the memory may grow by between the second and the last third of a run, in megabytes.
-_GROWTH = 8.0
+_GROWTH = 10.0
 _PROGRESS, _SILENT = 10.0, 3.0
 # How long the last faults may take at the end of a run.
 _LAST_FAULTS = 15.0
