@@ -181,7 +181,8 @@ def check_view(tally: Tally, shown: Mapping[str, int | None], goal: Mapping[str,
     tally.add("requested", len(goal))
     tally.add("answered", len(goal) - len(late))
     for id_ in late:
-        tally.defect("stale", f"{id_} shows {shown.get(id_)}, and has had {goal[id_]} since long")
+        state = shown.get(id_, "nothing")
+        tally.defect("stale", f"{id_} shows {state}, and has had {goal[id_]} for long")
 
 
 def check_leaks(tally: Tally, before: Mapping[str, int], after: Mapping[str, int]) -> None:

@@ -68,7 +68,7 @@ class WorkerProcess:
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout
         assert process.stderr
-        errors = asyncio.create_task(process.stderr.read())
+        errors = asyncio.create_task(self._listen(process.stderr))
         try:
             # The last line of one that was killed may be incomplete.
             while (line := await process.stdout.readline()).endswith(b"\n"):
@@ -78,14 +78,19 @@ class WorkerProcess:
             # Nobody waits for the answers to what it had requested.
             self._tally.add("cancelled", max(0, self._tally.pending))
             if process.returncode not in (0, -signal.SIGKILL):
-                text = (await errors).decode().strip().splitlines()[-1:]
-                self._tally.defect("lost", f"process {self.name} has ended: {text}")
+                self._tally.defect("lost", f"{self.name} has ended: {await errors}")
         finally:
             await self._end(process, errors)
 
-    async def _end(
-        self, process: asyncio.subprocess.Process, errors: "asyncio.Task[bytes]"
-    ) -> None:
+    async def _listen(self, errors: asyncio.StreamReader) -> str:
+        """Record the warnings of the process, and return its last one."""
+        text = ""
+        while line := await errors.readline():
+            text = line.decode().strip()
+            self._account.tallies.act(f"{self.name}: {text[:150]}")
+        return text
+
+    async def _end(self, process: asyncio.subprocess.Process, errors: "asyncio.Task[str]") -> None:
         errors.cancel()
         if process.returncode is None:
             with suppress(ProcessLookupError):

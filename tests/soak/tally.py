@@ -63,7 +63,7 @@ class Tallies:
     started: float = attrs.field(factory=time.monotonic)
     tallies: dict[str, Tally] = attrs.field(factory=dict)
     faults: Counter[str] = attrs.field(factory=Counter)
-    actions: deque[str] = attrs.field(factory=lambda: deque(maxlen=40))
+    actions: deque[str] = attrs.field(factory=lambda: deque(maxlen=100))
 
     def of(self, name: str) -> Tally:
         """Return the counts of an activity."""
