@@ -40,7 +40,7 @@ class EventOrder:
             if not (timestamp and last_timestamp and timestamp > last_timestamp):
                 return Order.OLDER
             order = Order.RESTARTED
-        if len(self._last) > capacity:
+        if id_ not in self._last and len(self._last) >= capacity:
             self._last.clear()
         # An event without a number or time leaves that of the one before in place.
         number = last_sequence if sequence is None else sequence

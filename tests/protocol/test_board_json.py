@@ -21,6 +21,7 @@ from aiopresence import (
 from aiopresence.models import DisabledFilterInfo
 from aiopresence.protocol.board_json import (
     MAX_ENTRY,
+    MAX_STATUS,
     BoardEntry,
     BoardStatus,
     dump_entry,
@@ -98,38 +99,86 @@ def test_an_error_of_another_class_comes_back_as_its_base() -> None:
 @given(
     st.booleans(),
     st.booleans(),
+    st.booleans(),
     st.none() | st.frozensets(st.text(max_size=3)),
     st.lists(st.text(max_size=3)),
 )
 def test_a_status_comes_back_as_it_was(
-    follows: bool, ready: bool, stale: frozenset[str] | None, disabled: list[str]
+    follows: bool, live: bool, ready: bool, stale: frozenset[str] | None, disabled: list[str]
 ) -> None:
     filters = tuple(DisabledFilterInfo(each, each, each) for each in disabled)
-    status = BoardStatus(follows, False, ready, stale, filters)
+    status = BoardStatus(follows, live, ready, stale, filters)
     assert status_of(dump_status(status)) == status
 
 
+TIMED = b'{"source":"event","time":"2026-03-02T09:00:00Z"'
+
+
 @pytest.mark.parametrize(
-    "data",
+    ("data", "reason"),
     [
-        b"",
-        b"{}",
-        b"[]",
-        b"null",
-        b"\x80\x04\x95",
-        b'{"source":"event"}',
-        b'{"source":"Event","time":"2026-03-02T09:00:00Z"}',
-        b'{"source":"event","time":"2026-03-02T09:00:00"}',
-        b'{"source":"event","time":"2026-03-02T09:00:00Z","record":[]}',
-        b'{"source":"event","time":"2026-03-02T09:00:00Z","record":{"extension":1}}',
-        b'{"source":"event","time":"2026-03-02T09:00:00Z","error":{"httpStatus":"x"}}',
-        b'{"source":"event","time":"2026-03-02T09:00:00Z"' + b" " * MAX_ENTRY + b"}",
-        b"[" * 2000,
+        (b"", "not JSON"),
+        (b"{}", "no state of an extension"),
+        (b"[]", "expected an object, not a list"),
+        (b"null", "expected an object, not null"),
+        (b"\x80\x04\x95", "not JSON"),
+        (b'{"source":"event"}', "no state of an extension"),
+        (TIMED.replace(b"event", b"Event") + b"}", "no state of an extension"),
+        (b'{"time":"2026-03-02T09:00:00Z"}', "no state of an extension"),
+        (
+            TIMED.replace(b"Z", b"") + b"}",
+            "$.time: expected a date and time with a UTC offset",
+        ),
+        (TIMED + b',"record":[]}', "$.record: expected an object, not a list"),
+        (
+            TIMED + b',"record":{"extension":1}}',
+            "$.record.extension: expected an object, not a number",
+        ),
+        (
+            TIMED + b',"error":{"httpStatus":"x"}}',
+            "$.error.httpStatus: expected an integer, not a string",
+        ),
+        (TIMED + b" " * MAX_ENTRY + b"}", "longer than 65,536 bytes"),
+        (b"[" * 2000, "not JSON"),
     ],
 )
-def test_anything_else_is_no_entry(data: bytes) -> None:
-    with pytest.raises(DecodeError):
+def test_anything_else_is_no_entry(data: bytes, reason: str) -> None:
+    with pytest.raises(DecodeError) as caught:
         load_entry(data)
+    assert str(caught.value) == f"cannot decode the response: {reason}"
+
+
+def test_an_entry_may_be_as_long_as_the_limit() -> None:
+    data = TIMED + b"}"
+    assert load_entry(data.ljust(MAX_ENTRY)) == entry()
+    with pytest.raises(DecodeError):
+        load_entry(data.ljust(MAX_ENTRY + 1))
+
+
+def test_a_status_may_be_as_long_as_the_limit() -> None:
+    data = b'{"ready":true}'
+    assert status_of(data.ljust(MAX_STATUS)) == BoardStatus(is_ready=True)
+    assert status_of(data.ljust(MAX_STATUS + 1)) == BoardStatus()
+
+
+def test_values_have_the_names_of_ringcentral_and_leave_out_what_is_not_there() -> None:
+    error = NotFound(404, "CMN-102", "gone")
+    disabled = (DisabledFilterInfo("f", "r", "m"),)
+    assert dump_entry(entry()) == b'{"source":"event","time":"2026-03-02T09:00:00+00:00"}'
+    assert dump_entry(entry(record=record("1"), error=error, is_rejected=True)) == (
+        b'{"record":{"extension":{"id":"1"}},"error":{"type":"NotFound","message":"gone",'
+        b'"httpStatus":404,"errorCode":"CMN-102","body":""},"rejected":true,'
+        b'"source":"event","time":"2026-03-02T09:00:00+00:00"}'
+    )
+    assert dump_status(BoardStatus()) == b'{"following":false,"live":false,"ready":false}'
+    # In order, so that the same status is the same text.
+    stale = frozenset({"3", "1", "2"})
+    assert dump_status(BoardStatus(True, True, True, stale, disabled, error)) == (
+        b'{"following":true,"live":true,"ready":true,"stale":["1","2","3"],'
+        b'"disabledFilters":[{"filter":"f","reason":"r","message":"m"}],'
+        b'"error":{"type":"NotFound","message":"gone","httpStatus":404,"errorCode":"CMN-102",'
+        b'"body":""}}'
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"7", b"{", b'{"stale":7}', b'{"error":[]}'])

@@ -1,8 +1,9 @@
+from datetime import timedelta
 from random import Random
 
 from hypothesis import given, strategies as st
 
-from aiopresence import ChangeSource, NotFound, PresenceError
+from aiopresence import ChangeSource, NotFound, PresenceChange, PresenceError
 from aiopresence.models import DisabledFilterInfo
 from aiopresence.protocol.board_json import BoardEntry, BoardStatus, dump_entry, dump_status
 from aiopresence.protocol.board_replica import (
@@ -26,6 +27,9 @@ def live(**fields: object) -> bytes:
     return dump_status(BoardStatus(**{**given, **fields}))  # type: ignore[arg-type]
 
 
+LATER = NOW + timedelta(minutes=1)
+
+
 def test_versions_are_read_strictly() -> None:
     assert parse_version(b"12-3") == (12, 3)
     assert format_version((12, 3)) == "12-3"
@@ -36,11 +40,26 @@ def test_versions_are_read_strictly() -> None:
 
 def test_a_change_has_what_the_follower_published() -> None:
     replica = BoardReplica(None)
-    change = replica.apply("1", (1, 1), state("1", "a"), NOW)
-    assert change is not None
-    assert (change.id, change.old, change.new) == ("1", None, record("1", message="a"))
-    assert (change.source, change.time) == (ChangeSource.EVENT, NOW)
-    assert replica.apply("1", (1, 2), state("1", "a"), NOW) is None
+    first, second = record("1", message="a"), record("1", message="b")
+    assert replica.apply("1", (1, 1), state("1", "a"), LATER) == (
+        PresenceChange("1", None, first, ChangeSource.EVENT, NOW)
+    )
+    assert replica.apply("1", (1, 2), state("1", "a"), LATER) is None
+    assert replica.apply("1", (1, 3), state("1", "b"), LATER) == (
+        PresenceChange("1", first, second, ChangeSource.EVENT, NOW)
+    )
+    # It is not known when and how an extension has gone.
+    assert replica.apply("1", (1, 4), b"", LATER) == (
+        PresenceChange("1", second, None, ChangeSource.ACCOUNT, LATER)
+    )
+    assert replica.apply("1", (1, 5), b"", LATER) is None
+
+
+def test_a_change_leaves_the_order_of_the_extensions() -> None:
+    replica = BoardReplica(None)
+    for number, id_ in enumerate("121", 1):
+        replica.apply(id_, (1, number), state(id_, f"{number}"), NOW)
+    assert [*replica.records] == ["1", "2"]
 
 
 def test_an_older_state_is_ignored() -> None:
@@ -55,7 +74,8 @@ def test_an_older_state_is_ignored() -> None:
 def test_errors_and_rejections_follow_the_state() -> None:
     replica = BoardReplica(None)
     replica.apply("1", (1, 1), state("1", "a", NotFound(404)), NOW)
-    assert (set(replica.errors), replica.rejected) == ({"1"}, set())
+    assert (replica.errors.keys(), replica.rejected) == ({"1"}, set())
+    assert vars(replica.errors["1"]) == vars(NotFound(404))
     change = replica.apply("1", (1, 2), state("1", None, NotFound(404)), NOW)
     assert change is not None
     assert change.new is None
@@ -142,13 +162,22 @@ def test_what_a_snapshot_does_not_have_is_removed() -> None:
         replica.apply(id_, (1, 1), state(id_, "a"), NOW)
     replica.apply("3", (1, 1), state("3", None, NotFound(404)), NOW)
     replica.mark_unreadable("4")
-    [change] = replica.retain({"2"}, NOW)
-    assert (change.id, change.old, change.new) == ("1", record("1", message="a"), None)
-    assert (change.source, change.time) == (ChangeSource.ACCOUNT, NOW)
+    assert replica.retain({"2"}, LATER) == [
+        PresenceChange("1", record("1", message="a"), None, ChangeSource.ACCOUNT, LATER)
+    ]
     assert set(replica.records) == {"2"}
     assert not replica.errors
     assert not replica.rejected
     assert not replica.unreadable
+    # What is gone may come back with any version: the next snapshot has it.
+    assert replica.apply("1", (1, 1), state("1", "a"), NOW)
+
+
+def test_what_cannot_be_read_of_a_snapshot_stays_marked() -> None:
+    replica = BoardReplica(None)
+    replica.mark_unreadable("1")
+    assert replica.retain({"1"}, NOW) == []
+    assert replica.unreadable == {"1"}
 
 
 VERSIONS = st.integers(1, 40).map(lambda number: (1 + number // 15, number))

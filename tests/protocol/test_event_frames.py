@@ -168,8 +168,10 @@ def test_a_status_outside_of_http_is_kept_as_it_is() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "[{}]", '[{"type":null}]', "{}", "[[]]", "x"])
 def test_a_text_that_is_not_a_frame_is_a_decode_error(text: str) -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError) as caught:
         event_frames.parse(text)
+    reason = "not JSON" if text in ("", "x") else "not a frame of the gateway"
+    assert (caught.value.reason, caught.value.path) == (reason, "$")
 
 
 def test_every_part_of_a_frame_is_parsed() -> None:
@@ -212,8 +214,33 @@ def test_further_elements_are_further_frames(text: str, expected: list[Any]) -> 
 def test_the_number_of_elements_is_bounded() -> None:
     elements = ",1" * event_frames.MAX_ELEMENTS
     assert len(event_frames.parse(f'[{{"type":"A"}}{elements}]')) == event_frames.MAX_ELEMENTS
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError) as caught:
         event_frames.parse(f'[{{"type":"A"}}{elements},1]')
+    assert caught.value.reason == "the frame has more than 1000 elements"
+
+
+@pytest.mark.parametrize(("size", "is_kept"), [(0, False), (1, True), (4096, True), (4097, False)])
+def test_the_length_of_a_recovery_token_is_bounded(size: int, is_kept: bool) -> None:
+    meta = {"type": "A", "wsc": {"token": "x" * size, "sequence": 0}}
+    [frame] = event_frames.parse(json.dumps([meta]))
+    assert frame.wsc == (RecoveryToken("x" * size, 0) if is_kept else None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [
+        ("Error", None, True),
+        ("Error", 200, True),
+        ("ClientRequest", None, False),
+        ("ClientRequest", 200, False),
+        ("ClientRequest", 399, False),
+        ("ClientRequest", 400, True),
+    ],
+)
+def test_a_frame_is_an_error_by_its_type_or_status(
+    kind: str, status: int | None, expected: bool
+) -> None:
+    assert Frame(kind, None, status, None, None).is_error is expected
 
 
 def test_the_frames_that_are_sent_are_exact() -> None:

@@ -41,11 +41,14 @@ def test_an_event_without_a_number_leaves_the_last_number_in_place() -> None:
     assert order.record("1", 8, at(0.5), capacity=5) is Order.OLDER
 
 
-def test_more_extensions_than_the_capacity_are_forgotten() -> None:
+def test_all_is_forgotten_for_one_more_extension_than_the_capacity() -> None:
     order = EventOrder()
-    for number in range(10):
-        order.record(str(number), 9, NOW, capacity=8)
-    assert order.record("0", 1, NOW, capacity=8) is Order.IN_ORDER
+    for id_ in "1221":
+        order.record(id_, 9, NOW, capacity=2)
+    assert order.record("1", 8, NOW, capacity=2) is Order.OLDER
+    order.record("3", 9, NOW, capacity=2)
+    assert order.record("3", 8, NOW, capacity=2) is Order.OLDER
+    assert order.record("1", 8, NOW, capacity=2) is Order.IN_ORDER
 
 
 def test_after_clear_any_number_is_in_order() -> None:

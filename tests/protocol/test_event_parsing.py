@@ -156,8 +156,9 @@ def test_a_wrong_part_of_the_envelope_is_none_and_the_rest_is_kept(name: str, va
 
 @pytest.mark.parametrize("value", [None, 1, "text", [], {}, {"body": None}, {"body": []}])
 def test_a_notification_without_a_body_is_a_decode_error(value: Any) -> None:
-    with pytest.raises(DecodeError, match="not a notification"):
+    with pytest.raises(DecodeError) as caught:
         event_parsing.parse(value)
+    assert (caught.value.reason, caught.value.path) == ("not a notification", "$")
 
 
 def test_a_body_that_is_kept_as_it_is_can_be_shown_and_converted() -> None:
@@ -168,10 +169,54 @@ def test_a_body_that_is_kept_as_it_is_can_be_shown_and_converted() -> None:
     assert read.body == body
     assert to_dict(read) == {"body": body}
     for deeper in ({"a": body}, {"a": [body]}):
-        with pytest.raises(DecodeError, match="nested too deeply"):
-            event_parsing.parse({"body": deeper})
-        with pytest.raises(DecodeError, match="nested too deeply"):
-            event_parsing.parse_saved({"body": deeper})
+        for parse in (event_parsing.parse, event_parsing.parse_saved):
+            with pytest.raises(DecodeError) as caught:
+                parse({"body": deeper})
+            assert str(caught.value) == "cannot decode the response: $.body: nested too deeply"
+
+
+def test_an_event_that_was_saved_comes_back_as_it_was() -> None:
+    for body in ({"extensionId": "1", "dndStatus": "TakeAllCalls"}, {"sequence": "x"}):
+        read = event_parsing.parse(notification(f"{ACCOUNT}/presence", body))
+        assert event_parsing.parse_saved(to_dict(read)) == read
+    assert event_parsing.parse_saved({}) == PresenceEvent()
+    assert event_parsing.parse_saved({"uuid": "u", "body": None}) == PresenceEvent("u")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "expected an object, not null"),
+        ({"body": []}, "$.body: expected an object"),
+        ({"body": 5}, "$.body: expected an object"),
+        ({"uuid": 5, "body": {}}, "$.uuid: expected a string, not a number"),
+    ],
+)
+def test_wrong_values_of_a_saved_event_are_a_decode_error(values: Any, message: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        event_parsing.parse_saved(values)
+    assert str(caught.value) == f"cannot decode the response: {message}"
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (f"{ACCOUNT}/presence", True),
+        (f"{EXTENSION}/presence?detailedTelephonyState=true", True),
+        (f"{EXTENSION}/presence/line", False),
+        (f"{ACCOUNT}/call-queues/700300/presence", False),
+        ("/restapi/v1.0/account/~/extension/~/message-store", False),
+        (f"{ACCOUNT}/presence?{'x' * 1000}", True),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_an_event_is_about_presence_because_of_its_filter(
+    event: str | None, expected: bool
+) -> None:
+    for body in ({}, {"sequence": "x"}):
+        read = event_parsing.parse({"event": event, "body": body})
+        assert event_parsing.is_presence_event(read) is expected
 
 
 def test_filters_are_written_as_ringcentral_writes_them() -> None:
