@@ -99,9 +99,11 @@ def _structure_bool(value: object, _: object) -> bool:
 
 
 def _structure_float(value: object, _: object) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
-        _raise_wrong_type("a finite number", value)
-    return float(value)  # type: ignore[arg-type]
+    if not isinstance(value, (int, float)) or type(value) is bool:
+        _raise_wrong_type("a number", value)
+    if not math.isfinite(value):
+        raise _WrongType("expected a finite number")
+    return float(value)
 
 
 def _structure_datetime(value: Any, _: object) -> datetime:

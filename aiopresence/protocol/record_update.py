@@ -6,7 +6,6 @@ once, where they were just allocated: a board does not exchange its memory with 
 """
 
 from collections.abc import Mapping
-from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -16,7 +15,6 @@ from .frozen_records import replace
 
 _CALLS = "active_calls"
 _NAMES = tuple(field.name for field in attrs.fields(GetPresenceInfo))
-_values = attrgetter(*_NAMES)
 
 
 def update(known: GetPresenceInfo, fields: Mapping[str, Any]) -> GetPresenceInfo:
@@ -34,4 +32,4 @@ def update(known: GetPresenceInfo, fields: Mapping[str, Any]) -> GetPresenceInfo
 
 def update_all(known: GetPresenceInfo, new: GetPresenceInfo) -> GetPresenceInfo:
     """Return a record that equals `new`; `known` itself if they are equal."""
-    return update(known, dict(zip(_NAMES, _values(new), strict=True)))
+    return update(known, {name: getattr(new, name) for name in _NAMES})

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aiopresence import ChangeSource, GetPresenceInfo, PresenceChange
+from aiopresence import ChangeSource, GetPresenceInfo, Outcome, PresenceChange
 from aiopresence.protocol.frozen_records import constructor, mutable_twin, replace
 from tests.support.presence_state import record
 
@@ -43,6 +43,16 @@ def test_a_constructed_record_is_what_its_class_makes() -> None:
         new.id = "2"  # type: ignore[misc] # what is tested
     with pytest.raises(TypeError):
         constructor(PresenceChange)("1")
+
+
+def test_a_generic_class_has_a_mutable_twin() -> None:
+    made = mutable_twin(Outcome)()
+    made.id = "1"
+    made.__class__ = Outcome
+    assert type(made) is Outcome
+    assert made.id == "1"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        made.id = "2"  # type: ignore[misc] # what is tested
 
 
 @attrs.frozen
