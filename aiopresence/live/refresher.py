@@ -126,7 +126,8 @@ class Refresher:
         return state.all_stale or len(state.stale) >= max(1, len(state.records))
 
     async def _try_read(self) -> None:
-        clock, wait = self._reader.clock, 0.0
+        clock, wait, state = self._reader.clock, 0.0, self._state
+        others = state.unreadable.keys() - state.stale.keys()
         try:
             await self._read_stale()
         except PresenceError as error:
@@ -137,11 +138,14 @@ class Refresher:
             _log.warning("reading the board failed, retrying in %.0f s: %s", wait, error)
         else:
             self.restart_policy.record_success()
-        if self._state.has_unreadable:
-            self._failures += 1
-            self._retry_at = clock.now() + (wait or delay_after(self._failures))
-        else:
+        if not state.has_unreadable:
             self._failures, self._retry_at = 0, inf
+        elif wait or state.all_unreadable or state.unreadable.keys() - others:
+            self._failures += 1
+            now, next_at = clock.now(), self._retry_at
+            self._retry_at = now + (wait or delay_after(self._failures))
+            if not wait and next_at > now:  # A read that is planned already is not postponed.
+                self._retry_at = min(self._retry_at, next_at)
 
     async def _read_stale(self) -> None:
         """Read what is stale now; what becomes stale meanwhile is for the next time."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiopresence import NotFound
-from aiopresence.sandbox import Answer, Delay, Fault, Sandbox
+from aiopresence.sandbox import Answer, Change, Delay, Fault, Received, Sandbox
 from tests.support.virtual import run, virtual, virtual_sandbox, virtual_session
 
 LIMITS = {"Light": 50, "Medium": 40, "Heavy": 10, "Auth": 5}
@@ -229,5 +229,49 @@ def test_a_first_event_that_is_older_than_the_read_reverts_nothing(created: str 
                 assert board[who].user_status == "Busy"
                 assert board.is_live
             assert [change async for change in changes] == []
+
+    run(story)
+
+
+def test_reads_of_others_do_not_postpone_the_retry_of_what_could_not_be_read() -> None:
+    async def story() -> None:
+        async with (
+            virtual_sandbox(10, limits=LIMITS) as sandbox,
+            virtual_session(sandbox, batch_format="json", attempts=1) as session,
+            session.board(sandbox.user_ids, refresh=None) as board,
+        ):
+            await board.wait_ready()
+            broken, *others = sandbox.user_ids[1:]
+
+            def with_error(body: bytes) -> bytes:
+                parts = json.loads(body)
+                for part in parts:
+                    if part["resourceId"] == broken:
+                        part.update(status=500, body={})
+                return json.dumps(parts).encode()
+
+            def is_asked(request: Received) -> bool:
+                return broken in request.ids
+
+            alone = sandbox.faults.add(
+                Answer(500), path=f"/{broken}/presence", when=is_asked, times=None
+            )
+            among = sandbox.faults.add(
+                Change(with_error), path="/presence", when=is_asked, times=None
+            )
+            sandbox.gateway.replace(
+                lambda text: text.replace('"sequence":', '"sequence":"x","was":'), times=None
+            )
+            for second in range(120):  # Another one becomes stale every second.
+                status = ("Busy", "Offline")[second // len(others) % 2]
+                sandbox.set_presence(others[second % len(others)], user_status=status)
+                if second == 0:
+                    sandbox.set_presence(broken, user_status="Busy")
+                if second == 30:
+                    assert alone.fired + among.fired >= 3
+                    sandbox.faults.clear()
+                await asyncio.sleep(1)
+            assert board[broken].user_status == "Busy"
+            assert broken not in board.errors
 
     run(story)
