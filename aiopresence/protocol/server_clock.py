@@ -47,9 +47,8 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._count = 0
-        # The largest lower bound in this period, in the previous one, and in both.
+        # The largest lower bound in this period, and in this and the previous one.
         self._current: timedelta | None = None
-        self._previous: timedelta | None = None
         self._offset: timedelta | None = None
         # The smallest upper bound, and the local time when it became known.
         self._most: timedelta | None = None
@@ -64,8 +63,7 @@ class ServerClock:
             now: the local time of arrival.
         """
         if self._count == _PERIOD:
-            self._count, self._previous, self._current = 0, self._current, None
-            self._offset = self._previous
+            self._count, self._offset, self._current = 0, self._current, None
         self._count += 1
         offset = timestamp - now
         if self._current is None or offset > self._current:
@@ -85,7 +83,7 @@ class ServerClock:
         if response.stated.microsecond == 0:
             most += _WHOLE
         if self._offset is not None and self._offset > most:
-            self._count, self._previous = 1, None
+            self._count = 1
             self._current = self._offset = response.stated - response.received_at
         is_kept = timedelta() <= response.received_at - self._most_at < _KEPT
         if self._most is None or most < self._most or not is_kept:

@@ -32,7 +32,9 @@ def test_times_are_compared_by_the_clock_of_the_server() -> None:
 def test_an_event_of_the_microsecond_of_a_read_is_newer() -> None:
     times = read_at_ten()
     assert not times.may_include("1", at(10) + SKEW, 1)
-    assert times.may_include("1", at(9.9999) + SKEW, 1)
+    rounding = timedelta(microseconds=10)
+    assert not times.may_include("1", at(10) + SKEW - rounding, 1)
+    assert times.may_include("1", at(10) + SKEW - rounding - timedelta.resolution, 1)
 
 
 def test_while_the_clock_is_not_known_exactly_a_read_may_include_what_seems_later() -> None:
@@ -45,6 +47,7 @@ def test_while_the_clock_is_not_known_exactly_a_read_may_include_what_seems_late
 
 def test_no_event_is_older_than_a_read_that_never_was() -> None:
     assert not read_at_ten().may_include("2", at(9) + SKEW, 1)
+    assert not ReadTimes().may_include("2", at(9), 1)
 
 
 @pytest.mark.parametrize("sequence", [1, None])
@@ -54,17 +57,52 @@ def test_an_event_without_time_and_number_is_taken_for_older(sequence: int | Non
 
 def test_an_event_was_delayed_if_it_is_much_older_than_a_read() -> None:
     times = read_at_ten()
-    assert times.was_delayed(at(7) + SKEW, at(10))
-    assert not times.was_delayed(at(9) + SKEW, at(10))
+    assert times.was_delayed(at(7.999) + SKEW, at(10))
+    assert not times.was_delayed(at(8) + SKEW, at(10))
     assert not times.was_delayed(None, at(10))
     assert not ReadTimes().was_delayed(at(7) + SKEW, at(10))
 
 
 def test_a_read_is_remembered_for_ten_minutes_and_not_much_longer() -> None:
     times = read_at_ten()
-    for minute in range(1, 10):
-        times.record("2", at(60 * minute))
-    assert times.may_include("1", at(9) + SKEW, 1)
-    for minute in range(10, 40):
-        times.record("2", at(60 * minute))
+    for seconds in (10, 609.9, 610, 1209.9):
+        times.record("2", at(seconds))
+        assert times.may_include("1", at(9) + SKEW, 1)
+    times.record("2", at(1210))
     assert not times.may_include("1", at(9) + SKEW, 1)
+    assert times.may_include("2", at(9) + SKEW, 1)
+
+
+def test_a_clock_that_was_set_back_begins_another_period() -> None:
+    times = read_at_ten()
+    times.record("2", at(5))
+    times.record("3", at(5))
+    assert times.may_include("1", at(9) + SKEW, 1)
+    times.record("3", at(4))
+    assert not times.may_include("1", at(9) + SKEW, 1)
+
+
+def test_extensions_of_one_response_are_all_remembered() -> None:
+    times = ReadTimes()
+    times.clock.observe(NOW, NOW)
+    for id_ in "123":
+        times.record(id_, at(10))
+    assert all(times.may_include(id_, at(9), 1) for id_ in "123")
+
+
+def test_a_read_forgets_the_doubtful_events_of_its_extension() -> None:
+    times = ReadTimes()
+    times.doubtful.update({"1": {"a": 1}, "2": {"a": 2}})
+    times.record("1", NOW)
+    assert times.doubtful == {"2": {"a": 2}}
+
+
+@pytest.mark.parametrize(("ids", "left"), [(None, ""), ([], "12"), (["1", "3"], "2")])
+def test_doubtful_events_are_forgotten_for_some_extensions_or_all(
+    ids: list[str] | None, left: str
+) -> None:
+    times = ReadTimes()
+    times.forget_doubtful(ids)
+    times.doubtful.update({"1": {"a": 1}, "2": {"a": 2}})
+    times.forget_doubtful(ids)
+    assert [*times.doubtful] == [*left]
