@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -305,3 +306,145 @@ def test_the_fast_path_returns_what_the_slow_path_returns(
             split = multipart.split(body, b"B", count)
             assert split.is_closed
             assert [multipart.payload(p).strip() for p in split.parts] == [p.strip() for p in parts]
+
+
+JSON_HEADER = b"Content-Type: application/json"
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda: multipart.parse_boundary("text/plain"), "expected multipart/mixed"),
+        (
+            lambda: multipart.parse_boundary("multipart/mixed"),
+            "multipart without a valid boundary",
+        ),
+        (lambda: multipart.split(b"--C--", b"B", 9), "multipart without a delimiter"),
+        (lambda: multipart.split(b"--B\n" * 4, b"B", 2), "more than 2 parts"),
+        (
+            lambda: multipart.split(b"--Bx\n" * 1001, b"B", 2),
+            "multipart with too many lines that look like a delimiter",
+        ),
+        (
+            lambda: multipart.payload(b" " * 524_289),
+            "multipart part exceeds 524288 bytes",
+        ),
+        (
+            lambda: multipart.payload(b"X: 1\r\n{}"),
+            "multipart part without the blank line after its headers",
+        ),
+        (
+            lambda: multipart.payload(b"Content-Type: text/html\n\n{}"),
+            "multipart part is not JSON",
+        ),
+        (
+            lambda: multipart.payload(JSON_HEADER + b"; charset=latin-1\n\n{}"),
+            "multipart part is not plain UTF-8",
+        ),
+        (lambda: multipart.payload(b"x\n\n{}"), "multipart part with a broken header"),
+        (
+            lambda: multipart.payload(b"".join(b"X-%d: 1\n" % n for n in range(17)) + b"\n{}"),
+            "multipart part with more than 16 headers",
+        ),
+    ],
+)
+def test_an_error_says_what_is_wrong(call: Callable[[], object], reason: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        call()
+    assert str(caught.value) == f"cannot decode the response: {reason}"
+
+
+def test_what_is_just_within_the_bounds_is_read() -> None:
+    assert multipart.split(b"--B\nx\n--B\ny\n--B--", b"B", 2) == multipart.Split((b"x", b"y"), True)
+    assert multipart.split(b"--Bx\n" * 1000 + b"--B--", b"B", 2) == multipart.Split((), True)
+    headers = b"".join(b"X-%d: 1\n" % n for n in range(16))
+    assert multipart.payload(headers + b"X-1: 2\n\n{}") == b"{}"
+    longest = b"\n" + b" " * (multipart.MAX_PART - 1)
+    assert multipart.payload(longest) == longest[1:]
+    for size, is_good in (
+        (multipart.MAX_HEADER_BYTES, True),
+        (multipart.MAX_HEADER_BYTES + 1, False),
+    ):
+        part_ = (b"X: " + b"x" * size)[: size - 2] + b"\n\n{}"
+        if is_good:
+            assert multipart.payload(part_) == b"{}"
+        else:
+            with pytest.raises(DecodeError, match="blank line"):
+                multipart.payload(part_)
+
+
+@pytest.mark.parametrize(
+    ("text", "media", "parameters"),
+    [
+        ("", "", {}),
+        (" Text/HTML ", "text/html", {}),
+        ("a/b;C=D; e = f ;g", "a/b", {"c": "D", "e": "f"}),
+        ('a/b; c="d;\\"e"; C=second', "a/b", {"c": 'd;"e'}),
+        ('a/b; c=""; d=', "a/b", {"c": "", "d": ""}),
+        ('a/b; c="open; d=e', "a/b", {"c": "", "d": "e"}),
+        ("a/b;" + " " * 8188 + "c=d", "a/b", {}),
+        ("a/b;" + " " * 8185 + "c=d", "a/b", {"c": "d"}),
+        ("a/b;" + " " * 8184 + "c=de", "a/b", {"c": "de"}),
+    ],
+)
+def test_a_content_type(text: str, media: str, parameters: dict[str, str]) -> None:
+    assert multipart.parse_content_type(text) == (media, parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        (b"Content-Type: application/json; charset=", [b"utf-8", b"UTF8", b'" us-ascii "', b'""']),
+        (b"Content-Transfer-Encoding: ", [b"7bit", b"8BIT", b"binary ", b""]),
+        (b"content-encoding:", [b"identity", b" Identity", b""]),
+        (b"Content-Type: ", [b"Application/JSON", b"application/json;x=y", b"a/b+json"]),
+    ],
+)
+def test_every_plain_encoding_is_accepted(name: bytes, values: list[bytes]) -> None:
+    for value in values:
+        assert multipart.payload(name + value + b"\r\n\r\n{}") == b"{}"
+
+
+def test_the_first_of_repeated_headers_counts() -> None:
+    good, bad = JSON_HEADER + b"\n", b"content-type: text/html\n"
+    assert multipart.payload(good + bad + b"\n{}") == b"{}"
+    with pytest.raises(DecodeError, match="not JSON"):
+        multipart.payload(bad + good + b"\n{}")
+
+
+@pytest.mark.parametrize(
+    ("body", "parts", "is_closed"),
+    [
+        (b"--B\n\r\n--B--", (b"",), True),
+        (b"--B\nx\r\r\n--B--", (b"x\r",), True),
+        (b"--B\nx\n\n--B\n--B--", (b"x\n", b""), True),
+        (b"--B\nx\n--B", (), False),
+        (b"--B\nx\n--B\n", (b"x",), False),
+        (b"--B\nx\n--B\r\ny", (b"x",), False),
+        (b"--B\nx\n--B-", (), False),
+        (b"--B\nx\n--B--\t \r", (b"x",), True),
+        (b"--B\nx\n--B--y\nz\n--B--", (b"x\n--B--y\nz",), True),
+        (b"--B \t\r\nx\n--B--", (b"x",), True),
+        (b"y\n--B\nx\n--B--", (b"x",), True),
+        (b"y--B\n--B--\n", (), True),
+    ],
+)
+def test_where_parts_begin_and_end(body: bytes, parts: tuple[bytes, ...], is_closed: bool) -> None:
+    assert multipart.split(body, b"B", 9) == multipart.Split(parts, is_closed)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_what_may_follow_the_end_on_the_fast_path(end: bytes) -> None:
+    body = b"--B\r\n\r\n{}\r\n--B\r\n\r\n[]\r\n--B--"
+    assert multipart.split_uniform(body + end, b"B", 2) == [b"{}\r\n", b"[]\r\n"]
+    for other in (b" ", b"x", b"\n\n", b"\r", end + b"--B--x"):
+        assert multipart.split_uniform(body + other, b"B", 2) == []
+
+
+@pytest.mark.parametrize("text", [b"%s", b"\n%s"], ids=["a line", "two lines"])
+def test_the_fast_path_has_the_bound_of_the_slow_path(text: bytes) -> None:
+    head = b"--B\n\n"
+    for size, is_good in ((multipart.MAX_PART - len(head), True), (multipart.MAX_PART, False)):
+        long = text % (b" " * (size - len(text) + 2 - 1))
+        body = head + long + b"\n" + head + text % b"x" + b"\n--B--"
+        assert bool(multipart.split_uniform(body, b"B", 2)) is is_good

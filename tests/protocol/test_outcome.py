@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 
 from aiopresence import (
@@ -5,13 +7,14 @@ from aiopresence import (
     BatchResult,
     ConnectionFailed,
     DecodeError,
+    GetPresenceInfo,
     NotFound,
     Outcome,
     PermissionDenied,
     PresenceError,
     Timeout,
 )
-from aiopresence.protocol.outcome import succeeded
+from aiopresence.protocol.outcome import failed, keep, succeeded
 
 GONE, HIDDEN = NotFound(404), PermissionDenied(403)
 RESULT = BatchResult(
@@ -99,6 +102,7 @@ def test_at_most_three_failed_ids_are_named() -> None:
 
     assert message(2) == "2 of 2 ids failed: 0, 1"
     assert message(3) == "3 of 3 ids failed: 0, 1, 2"
+    assert message(4) == "4 of 4 ids failed: 0, 1, 2, …"
     assert message(5) == "5 of 5 ids failed: 0, 1, 2, …"
 
 
@@ -112,3 +116,31 @@ def test_outcomes_made_fast_are_as_the_constructor_makes_them() -> None:
     for ids, values in ((["1"], []), ([], ["a"])):
         with pytest.raises(ValueError, match="zip"):
             succeeded(ids, values)
+
+
+def test_outcomes_are_kept_by_id_and_the_last_one_counts() -> None:
+    one, again = (Outcome("1", 200, GetPresenceInfo(message=text)) for text in "ab")
+    two: Outcome[GetPresenceInfo] = Outcome("2", 404, error=GONE)
+    found: dict[str, Outcome[GetPresenceInfo]] = {}
+    keep(found, [one, two])
+    assert found == {"1": one, "2": two}
+    keep(found, [again])
+    assert found == {"1": again, "2": two}
+
+
+def test_the_values_that_are_kept_are_not_visited_by_the_garbage_collector() -> None:
+    value = GetPresenceInfo(message="a")
+    assert gc.is_tracked(value)
+    keep({}, [Outcome("1", 200, value)])
+    assert not gc.is_tracked(value)
+
+
+@pytest.mark.parametrize(
+    ("ids", "of_request"), [([], []), (["1"], [False]), (["1", "2"], [True, True])]
+)
+def test_the_error_of_a_request_of_several_ids_may_be_about_any(
+    ids: list[str], of_request: list[bool]
+) -> None:
+    outcomes: list[Outcome[str]] = failed(iter(ids), GONE, 404)
+    assert outcomes == [Outcome(id_, 404, None, GONE) for id_ in ids]
+    assert [outcome.of_request for outcome in outcomes] == of_request
