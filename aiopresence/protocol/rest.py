@@ -296,7 +296,8 @@ def error_from_body(
         shown(excerpt) or "",
     )
     if isinstance(error, RateLimited):
-        error.group = shown(group_of(response.headers))
+        # Redacted first: the name of a group is normalized, and so is a secret in its place.
+        error.group = group_of(response.with_redacted_headers().headers)
     if isinstance(error, NotFound):
         error.id = id_
     return error

@@ -6,7 +6,7 @@ import pytest
 
 from aiopresence import DecodeError, Response
 from aiopresence.protocol.batch_formats import Answer, fast_records, parse_answers
-from tests.support.bodies import Item, answer, array, multipart, part, record, wrap
+from tests.support.bodies import Item, answer, array, multipart, part, wrap
 
 JSON_FORM = "application/vnd.ringcentral.multipart+json"
 ONE = {"extension": {"id": 1}}
@@ -114,9 +114,9 @@ def test_the_id_in_an_href(href: Any, id_: str | None) -> None:
 
 
 def test_answers_that_contradict_their_lines_are_not_paired_with_them() -> None:
-    lines = [NAMED, Item("3", 404, {}, "/extension/3/presence"), Item("4", 500, {})]
+    lines = [NAMED, Item("3", 400, {}, "/extension/3/presence"), Item("4", 500, {})]
     body = multipart([Item("", 200, TWO), NAMED, BARE], lines=lines)
-    expected = [Answer(None, None, TWO), Answer(None, None, ONE), Answer("3", 404, {})]
+    expected = [Answer(None, None, TWO), Answer(None, None, ONE), Answer("3", 400, {})]
     assert parse_answers(("1", "2", "3"), answer(body)) == (expected, False)
 
 
@@ -175,4 +175,6 @@ def test_the_records_of_a_regular_response(content_type: str | None) -> None:
 
 
 def test_the_own_record_takes_the_slow_path() -> None:
-    assert fast_records(("~",), answer(multipart([Item("", 200, record("1"))]))) == []
+    for id_ in (1, "~"):
+        body = multipart([Item("", 200, {"extension": {"id": id_}})])
+        assert fast_records(("~",), answer(body)) == []

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -199,4 +200,211 @@ def test_secrets_that_the_server_repeats_are_redacted() -> None:
 
 @pytest.mark.parametrize(("value", "status"), [(404, 404), ("404", 404), ("ok", None), (4.5, None)])
 def test_a_status_may_be_a_string(value: object, status: int | None) -> None:
+    assert rest.parse_status(value) == status
+
+
+def test_all_fields_of_an_error() -> None:
+    body = b'{"errorCode":"CMN-1","message":"No.","parameterName":"x"}'
+    headers = {"rcrequestid": "r-1", "retry-after": "5", "x-rate-limit-group": "light"}
+    common = {
+        "error_code": "CMN-1",
+        "message": "No.",
+        "parameter_name": "x",
+        "request_id": "r-1",
+        "retry_after": 5.0,
+        "body": body.decode(),
+    }
+    path = "/restapi/v1.0/account/1/extension/23/presence"
+    missing = rest.error_from_response(Response(404, headers, body), path)
+    assert vars(missing) == {"http_status": 404, "id": "23", **common}
+    limited = rest.error_from_response(Response(429, headers, body), path)
+    assert vars(limited) == {"http_status": 429, "group": "Light", **common}
+    refused = rest.error_from_response(Response(400, headers, body), path)
+    assert vars(refused) == {"http_status": 400, **common}
+
+
+@pytest.mark.parametrize(
+    ("path", "id_"),
+    [
+        ("/restapi/v1.0/account/1/extension/23/presence", "23"),
+        ("/restapi/v1.0/account/1/extension/23", "23"),
+        ("/restapi/v1.0/account/1/call-queues/4/presence", "4"),
+        ("/restapi/v1.0/account/1/extension/1,2/presence", None),
+        ("/restapi/v1.0/account/1/extension/~/presence", None),
+        ("/restapi/v1.0/account/1/presence", None),
+        ("", None),
+    ],
+)
+def test_the_one_id_of_a_request_is_that_of_its_not_found(path: str, id_: str | None) -> None:
+    error = rest.error_from_response(Response(404, {}, b""), path)
+    assert isinstance(error, NotFound)
+    assert error.id == id_
+    part = rest.error_from_body(Response(207, {}, b""), {}, status=404, id_=id_)
+    assert isinstance(part, NotFound)
+    assert (part.http_status, part.id, part.body) == (404, id_, "")
+
+
+def test_an_error_without_a_path_has_no_id() -> None:
+    error = refused(404)
+    assert isinstance(error, NotFound)
+    assert error.id is None
+
+
+def test_the_largest_error_body_that_is_parsed() -> None:
+    for size, code in ((rest.MAX_ERROR, "X"), (rest.MAX_ERROR + 1, None)):
+        error = refused(400, b'{"errorCode":"X"}'.ljust(size))
+        assert (error.error_code, error.body) == (code, '{"errorCode":"X"}'.ljust(256))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (b"a" * 256, "a" * 256),
+        (b"a" * 257, "a" * 256),
+        (b"\xffok", "\ufffdok"),
+        (b"", ""),
+    ],
+)
+def test_the_excerpt_of_a_body(text: bytes, shown: str) -> None:
+    assert refused(502, text).body == shown
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"errorCode": "", "error": "b"}, ("b", None, None)),
+        ({"error": "b", "errors": [{"errorCode": "c"}]}, ("b", None, None)),
+        ({"message": "", "error_description": "d"}, (None, "d", None)),
+        ({"errors": [{}, {"errorCode": "c", "message": "m"}]}, ("c", "m", None)),
+        ({"errors": [{}] * 9 + [{"parameterName": "p"}]}, (None, None, "p")),
+        ({"errors": [{}] * 10 + [{"parameterName": "p"}]}, (None, None, None)),
+        ({"errors": {"errorCode": "c"}}, (None, None, None)),
+        ("errorCode", (None, None, None)),
+    ],
+)
+def test_where_the_fields_of_an_error_are_found(body: Any, fields: tuple[str | None, ...]) -> None:
+    error = refused(400, body)
+    assert (error.error_code, error.message, error.parameter_name) == fields
+    assert rest.error_code(body) == fields[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"errorCode": None}, True),
+        ({"error": None}, True),
+        ({"errors": [1]}, True),
+        ({"errors": []}, False),
+        ({"message": "no"}, False),
+        ({}, False),
+        ([], False),
+        (["errorCode"], False),
+        (None, False),
+    ],
+)
+def test_what_the_body_of_an_error_is(body: object, expected: bool) -> None:
+    assert rest.is_error_body(body) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(0, ApiError), (399, ApiError), (400, InvalidRequest), (499, InvalidRequest)],
+)
+def test_the_bounds_of_the_classes_of_errors(status: int, kind: type[ApiError]) -> None:
+    assert rest.error_class(status) is kind
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rest.check_ok(Response(201, {}, b"")), "expected HTTP 200, got 201"),
+        (lambda: rest.load(b"{", GetPresenceInfo), "not JSON"),
+        (
+            lambda: rest.structure({"errorCode": "X"}, GetPresenceInfo),
+            "the status and the body contradict each other",
+        ),
+    ],
+)
+def test_why_a_response_is_not_a_record(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        call()
+    assert str(caught.value) == f"cannot decode the response: {message}"
+
+
+def test_the_error_of_a_broken_record_has_no_frame_of_the_parser() -> None:
+    with pytest.raises(DecodeError) as caught:
+        rest.load_response(Response(200, {}, b'{"message":5}'), GetPresenceInfo)
+    assert [entry.name for entry in caught.traceback][1:] == ["load_response", "__exit__"]
+    assert caught.value.path == "$.message"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "is_write", "is_login"),
+    [
+        ("GET", "/restapi/v1.0/x", False, False),
+        ("HEAD", "/restapi/v1.0/x", False, False),
+        ("PUT", "/restapi/v1.0/x", True, False),
+        ("POST", "/restapi/oauth/revoke", True, False),
+        ("POST", "/restapi/oauth/token", False, True),
+    ],
+)
+def test_a_login_is_not_a_write(method: str, path: str, is_write: bool, is_login: bool) -> None:
+    request = rest.Request(method, path, "", object)
+    assert (request.is_write, request.is_login) == (is_write, is_login)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a", "a"),
+        ("Az09._-", "Az09._-"),
+        ("a" * 64, "a" * 64),
+        ("a" * 65, None),
+        ("", None),
+        ("a b", None),
+        ("a\n", None),
+        ("é", None),
+    ],
+)
+def test_the_id_of_a_request(text: str, expected: str | None) -> None:
+    assert rest.request_id({"rcrequestid": text}) == expected
+    assert Response(200, {"rcrequestid": text}, b"").request_id == expected
+    assert rest.request_id({}) is None
+
+
+def test_copies_of_a_response_without_secrets() -> None:
+    redactor = Redactor()
+    redactor.add("hush-hush-hush")
+    secret = Response(201, {"x": "hush-hush-hush"}, b"hush-hush-hush", redactor)
+    assert secret.without_secrets() == Response(201, {"x": "***"}, b"***")
+    copy = secret.with_redacted_headers()
+    assert copy == Response(201, {"x": "***"}, b"hush-hush-hush")
+    # It still redacts what is shown of its body.
+    assert copy.without_secrets() == Response(201, {"x": "***"}, b"***")
+    plain = Response(201, {"x": "y"}, b"z", redactor)
+    assert plain.with_redacted_headers() is plain
+    alone = Response(201, {"x": "y"}, b"z")
+    assert alone.without_secrets() is alone.with_redacted_headers() is alone
+
+
+def test_every_text_of_an_error_is_redacted_and_short() -> None:
+    redactor = Redactor()
+    redactor.add("hush-hush-hush")
+    text = "hush-hush-hush" + "a" * 300
+    body = json.dumps({"error": text, "message": text, "parameterName": text}).encode()
+    headers = {"rcrequestid": "hush-hush-hush", "x-rate-limit-group": "hush-hush-hush"}
+    error = rest.error_from_response(Response(429, headers, body, redactor))
+    assert isinstance(error, RateLimited)
+    short = ("***" + "a" * 300)[:256]
+    assert (error.error_code, error.message, error.parameter_name) == (short, short, short)
+    assert (error.request_id, error.group) == ("***", None)
+    assert error.body.startswith('{"error": "***aaa')
+    assert len(error.body) == 256
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [("100", 100), ("999", 999), ("099", None), ("1000", None), ("20", None), (True, None), (0, 0)],
+)
+def test_which_texts_and_numbers_are_a_status(value: object, status: int | None) -> None:
     assert rest.parse_status(value) == status
