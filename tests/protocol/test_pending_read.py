@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from aiopresence import ActiveCallInfo, GetPresenceInfo
 from aiopresence.protocol import pending_read
-from aiopresence.protocol.pending_read import PendingRead
+from aiopresence.protocol.pending_read import PendingRead, known_calls
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -32,3 +33,18 @@ def test_a_full_read_keeps_events_about_any_extension_up_to_a_limit(
     kept = [read.record_event(id_, {"a": 1}, NOW, is_uncertain=False) for id_ in "1231"]
     assert kept == [True, True, False, True]
     assert [*read.changed] == ["1", "2"]
+
+
+def test_the_calls_of_an_extension_are_those_of_its_record_or_of_the_events_during_reads() -> None:
+    call = ActiveCallInfo("c")
+    reads = [PendingRead(is_full=True, pending={}) for _ in range(3)]
+    assert known_calls("1", None, []) is None
+    assert known_calls("1", None, reads) is None
+    reads[1].record_event("1", {"active_calls": (call,)}, NOW, is_uncertain=False)
+    reads[2].record_event("1", {"active_calls": ()}, NOW, is_uncertain=False)
+    reads[2].record_event("2", {"active_calls": ()}, NOW, is_uncertain=False)
+    assert known_calls("1", None, reads) == (call,)
+    assert known_calls("2", None, reads) == ()
+    assert known_calls("3", None, reads) is None
+    assert known_calls("1", GetPresenceInfo(), reads) is None
+    assert known_calls("1", GetPresenceInfo(active_calls=()), reads) == ()
