@@ -67,7 +67,7 @@ def from_error(error: PresenceError | None) -> ErrorValues | None:
     """Return an error by the first of its classes that has a name here."""
     if error is None:
         return None
-    name = next((each.__name__ for each in type(error).__mro__ if each.__name__ in _ERRORS), None)
+    name = next(each.__name__ for each in type(error).__mro__ if each.__name__ in _ERRORS)
     attributes: dict[str, Any] = {
         name: value
         for name in ("http_status", "error_code", "parameter_name", "request_id", "path", "id")

@@ -141,43 +141,63 @@ def test_every_format_of_a_time(text: str, moment: datetime) -> None:
 @pytest.mark.parametrize(
     ("wire", "path", "reason"),
     [
-        ({"activeCalls": [{}, {"startTime": 5}]}, "$.activeCalls[1].startTime", "a string"),
-        ({"activeCalls": [{"startTime": "soon"}]}, "$.activeCalls[0].startTime", "UTC offset"),
+        (
+            {"activeCalls": [{}, {"startTime": 5}]},
+            "$.activeCalls[1].startTime",
+            "expected a string, not a number",
+        ),
+        (
+            {"activeCalls": [{"startTime": "soon"}]},
+            "$.activeCalls[0].startTime",
+            "expected a date and time with a UTC offset",
+        ),
         (
             {"activeCalls": [{"startTime": "2026-05-04T12:00:00"}]},
             "$.activeCalls[0].startTime",
-            "UTC offset",
+            "expected a date and time with a UTC offset",
         ),
-        ({"activeCalls": [{"from": ["x"]}]}, "$.activeCalls[0].from", "not a list"),
+        (
+            {"activeCalls": [{"from": ["x"]}]},
+            "$.activeCalls[0].from",
+            "expected a string, not a list",
+        ),
         (
             {"activeCalls": [{"sipData": {"rcSessionId": 1.5}}]},
             "$.activeCalls[0].sipData.rcSessionId",
-            "an id",
+            "expected an id, not a number",
         ),
-        ({"activeCalls": [None]}, "$.activeCalls[0]", "not null"),
-        ({"activeCalls": {}}, "$.activeCalls", "a list"),
-        ({"activeCalls": "x"}, "$.activeCalls", "a list"),
-        ({"presenceStatus": 5}, "$.presenceStatus", "a string"),
-        ({"presenceStatus": True}, "$.presenceStatus", "a string"),
-        ({"message": 5}, "$.message", "a string"),
-        ({"extension": {"id": True}}, "$.extension.id", "an id"),
-        ({"extension": {"id": 7.0}}, "$.extension.id", "an id"),
-        ({"extension": {"extensionNumber": 101}}, "$.extension.extensionNumber", "a string"),
-        ({"extension": "x"}, "$.extension", "an object"),
-        ({"allowSeeMyPresence": "false"}, "$.allowSeeMyPresence", "true or false"),
-        ({"allowSeeMyPresence": 0}, "$.allowSeeMyPresence", "true or false"),
-        ({"totalActiveCalls": 7.9}, "$.totalActiveCalls", "an integer"),
-        ({"totalActiveCalls": True}, "$.totalActiveCalls", "an integer"),
-        ({"totalActiveCalls": "7"}, "$.totalActiveCalls", "an integer"),
-        ([], "$", "an object"),
-        (None, "$", "an object"),
-        ("x", "$", "an object"),
+        ({"activeCalls": [None]}, "$.activeCalls[0]", "expected an object, not null"),
+        ({"activeCalls": {}}, "$.activeCalls", "expected a list, not an object"),
+        ({"activeCalls": "x"}, "$.activeCalls", "expected a list, not a string"),
+        ({"presenceStatus": 5}, "$.presenceStatus", "expected a string, not a number"),
+        ({"presenceStatus": True}, "$.presenceStatus", "expected a string, not a boolean"),
+        ({"message": 5}, "$.message", "expected a string, not a number"),
+        ({"extension": {"id": True}}, "$.extension.id", "expected an id, not a boolean"),
+        ({"extension": {"id": 7.0}}, "$.extension.id", "expected an id, not a number"),
+        (
+            {"extension": {"extensionNumber": 101}},
+            "$.extension.extensionNumber",
+            "expected a string, not a number",
+        ),
+        ({"extension": "x"}, "$.extension", "expected an object, not a string"),
+        (
+            {"allowSeeMyPresence": "false"},
+            "$.allowSeeMyPresence",
+            "expected true or false, not a string",
+        ),
+        ({"allowSeeMyPresence": 0}, "$.allowSeeMyPresence", "expected true or false, not a number"),
+        ({"totalActiveCalls": 7.9}, "$.totalActiveCalls", "expected an integer, not a number"),
+        ({"totalActiveCalls": True}, "$.totalActiveCalls", "expected an integer, not a boolean"),
+        ({"totalActiveCalls": "7"}, "$.totalActiveCalls", "expected an integer, not a string"),
+        ([], "$", "expected an object, not a list"),
+        (None, "$", "expected an object, not null"),
+        ("x", "$", "expected an object, not a string"),
     ],
 )
 def test_a_wrong_type_is_an_error_with_its_path(wire: object, path: str, reason: str) -> None:
-    with pytest.raises(DecodeError, match=reason) as caught:
+    with pytest.raises(DecodeError) as caught:
         read(wire)
-    assert caught.value.path == path
+    assert (caught.value.path, caught.value.reason) == (path, reason)
     assert caught.value.__context__ is caught.value.__cause__ is None
 
 
@@ -232,8 +252,9 @@ def test_ids_are_str(id_: object) -> None:
     ],
 )
 def test_other_texts_are_not_json(data: bytes) -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError) as caught:
         decoding.load(data, GetPresenceInfo)
+    assert (caught.value.path, caught.value.reason) == ("$", "not JSON")
 
 
 @pytest.mark.fault
@@ -244,19 +265,32 @@ def test_of_duplicate_keys_the_last_counts() -> None:
 
 @pytest.mark.fault
 def test_a_list_that_is_too_long_is_refused() -> None:
-    with pytest.raises(DecodeError, match="exceeds the limit of 10,000 items") as caught:
+    assert len(read({"activeCalls": [{}] * 10_000}).active_calls) == 10_000
+    with pytest.raises(DecodeError) as caught:
         read({"activeCalls": [{}] * 10_001})
     assert caught.value.path == "$.activeCalls"
+    assert caught.value.reason == "list exceeds the limit of 10,000 items"
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("item", "limit"),
-    [("{},", "100,000 objects"), ("[],", "100,000 objects"), ("1,", "1,000,000 values")],
+    ("item", "most", "limit"),
+    [
+        # The list around them is one, too.
+        ("{},", 99_999, "100,000 objects"),
+        ("[],", 99_999, "100,000 objects"),
+        ("1,", 1_000_000, "1,000,000 values"),
+    ],
 )
-def test_a_response_with_too_much_in_it_is_refused(item: str, limit: str) -> None:
-    with pytest.raises(DecodeError, match=f"response exceeds the limit of {limit}"):
-        decoding.parse(f"[{item * 1_100_000}1]".encode())
+def test_a_response_with_too_much_in_it_is_refused(item: str, most: int, limit: str) -> None:
+    body = f"[{item * most}1]".encode()
+    assert len(decoding.parse(body)) == most + 1
+    for more in (body.replace(b"[", f"[{item}".encode(), 1), b"[" + item.encode() * 1_100_000):
+        with pytest.raises(DecodeError) as caught:
+            decoding.parse(more)
+        assert str(caught.value) == (
+            f"cannot decode the response: response exceeds the limit of {limit}"
+        )
 
 
 def test_a_full_page_is_within_the_limits() -> None:
@@ -340,21 +374,22 @@ def test_bodies_leave_out_what_is_absent(record: object, wire: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("value", "reason"),
     [
-        object(),
-        {1: object()},
-        {"x": float},
-        "\ud800",
-        {"\ud800": 1},
-        {"x": [{"y": "a\udfff"}]},
-        2**70,
-        float("nan"),
-        {"x": [float("-inf")]},
+        (object(), ".*serializable: object"),
+        ({1: object()}, ".*key must be str"),
+        ({"x": float}, ".*serializable: type"),
+        ("\ud800", ".*surrogates.*"),
+        ({"\ud800": 1}, ".*surrogates.*"),
+        ({"x": [{"y": "a\udfff"}]}, ".*surrogates.*"),
+        (2**70, ".*64-bit.*"),
+        (float("nan"), "nan is not a JSON number"),
+        ({"x": [float("-inf")]}, "-inf is not a JSON number"),
     ],
+    ids=range(9),
 )
-def test_a_value_that_json_does_not_have_is_a_usage_error(value: object) -> None:
-    with pytest.raises(UsageError, match="cannot be sent as JSON"):
+def test_a_value_that_json_does_not_have_is_a_usage_error(value: object, reason: str) -> None:
+    with pytest.raises(UsageError, match=f"^cannot be sent as JSON: {reason}$"):
         decoding.dump(value)
 
 
