@@ -66,10 +66,11 @@ def total_after_event(
         calls: the calls after the event.
         total: the number in the event; None if it has none.
     """
-    before = None if known is None else known.total_active_calls
-    if total is not None or known is None or before is None:
-        return total if total is not None else before
-    return before if known.active_calls == calls else len(_live(calls or ()))
+    if total is not None:
+        return total
+    if known is None or known.total_active_calls is None:
+        return None
+    return known.total_active_calls if known.active_calls == calls else len(_live(calls or ()))
 
 
 def after_read(old: GetPresenceInfo, new: GetPresenceInfo) -> GetPresenceInfo:

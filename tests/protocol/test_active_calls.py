@@ -4,8 +4,13 @@ from typing import Any
 
 import pytest
 
-from aiopresence import ActiveCallInfo, GetPresenceInfo, TelephonyStatus
-from aiopresence.protocol.active_calls import after_read, may_differ
+from aiopresence import ActiveCallInfo, GetPresenceInfo, PresenceEventBody, TelephonyStatus
+from aiopresence.protocol.active_calls import (
+    after_event,
+    after_read,
+    may_differ,
+    total_after_event,
+)
 from aiopresence.protocol.presence_state import PresenceState
 from tests.support.presence_state import apply, merge_read, notice, record, state_of
 
@@ -234,11 +239,35 @@ def test_an_event_without_a_list_during_a_read_leaves_the_calls_that_were_read(
     assert listed(state) == [("new", BUSY)]
 
 
+def test_an_event_that_says_nothing_about_calls_leaves_them() -> None:
+    assert after_event((), PresenceEventBody()) == (None, False)
+    assert after_event((), PresenceEventBody(active_calls=())) == ((), False)
+
+
 def with_calls(*ids: str, total: int | None = None) -> GetPresenceInfo:
     calls = tuple(
         ActiveCallInfo(id=id_, telephony_status=TelephonyStatus.CALL_CONNECTED) for id_ in ids
     )
     return GetPresenceInfo(active_calls=calls, total_active_calls=total)
+
+
+@pytest.mark.parametrize(
+    ("known", "after", "said", "total"),
+    [
+        (None, "a", None, None),
+        (None, "a", 0, 0),
+        (with_calls("a"), "ab", None, None),
+        (with_calls("a", total=3), "a", None, 3),
+        (with_calls("a", total=3), "a", 0, 0),
+        (with_calls("a", total=3), "ab", None, 2),
+        (with_calls("a", total=3), "", None, 0),
+        (GetPresenceInfo(total_active_calls=3), "a", None, 1),
+    ],
+)
+def test_the_total_is_that_of_an_event_or_counted_if_there_was_one(
+    known: GetPresenceInfo | None, after: str, said: int | None, total: int | None
+) -> None:
+    assert total_after_event(known, with_calls(*after).active_calls, said) == total
 
 
 @pytest.mark.parametrize(

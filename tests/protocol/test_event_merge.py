@@ -129,7 +129,7 @@ A, B = (ActiveCallInfo(id_, telephony_status=BUSY) for id_ in "ab")
             False,
         ),
         (
-            GetPresenceInfo(active_calls=()),
+            GetPresenceInfo(active_calls=(), total_active_calls=0),
             {"active_calls": (A,), "total_active_calls": 2},
             {"active_calls": (A,)},
             True,

@@ -5,7 +5,9 @@ from math import inf
 
 import pytest
 
+from aiopresence.protocol.event_details import ConnectionDetails
 from aiopresence.protocol.event_outputs import Gap
+from aiopresence.protocol.event_timers import Timer, Timers
 from tests.support.session_driver import (
     LOST,
     SessionDriver,
@@ -188,3 +190,62 @@ def test_a_dead_peer_is_found_in_25_seconds_at_any_pace(chance: float) -> None:
         driver.now = driver.session.next_deadline
         driver.tick()
     assert driver.now - 1000.0 <= 25.0
+
+
+# The deadlines by themselves.
+
+
+@pytest.mark.parametrize(("chance", "late"), [(0.0, 10.0), (0.5, 5.0), (1.0, 0.0)])
+def test_what_is_due_is_returned_once_with_how_late_it_is(chance: float, late: float) -> None:
+    timers = Timers(100.0, chance)
+    assert timers.next_deadline == 110.0
+    assert timers.pop_due(109.9) == []
+    assert timers.pop_due(120.0) == [(Timer.DETAILS, 10.0), (Timer.PING, late)]
+    assert timers.next_deadline == inf
+    assert timers.pop_due(1000.0) == []
+
+
+@pytest.mark.parametrize(
+    ("timer", "seconds"), [(Timer.RESPONSE, 30.0), (Timer.REPLAY, 10.0), (Timer.PONG, 5.0)]
+)
+def test_a_wait_ends_after_its_time_or_when_it_is_stopped(timer: Timer, seconds: float) -> None:
+    timers = Timers(0.0, 1.0)
+    timers.stop(Timer.DETAILS)
+    timers.pop_due(20.0)
+    timers.start(timer, 100.0)
+    assert timers.next_deadline == 100.0 + seconds
+    timers.stop(timer)
+    timers.stop(timer)
+    assert timers.next_deadline == inf
+    timers.start(timer, 100.0)
+    assert timers.pop_due(100.0 + seconds) == [(timer, 0.0)]
+
+
+def test_whatever_is_received_ends_the_wait_for_a_pong_only() -> None:
+    timers = Timers(0.0, 1.0)
+    timers.start(Timer.PONG, 0.0)
+    timers.activity(1.0)
+    timers.activity(2.0)
+    assert timers.pop_due(50.0) == [(Timer.DETAILS, 40.0), (Timer.PING, 28.0)]
+
+
+@pytest.mark.parametrize(
+    ("idle", "chance", "interval"),
+    [
+        *((1800, 1.0, 600.0), (1800, 0.0, 300.0), (9000, 1.0, 600.0), (9000, 0.5, 450.0)),
+        *((60, 1.0, 20.0), (60, 0.0, 10.0), (3, 1.0, 1.0), (3, 0.0, 1.0), (1, 1.0, 1.0)),
+    ],
+)
+def test_the_gateway_names_how_often_to_send_a_heartbeat_and_how_old_a_connection_may_be(
+    idle: int, chance: float, interval: float
+) -> None:
+    timers = Timers(0.0, chance)
+    timers.details_received(0.0, ConnectionDetails(idle_timeout=idle, absolute_timeout=10_000))
+    assert sorted(timers.pop_due(inf)) == sorted(
+        [(Timer.PING, inf), (Timer.HEARTBEAT, inf), (Timer.AGE, inf)]
+    )
+    timers.details_received(5.0, ConnectionDetails(idle_timeout=idle, absolute_timeout=10_000))
+    assert timers.next_deadline == 5.0 + interval
+    timers.heartbeat_sent(7.0)
+    assert timers.pop_due(7.0 + interval) == [(Timer.HEARTBEAT, 0.0)]
+    assert timers.next_deadline == 9505.0
