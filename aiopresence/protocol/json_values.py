@@ -144,11 +144,13 @@ def _to_atom(value: Any) -> Any:
         if value.utcoffset() is None:
             raise UsageError("a time has no UTC offset: use a datetime with a tzinfo")
         return value.isoformat()
-    if isinstance(value, float) and math.isfinite(value):
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise UsageError(f"cannot be converted to JSON: {value} is not a JSON number")
         return float(value)
     if isinstance(value, (str, int)):
         return str(value) if isinstance(value, str) else int(value)
-    raise UsageError(f"cannot be converted to JSON: a {type(value).__name__}")
+    raise UsageError(f"cannot be converted to JSON: a value of type {type(value).__name__}")
 
 
 def _value_class(cls: Any, kind: Any) -> Any:

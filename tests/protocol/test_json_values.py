@@ -132,6 +132,22 @@ def test_an_event_has_the_form_of_the_notification() -> None:
     assert from_dict(PresenceEvent, values).body == body
 
 
+def test_an_event_of_another_kind_has_its_body_as_it_is() -> None:
+    body = {"a": {"b": [1, None, 2.5, {"c": "é"}]}, "": True}
+    values = to_dict(PresenceEvent("u", "/restapi/v1.0/other", body=body))
+    assert values == {"uuid": "u", "event": "/restapi/v1.0/other", "body": body}
+    assert from_dict(PresenceEvent, values).body == body
+
+
+def test_a_batch_without_a_route_has_none() -> None:
+    batch = BatchResult([Outcome("1", 200, GetPresenceInfo())])
+    assert to_dict(batch) == {
+        "outcomes": [{"id": "1", "status": 200, "value": {}, "ofRequest": False}]
+    }
+    again = from_dict(BATCH, to_dict(batch))
+    assert (again.route, [*again]) == (None, [*batch])
+
+
 def test_limits_and_counters_have_all_fields() -> None:
     assert to_dict(GroupLimits(50)) == {"limit": 50, "window": 60.0, "blockedFor": 0.0}
     assert from_dict(GroupLimits, {"limit": 9, "window": 5}) == GroupLimits(9, 5.0)
@@ -290,22 +306,45 @@ def test_whatever_is_no_object_is_refused(cls: Any, values: Any) -> None:
         from_dict(cls, values)
 
 
+NOT_A_RECORD = "is not a record: pass records one by one"
+
+
 @pytest.mark.parametrize(
-    "thing",
-    [JwtGrant("id", "secret", "canary"), [], {}, 5, None, GetPresenceInfo, PresenceStatus.BUSY],
+    ("thing", "name"),
+    [
+        (JwtGrant("id", "secret", "canary"), "JwtGrant"),
+        ([], "list"),
+        ({}, "dict"),
+        (5, "int"),
+        (None, "NoneType"),
+        (GetPresenceInfo, "type"),
+        (PresenceStatus.BUSY, "PresenceStatus"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_only_records_are_converted(thing: Any) -> None:
-    with pytest.raises(UsageError, match="is not a record") as caught:
+def test_only_records_are_converted(thing: Any, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
         to_dict(thing)
-    assert "canary" not in str(caught.value)
+    assert str(caught.value) == f"{name} {NOT_A_RECORD}"
 
 
 @pytest.mark.parametrize(
-    "cls", [JwtGrant, dict, int, None, [], GetPresenceInfo(), "GetPresenceInfo"]
+    ("cls", "name"),
+    [
+        (JwtGrant, "JwtGrant"),
+        (dict, "dict"),
+        (int, "int"),
+        (None, "NoneType"),
+        ([], "list"),
+        (GetPresenceInfo(), "GetPresenceInfo"),
+        ("GetPresenceInfo", "str"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_only_classes_of_records_are_read(cls: Any) -> None:
-    with pytest.raises(UsageError, match="is not a record"):
+def test_only_classes_of_records_are_read(cls: Any, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
         from_dict(cls, {})
+    assert str(caught.value) == f"{name} {NOT_A_RECORD}"
 
 
 @pytest.mark.parametrize("cls", [Outcome, BatchResult, Outcome[int], BatchResult[Any]])
@@ -317,25 +356,30 @@ def test_a_result_needs_the_class_of_its_values(cls: Any) -> None:
 @pytest.mark.parametrize("text", ["{}", b"{}"])
 @pytest.mark.parametrize("cls", [GetPresenceInfo, PresenceEvent, BATCH])
 def test_json_text_is_not_read_as_values(cls: Any, text: Any) -> None:
-    with pytest.raises(UsageError, match=r"pass what json\.loads\(text\) returns"):
+    with pytest.raises(UsageError) as caught:
         from_dict(cls, text)
+    assert str(caught.value) == "the value is text: pass what json.loads(text) returns"
 
 
 def deep(levels: int) -> Any:
     return {"x": deep(levels - 1)} if levels else 5
 
 
+NO_JSON = "cannot be converted to JSON: "
+NO_OFFSET = "a time has no UTC offset: use a datetime with a tzinfo"
+
+
 @pytest.mark.parametrize(
-    "record",
+    ("record", "reason"),
     [
-        GroupLimits(1, inf),
-        GroupLimits(1, nan),
-        PresenceEvent(body={"x": nan}),
-        PresenceEvent(body={"x": object()}),
-        ActiveCallInfo(start_time=datetime(2026, 5, 4)),  # noqa: DTZ001
-        GetPresenceInfo(message="\ud800"),
-        GetPresenceInfo(total_active_calls=2**70),
-        PresenceEvent(body=deep(800)),
+        (GroupLimits(1, inf), f"{NO_JSON}inf is not a JSON number"),
+        (GroupLimits(1, nan), f"{NO_JSON}nan is not a JSON number"),
+        (PresenceEvent(body={"x": nan}), f"{NO_JSON}nan is not a JSON number"),
+        (PresenceEvent(body={"x": object()}), f"{NO_JSON}a value of type object"),
+        (ActiveCallInfo(start_time=datetime(2026, 5, 4)), NO_OFFSET),  # noqa: DTZ001
+        (GetPresenceInfo(message="\ud800"), f"{NO_JSON}.*surrogates.*"),
+        (GetPresenceInfo(total_active_calls=2**70), f"{NO_JSON}.*64-bit.*"),
+        (PresenceEvent(body=deep(800)), "the record is nested too deeply for JSON"),
     ],
     ids=[
         "an infinite number",
@@ -348,8 +392,8 @@ def deep(levels: int) -> Any:
         "too many levels",
     ],
 )
-def test_what_json_does_not_have_is_refused(record: Any) -> None:
-    with pytest.raises(UsageError):
+def test_what_json_does_not_have_is_refused(record: Any, reason: str) -> None:
+    with pytest.raises(UsageError, match=f"^{reason}$"):
         to_json(record)
 
 
