@@ -155,11 +155,12 @@ class GapDetector:
 
     def receive(self, now: float, event: PresenceEvent) -> tuple[bool, list[Gap]]:
         """Record a notification; return whether it is new, and the gap that it reveals."""
-        # A longer one than any that is sent would fill the memory.
-        uuid = event.uuid if len(event.uuid or "") <= MAX_UUID else None
-        seen_on = None if uuid is None else self._seen.get(uuid)
+        uuid = event.uuid or ""
+        if len(uuid) > MAX_UUID:
+            uuid = ""  # A longer one than any that is sent would fill the memory.
+        seen_on = self._seen.get(uuid)
         gap = self._count_replayed(now, event, seen_on)
-        if seen_on is None and uuid is not None:
+        if uuid and seen_on is None:
             self._seen[uuid] = self._connection
             if len(self._seen) > MAX_SEEN:
                 self._seen.popitem(last=False)

@@ -1,6 +1,6 @@
 """Whether events are missing after a connection was lost; the end of a replay is not announced."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, strategies as st
@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from aiopresence import PresenceEvent
 from aiopresence.protocol.event_gaps import MAX_SEEN, GapDetector
 from aiopresence.protocol.event_outputs import Gap
-from tests.support.session_driver import INCOMPLETE
+from tests.support.session_driver import INCOMPLETE, LOST, UNREADABLE
 
 
 def event(number: int, minute: int | None = None) -> PresenceEvent:
@@ -108,11 +108,12 @@ def test_another_heartbeat_is_not_the_marker() -> None:
     assert replay(detector, range(1, 4), 10) == [Gap(INCOMPLETE, 100.0)]
 
 
-def test_an_event_without_an_id_is_always_new_and_counts() -> None:
+@pytest.mark.parametrize("id_", [None, ""])
+def test_an_event_without_an_id_is_always_new_and_counts(id_: str | None) -> None:
     detector = lost()
     detector.session_recovered(120.0, "m", 2, None)
-    assert detector.receive(121.0, PresenceEvent()) == (True, [])
-    assert detector.receive(121.0, PresenceEvent()) == (True, [Gap(INCOMPLETE, 100.0)])
+    assert detector.receive(121.0, PresenceEvent(id_)) == (True, [])
+    assert detector.receive(121.0, PresenceEvent(id_)) == (True, [Gap(INCOMPLETE, 100.0)])
 
 
 def test_an_event_twice_in_one_replay_is_not_one_from_before_the_loss() -> None:
@@ -143,8 +144,134 @@ def test_the_memory_of_events_is_bounded() -> None:
 @pytest.mark.fault
 def test_an_uuid_longer_than_any_is_not_remembered() -> None:
     detector = GapDetector()
-    long = PresenceEvent("x" * 1000)
-    assert detector.receive(0.0, long) == detector.receive(0.0, long) == (True, [])
+    for size, is_new in ((100, False), (101, True)):
+        event = PresenceEvent("x" * size)
+        assert detector.receive(0.0, event) == (True, [])
+        assert detector.receive(0.0, event) == (is_new, [])
+
+
+def after_marker(detector: GapDetector, created: datetime | None = None) -> GapDetector:
+    """Let a connection at 120 s recover the session, with a replay of one event at most."""
+    assert detector.session_recovered(120.0, "m", 1, created) == []
+    detector.heartbeat_received("m")
+    assert detector.is_complete
+    return detector
+
+
+@pytest.mark.parametrize(("arrived", "is_replayed"), [(129.9, True), (130.0, False)])
+def test_without_a_clock_a_replay_is_expected_for_ten_seconds(
+    arrived: float, is_replayed: bool
+) -> None:
+    detector = GapDetector()
+    detector.session_started()
+    detector.connection_lost(100.0)
+    gap = [Gap(INCOMPLETE, 100.0)] if is_replayed else []
+    assert after_marker(detector).receive(arrived, event(1, 5)) == (True, gap)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(("arrived", "is_replayed"), [(129.9, True), (130.0, False)])
+def test_an_event_without_a_time_counts_as_replayed_for_ten_seconds(
+    arrived: float, is_replayed: bool, number: int
+) -> None:
+    gap = [Gap(INCOMPLETE, 100.0)] if is_replayed else []
+    assert after_marker(lost(), moment(20)).receive(arrived, event(number)) == (True, gap)
+
+
+@pytest.mark.parametrize(("delay", "is_known"), [(5.0, True), (5.1, False)])
+def test_the_clock_is_not_known_if_the_last_event_was_delayed_for_too_long(
+    delay: float, is_known: bool
+) -> None:
+    detector = lost(newest=5)
+    detector.receive(90.0 + delay, event(1, 5))
+    gap = [Gap(INCOMPLETE, 100.0)] if is_known else []
+    assert after_marker(detector).receive(140.0, event(2, 5)) == (True, gap)
+
+
+@pytest.mark.parametrize(("seconds", "is_replayed"), [(-0.001, True), (0.0, False)])
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_what_was_made_before_the_connection_is_replayed(
+    seconds: float, is_replayed: bool, is_stated: bool
+) -> None:
+    # It arrived at 90, so at 120 the gateway's clock is 30 s later.
+    created = moment(6) if is_stated else moment(5) + timedelta(seconds=30)
+    made = PresenceEvent("u9", timestamp=created + timedelta(seconds=seconds))
+    detector = after_marker(lost(newest=5), created if is_stated else None)
+    gap = [Gap(INCOMPLETE, 100.0)] if is_replayed else []
+    assert detector.receive(140.0, made) == (True, gap)
+
+
+def test_the_newest_event_and_the_smallest_delay_count_in_whatever_order_they_came() -> None:
+    detector = lost(newest=5)
+    detector.receive(91.0, event(1, 4))  # A minute late.
+    detector.receive(92.0, PresenceEvent("u2", timestamp=moment(5) + timedelta(seconds=2)))
+    # It is that of the session's first connection: older than the newest event.
+    after_marker(detector, moment(5))
+    assert detector.receive(140.0, PresenceEvent("u3", timestamp=moment(5))) == (
+        *(True, [Gap(INCOMPLETE, 100.0)]),
+    )
+
+
+def test_without_an_echo_in_time_the_gap_is_from_when_the_connection_was_lost() -> None:
+    detector = lost()
+    assert detector.replay_timed_out(110.0) == []
+    detector.session_recovered(120.0, "m", 3, None)
+    assert not detector.is_complete
+    assert detector.replay_timed_out(130.0) == [Gap(INCOMPLETE, 100.0)]
+    assert detector.is_complete
+    assert detector.replay_timed_out(131.0) == []
+    assert after_marker(lost()).replay_timed_out(130.0) == []
+
+
+def test_a_gap_is_reported_from_when_something_is_missing_and_at_most_until_now() -> None:
+    detector = lost()
+    assert detector.report_gap(120.0, LOST) == [Gap(LOST, 100.0)]
+    assert detector.is_complete
+    assert detector.report_gap(130.0, UNREADABLE) == [Gap(UNREADABLE, 130.0)]
+
+
+def test_several_losses_without_a_recovery_are_missing_since_the_first() -> None:
+    detector = lost()
+    detector.connection_lost(110.0)
+    detector.session_started()
+    assert detector.report_gap(120.0, LOST) == [Gap(LOST, 100.0)]
+
+
+def test_without_a_loss_a_gap_begins_with_the_recovery() -> None:
+    detector = GapDetector()
+    detector.session_recovered(120.0, "m", 1, None)
+    assert detector.receive(125.0, event(1)) == (True, [Gap(INCOMPLETE, 120.0)])
+    detector.session_recovered(130.0, "m", 1, None)
+    assert detector.replay_timed_out(140.0) == [Gap(INCOMPLETE, 140.0)]
+    detector.interrupt_replay()
+    assert detector.session_recovered(150.0, "m", 1, None) == [Gap(INCOMPLETE, 150.0)]
+
+
+def test_the_time_of_a_connection_is_not_used_without_an_event_to_compare_it_with() -> None:
+    detector = GapDetector()
+    detector.session_started()
+    detector.connection_lost(100.0)
+    after_marker(detector, moment(20))
+    assert detector.receive(140.0, event(1, 5)) == (True, [])
+
+
+def test_an_event_of_any_earlier_connection_was_received_before_the_loss() -> None:
+    detector = GapDetector()
+    for gap in ([Gap(INCOMPLETE, 100.0)], []):
+        detector.session_started()
+        detector.connection_lost(100.0)
+        detector.session_recovered(120.0, "m", 1, None)
+        assert detector.receive(121.0, event(1))[1] == gap
+
+
+def test_an_interrupted_replay_makes_one_recovery_a_gap() -> None:
+    detector = lost()
+    detector.interrupt_replay()
+    assert detector.session_recovered(120.0, "m", 1, None) == [Gap(INCOMPLETE, 100.0)]
+    detector.heartbeat_received("m")
+    assert detector.receive(121.0, event(7, 5)) == (True, [])
+    detector.connection_lost(130.0)
+    assert detector.session_recovered(140.0, "m", 1, None) == []
 
 
 @pytest.mark.fault
