@@ -227,6 +227,7 @@ BODY = b'{"error":"invalid_grant","error_description":"No"}'
         (400, BODY, AuthError),
         (400, b"", AuthError),
         (401, b"<html>no</html>", AuthError),
+        (402, BODY, InvalidRequest),
         (403, BODY, AuthError),
         (403, b'{"errorCode":"AGW-404","message":"Resource not found"}', AuthError),
         (403, b"<html>forbidden by a firewall</html>", PermissionDenied),
@@ -431,3 +432,106 @@ def test_a_challenge_has_no_padding(verifier: str) -> None:
     digest = hashlib.sha256(verifier.encode()).digest()
     assert b64decode(oauth.challenge(verifier) + "=", altchars=b"-_") == digest
     assert len(oauth.challenge(verifier)) == 43
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"[]", "the token response is not a JSON object"),
+        (b"{}", "$.access_token: the token response has no usable access token"),
+        (b"{", "not JSON"),
+    ],
+)
+def test_why_a_response_has_no_token(body: bytes, message: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        oauth.read_token(Response(200, {}, body), now=0.0)
+    assert str(caught.value) == f"cannot decode the response: {message}"
+
+
+@pytest.mark.parametrize(
+    ("refresh_life", "due"),
+    [
+        (1000, 940.0),
+        (100, 80.0),
+        (0, 0.0),
+        (-5, -5.0),
+        (0.5, 0.4),
+        (None, 604_740.0),
+        ("x", 604_740.0),
+    ],
+)
+def test_when_a_refresh_token_is_no_longer_used(refresh_life: Any, due: float) -> None:
+    answer = {
+        "access_token": "abc",
+        "expires_in": 100,
+        "refresh_token": "def",
+        "refresh_token_expires_in": refresh_life,
+    }
+    token = oauth.read_token(Response(200, {}, json.dumps(answer).encode()), now=1000.0)
+    assert token == oauth.Token("abc", 1080.0, "def", 1000.0 + due)
+
+
+def test_a_stored_record_has_the_times_of_the_wall_clock() -> None:
+    token = oauth.Token("abc", 1000.0, "r", 5000.0)
+    assert oauth.to_record(token, 400.0, 1e9) == {
+        "access_token": "abc",
+        "expires_time": 1e9 + 600.0,
+        "refresh_token": "r",
+        "refresh_expires_time": 1e9 + 4600.0,
+    }
+
+
+def test_a_stored_record_without_times_has_expired_tokens() -> None:
+    record = {"access_token": "abc", "refresh_token": "a b"}
+    assert oauth.from_record(record, 7.0, 100.0) == oauth.Token("abc", -93.0, None, -93.0)
+    bad = {**record, "expires_time": "x", "refresh_expires_time": True}
+    assert oauth.from_record(bad, 7.0, 100.0) == oauth.Token("abc", -93.0, None, -93.0)
+
+
+def test_times_beyond_any_calculation_are_limited_to_one_that_is_not() -> None:
+    record = {"access_token": "abc", "expires_time": -(10**400), "refresh_expires_time": 10**400}
+    token = oauth.from_record(record, 0.0, 0.0)
+    assert token == oauth.Token("abc", -oauth.FOREVER, None, oauth.FOREVER)
+
+
+@pytest.mark.parametrize(
+    ("life", "seconds"),
+    [(-1.0, 0.0), (0.0, 0.0), (0.5, 0.1), (299.0, 59.8), (300.0, 60.0), (301.0, 60.0)],
+)
+def test_the_margin_is_a_minute_or_a_fifth(life: float, seconds: float) -> None:
+    assert oauth.margin(life) == pytest.approx(seconds)
+
+
+def test_all_fields_of_the_error_of_a_refused_login() -> None:
+    body = b'{"error":"invalid_grant","errorCode":"OAU-140","message":"canary"}'
+    headers = {"rcrequestid": "r-1", "retry-after": "3"}
+    error = oauth.token_error(Response(400, headers, body))
+    assert vars(error) == {
+        "http_status": 400,
+        "error_code": "OAU-140",
+        "message": "invalid_grant",
+        "parameter_name": None,
+        "request_id": "r-1",
+        "retry_after": 3.0,
+        "body": "",
+        "final": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    ],
+)
+def test_the_codes_of_oauth_are_shown(code: str) -> None:
+    error = oauth.token_error(Response(403, {}, json.dumps({"error": code}).encode()))
+    assert (type(error), error.error_code, error.message) == (AuthError, code, None)
+    text = json.dumps({"error": f"{code}s"}).encode()
+    other = oauth.token_error(Response(403, {}, text))
+    assert (type(other), other.error_code) == (PermissionDenied, None)

@@ -185,3 +185,71 @@ def test_records_without_an_id_are_all_kept_and_new_once() -> None:
         assert new.select([first, first]) == [first, first]
     assert new.select([second]) == [second]
     assert not new.pages_repeat
+
+
+@pytest.mark.parametrize(
+    ("per_page", "count", "is_full"),
+    [
+        (None, 99, False),
+        (None, 100, True),
+        (2, 1, False),
+        (2, 2, True),
+        (1000, 999, False),
+        (5000, 999, False),
+        (5000, 1000, True),
+    ],
+)
+def test_how_many_records_a_full_page_has(per_page: int | None, count: int, is_full: bool) -> None:
+    first = endpoints.read_account_presence(ReadOptions(), per_page=per_page)
+    shown = AccountPresenceInfo(records=(GetPresenceInfo(),) * count)
+    assert (pages.next_page(first, shown, SERVER) is not None) is is_full
+
+
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        (f"{FIRST.path}/x?sipData=true&page=2", "a link to another call is not followed"),
+        ("?page=x", "the link has no page number"),
+        ("?perPage=2", "the link has no page number"),
+        ("?page=" + "1" * 10, "the link has no page number"),
+    ],
+)
+def test_why_a_link_has_no_next_page(link: str, reason: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        pages.next_page(FIRST, page(link=link), SERVER)
+    assert str(caught.value) == (f"cannot decode the response: $.navigation.nextPage.uri: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("link", "number"),
+    [
+        ("?page=2", "2"),
+        ("?sipData=true&page=" + "9" * 9, "9" * 9),
+        ("/restapi/v1.0/account/123/presence?page=2&perPage=1&other=x", "2"),
+        ("/restapi/v1.0/account/%7E/presence?page=2", "2"),
+        ("?page=1", None),
+        ("?page=0", None),
+    ],
+)
+def test_a_link_to_a_later_page_is_followed(link: str, number: str | None) -> None:
+    found = pages.next_page(FIRST, page(link=link), SERVER)
+    if number is None:
+        assert found is None
+    else:
+        assert found == pages.with_page(FIRST, int(number))
+        assert found.params == (("sipData", "true"), ("perPage", "2"), ("page", number))
+
+
+def test_a_number_in_the_path_is_not_replaced_by_another() -> None:
+    own = endpoints.read_account_presence(ReadOptions(5))
+    assert pages.next_page(own, page(link="/restapi/v1.0/account/5/presence?page=2"), SERVER)
+    with pytest.raises(DecodeError, match="another call"):
+        pages.next_page(own, page(link="/restapi/v1.0/account/6/presence?page=2"), SERVER)
+
+
+def test_new_records_begin_without_a_repetition() -> None:
+    new: pages.NewRecords[str] = pages.NewRecords(str)
+    assert new.pages_repeat is False
+    assert new.select(["a", "b", "a"]) == ["a", "b"]
+    assert new.select(iter(["b", "c"])) == ["c"]
+    assert new.pages_repeat is False

@@ -334,7 +334,7 @@ def test_why_a_response_is_not_a_record(call: Callable[[], object], message: str
 def test_the_error_of_a_broken_record_has_no_frame_of_the_parser() -> None:
     with pytest.raises(DecodeError) as caught:
         rest.load_response(Response(200, {}, b'{"message":5}'), GetPresenceInfo)
-    assert [entry.name for entry in caught.traceback][1:] == ["load_response", "__exit__"]
+    assert not any("decoding" in str(entry.path) for entry in caught.traceback)
     assert caught.value.path == "$.message"
 
 

@@ -14,6 +14,8 @@ from aiopresence.protocol.urls import (
     check_server,
     follow,
     gateway_address,
+    host_of,
+    is_host,
     is_loopback,
     is_path,
     origin,
@@ -51,6 +53,8 @@ def test_a_server_is_https_or_on_loopback(server: str) -> None:
         "http://platform.ringcentral.com",
         "http://127.0.0.1.evil.example",
         "http://10.0.0.1",
+        "http://Xlocalhost",
+        "http://localhostX",
         "ftp://localhost",
         "https://",
         "https://user@platform.ringcentral.com",
@@ -97,6 +101,9 @@ def test_other_servers_are_refused(server: Any) -> None:
         ("https://Platform.example", ("https", "platform.example", 443)),
         ("http://[::1]:8080", ("http", "::1", 8080)),
         ("ws://localhost", ("ws", "localhost", 0)),
+        ("http://localhost", ("http", "localhost", 80)),
+        ("https://localhost:0", ("https", "localhost", 0)),
+        ("https:///x", ("https", "", 443)),
     ],
 )
 def test_an_origin_has_the_port_of_its_scheme(url: str, expected: tuple[str, str, int]) -> None:
@@ -415,6 +422,90 @@ def test_ports_of_servers(port: int, good: bool) -> None:
 def test_only_slashes_at_the_end_of_a_server_are_left_out() -> None:
     assert check_server("https://platform.example///") == "https://platform.example"
     assert check_server("https://platform.XX") == "https://platform.XX"
+
+
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        ("https://[/restapi/x", "the link is not a valid URL"),
+        ("/restapi/x?a=\ud800", "the link is not a valid URL"),
+        ("https://evil.example/restapi/x", "a link to another server is not followed"),
+        ("/other", "a link out of the API is not followed"),
+    ],
+)
+def test_why_a_link_is_not_followed(link: str, reason: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        follow(REQUEST, SERVER, link, "$.uri")
+    assert (caught.value.reason, caught.value.path) == (reason, "$.uri")
+
+
+def test_only_what_is_new_in_a_link_is_secret() -> None:
+    same = follow(REQUEST, SERVER, "?page=2", "Location")
+    assert repr(same.path) == repr(REQUEST.path)
+    assert repr(same.params) == "((***, ***),)"
+    other = follow(REQUEST, SERVER, "/restapi/x", "Location")
+    assert (other.path, repr(other.path)) == ("/restapi/x", "***")
+
+
+def test_the_error_of_a_gateway_says_that_nothing_was_sent() -> None:
+    with pytest.raises(ConnectionFailed) as caught:
+        gateway_address("wss://evil.com", PLATFORM)
+    assert str(caught.value) == (
+        "the server returned a WebSocket address that is not wss on the server's own domain;"
+        " not connected"
+    )
+    assert (caught.value.sent, caught.value.final) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        ("a", True),
+        ("a" * 63, True),
+        ("a" * 64, False),
+        ("a-b_c.example", True),
+        ("_a.example", True),
+        ("1.example", True),
+        ("example.1", False),
+        ("example.-a", False),
+        ("a." * 123 + "example", True),
+        ("aa." * 82 + "example", True),
+        ("aa." * 82 + "example1", False),
+        ("127.0.0.1", True),
+        ("127.0.0.256", False),
+        ("[::1]", True),
+        ("::1", False),
+        ("[::1", False),
+        ("[127.0.0.1]", False),
+        ("[]", False),
+        ("", False),
+    ],
+)
+def test_which_hosts_can_exist(host: str, good: bool) -> None:
+    assert is_host(host) is good
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://a.example:443/x", "a.example"),
+        ("https://u:p@a.example", "a.example"),
+        ("https://[::1]:80", "[::1]"),
+        ("https://[::1]x:80", "[::1]x"),
+        ("https://u@v@a.example:", "a.example"),
+        ("https:/x", ""),
+    ],
+)
+def test_the_host_in_a_url(url: str, host: str) -> None:
+    assert host_of(urlsplit(url)) == host
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("localhost", True), ("127.9.9.9", True), ("::1", True), ("LOCALHOST", False), ("", False)],
+)
+def test_what_this_machine_is(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
 
 
 # Parts of addresses in which parsers of URLs may differ, put together in any order.
