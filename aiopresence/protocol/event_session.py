@@ -387,7 +387,7 @@ class EventSession:
             self.wants_ping = True
             self._connection.timers.start(Timer.PONG, now)
         else:
-            self._connection.is_silent |= timer in (Timer.PING, Timer.PONG)
+            self._connection.is_silent |= timer is Timer.PONG
             self.close(CLOSE_REASONS[timer])
         return []
 

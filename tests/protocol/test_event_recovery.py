@@ -418,6 +418,18 @@ def test_a_silent_peer_was_lost_when_something_was_last_received(
     assert ("wsc" in driver.connect(after)) is is_requested
 
 
+@pytest.mark.parametrize(
+    ("silence", "after", "is_requested"),
+    [(25.0, 179.9, True), (25.1, 154.8, True), (25.1, 155.0, False)],
+)
+def test_after_a_silence_that_no_connection_has_it_was_lost_when_something_was_last_received(
+    silence: float, after: float, is_requested: bool
+) -> None:
+    driver = SessionDriver().go_live()
+    driver.disconnect(silence)
+    assert ("wsc" in driver.connect(after)) is is_requested
+
+
 @pytest.mark.fault
 def test_a_connection_that_ended_while_the_machine_was_suspended_was_lost_before() -> None:
     driver = SessionDriver().go_live()

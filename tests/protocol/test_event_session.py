@@ -1,15 +1,19 @@
 """The event session without a network: exact frames, exact results, time as an argument."""
 
+from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
 import pytest
 
-from aiopresence import PermissionDenied
+from aiopresence import PermissionDenied, SubscriptionInfo
+from aiopresence.models import SubscriptionStatus
 from aiopresence.protocol.event_outputs import Gap, Subscribed
+from aiopresence.protocol.event_state import State
 from tests.support.session_driver import (
     ACCOUNT,
     EXTENSION,
+    LOST,
     UNREADABLE,
     SessionDriver,
     details,
@@ -19,6 +23,7 @@ from tests.support.session_driver import (
     notification,
     response,
     uuids,
+    wsc,
 )
 
 
@@ -35,6 +40,84 @@ def test_nothing_is_sent_before_connection_details() -> None:
     assert driver.tick(9.9) is None
     assert driver.sent() == []
     assert not driver.is_live()
+
+
+def test_a_session_begins_without_a_connection() -> None:
+    session = SessionDriver().session
+    assert (session.state, session.outgoing, session.close_reason) == (State.CLOSED, [], None)
+    assert (session.subscription, session.last_received_at) == (None, -inf)
+    assert not session.diagnostics
+    flags = [session.wants_ping, session.is_unauthorized, session.are_filters_refused]
+    assert [*flags, session.is_live] == [False] * 4
+    assert all(each is False for each in flags)
+
+
+def test_only_one_connection_is_made_and_lost_at_a_time() -> None:
+    driver = SessionDriver()
+    with pytest.raises(RuntimeError, match=r"^DISCONNECTED is not allowed in state CLOSED$"):
+        driver.disconnect()
+    driver.connect()
+    with pytest.raises(RuntimeError, match=r"^CONNECTED is not allowed in state AWAITING_DETAILS$"):
+        driver.connect()
+
+
+def test_the_end_of_a_connection_leaves_nothing_to_send_and_no_reason_to_close() -> None:
+    driver = SessionDriver().go_live(idleTimeout=3)
+    driver.tick(20.0)
+    driver.session.close("first")
+    driver.session.close("second")
+    assert driver.close_reason() == "first"
+    assert (len(driver.session.outgoing), driver.session.wants_ping) == (1, True)
+    driver.disconnect()
+    assert driver.session.wants_ping is False
+    assert (driver.session.outgoing, driver.close_reason()) == ([], None)
+    assert driver.session.next_deadline == inf
+
+
+def test_a_subscription_is_emitted_with_the_times_of_its_connection() -> None:
+    driver = SessionDriver()
+    driver.connect()
+    driver.receive(details(), after=2.0)
+    assert driver.receive(response("m1"), after=3.0) == [
+        Subscribed(
+            SubscriptionInfo("s-1", status=SubscriptionStatus.ACTIVE),
+            datetime(2026, 3, 2, 9, tzinfo=UTC),
+            1000.0,
+        )
+    ]
+    driver.disconnect(1.0)
+    driver.connect(1.0)
+    driver.receive(details("Failed", creationTime=None), after=2.0)
+    [subscribed, gap] = driver.receive(response("m2"), after=3.0)
+    assert isinstance(subscribed, Subscribed)
+    assert (subscribed.connected_at, subscribed.requested_at) == (None, 1007.0)
+    assert gap == Gap(LOST, 1005.0)
+
+
+def test_a_failure_to_connect_may_name_the_next_wait_and_its_reason() -> None:
+    reconnect, session = (driver := SessionDriver()).session.reconnect, driver.session
+    session.connection_failed()
+    assert (reconnect.delay(0.0), reconnect.reason(0.0)) == (0.0, "backoff, failures in a row: 1")
+    session.connection_failed(5.0)
+    assert (reconnect.delay(0.0), reconnect.reason(5.0)) == (5.0, "")
+    session.connection_failed(7.0, "the server asks for it")
+    assert (reconnect.delay(0.0), reconnect.reason(7.0)) == (7.0, "the server asks for it")
+
+
+def test_secrets_of_frames_are_not_repeated() -> None:
+    driver = SessionDriver()
+    driver.connect()
+    meta, body = details()
+    driver.receive([meta | wsc(1, "canary-of-details"), body])
+    driver.receive(response("m1"))
+    driver.receive([{"type": "Heartbeat", "messageId": "x", **wsc(2, "canary-of-heartbeat")}])
+    shown = "canary-of-details, canary-of-heartbeat"
+    driver.disconnect(1.0)
+    driver.connect(1.0)
+    driver.receive(details("Failed"))
+    with pytest.raises(PermissionDenied) as caught:
+        driver.receive([{"type": "Error", "status": 403}, {"errorCode": "X", "message": shown}])
+    assert "canary" not in f"{caught.value} {caught.value.message}"
 
 
 @pytest.mark.fault
@@ -126,6 +209,17 @@ def test_all_filters_disabled_is_a_permission_denied(more: dict[str, Any]) -> No
         driver.receive(response("m1", disabledFilters=disabled(ACCOUNT, EXTENSION), **more))
     assert (caught.value.http_status, caught.value.error_code) == (403, "SUB-407")
     assert caught.value.message == "No line"
+    assert driver.close_reason() == "all event filters are disabled"
+
+
+def test_all_filters_are_disabled_only_if_each_of_them_is() -> None:
+    driver = SessionDriver(ACCOUNT, EXTENSION)
+    driver.connect()
+    driver.receive(details())
+    twice = disabled(EXTENSION, EXTENSION)
+    assert len(driver.receive(response("m1", disabledFilters=twice))) == 1
+    assert driver.close_reason() is None
+    assert len(driver.new_diagnostics()) == 1
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5, {}, {"disabledFilters": "x", "id": []}])

@@ -104,6 +104,25 @@ def test_a_connection_is_closed_after_an_hour_of_suspension() -> None:
     assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, last_received_at)]
 
 
+@pytest.mark.parametrize(("late", "reason"), [(19.9, None), (20.0, "this process was suspended")])
+def test_a_ping_that_is_twenty_seconds_late_shows_a_suspension(
+    late: float, reason: str | None
+) -> None:
+    driver = SessionDriver().go_live()
+    assert driver.tick(20.0 + late) == reason
+    assert driver.pings() is (reason is None)
+
+
+def test_a_connection_that_is_too_old_can_be_recovered_for_the_whole_time() -> None:
+    driver = SessionDriver().go_live(absoluteTimeout=100)
+    driver.tick(20.0)
+    driver.session.keepalive_received(1075.0)
+    driver.now = 1095.0
+    assert driver.tick() == "connection reached its maximum age"
+    driver.disconnect()
+    assert "wsc" in driver.connect(179.9)
+
+
 def test_a_tick_too_early_does_nothing() -> None:
     driver = SessionDriver().go_live()
     before = driver.session.next_deadline
