@@ -25,7 +25,6 @@ from cattrs import BaseValidationError, Converter
 from cattrs.errors import AttributeValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..enums import OpenStrEnum
 from ..errors import DecodeError, UsageError, one_line
 from ..ids import RecordId
 from . import decoding_codegen
@@ -117,13 +116,9 @@ def _structure_datetime(value: Any, _: object) -> datetime:
     return moment
 
 
-def _structure_enum(value: object, cls: type[OpenStrEnum]) -> OpenStrEnum:
-    return cls(_structure_str(value, str))
-
-
-def _structure_closed_enum(value: object, cls: type[StrEnum]) -> StrEnum:
+def _structure_enum(value: object, cls: type[StrEnum]) -> StrEnum:
     try:
-        return cls(_structure_str(value, str))
+        return cls(_structure_str(value, str))  # An OpenStrEnum has any.
     except ValueError:
         raise _WrongType(f"expected one of {', '.join(cls)}") from None
 
@@ -171,9 +166,8 @@ def _make_converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook(float, _structure_float)
     converter.register_structure_hook(bool, _structure_bool)
     converter.register_structure_hook(datetime, _structure_datetime)
-    # Registered for the base classes: otherwise cattrs would use the hook of str for every StrEnum.
-    converter.register_structure_hook(StrEnum, _structure_closed_enum)
-    converter.register_structure_hook(OpenStrEnum, _structure_enum)
+    # Registered for the base class: otherwise cattrs would use the hook of str for every StrEnum.
+    converter.register_structure_hook(StrEnum, _structure_enum)
     converter.register_structure_hook_func(lambda cls: cls == RecordId, _structure_id)
     converter.register_structure_hook_factory(_is_tuple, structure_tuple)
     converter.register_structure_hook_factory(attrs.has, structure_record)
