@@ -68,18 +68,19 @@ def decode_page(
     Raises:
         DecodeError: as `rest.load`, but objects are counted only from `CHECKED_SIZE` bytes on.
     """
+    found: P
     models = _Models(page_class, record_class)
     if cut := _split_records(body):
         with suppress(_WrongCutError):  # Parsing the whole finds out whether it is valid.
             found = yield from _structure(models, _parse_frame(cut[0]), _parse_slices(*cut))
-            return cast(P, found)
+            return found
     page = decoding.parse(body)
     records = page.get("records") if type(page) is dict else None
     if type(records) is not list or not RECORDS < len(records) <= decoding.MAX_ITEMS:
         return rest.structure(page, page_class)
     yield
     found = yield from _structure(models, page, _sliced(records))
-    return cast(P, found)
+    return found
 
 
 def _structure(
@@ -115,7 +116,7 @@ def _error_of_record(models: _Models, page: _Object, place: int, value: object) 
     """Return the first error of a page whose first wrong record is a certain one."""
     alone = {**page, "records": [value]}
     error = cast(DecodeError, _error(rest.structure, alone, models.page))
-    path = error.path.replace("$.records[0]", f"$.records[{place}]", 1)
+    path = error.path.replace("$.records[0]", f"$.records[{place}]")
     return DecodeError(error.reason, path)
 
 
@@ -178,7 +179,7 @@ def _split_records(body: bytes) -> tuple[bytes, list[bytes]] | None:
     begin, end = first.start(1), body.rfind(b"]")
     frame, slices = body[:begin] + body[end:], []
     separator = re.compile(rb",\s*" + re.escape(first[1]))
-    while cut := separator.search(body, begin + SLICE, end):
+    while cut := separator.search(body, begin + SLICE):
         slices.append(body[begin : cut.start()])
         begin = cut.start() + 1
     return frame, [*slices, body[begin:end]]

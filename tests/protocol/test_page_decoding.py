@@ -72,6 +72,54 @@ def test_a_small_page_is_decoded_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "turns"),
+    [
+        (page_decoding.RECORDS, 0),
+        # Once after parsing it, and after each slice.
+        (page_decoding.RECORDS + 1, 3),
+        (decoding.MAX_ITEMS, 1 + decoding.MAX_ITEMS // page_decoding.RECORDS),
+    ],
+)
+def test_a_small_page_with_many_records_is_decoded_in_slices(count: int, turns: int) -> None:
+    body = written(*[{}] * count)
+    assert len(body) <= 2 * page_decoding.SLICE
+    assert sliced(body) == (decoding.load(body, AccountPresenceInfo), turns)
+
+
+@pytest.mark.parametrize(("more", "turns"), [(0, 0), (1, 2)])
+def test_a_page_of_more_than_two_slices_is_cut(more: int, turns: int) -> None:
+    records = [record(n) for n in range(90)]
+    missing = 2 * page_decoding.SLICE - len(written(*records)) + more
+    body = written(
+        *records[:-1], {**records[-1], "message": "x" * (missing - len(',"message":""'))}
+    )
+    assert len(body) == 2 * page_decoding.SLICE + more
+    assert sliced(body) == (decoding.load(body, AccountPresenceInfo), turns)
+
+
+def test_a_page_whose_records_have_lists_is_cut() -> None:
+    records = [record(n, activeCalls=[{"id": "1"}]) for n in range(page_decoding.RECORDS)]
+    read, turns = sliced(written(*records, other="x" * page_decoding.SLICE))
+    assert read == decoding.load(written(*records), AccountPresenceInfo)
+    assert turns == 2
+
+
+def test_a_page_with_as_many_records_as_are_allowed_is_cut() -> None:
+    body = written(*[{"uri": "x" * 45}] * decoding.MAX_ITEMS)
+    read, turns = sliced(body)
+    assert read == decoding.load(body, AccountPresenceInfo)
+    assert turns > 1 + decoding.MAX_ITEMS // page_decoding.RECORDS
+
+
+@pytest.mark.parametrize("body", [b"[]", b"5", b"null", b'["records"]', orjson.dumps(MANY)])
+def test_a_page_that_is_no_object_is_refused(body: bytes) -> None:
+    with pytest.raises(DecodeError) as caught:
+        sliced(body)
+    assert caught.value.path == "$"
+    assert caught.value.reason.startswith("expected an object, not ")
+
+
+@pytest.mark.parametrize(
     "records",
     [
         [record(n, first="uri" if n % 3 else "presenceStatus") for n in range(1000)],
@@ -149,6 +197,15 @@ def test_a_page_that_exceeds_the_limits_is_refused(more: dict[str, object], coun
     for read in (sliced, lambda body: decoding.load(body, AccountPresenceInfo)):
         with pytest.raises(DecodeError, match="exceeds the limit of"):
             read(body)
+
+
+def test_what_is_beside_the_records_counts_for_the_limits() -> None:
+    """It and the records are below the size from which objects are counted."""
+    many: list[object] = [[]] * 5000
+    body = written(*[{"uri": "u", "other": many}] * 21, other=[0] * 700_000)
+    assert len(body) - 1_400_000 < page_decoding.CHECKED_SIZE
+    with pytest.raises(DecodeError, match="exceeds the limit of 100,000 objects"):
+        sliced(body)
 
 
 def test_a_page_with_too_many_records_is_refused() -> None:
