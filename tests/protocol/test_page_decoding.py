@@ -108,7 +108,8 @@ def test_a_page_with_as_many_records_as_are_allowed_is_cut() -> None:
     body = written(*[{"uri": "x" * 45}] * decoding.MAX_ITEMS)
     read, turns = sliced(body)
     assert read == decoding.load(body, AccountPresenceInfo)
-    assert turns > 1 + decoding.MAX_ITEMS // page_decoding.RECORDS
+    # The last slice of each piece of text is shorter.
+    assert 1 < turns - decoding.MAX_ITEMS // page_decoding.RECORDS < 10
 
 
 @pytest.mark.parametrize("body", [b"[]", b"5", b"null", b'["records"]', orjson.dumps(MANY)])
@@ -202,8 +203,9 @@ def test_a_page_that_exceeds_the_limits_is_refused(more: dict[str, object], coun
 def test_what_is_beside_the_records_counts_for_the_limits() -> None:
     """It and the records are below the size from which objects are counted."""
     many: list[object] = [[]] * 5000
-    body = written(*[{"uri": "u", "other": many}] * 21, other=[0] * 700_000)
-    assert len(body) - 1_400_000 < page_decoding.CHECKED_SIZE
+    records = orjson.dumps([{"uri": "u", "other": many}] * 21)
+    body = b'{"other":[%b],"records":%b}' % (b"0," * 700_000 + b"0", records)
+    assert len(records) < page_decoding.CHECKED_SIZE
     with pytest.raises(DecodeError, match="exceeds the limit of 100,000 objects"):
         sliced(body)
 
