@@ -137,11 +137,11 @@ def split_uniform(body: bytes, boundary: bytes, count: int) -> list[bytes]:
         DecodeError: as `payload`.
     """
     dashes = b"--" + boundary
-    blank = _BLANK_LINE.search(body, 0, MAX_HEADER_BYTES) if body.startswith(dashes) else None
+    blank = _BLANK_LINE.search(body, 0, MAX_HEADER_BYTES)
     closing = body.rfind(b"\n" + dashes + b"--") + 1
     if (
         blank is None
-        or closing < blank.end()
+        or closing <= blank.end()
         or body[closing + len(dashes) + 2 :] not in (b"", b"\n", b"\r\n")
     ):
         return []

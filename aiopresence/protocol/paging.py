@@ -95,7 +95,7 @@ def _linked_page(request: Request[P], uri: str, server: str) -> int:
     )
     # It may also replace "~" with the id.
     path = re.escape(request.path).replace("/account/\\~/", "/account/(?:\\~|[0-9]+)/")
-    if not is_same or not re.fullmatch(path, unquote(linked.path), re.ASCII):
+    if not is_same or not re.fullmatch(path, unquote(linked.path)):
         raise DecodeError("a link to another call is not followed", _NEXT_PAGE)
     number = query.get("page", "")
     if not _PAGE_NUMBER.fullmatch(number):

@@ -425,6 +425,9 @@ def test_the_first_of_repeated_headers_counts() -> None:
         (b"--B\nx\n--B--\t \r", (b"x",), True),
         (b"--B\nx\n--B--y\nz\n--B--", (b"x\n--B--y\nz",), True),
         (b"--B \t\r\nx\n--B--", (b"x",), True),
+        (b"--B\nx\n--B\r\r\ny\n--B--", (b"x\n--B\r\r\ny",), True),
+        (b"--B\nx\n--B \x0b\ny\n--B--", (b"x\n--B \x0b\ny",), True),
+        (b"--B\nx\n--BX\ny\n--B--", (b"x\n--BX\ny",), True),
         (b"y\n--B\nx\n--B--", (b"x",), True),
         (b"y--B\n--B--\n", (), True),
     ],
@@ -448,3 +451,24 @@ def test_the_fast_path_has_the_bound_of_the_slow_path(text: bytes) -> None:
         long = text % (b" " * (size - len(text) + 2 - 1))
         body = head + long + b"\n" + head + text % b"x" + b"\n--B--"
         assert bool(multipart.split_uniform(body, b"B", 2)) is is_good
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b"--B\n\n--B--", 1),
+        (b"--Bx\nX: 1\n\n{}\n--Bx\nX: 1\n\n{}\n--B--", 2),
+        (b"--B\nX: 1\n\n{}\n--B\nX: 1\nY: 2\n{}\n--B--", 2),
+        (b"--B\nX: 1\n\n{}\n--B\nX: 2\n\n{}\n--B--", 2),
+        (b"\n--B\n\n{}\n--B\n\n{}\n--B--", 2),
+        (b"\n\n--B--", 1),
+    ],
+)
+def test_the_fast_path_returns_nothing_unless_all_parts_begin_alike(
+    body: bytes, count: int
+) -> None:
+    assert multipart.split_uniform(body, b"B", count) == []
+
+
+def test_the_value_of_a_header_may_have_colons() -> None:
+    assert multipart.payload(b"Link: https://a.example:443/\n\n{}") == b"{}"
