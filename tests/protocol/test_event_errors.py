@@ -154,6 +154,8 @@ def test_connection_details_with_an_error_status(
     else:
         with pytest.raises(expected):
             driver.receive(refusal)
+        assert driver.session.are_filters_refused is False
+        assert driver.close_reason() == "gateway error X-1"
     assert driver.sent() == []
     assert not driver.is_live()
 

@@ -149,11 +149,15 @@ def test_an_unreadable_frame_in_a_replay_is_a_gap_since_the_disconnect() -> None
 
 def test_too_many_unreadable_frames_end_the_connection_and_are_not_replayed() -> None:
     driver = SessionDriver().go_live()
-    last_received_at = driver.now
     for _ in range(MAX_UNREADABLE):
         driver.receive("garbage")
         assert driver.close_reason() is None
-    driver.receive("garbage")
+    driver.disconnect()
+    driver.recover()
+    for _ in range(MAX_UNREADABLE + 1):
+        assert driver.close_reason() is None
+        driver.receive("garbage")
+    last_received_at = driver.now
     assert driver.close_reason() == "too many unreadable frames"
     driver.disconnect()
     # The server has the same garbage in its buffer, and would replay it forever.

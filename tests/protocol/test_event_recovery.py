@@ -194,6 +194,17 @@ def test_a_replay_with_a_known_event_is_complete(place: int) -> None:
     assert gaps(outputs) == []
 
 
+def test_what_was_made_before_the_connection_counts_as_replayed() -> None:
+    driver = SessionDriver().go_live()
+    driver.receive(notification(1))
+    lost_at = driver.now
+    driver.disconnect(1.0)
+    marker = driver.recover(recoveryBufferSize=1, creationTime="2026-03-02T10:05:00Z")
+    driver.receive([{"type": "Heartbeat", "messageId": marker}])
+    assert gaps(driver.receive(notification(301), after=20.0)) == []
+    assert gaps(driver.receive(notification(299), after=20.0)) == [Gap(INCOMPLETE, lost_at)]
+
+
 def test_live_notifications_after_a_replay_are_not_counted() -> None:
     driver = SessionDriver().go_live()
     driver.receive(notification(0))
