@@ -17,7 +17,8 @@ later than it implies: then that was delayed, or the clock drifts. Where the clo
 that arrives in the first `REPLAY_WINDOW` seconds may be replayed.
 
 A loss in the middle of a replay is a gap: the recovery token may be newer than what had not been
-replayed yet.
+replayed yet. As the gateway may echo the marker first, a replay may go on until a second heartbeat
+is echoed, which is sent some seconds after the first. What is replayed later opens it again.
 
 Source: RingCentral guide, "WebSockets", session recovery. Times are monotonic seconds, given by
 the caller.
@@ -47,13 +48,14 @@ class _Replay:
 
     Attributes:
         marker: the id of the heartbeat that was sent at its beginning.
+        end_marker: the id of the one that was sent when it should have come; None before.
         since_at: when the lost connection was last heard of.
         remaining: the number of further notifications that make it a full buffer.
         connected_at: when the connection was made.
         server_connected_at: the same by the gateway's clock in seconds since 1970; -inf if not
             known.
         is_acknowledged: whether the marker has been echoed.
-        continues_late: whether something was replayed after that.
+        is_over: whether the second marker has been echoed, and nothing was replayed since.
     """
 
     marker: str
@@ -61,8 +63,9 @@ class _Replay:
     remaining: float
     connected_at: float
     server_connected_at: float
+    end_marker: str | None = None
     is_acknowledged: bool = False
-    continues_late: bool = False
+    is_over: bool = False
 
     def may_include(self, now: float, event: PresenceEvent) -> bool:
         """Return whether a notification is, or may be, replayed."""
@@ -71,7 +74,7 @@ class _Replay:
         if event.timestamp is None or self.server_connected_at == -inf:
             return now < self.connected_at + REPLAY_WINDOW
         is_older = event.timestamp.timestamp() < self.server_connected_at
-        self.continues_late = self.continues_late or is_older
+        self.is_over = self.is_over and not is_older
         return is_older
 
 
@@ -108,9 +111,7 @@ class GapDetector:
     def connection_lost(self, last_received_at: float) -> None:
         """Record the end of a connection, and until when everything was received."""
         self._missing_since = self._complete_until(last_received_at)
-        replay = self._replay
-        if replay is not None and (replay.continues_late or not replay.is_acknowledged):
-            self._was_interrupted = True
+        self._was_interrupted |= self._open_replay is not None
 
     def session_started(self) -> None:
         """Record a connection with a new session."""
@@ -137,15 +138,28 @@ class GapDetector:
 
     def heartbeat_received(self, message_id: str | None) -> None:
         """Record the echo of a heartbeat. If it is the marker, what was missing was replayed."""
-        if self._replay and message_id == self._replay.marker:
-            self._replay.is_acknowledged = True
+        replay = self._replay
+        if replay is None or message_id is None:
+            return
+        if message_id == replay.marker:
+            replay.is_acknowledged = True
             self._missing_since = None
+        elif message_id == replay.end_marker:
+            replay.is_over = True
 
-    def replay_timed_out(self, now: float) -> list[Gap]:
-        """Stop to wait for the marker; return the gap unless it has been echoed."""
-        if self._replay is None or self._replay.is_acknowledged:
+    def replay_timed_out(self, now: float, marker: str) -> list[Gap]:
+        """Expect no more of a replay; return the gap unless its marker has been echoed.
+
+        Args:
+            now: the monotonic time in seconds.
+            marker: the id of the heartbeat that is sent now.
+        """
+        if self._replay is None:
             return []
-        return self.report_gap(now, ResyncReason.RECOVERY_INCOMPLETE)
+        if not self._replay.is_acknowledged:
+            return self.report_gap(now, ResyncReason.RECOVERY_INCOMPLETE)
+        self._replay.end_marker = marker
+        return []
 
     def report_gap(self, now: float, reason: ResyncReason) -> list[Gap]:
         """Return the gap that ends now, and count from here."""
@@ -169,8 +183,16 @@ class GapDetector:
         return seen_on is None, gap
 
     def _complete_until(self, at: float) -> float:
-        """Return until when nothing is missing: until `at`, unless something is already."""
-        return at if self._missing_since is None else self._missing_since
+        """Return until when nothing is missing: until `at`, unless something is or may be."""
+        if self._missing_since is not None:
+            return self._missing_since
+        replay = self._open_replay
+        return at if replay is None else replay.since_at
+
+    @property
+    def _open_replay(self) -> _Replay | None:
+        """The replay that may not be over."""
+        return None if self._replay is None or self._replay.is_over else self._replay
 
     def _count_replayed(self, now: float, event: PresenceEvent, seen_on: int | None) -> list[Gap]:
         replay = self._replay
@@ -181,7 +203,6 @@ class GapDetector:
         replay.remaining -= 1
         if replay.remaining > 0:
             return []
-        self._missing_since = replay.since_at
         return self.report_gap(now, ResyncReason.RECOVERY_INCOMPLETE)
 
     def _server_time(self, now: float, created: datetime | None) -> float:

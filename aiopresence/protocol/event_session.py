@@ -16,7 +16,8 @@ disconnect, and continues it on a connection whose address carries the session's
 - The same goes for what broke a connection, such as too many unreadable frames: a recovery would
   replay it.
 - After a recovery the session is complete once the heartbeat that was sent after ConnectionDetails
-  is echoed; without an echo in time a gap is reported. See `event_gaps`.
+  is echoed; without an echo in time a gap is reported. So is one if the connection is lost again
+  before a second heartbeat, which is sent some seconds later, is echoed. See `event_gaps`.
 
 Source: RingCentral guide, "WebSockets". Times are monotonic seconds, given by the driver.
 """
@@ -382,7 +383,7 @@ class EventSession:
         if timer is Timer.HEARTBEAT:
             self._send_heartbeat(now)
         elif timer is Timer.REPLAY:
-            return self._gaps.replay_timed_out(now)
+            return self._gaps.replay_timed_out(now, self._send_heartbeat(now))
         elif timer is Timer.PING and late < PING_INTERVAL:
             self.wants_ping = True
             self._connection.timers.start(Timer.PONG, now)

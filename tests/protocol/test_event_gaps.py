@@ -28,6 +28,11 @@ def lost(newest: int = 5) -> GapDetector:
     return detector
 
 
+def end_replay(detector: GapDetector, now: float) -> None:
+    assert detector.replay_timed_out(now, "end") == []
+    detector.heartbeat_received("end")
+
+
 def replay(detector: GapDetector, numbers: range, minute: int | None) -> list[Gap]:
     return [gap for n in numbers for gap in detector.receive(130.0, event(n, minute))[1]]
 
@@ -82,6 +87,7 @@ def test_where_the_clock_is_not_known_a_replay_is_expected_at_the_beginning(know
     detector.heartbeat_received("m")
     # Later events are live.
     assert replay(detector, range(1, 100), 6) == []
+    end_replay(detector, 130.0)
     detector.connection_lost(140.0)
     assert detector.session_recovered(150.0, "n", 3, moment(1)) == []
     detector.heartbeat_received("n")
@@ -95,9 +101,35 @@ def test_a_disconnect_in_a_replay_after_the_marker_is_a_gap() -> None:
     detector = lost(newest=5)
     detector.session_recovered(120.0, "m", 10, None)
     detector.heartbeat_received("m")
+    end_replay(detector, 130.0)
     assert replay(detector, range(1, 3), 5) == []
     detector.connection_lost(140.0)
-    assert detector.session_recovered(150.0, "n", 10, None) == [Gap(INCOMPLETE, 140.0)]
+    assert detector.session_recovered(150.0, "n", 10, None) == [Gap(INCOMPLETE, 100.0)]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("echo", ["none", "of the marker", "of another", "of both"])
+def test_a_disconnect_before_the_second_marker_is_a_gap(echo: str) -> None:
+    """A gateway may echo first, replay later, and give a token for what it has not replayed."""
+    detector = lost()
+    detector.session_recovered(120.0, "m", 10, None)
+    if echo != "none":
+        detector.heartbeat_received("m")
+    if echo == "of both":
+        end_replay(detector, 130.0)
+    elif echo == "of another":
+        assert detector.replay_timed_out(130.0, "end") == []
+        detector.heartbeat_received("x")
+    detector.connection_lost(140.0)
+    gap = [] if echo == "of both" else [Gap(INCOMPLETE, 100.0)]
+    assert detector.session_recovered(150.0, "n", 10, None) == gap
+
+
+def test_a_gap_during_a_replay_begins_with_what_is_replayed() -> None:
+    detector = lost()
+    detector.session_recovered(120.0, "m", 10, None)
+    detector.heartbeat_received("m")
+    assert detector.report_gap(125.0, INCOMPLETE) == [Gap(INCOMPLETE, 100.0)]
 
 
 def test_another_heartbeat_is_not_the_marker() -> None:
@@ -214,12 +246,12 @@ def test_the_newest_event_and_the_smallest_delay_count_in_whatever_order_they_ca
 
 def test_without_an_echo_in_time_the_gap_is_from_when_the_connection_was_lost() -> None:
     detector = lost()
-    assert detector.replay_timed_out(110.0) == []
+    assert detector.replay_timed_out(110.0, "end") == []
     detector.session_recovered(120.0, "m", 3, None)
-    assert detector.replay_timed_out(130.0) == [Gap(INCOMPLETE, 100.0)]
+    assert detector.replay_timed_out(130.0, "end") == [Gap(INCOMPLETE, 100.0)]
     assert detector.is_complete
-    assert detector.replay_timed_out(131.0) == []
-    assert after_marker(lost()).replay_timed_out(130.0) == []
+    assert detector.replay_timed_out(131.0, "end") == []
+    assert after_marker(lost()).replay_timed_out(130.0, "end") == []
 
 
 def test_a_gap_is_reported_from_when_something_is_missing_and_at_most_until_now() -> None:
@@ -241,7 +273,7 @@ def test_without_a_loss_a_gap_begins_with_the_recovery() -> None:
     detector.session_recovered(120.0, "m", 1, None)
     assert detector.receive(125.0, event(1)) == (True, [Gap(INCOMPLETE, 120.0)])
     detector.session_recovered(130.0, "m", 1, None)
-    assert detector.replay_timed_out(140.0) == [Gap(INCOMPLETE, 140.0)]
+    assert detector.replay_timed_out(140.0, "end") == [Gap(INCOMPLETE, 130.0)]
     detector.interrupt_replay()
     assert detector.session_recovered(150.0, "m", 1, None) == [Gap(INCOMPLETE, 150.0)]
 

@@ -7,6 +7,7 @@ import pytest
 from aiopresence import PresenceEvent
 from aiopresence.protocol.event_outputs import Gap, SessionOutput, Subscribed
 from aiopresence.protocol.event_state import TRANSITIONS, Input, State, next_state
+from aiopresence.protocol.event_timers import REPLAY_TIMEOUT
 from tests.support.session_driver import (
     SessionDriver,
     details,
@@ -140,9 +141,10 @@ def test_the_first_reason_to_close_is_kept() -> None:
 def test_a_heartbeat_received_while_closing_completes_a_replay() -> None:
     driver = SessionDriver().go_live()
     driver.disconnect(1.0)
-    marker = driver.recover()
+    driver.receive([{"type": "Heartbeat", "messageId": driver.recover()}])
+    assert driver.tick(REPLAY_TIMEOUT) is None
     driver.session.close("connection reached its maximum age")
-    driver.receive([{"type": "Heartbeat", "messageId": marker}])
+    driver.receive([{"type": "Heartbeat", "messageId": driver.last_message_id()}])
     driver.disconnect(1.0)
     # Had the replay been interrupted, this recovery would be a gap.
     driver.recover()
