@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 from hypothesis import HealthCheck, settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from aiopresence import PresenceError, PresenceEvent
 from aiopresence.protocol.event_outputs import Gap, SessionOutput
@@ -31,13 +31,13 @@ WAITS = (0.1, 3.0, 12.0, 40.0, 170.0, 200.0, 1000.0)
 
 @attrs.define
 class Note:
-    """A notification: its number in the session, when it was sent, and last lost."""
+    """A notification: its number in the session, when it was sent, and first lost."""
 
     number: int
     uuid: str
     sent_at: float
-    lost_at: float
     content: dict[str, Any]
+    lost_at: float | None = None
 
 
 @attrs.define
@@ -60,9 +60,7 @@ class Events(RuleBasedStateMachine):
     def start(self, echoes_first: bool, tokens: str, newest_token: bool) -> None:
         self.now = 1000.0
         self.echoes_first, self.tokens = echoes_first, tokens
-        # A gateway that echoes before it replays, and gives a token for what it has not replayed,
-        # would lose events without a sign if the connection was lost in between.
-        self.newest_token = newest_token and not echoes_first
+        self.newest_token = newest_token
         ids = itertools.count()
         self.session = EventSession((ACCOUNT,), lambda: f"m{next(ids)}", Redactor())
         self.gateway = Gateway(0)
@@ -79,7 +77,11 @@ class Events(RuleBasedStateMachine):
 
     # The gateway.
 
-    @rule(id_=st.sampled_from(IDS), count=st.integers(1, BUFFER + 1))
+    @rule(id_=st.sampled_from(IDS), count=st.integers(1, 3), received=st.integers(0, 5))
+    def bring_events(self, id_: str, count: int, received: int) -> None:
+        self.notify(id_, count)
+        self.receive(received)
+
     def notify(self, id_: str, count: int) -> None:
         for _ in range(count):
             self.now += STEP
@@ -89,7 +91,7 @@ class Events(RuleBasedStateMachine):
                 note = Note(
                     self.gateway.count,
                     f"u{len(self.notes)}",
-                    *(self.now, self.now),
+                    self.now,
                     {
                         "uuid": f"u{len(self.notes)}",
                         "event": ACCOUNT,
@@ -99,6 +101,8 @@ class Events(RuleBasedStateMachine):
                 )
                 self.notes.append(note)
                 self.gateway.kept.append(note)
+                if self.wire is None or self.is_dead:
+                    note.lost_at = self.now
                 self.send_note(note)
 
     def send_note(self, note: Note) -> None:
@@ -122,10 +126,21 @@ class Events(RuleBasedStateMachine):
             self.gateway.subscribed = True
             self.send({**meta, "status": 200}, {"id": "s", "disabledFilters": []})
 
-    @precondition(lambda self: self.wire is None)
-    @rule(refusal=st.sampled_from(("", "", "", "failed", "absent", "error", "silence")))
-    def reconnect(self, refusal: str) -> None:
-        self.connect(0, refusal)
+    @rule(
+        how=st.sampled_from(("cut", "cut", "broken", "dead")),
+        missed=st.integers(0, BUFFER + 1),
+        away=st.sampled_from((0.0, *WAITS)),
+        refusal=st.sampled_from(("", "", "", "", "failed", "absent", "error", "silence")),
+        received=st.integers(0, 8),
+    )
+    def interrupt(self, how: str, missed: int, away: float, refusal: str, received: int) -> None:
+        """Lose the connection, miss events, and connect again."""
+        self.lose_connection(how)
+        self.notify(IDS[0], missed)
+        self.wait(away)
+        if self.wire is None:
+            self.connect(0, refusal)
+            self.receive(received)
 
     def connect(self, took: float, refusal: str = "") -> None:
         query = self.session.connection_query(self.now, "t")
@@ -163,10 +178,10 @@ class Events(RuleBasedStateMachine):
                 if note.number > recovered or self.tokens == "details":
                     self.send_note(note)
 
-    @precondition(lambda self: self.wire is not None)
-    @rule(how=st.sampled_from(("cut", "cut", "broken", "dead")))
     def lose_connection(self, how: str) -> None:
         """End the connection, or let it die without a sign."""
+        if self.wire is None:
+            return
         if self.gateway.lost_at == inf:
             self.gateway.lost_at = self.now
         if how == "dead":
@@ -178,12 +193,22 @@ class Events(RuleBasedStateMachine):
         if self.gateway.lost_at == inf:
             self.gateway.lost_at = self.now
         for note in self.notes:
-            if any(f'"{note.uuid}"' in text for text in self.wire or ()):
+            is_coming = any(f'"{note.uuid}"' in text for text in self.wire or ())
+            if is_coming and note.lost_at is None:
                 note.lost_at = self.now
         self.wire = None
         self.session.connection_lost(self.now, broken=broken)
 
-    @rule()
+    @rule(how=st.sampled_from(("duplicate", "reorder", "spoil", "subscription", "restart")))
+    def disturb(self, how: str) -> None:
+        {
+            "restart": self.restart_gateway,
+            "subscription": self.lose_subscription,
+            "duplicate": self.duplicate,
+            "reorder": self.reorder,
+            "spoil": self.spoil,
+        }[how]()
+
     def restart_gateway(self) -> None:
         """Let the gateway forget all sessions; numbers of events begin anew."""
         if self.wire is not None:
@@ -192,18 +217,15 @@ class Events(RuleBasedStateMachine):
         self.sequences = dict.fromkeys(IDS, 0)
         self.is_reordered = True
 
-    @rule()
     def lose_subscription(self) -> None:
         """Let the gateway forget the session of a lost connection."""
         if self.wire is None:
             self.gateway = Gateway(self.gateway.name + 1)
 
-    @rule()
     def duplicate(self) -> None:
         if self.wire and "ServerNotification" in self.wire[-1]:
             self.wire.append(self.wire[-1])
 
-    @rule()
     def reorder(self) -> None:
         """Swap the contents of the last two notifications; their frames stay in order."""
         kept, wire = self.gateway.kept, self.wire
@@ -220,18 +242,16 @@ class Events(RuleBasedStateMachine):
             first.content, second.content = second.content, first.content
             wire[-2], wire[-1] = json.dumps([one[0], two[1]]), json.dumps([two[0], one[1]])
 
-    @rule()
     def spoil(self) -> None:
         """Make a frame unreadable."""
         if self.wire and "ServerNotification" in self.wire[0]:
             for note in self.notes:
-                if f'"{note.uuid}"' in self.wire[0]:
-                    note.lost_at = inf
+                if f'"{note.uuid}"' in self.wire[0] and note.lost_at is None:
+                    note.lost_at = inf  # Not before it arrives.
             self.wire[0] = self.wire[0][:-5]
 
     # The client.
 
-    @precondition(lambda self: self.wire)
     @rule(number=st.integers(1, 6))
     def receive(self, number: int) -> None:
         for _ in range(number):
@@ -308,9 +328,8 @@ class Events(RuleBasedStateMachine):
             if note.sent_at <= self.since or note.uuid in self.got or note.uuid in coming:
                 continue
             is_spoilt = any(f'"{note.uuid}"' in text for text in self.wire or ())
-            covered = any(
-                since <= note.lost_at and note.sent_at <= until for since, until in self.gaps
-            )
+            lost_at = note.sent_at if note.lost_at is None else note.lost_at
+            covered = any(since <= lost_at and note.sent_at <= until for since, until in self.gaps)
             assert covered or is_spoilt, f"{note.uuid} is lost"
 
     def teardown(self) -> None:
@@ -327,7 +346,7 @@ class Events(RuleBasedStateMachine):
 
 TestEvents: Any = Events.TestCase
 TestEvents.settings = settings(
-    max_examples=settings().max_examples * 3,
+    max_examples=settings().max_examples * 4,
     stateful_step_count=50,
     suppress_health_check=[HealthCheck.filter_too_much],
 )
