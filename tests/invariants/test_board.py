@@ -10,13 +10,7 @@ from typing import Any
 
 import attrs
 from hypothesis import HealthCheck, settings, strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aiopresence import ConnectionFailed, GetPresenceInfo, NotFound, PresenceError, PresenceEvent
 from aiopresence.models import ChangeSource
@@ -33,6 +27,8 @@ EPOCH = datetime(2026, 3, 2, 9, tzinfo=UTC)
 # The least seconds that pass with each step.
 STEP = 0.001
 WAITS = (0.005, 0.05, 0.3, 0.9, 2.5, 30.0, 700.0)
+# How long a request takes.
+TIMES = (0.01, 0.4, 3.0)
 
 Answer = GetPresenceInfo | PresenceError
 
@@ -66,11 +62,11 @@ class Boards(RuleBasedStateMachine):
         of_account=st.booleans(),
         offset=st.sampled_from((0.0, 3600.4, -77.7)),
         drift=st.sampled_from((0.0, 2e-5, -2e-5)),
-        has_date=st.just(value=True),
+        took=st.sampled_from((0.05, 3.0)),
     )
-    def start(self, of_account: bool, offset: float, drift: float, has_date: bool) -> None:
+    def start(self, of_account: bool, offset: float, drift: float, took: float) -> None:
         self.now = 0.0
-        self.offset, self.drift, self.has_date = offset, drift, has_date
+        self.offset, self.drift = offset, drift
         self.truth = {id_: dict.fromkeys(FIELDS, 0) for id_ in IDS}
         self.gone: set[str] = set()
         self.sequences = dict.fromkeys(IDS, 10)
@@ -78,7 +74,7 @@ class Boards(RuleBasedStateMachine):
         self.reads: list[Reading] = []
         self.shown = {id_: dict.fromkeys(FIELDS, 0) for id_ in IDS}
         self.state = PresenceState(None if of_account else IDS)
-        self.connect(0.05)
+        self.connect(took)
 
     # The clocks.
 
@@ -90,7 +86,25 @@ class Boards(RuleBasedStateMachine):
 
     # What happens at RingCentral.
 
-    @rule(id_=st.sampled_from(IDS), fields=st.sets(st.sampled_from(FIELDS), min_size=1))
+    @rule(
+        id_=st.sampled_from(IDS),
+        fields=st.sets(st.sampled_from(FIELDS), min_size=1),
+        times=st.integers(1, 3),
+        overtakes=st.booleans(),
+        received=st.integers(0, 2),
+    )
+    def bring_changes(
+        self, id_: str, fields: set[str], times: int, overtakes: bool, received: int
+    ) -> None:
+        self.change_often(id_, fields, times)
+        if overtakes:
+            self.overtake()
+        self.receive(received)
+
+    def change_often(self, id_: str, fields: set[str], times: int) -> None:
+        for _ in range(times):
+            self.change(id_, fields)
+
     def change(self, id_: str, fields: set[str]) -> None:
         self.now += STEP
         if id_ in self.gone:
@@ -112,10 +126,9 @@ class Boards(RuleBasedStateMachine):
             }
         )
 
-    @rule(id_=st.sampled_from(IDS))
-    def leave_or_return(self, id_: str) -> None:
+    def leave_or_return(self) -> None:
         self.now += STEP
-        self.gone ^= {id_}
+        self.gone ^= {IDS[0]}
 
     @rule(seconds=st.sampled_from(WAITS))
     def wait(self, seconds: float) -> None:
@@ -124,42 +137,53 @@ class Boards(RuleBasedStateMachine):
     # What arrives.
 
     @precondition(lambda self: self.wire)
-    @rule(number=st.integers(1, 3))
+    @rule(number=st.integers(1, 2))
     def receive(self, number: int) -> None:
         for _ in range(min(number, len(self.wire))):
             self.now += STEP
             self.state.apply(self.wire.popleft().event, self.local())
+            self.nothing_is_older_than_what_was_shown()
 
-    @precondition(lambda self: len(self.wire) > 1)
-    @rule(place=st.integers(1, 3))
-    def overtake(self, place: int) -> None:
-        """Let a later event come first."""
-        place = min(place, len(self.wire) - 1)
-        later = self.wire[place]
-        del self.wire[place]
-        self.wire.appendleft(later)
+    @rule(
+        how=st.sampled_from(("renumber", "spoil", "lose", "lose session", "leave", "fail")),
+        restarted=st.booleans(),
+        took=st.sampled_from(TIMES),
+    )
+    def disturb(self, how: str, restarted: bool, took: float) -> None:
+        {
+            "renumber": self.renumber,
+            "spoil": self.spoil,
+            "lose": self.lose_events,
+            "lose session": lambda: self.lose_session(restarted=restarted, took=took),
+            "leave": self.leave_or_return,
+            "fail": self.fail,
+        }[how]()
 
-    @precondition(lambda self: self.wire)
-    @rule()
+    def overtake(self) -> None:
+        """Let the last event come first."""
+        if self.wire:
+            self.wire.appendleft(self.wire.pop())
+
+    def renumber(self) -> None:
+        self.sequences = dict.fromkeys(IDS, 0)
+
     def spoil(self) -> None:
         """Let an event arrive that cannot be decoded."""
+        if not self.wire:
+            return
         told = self.wire.popleft()
         body = {"extensionId": told.id_, "sequence": "?", "activeCalls": 7}
         self.state.apply(attrs.evolve(told.event, body=body), self.local())
 
-    @rule(restarted=st.booleans(), took=st.sampled_from((0.002, 0.2, 3.0)))
-    def lose_session(self, restarted: bool, took: float) -> None:
+    def lose_session(self, *, restarted: bool, took: float) -> None:
         self.wire.clear()
         self.connect(took)
         if restarted:
-            self.sequences = dict.fromkeys(IDS, 0)
+            self.renumber()
         self.state.forget_order()
 
-    @precondition(lambda self: self.wire)
-    @rule(number=st.integers(1, 3))
-    def lose_events(self, number: int) -> None:
-        for _ in range(min(number, len(self.wire))):
-            self.wire.popleft()
+    def lose_events(self) -> None:
+        self.wire.clear()
         self.state.mark_stale()
 
     def connect(self, took: float) -> None:
@@ -170,9 +194,31 @@ class Boards(RuleBasedStateMachine):
 
     # Reads. In a session two at a time are rare, but possible.
 
+    @rule(
+        id_=st.sampled_from(IDS),
+        fields=st.sets(st.sampled_from(FIELDS), min_size=1),
+        numbers=st.tuples(*[st.integers(0, 2)] * 4),
+        took=st.sampled_from(TIMES),
+    )
+    def read_all(
+        self, id_: str, fields: set[str], numbers: tuple[int, int, int, int], took: float
+    ) -> None:
+        """Read everything at once, while something changes and events arrive."""
+        before, received, after, received_later = numbers
+        self.begin_read(scheduled=True)
+        self.change_often(id_, fields, before)
+        self.receive(received)
+        self.answer(-1, 2, took)
+        self.change_often(id_, fields, after)
+        self.merge(-1)
+        self.nothing_is_older_than_what_was_shown()
+        self.receive(received_later)
+
     @precondition(lambda self: len(self.reads) < 2)
     @rule(scheduled=st.booleans())
     def begin_read(self, scheduled: bool) -> None:
+        if len(self.reads) == 2:
+            return
         if scheduled:
             self.state.schedule_read()
         ids = None if self.state.all_stale else [*self.state.stale, *self.state.unknown_ids]
@@ -181,7 +227,7 @@ class Boards(RuleBasedStateMachine):
             self.reads.append(Reading(read, deque(dict.fromkeys(ids or IDS))))
 
     @precondition(lambda self: self.reads)
-    @rule(which=st.integers(0, 1), number=st.integers(1, 2), took=st.sampled_from((0.01, 0.4)))
+    @rule(which=st.integers(0, 1), number=st.integers(1, 2), took=st.sampled_from(TIMES))
     def answer(self, which: int, number: int, took: float) -> None:
         """Request some extensions of a read, and let RingCentral answer."""
         reading = self.reads[which % len(self.reads)]
@@ -191,7 +237,7 @@ class Boards(RuleBasedStateMachine):
         asked = [reading.unasked.popleft() for _ in range(min(number, len(reading.unasked)))]
         reading.answers = [(id_, self.read(id_)) for id_ in asked]
         self.now += STEP
-        reading.stated = self.server().replace(microsecond=0) if self.has_date else None
+        reading.stated = self.server().replace(microsecond=0)
 
     def read(self, id_: str) -> Answer:
         if id_ in self.gone:
@@ -214,13 +260,13 @@ class Boards(RuleBasedStateMachine):
         if not reading.unasked and not reading.answers:
             self.end(reading, complete=True)
 
-    @precondition(lambda self: self.reads)
-    @rule(which=st.integers(0, 1), of_request=st.booleans())
-    def fail(self, which: int, of_request: bool) -> None:
-        """Let the response of a read be lost, and the read end with it, or go on."""
-        reading = self.reads[which % len(self.reads)]
+    def fail(self) -> None:
+        """Let the response of a read be lost, and the read end with it."""
+        if not self.reads:
+            return
+        reading = self.reads[0]
         error = ConnectionFailed("lost")
-        for id_, _ in reading.answers if of_request else ():
+        for id_, _ in reading.answers:
             self.state.merge_read(
                 reading.read, id_, error, ChangeSource.BATCH, self.local(), of_request=True
             )
@@ -283,7 +329,7 @@ class Boards(RuleBasedStateMachine):
 
 TestBoards: Any = Boards.TestCase
 TestBoards.settings = settings(
-    max_examples=settings().max_examples * 2,
+    max_examples=settings().max_examples * 4,
     stateful_step_count=60,
     suppress_health_check=[HealthCheck.filter_too_much],
 )
