@@ -12,7 +12,6 @@ again to find the path. It also defines what the fast one has to return.
 import math
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -288,7 +287,7 @@ def structure(value: Any, cls: type[T]) -> T:
         pass
     else:
         return record
-    return _structure_or_explain(value, cls, hook)
+    return _structure_slowly(value, cls)
 
 
 def structure_all(values: list[Any], cls: type[T]) -> list[T]:
@@ -298,7 +297,7 @@ def structure_all(values: list[Any], cls: type[T]) -> list[T]:
         return [hook(value, cls) for value in values]
     except Exception:  # noqa: S110 - Whatever it is, the slow path finds out where.
         pass
-    return [_structure_or_explain(value, cls, hook) for value in values]
+    return [structure(value, cls) for value in values]
 
 
 def structure_sharing(values: list[Any], cls: type[T], shared: dict[Any, Any]) -> list[T]:
@@ -320,11 +319,7 @@ def structure_sharing(values: list[Any], cls: type[T], shared: dict[Any, Any]) -
     return structure_all(values, cls)
 
 
-def _structure_or_explain(value: Any, cls: type[T], hook: Hook) -> T:
-    record: T
-    with suppress(Exception):
-        record = hook(value, cls)
-        return record
+def _structure_slowly(value: Any, cls: type[T]) -> T:
     try:
         return reference.structure(value, cls)
     except Exception as error:

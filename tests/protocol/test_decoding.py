@@ -1,7 +1,9 @@
 import copy
 import json
+import math
 import pickle
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_args, get_origin
 
@@ -23,6 +25,8 @@ from aiopresence import (
     ExtensionCallQueueUpdatePresenceList,
     GetPresenceExtensionInfo,
     GetPresenceInfo,
+    GroupLimits,
+    PresenceChange,
     PresenceInfoRequest,
     PresenceStatus,
     PrimaryCQInfo,
@@ -199,6 +203,86 @@ def test_a_wrong_type_is_an_error_with_its_path(wire: object, path: str, reason:
         read(wire)
     assert (caught.value.path, caught.value.reason) == (path, reason)
     assert caught.value.__context__ is caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("number", [0, 5, 2.5, -1e300])
+def test_a_number_becomes_a_float(number: float) -> None:
+    limits = decoding.structure({"limit": 1, "window": number}, GroupLimits)
+    assert limits == GroupLimits(1, number)
+    assert type(limits.window) is float
+
+
+@pytest.mark.parametrize(
+    ("value", "cls", "path", "reason"),
+    [
+        ({"limit": 1, "window": True}, GroupLimits, "$.window", "expected a number, not a boolean"),
+        ({"limit": 1, "window": "5"}, GroupLimits, "$.window", "expected a number, not a string"),
+        ({"limit": 1, "window": math.nan}, GroupLimits, "$.window", "expected a finite number"),
+        ({"limit": 1, "window": -math.inf}, GroupLimits, "$.window", "expected a finite number"),
+        ({"limit": 1, "window": 10**400}, GroupLimits, "$.window", "cannot be decoded"),
+        ({"window": 5}, GroupLimits, "$.limit", "is missing"),
+        ({"uri": NOON}, GetPresenceInfo, "$.uri", "expected a string, not a datetime"),
+        ({"records": [{}]}, CallQueueUpdatePresence, "$.records[0].member", "is missing"),
+        (
+            {"eventFilters": ["x"] * 10_001},
+            SubscriptionInfo,
+            "$.eventFilters",
+            "list exceeds the limit of 10,000 items",
+        ),
+        (
+            {"id": "1", "source": "tea", "old": None, "new": None, "time": "2026-05-04T12:00:00Z"},
+            PresenceChange,
+            "$.source",
+            "expected one of event, batch, account",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_value_of_a_class_of_ours(
+    value: Any, cls: type[Any], path: str, reason: str
+) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decoding.structure(value, cls)
+    assert (caught.value.path, caught.value.reason) == (path, reason)
+
+
+def test_a_list_of_texts_may_be_as_long_as_any_other() -> None:
+    info = decoding.structure({"eventFilters": ["x"] * 10_000}, SubscriptionInfo)
+    assert info.event_filters == ("x",) * 10_000
+
+
+def structured(values: list[Any]) -> list[GetPresenceInfo]:
+    return decoding.structure_all(values, GetPresenceInfo)
+
+
+def shared(values: list[Any]) -> list[GetPresenceInfo]:
+    return decoding.structure_sharing(values, GetPresenceInfo, {})
+
+
+@pytest.mark.parametrize("decode", [structured, shared])
+def test_many_values_are_decoded_as_one_by_one(
+    decode: Callable[[list[Any]], list[GetPresenceInfo]],
+) -> None:
+    values = [{"uri": "a", "extension": {"id": 1}}, {}, {"message": "b", "userStatus": "Busy"}]
+    assert decode(values) == [read(value) for value in values]
+    assert decode([]) == []
+    with pytest.raises(DecodeError) as caught:
+        decode([{}, {"message": 5}, {"uri": 5}])
+    assert caught.value.path == "$.message"
+    assert caught.value.reason == "expected a string, not a number"
+
+
+def test_equal_strings_of_all_calls_become_one_object() -> None:
+    strings: dict[Any, Any] = {}
+    texts = []
+    for _ in range(2):
+        value = json.loads('{"message": "Away today", "extension": {"id": "7001"}}')
+        [record] = decoding.structure_sharing([value], GetPresenceInfo, strings)
+        assert record.extension is not None
+        texts.append((record.message, record.extension.id))
+    [(first, first_id), (second, second_id)] = texts
+    assert first is second
+    assert first_id is second_id
+    assert {"Away today", "7001"} <= {*strings}
 
 
 def test_an_error_in_a_page_names_its_record() -> None:
@@ -592,9 +676,17 @@ def test_text_with_a_part_of_a_character_is_an_error() -> None:
         decoding.parse_text('["cut \ud83d"]')
 
 
-def test_text_with_too_many_objects_is_an_error() -> None:
-    with pytest.raises(DecodeError, match="limit"):
-        decoding.parse_text(f"[{'{},' * decoding.MAX_OBJECTS}0]")
+@pytest.mark.parametrize("items", ["{}," * 100_000, "[[]]," * 50_000])
+def test_text_with_too_many_objects_is_an_error(items: str) -> None:
+    with pytest.raises(DecodeError, match="limit of 100,000 objects"):
+        decoding.parse_text(f"[{items}0]")
+
+
+def test_the_size_of_json_is_that_of_its_pieces() -> None:
+    size = decoding.JsonSize()
+    for piece in (b'[{"a":1},2', b",[3,4]", b"]"):
+        size.add(piece)
+    assert (size.objects, size.values) == (3, 3)
 
 
 def test_a_broken_body_with_a_lone_surrogate_is_an_error() -> None:
