@@ -71,6 +71,14 @@ async def test_a_connection_that_breaks(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
         % (len(CUT_GZIP), CUT_GZIP),
         b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nX: %b\r\nContent-Length: 2\r\n\r\n{}" % (b"x" * 9000),
+            id="a header of 9,000 bytes",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n%bContent-Length: 2\r\n\r\n{}" % (b"X: y\r\n" * 40_000),
+            id="40,000 headers",
+        ),
     ],
 )
 async def test_an_answer_that_is_no_http(

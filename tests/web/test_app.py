@@ -103,6 +103,15 @@ async def test_only_get_and_head_are_allowed(
         assert {*await response.json()} == {"error", "hint"}
 
 
+async def test_requests_with_long_lines_and_headers_are_refused(
+    client: aiohttp.ClientSession,
+) -> None:
+    async with client.get(f"presence?q={'x' * 9000}") as response:
+        assert response.status == 400
+    async with client.get("presence", headers={"X-Long": "x" * 9000}) as response:
+        assert response.status == 400
+
+
 @pytest.mark.parametrize("path", ROUTES)
 async def test_head_has_the_headers_and_no_body(client: aiohttp.ClientSession, path: str) -> None:
     async with client.head(path) as response:
