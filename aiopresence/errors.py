@@ -136,7 +136,8 @@ class AuthError(ApiError):
     Attributes:
         final: True when the credentials were refused, or the access token of a session that has
             no other: retrying does not help. False when newly issued tokens were rejected in all
-            attempts, which may pass.
+            attempts, or when the server did not answer a login as a login endpoint does, as with
+            404 or a redirect. Both may pass.
     """
 
     final: bool = False
@@ -144,6 +145,8 @@ class AuthError(ApiError):
     def _advice(self) -> str:
         if self.final:
             return "check the credentials, and that they belong to this server"
+        if self.http_status != 401:
+            return "this is no answer to a login: check the address of the server"
         return "the server rejected the token that it issued: try again later"
 
 

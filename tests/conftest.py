@@ -12,7 +12,7 @@ from tests.support.loops import LoopFactories
 from tests.support.sessions import PLENTY, Replies, Session
 from tests.support.virtual import no_task_is_left
 
-pytest_plugins = ["aiopresence.sandbox.plugin"]
+pytest_plugins = ["aiopresence.sandbox.plugin", "tests.support.canaries"]
 
 # A shell starts background jobs with these ignored, and programs started by tests would inherit it.
 for _signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode
 import attrs
 
 from ..auth_advice import find_code
-from ..errors import ApiError, AuthError, DecodeError, UsageError
+from ..errors import ApiError, AuthError, DecodeError, RateLimited, ServerError, UsageError
 from ..grants import AccessToken, Grant, refresh_form
 from ..redaction import Secret, StripTraceback
 from .rest import (
@@ -154,9 +154,11 @@ def tokens_in(request: Request[Any]) -> list[str]:
 def token_error(response: Response) -> ApiError:
     """Return the error for a response of the token endpoint that has no token.
 
-    It is an AuthError only if the credentials were refused, not for a failure of the server or of
-    a proxy. The endpoint was sent every secret there is, and may repeat them: of its texts only
-    error codes are kept.
+    It is an AuthError with `final` if the credentials were refused. Another status that trying
+    again does not help against, such as 404, is an AuthError, too: it says nothing about the id
+    that the login was for. A failure of the server or of a proxy that may pass has its own class.
+    The endpoint was sent every secret there is, and may repeat them: of its texts only error codes
+    are kept.
     """
     texts = _error_texts(parse_error_body(response))
     code = next(filter(None, map(find_code, texts)), None)
@@ -164,7 +166,9 @@ def token_error(response: Response) -> ApiError:
     is_refused = response.status in (400, 401) or (
         response.status == 403 and bool(code or oauth_code)
     )
-    cls = AuthError if is_refused else error_class(response.status)
+    cls = error_class(response.status)
+    if not (issubclass(cls, (RateLimited, ServerError)) or response.status in (408, 425)):
+        cls = AuthError
     error = error_from_response(response)
     error = cls(
         response.status,
@@ -175,7 +179,7 @@ def token_error(response: Response) -> ApiError:
         error.retry_after,
     )
     if isinstance(error, AuthError):
-        error.final = True
+        error.final = is_refused
     return error
 
 

@@ -20,6 +20,8 @@ _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,31}")
 # RingCentral's window is a minute. A value above an hour is a mistake, such as milliseconds.
 MAX_STATED_WINDOW = 3600.0
 MAX_LIMIT = 10_000
+# Of a Retry-After: thirty years, which fits into every calculation.
+LONGEST_STATED = 1e9
 
 
 @attrs.frozen
@@ -72,14 +74,14 @@ def group_of(headers: Headers) -> str | None:
 def retry_after(headers: Headers) -> float | None:
     """Return the seconds in Retry-After; None if it is absent or invalid.
 
-    Of several numbers the largest counts. A date is compared with the Date of the response, because
-    the local clock may be wrong.
+    Of several numbers the largest counts; a fraction is not allowed, and understood. A date is
+    compared with the Date of the response, because the local clock may be wrong.
     """
     text = headers.get("retry-after", "")
     texts = re.split(r"\s*,\s*", text.strip())
-    seconds = [float(each) for each in texts if re.fullmatch("[0-9]{1,9}", each)]
+    seconds = [float(each) for each in texts if re.fullmatch(r"[0-9]+(\.[0-9]*)?", each)]
     if seconds:
-        return max(seconds)
+        return min(max(seconds), LONGEST_STATED)
     until, now = read_date(text), read_date(headers.get("date", ""))
     return None if until is None or now is None else max(0.0, (until - now).total_seconds())
 

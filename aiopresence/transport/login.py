@@ -82,7 +82,7 @@ async def log_in(
         response = await _send(request, sender, hold, clock, lock)
     if response.status != 200:
         error = oauth.token_error(response)
-        if isinstance(error, AuthError):
+        if isinstance(error, AuthError) and error.final:
             hold.add_refusal(error, clock.now())
         raise error
     token = oauth.read_token(response, clock.now())

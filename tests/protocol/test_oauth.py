@@ -15,8 +15,6 @@ from aiopresence import (
     DecodeError,
     InvalidRequest,
     JwtGrant,
-    NotFound,
-    PermissionDenied,
     RateLimited,
     RefreshTokenGrant,
     Response,
@@ -221,30 +219,37 @@ def test_a_response_without_a_usable_token_is_an_error(body: bytes) -> None:
 BODY = b'{"error":"invalid_grant","error_description":"No"}'
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
-    ("status", "body", "kind"),
+    ("status", "body", "kind", "final"),
     [
-        (400, BODY, AuthError),
-        (400, b"", AuthError),
-        (401, b"<html>no</html>", AuthError),
-        (402, BODY, InvalidRequest),
-        (403, BODY, AuthError),
-        (403, b'{"errorCode":"AGW-404","message":"Resource not found"}', AuthError),
-        (403, b"<html>forbidden by a firewall</html>", PermissionDenied),
-        (404, b"", NotFound),
-        (405, b"", InvalidRequest),
-        (408, b"", InvalidRequest),
-        (429, b"", RateLimited),
-        (503, b'{"errorCode":"CMN-211"}', ServerError),
+        (400, BODY, AuthError, True),
+        (400, b"", AuthError, True),
+        (401, b"<html>no</html>", AuthError, True),
+        (403, BODY, AuthError, True),
+        (403, b'{"errorCode":"AGW-404","message":"Resource not found"}', AuthError, True),
+        # It says nothing about the id that the login was for.
+        (204, b"", AuthError, False),
+        (302, b"", AuthError, False),
+        (402, BODY, AuthError, False),
+        (403, b"<html>forbidden by a firewall</html>", AuthError, False),
+        (404, b"", AuthError, False),
+        (405, b"", AuthError, False),
+        (408, b"", InvalidRequest, None),
+        (425, b"", InvalidRequest, None),
+        (429, b"", RateLimited, None),
+        (503, b'{"errorCode":"CMN-211"}', ServerError, None),
     ],
 )
-def test_only_refused_credentials_are_an_auth_error(
-    status: int, body: bytes, kind: type[ApiError]
+def test_what_does_not_pass_is_an_auth_error_and_final_if_the_credentials_were_refused(
+    status: int, body: bytes, kind: type[ApiError], final: bool | None
 ) -> None:
     error = oauth.token_error(Response(status, {"rcrequestid": "r-1", "retry-after": "3"}, body))
     assert type(error) is kind
-    assert getattr(error, "final", False) is (kind is AuthError)
+    assert getattr(error, "final", None) is final
     assert (error.request_id, error.retry_after) == ("r-1", retry_after({"retry-after": "3"}))
+    is_no_login = "this is no answer to a login: check the address of the server" in str(error)
+    assert is_no_login is (final is False)
 
 
 @pytest.mark.parametrize(
@@ -534,4 +539,6 @@ def test_the_codes_of_oauth_are_shown(code: str) -> None:
     assert (type(error), error.error_code, error.message) == (AuthError, code, None)
     text = json.dumps({"error": f"{code}s"}).encode()
     other = oauth.token_error(Response(403, {}, text))
-    assert (type(other), other.error_code) == (PermissionDenied, None)
+    assert (type(other), other.error_code) == (AuthError, None)
+    assert isinstance(other, AuthError)
+    assert not other.final

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from aiopresence.protocol.rate_limit_headers import (
+    LONGEST_STATED,
     StatedLimits,
     group_name,
     group_of,
@@ -19,6 +20,9 @@ from aiopresence.protocol.rate_limit_headers import (
         ({"retry-after": "60"}, 60.0),
         ({"retry-after": "5, 30"}, 30.0),
         ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "7200.5"}, 7200.5),
+        ({"retry-after": "9" * 12}, LONGEST_STATED),
+        ({"retry-after": "9" * 400}, LONGEST_STATED),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "1e9"}, None),

@@ -18,8 +18,6 @@ from aiopresence import (
     FileTokenStore,
     JwtGrant,
     MemoryTokenStore,
-    NotFound,
-    PermissionDenied,
     PresenceError,
     RateLimited,
     RefreshTokenGrant,
@@ -172,8 +170,9 @@ LOGIN_FAULTS: list[tuple[Fault, type[PresenceError]]] = [
     (Hang(), Timeout),
     (Answer(200, b"<html>please log in to this network</html>"), DecodeError),
     (Answer(200, b"[]"), DecodeError),
-    (Answer(403, b"<html>firewall</html>"), PermissionDenied),
-    (Answer(404), NotFound),
+    (Answer(403, b"<html>firewall</html>"), AuthError),
+    (Answer(404), AuthError),
+    (Answer(204), AuthError),
     (Answer(429, headers={"Retry-After": "9"}), RateLimited),
 ]
 
@@ -192,10 +191,20 @@ async def test_a_failed_login_is_the_error_of_the_call_and_the_next_one_logs_in(
         with pytest.raises(PresenceError) as caught:
             await session.read_user_presence_status()
         assert type(caught.value) is kind
+        assert not getattr(caught.value, "final", False)
         assert rule.fired >= 1
         sandbox.faults.clear()
         await session.read_user_presence_status()
     assert statuses(sandbox) == [200, 401, 200]
+
+
+@pytest.mark.fault
+async def test_a_login_that_is_not_found_is_no_outcome_of_an_id(sandbox: Sandbox) -> None:
+    rule = sandbox.faults.add(Answer(404), path=TOKEN, times=None)
+    async with Session(sandbox.grant, server=sandbox.url) as session:
+        with pytest.raises(AuthError, match="this is no answer to a login"):
+            await session.read_user_presence_statuses(sandbox.user_ids)
+    assert rule.fired == 1
 
 
 @pytest.mark.fault
