@@ -133,7 +133,7 @@ class SharedLimits(RuleBasedStateMachine):
         if not self.is_down:
             self.saved = [each for each in self.saved if each[0] > self.now - 5.0]
             self.saved.append((self.now, deepcopy(self.redis)))
-            self.probes += self.redis.group is None and not values[2]
+            self.probes += not self.redis.groups and not values[2]
             raw = EPOCH + int((self.now + self.clock_offset) * 1000)
             replied = self.redis.run(raw, f"run{self.run_id}", values)
             if self.is_repeating:

@@ -130,22 +130,24 @@ class Group:
 
 
 class Twin:
-    """Redis with one owner and one group. Attributes: `now`, the time of the last decision."""
+    """Redis with one owner and some groups. Attributes: `published`, by the last call."""
 
     def __init__(self) -> None:
         self.owner: Owner | None = None
-        self.group: Group | None = None
-        self.now = 0
+        self.groups: dict[str, Group] = {}
+        self.published: str | None = None
 
     def flush(self) -> None:
-        self.owner = self.group = None
+        self.owner, self.groups = None, {}
 
-    def run(self, raw: int, run: str, values: list[Any]) -> list[Any] | None:
+    def run(self, raw: int, run: str, values: list[Any], name: str = "group") -> list[Any] | None:
         """Decide about a call at a time of Redis's clock; None if the call is too late."""
-        step = Step(self.owner or Owner(), self.group, Call(*values))
+        step = Step(self.owner or Owner(), self.groups.get(name), Call(*values))
         reply = step.decide(raw, run)
+        self.published = None
         if reply is not None:
-            self.owner, self.group, self.now = step.o, step.g, step.now
+            self.owner, self.groups[name] = step.o, step.g
+            self.published = step.message(name)
         return reply
 
 
@@ -158,7 +160,15 @@ class Step:
         self.o, self.a, self.now = owner, call, 0
         self.known = group
         self.granted = 0
-        self.wake = False
+        self.wake = self.stop = self.stop_all = False
+
+    def message(self, name: str) -> str | None:
+        """Return what all processes are told: of a penalty, or that more may be sent."""
+        if self.stop_all:
+            return f"{self.now} "
+        if self.stop:
+            return f"{self.now} {name}"
+        return f" {name}" if self.wake else None
 
     def decide(self, raw: int, run: str) -> list[Any] | None:
         a, o = self.a, self.o
@@ -375,7 +385,9 @@ class Step:
         g.blocked = max(g.blocked, r.time + wait)
         g.probing = True
         g.penalties += 1
+        self.stop = True
         if r.all:
+            self.stop_all = True
             o.blocked, o.blocks = max(o.blocked, g.blocked), o.blocks + 1
             g.blocks = o.blocks
 
