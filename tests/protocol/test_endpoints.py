@@ -298,6 +298,13 @@ def test_an_error_says_which_argument_is_wrong(call: Callable[[], object], messa
     assert str(caught.value) == message
 
 
-def test_the_largest_page_number_is_sent() -> None:
-    request = endpoints.read_account_presence(ReadOptions(), page=10**9 - 1)
-    assert request.params == (("page", "999999999"),)
+@pytest.mark.parametrize("page", [1, 10**9 - 1])
+def test_the_least_and_the_largest_page_number_are_sent(page: int) -> None:
+    request = endpoints.read_account_presence(ReadOptions(), page=page)
+    assert request.params == (("page", str(page)),)
+
+
+@pytest.mark.parametrize("ids", [["1,2"], ["1,2,3"], ["1", "2,3"], ["1,2", ""], ["1", "~,2"], [""]])
+def test_one_id_cannot_be_several(ids: list[str]) -> None:
+    with pytest.raises(UsageError, match="extension_id must be digits"):
+        endpoints.read_unified_presence("~", ids)
