@@ -402,6 +402,14 @@ def test_every_text_of_an_error_is_redacted_and_short() -> None:
     assert len(error.body) == 256
 
 
+def test_a_code_is_shown_even_if_a_secret_is_equal_to_it() -> None:
+    redactor = Redactor()
+    redactor.add("CMN-12345")
+    body = b'{"errorCode":"CMN-12345","message":"CMN-12345"}'
+    error = rest.error_from_response(Response(400, {}, body, redactor))
+    assert (error.error_code, error.message) == ("CMN-12345", "***")
+
+
 @pytest.mark.parametrize(
     ("value", "status"),
     [("100", 100), ("999", 999), ("099", None), ("1000", None), ("20", None), (True, None), (0, 0)],
