@@ -322,9 +322,9 @@ class PresenceState:
         body = event.body
         if event.timestamp is not None:
             self._times.clock.observe(event.timestamp, time)
-        if isinstance(body, PresenceEventBody) and body.extension_id is not None:
-            if self.includes(body.extension_id) and self._is_in_order(event, body):
-                return self._merge_event(body.extension_id, event, body, time)
+        if isinstance(body, PresenceEventBody) and (id_ := body.extension_id) is not None:
+            if self.includes(id_) and self._is_in_order(id_, event.timestamp, body.sequence):
+                return self._merge_event(id_, event, body, time)
         elif event_parsing.is_presence_event(event):
             self._mark_undecoded(body.get("extensionId") if isinstance(body, Mapping) else None)
         return None
@@ -339,9 +339,9 @@ class PresenceState:
             if self.includes(id_):
                 self.mark_stale([id_])
 
-    def _is_in_order(self, event: PresenceEvent, body: PresenceEventBody) -> bool:
-        id_, capacity = body.extension_id or "", MAX_UNKNOWN_IDS + 2 * len(self.records)
-        order = self._order.record(id_, body.sequence, event.timestamp, capacity=capacity)
+    def _is_in_order(self, id_: str, timestamp: datetime | None, sequence: int | None) -> bool:
+        capacity = MAX_UNKNOWN_IDS + 2 * len(self.records)
+        order = self._order.record(id_, sequence, timestamp, capacity=capacity)
         if order is not Order.IN_ORDER:
             self.mark_stale([id_])
         return order is not Order.OLDER

@@ -170,6 +170,41 @@ def test_events_during_a_read_are_applied_to_its_calls() -> None:
     assert listed(state) == []
 
 
+@pytest.mark.parametrize(("calls", "is_stale"), [([A], False), ([A, B], True), ([B], True)])
+def test_a_read_whose_calls_differ_from_those_of_events_meanwhile_is_repeated(
+    calls: list[dict[str, Any]], is_stale: bool
+) -> None:
+    state = board_with(A)
+    pending = state.begin_read(["1"])
+    apply(state, notice("1", 1, telephonyStatus="OnHold", activeCalls=[A]))
+    merge_read(state, pending, "1", record("1", telephonyStatus="OnHold", activeCalls=calls))
+    assert listed(state) == [("a", "CallConnected")]
+    assert ([*state.stale], state.all_stale) == (["1"] if is_stale else [], False)
+
+
+def test_without_details_the_calls_of_events_meanwhile_repeat_no_read() -> None:
+    state = state_of("1")
+    pending = state.begin_read(["1"])
+    apply(state, notice("1", 1, activeCalls=[A]))
+    merge_read(state, pending, "1", record("1"))
+    assert not state.stale
+
+
+def test_events_during_the_first_read_add_up_to_the_calls_of_an_extension() -> None:
+    state = PresenceState(None, detailed=True)
+    pending = state.begin_read()
+    for number, each in enumerate((A, B)):
+        apply(state, notice("1", number, telephonyStatus="CallConnected", activeCalls=[each]))
+    merge_read(state, pending, "1", record("1", activeCalls=[A, B]))
+    assert listed(state) == [("b", "CallConnected"), ("a", "CallConnected")]
+
+
+def test_with_details_too_an_extension_that_hides_its_presence_is_read_again() -> None:
+    state = board_with()
+    apply(state, notice("1", 1, allowSeeMyPresence=False))
+    assert [*state.stale] == ["1"]
+
+
 def test_without_details_events_about_the_phone_are_merged_as_they_are() -> None:
     state = state_of("1", telephonyStatus="NoCall")
     apply(state, notice("1", 1, telephonyStatus="Ringing"))

@@ -666,22 +666,23 @@ class TestEventsOlderThanTheRead:
 
     def test_a_newer_event_brings_those_that_were_doubtful(self, skew: float) -> None:
         state = self.read_at_ten(skew)
-        for number, told in enumerate([{"dndStatus": "D1"}, {"dndStatus": "D2"}]):
+        told_of = [{"dndStatus": "D1"}, {"dndStatus": "D2"}, {"meetingStatus": "M"}]
+        for number, told in enumerate(told_of):
             assert self.hear(state, "1", number, 10.5, 9.9 + skew, **told) == []
         assert state.is_stale("1")
         [change] = self.hear(state, "1", 3, 10.6, 10.5 + skew, userStatus="Offline")
-        assert change.new == record("1", userStatus="Offline", dndStatus="D2")
+        assert change.new == record("1", userStatus="Offline", dndStatus="D2", meetingStatus="M")
         assert state.is_stale("1")
 
-    @pytest.mark.parametrize("ids", [None, ["1"]])
+    @pytest.mark.parametrize(("ids", "dnd"), [(None, None), (["1"], None), (["2"], "D1")])
     def test_a_doubtful_event_is_forgotten_when_later_ones_may_be_missing(
-        self, skew: float, ids: list[str] | None
+        self, skew: float, ids: list[str] | None, dnd: str | None
     ) -> None:
         state = self.read_at_ten(skew)
         self.hear(state, "1", 1, 10.5, 9.9 + skew, dndStatus="D1")
         state.mark_stale(ids)
         [change] = self.hear(state, "1", 3, 10.6, 10.5 + skew, userStatus="Offline")
-        assert change.new == record("1", userStatus="Offline")
+        assert change.new == record("1", userStatus="Offline", dndStatus=dnd)
 
     def test_a_doubtful_event_is_forgotten_with_the_next_read(self, skew: float) -> None:
         state = self.read_at_ten(skew)
