@@ -15,7 +15,7 @@ Events:
   fields that the later one had not, so the extension becomes stale.
 - An event that may be older than the last read of its extension (ReadTimes, which compares by the
   server's clock) is not merged. If the two differ, the extension becomes stale. It is merged with
-  the next event that is newer: if no event is missing, the read then has the same or older values.
+  the event of the next number if that is newer: the read then has the same or older values.
 - An event that hides or shows a presence makes its extension stale. One that cannot be decoded
   does so, too, or makes everything stale if it names no extension.
 - An event about an extension without a record makes its id an unknown id, to be read when its turn
@@ -355,14 +355,14 @@ class PresenceState:
         if self._detailed:
             is_uncertain |= merge_calls(fields, known, known_calls(id_, known, self._reads), body)
         if known is not None and self._times.may_include(id_, timestamp, body.sequence):
-            doubtful = self._times.doubtful.get(id_, {}) | fields
+            doubtful = body.sequence, self._times.pop_doubtful(id_, body.sequence) | fields
             if self._is_being_read(id_):
                 self.mark_stale([id_])
             else:
                 self._mark_stale_if_different(id_, known, fields)
             self._times.doubtful[id_] = doubtful
             return None
-        fields = self._times.doubtful.pop(id_, {}) | fields
+        fields = self._times.pop_doubtful(id_, body.sequence) | fields
         is_kept = True
         for read in self._reads:
             is_kept &= read.record_event(id_, fields, timestamp, is_uncertain=is_uncertain)

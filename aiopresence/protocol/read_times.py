@@ -22,12 +22,13 @@ class ReadTimes:
 
     Attributes:
         clock: the server's clock.
-        doubtful: by id, the fields of events since the last read that it may include.
+        doubtful: by id, the fields of events since the last read that it may include, and the
+            number of the last of these.
     """
 
     def __init__(self) -> None:
         self.clock = ServerClock()
-        self.doubtful: dict[str, dict[str, Any]] = {}
+        self.doubtful: dict[str, tuple[int | None, dict[str, Any]]] = {}
         # By the local clock: the reads of the current period, and of the one before.
         self._current = _new_parts()
         self._previous = _new_parts()
@@ -59,6 +60,20 @@ class ReadTimes:
             return sequence is None
         read_at = self.clock.latest(time)
         return read_at is not None and timestamp < read_at - _ROUNDING
+
+    def pop_doubtful(self, id_: str, sequence: int | None) -> dict[str, Any]:
+        """Forget the doubtful fields of an extension; return those right before an event.
+
+        They are none if there may be another event in between, which is delayed: it may have
+        changed the same fields, and the read may have its values.
+
+        Args:
+            id_: the extension.
+            sequence: the number of the event, if it has one.
+        """
+        last, fields = self.doubtful.pop(id_, (None, {}))
+        is_next = last is not None and sequence is not None and sequence == last + 1
+        return fields if is_next else {}
 
     def forget_doubtful(self, ids: Iterable[str] | None) -> None:
         """Forget the doubtful fields of some extensions, or all: events may be missing."""

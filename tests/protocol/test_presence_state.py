@@ -674,6 +674,15 @@ class TestEventsOlderThanTheRead:
         assert change.new == record("1", userStatus="Offline", dndStatus="D2", meetingStatus="M")
         assert state.is_stale("1")
 
+    def test_a_doubtful_event_is_forgotten_when_a_later_one_is_delayed(self, skew: float) -> None:
+        """The read has the value of the delayed one, which is newer."""
+        state = self.read_at_ten(skew)
+        assert self.hear(state, "1", 1, 10.5, 9.8 + skew, userStatus="Available") == []
+        [change] = self.hear(state, "1", 3, 10.6, 10.5 + skew, dndStatus="D3")
+        assert change.new == record("1", userStatus="Busy", dndStatus="D3")
+        assert self.hear(state, "1", 2, 10.7, 9.9 + skew, userStatus="Busy") == []
+        assert state.is_stale("1")
+
     @pytest.mark.parametrize(("ids", "dnd"), [(None, None), (["1"], None), (["2"], "D1")])
     def test_a_doubtful_event_is_forgotten_when_later_ones_may_be_missing(
         self, skew: float, ids: list[str] | None, dnd: str | None
@@ -681,7 +690,7 @@ class TestEventsOlderThanTheRead:
         state = self.read_at_ten(skew)
         self.hear(state, "1", 1, 10.5, 9.9 + skew, dndStatus="D1")
         state.mark_stale(ids)
-        [change] = self.hear(state, "1", 3, 10.6, 10.5 + skew, userStatus="Offline")
+        [change] = self.hear(state, "1", 2, 10.6, 10.5 + skew, userStatus="Offline")
         assert change.new == record("1", userStatus="Offline", dndStatus=dnd)
 
     def test_a_doubtful_event_is_forgotten_with_the_next_read(self, skew: float) -> None:

@@ -92,9 +92,9 @@ def test_extensions_of_one_response_are_all_remembered() -> None:
 
 def test_a_read_forgets_the_doubtful_events_of_its_extension() -> None:
     times = ReadTimes()
-    times.doubtful.update({"1": {"a": 1}, "2": {"a": 2}})
+    times.doubtful.update({"1": (5, {"a": 1}), "2": (7, {"a": 2})})
     times.record("1", NOW)
-    assert times.doubtful == {"2": {"a": 2}}
+    assert times.doubtful == {"2": (7, {"a": 2})}
 
 
 @pytest.mark.parametrize(("ids", "left"), [(None, ""), ([], "12"), (["1", "3"], "2")])
@@ -103,6 +103,20 @@ def test_doubtful_events_are_forgotten_for_some_extensions_or_all(
 ) -> None:
     times = ReadTimes()
     times.forget_doubtful(ids)
-    times.doubtful.update({"1": {"a": 1}, "2": {"a": 2}})
+    times.doubtful.update({"1": (5, {"a": 1}), "2": (7, {"a": 2})})
     times.forget_doubtful(ids)
     assert [*times.doubtful] == [*left]
+
+
+@pytest.mark.parametrize(
+    ("last", "sequence", "expected"),
+    [(5, 6, {"a": 1}), (5, 7, {}), (5, 5, {}), (5, None, {}), (None, 6, {}), (None, None, {})],
+)
+def test_doubtful_events_precede_only_the_one_with_the_next_number(
+    last: int | None, sequence: int | None, expected: dict[str, int]
+) -> None:
+    times = ReadTimes()
+    times.doubtful["1"] = last, {"a": 1}
+    assert times.pop_doubtful("1", sequence) == expected
+    assert times.doubtful == {}
+    assert times.pop_doubtful("1", sequence) == {}
