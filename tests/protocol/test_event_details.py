@@ -1,9 +1,13 @@
 """ConnectionDetails: the limits of a connection, and values that make no sense."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 
+from aiopresence.protocol import decoding, event_details
+from aiopresence.protocol.event_details import ConnectionDetails
 from aiopresence.protocol.event_outputs import Gap
 from tests.support.session_driver import (
     INCOMPLETE,
@@ -72,3 +76,23 @@ def test_the_largest_numbers_there_are_break_nothing() -> None:
     assert len(driver.sent()) == 1
     driver.disconnect()
     assert "wsc" in driver.connect(1e9)
+
+
+DEFAULTS = ConnectionDetails()
+GOOD = {
+    "recovery_buffer_size": 1,
+    "recovery_timeout": 2,
+    "idle_timeout": 3,
+    "absolute_timeout": 4,
+    "creation_time": "2026-03-02T09:00:00Z",
+    "recovery_state": "Failed",
+}
+
+
+@pytest.mark.parametrize("value", [each for each in NONSENSE if each not in ("30", 2**64)])
+@pytest.mark.parametrize("name", GOOD)
+def test_a_wrong_value_leaves_the_default_and_the_other_values(name: str, value: Any) -> None:
+    expected = ConnectionDetails(1, 2, 3, 4, datetime(2026, 3, 2, 9, tzinfo=UTC), "Failed")
+    body = {decoding.camel(each): given for each, given in {**GOOD, name: value}.items()}
+    changed = attrs.evolve(expected, **{name: getattr(DEFAULTS, name)})
+    assert event_details.parse(body) == changed

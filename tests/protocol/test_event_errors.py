@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from aiopresence import ApiError, InvalidRequest, NotFound, PermissionDenied
+from aiopresence.protocol.event_errors import error_from_frame
+from aiopresence.protocol.event_frames import Frame
 from tests.support.session_driver import (
     ACCOUNT,
     SessionDriver,
@@ -196,3 +198,21 @@ def test_a_subscription_with_all_filters_disabled_is_not_recovered() -> None:
         driver.receive(response("m1", disabledFilters=disabled(ACCOUNT)))
     driver.disconnect(1.0)
     assert "wsc" not in driver.connect(1.0)
+
+
+@pytest.mark.parametrize("body", [None, "x", {"errorCode": "X-1", "message": "No"}])
+@pytest.mark.parametrize(("status", "expected"), [(None, 500), (399, 500), (400, 400), (503, 503)])
+def test_an_error_has_its_status_and_its_code_as_an_excerpt(
+    body: Any, status: int | None, expected: int
+) -> None:
+    error = error_from_frame(Frame("Error", None, status, None, body))
+    code, message = ("X-1", "No") if isinstance(body, dict) else (None, None)
+    assert vars(error) == {
+        "http_status": expected,
+        "error_code": code,
+        "message": message,
+        "parameter_name": None,
+        "request_id": None,
+        "retry_after": None,
+        "body": code or "",
+    }

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from aiopresence import UsageError, filters
-from aiopresence.models import DisabledFilterInfo
-from aiopresence.protocol.event_filters import check_filters, disabled_extensions
+from aiopresence.models import DisabledFilterInfo, SubscriptionInfo
+from aiopresence.protocol.event_filters import check_filters, disabled_extensions, redact
+from aiopresence.redaction import Redactor
 
 PATH = filters.account_presence()
 
@@ -91,6 +92,20 @@ def test_an_error_says_what_is_wrong_with_filters() -> None:
 def test_a_query_begins_at_the_first_question_mark() -> None:
     odd = f"{ONE}?detailedTelephonyState=true&x=?"
     assert check_filters([ONE, odd]) == (odd,)
+
+
+def test_disabled_filters_are_shown_without_secrets() -> None:
+    redactor = Redactor()
+    redactor.add("canary-1")
+    info = SubscriptionInfo("s", disabled_filters=(DisabledFilterInfo("canary-1", "a canary-1"),))
+    shown = SubscriptionInfo("s", disabled_filters=(DisabledFilterInfo("***", "a ***"),))
+    assert redact(info, redactor) == shown
+    texts = (DisabledFilterInfo(None, "x", "the canary-1"), DisabledFilterInfo("", "y", ""))
+    assert redact(SubscriptionInfo(disabled_filters=texts), redactor).disabled_filters == (
+        *(DisabledFilterInfo(None, "x", "the ***"), DisabledFilterInfo("", "y", "")),
+    )
+    none = SubscriptionInfo("s")
+    assert redact(none, redactor) is none
 
 
 def test_a_disabled_filter_without_its_text_disables_no_extension() -> None:

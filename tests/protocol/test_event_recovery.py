@@ -1,6 +1,7 @@
 """Recovering the session of a lost connection: with which token, until when, and with what gaps."""
 
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -239,6 +240,9 @@ def test_a_disconnect_after_a_complete_replay_is_not_a_gap() -> None:
     marker = driver.recover()
     driver.receive(notification(1))
     driver.receive([{"type": "Heartbeat", "messageId": marker}])
+    # The echo of a second heartbeat shows that nothing was replayed after the first.
+    assert driver.tick(10.0) is None
+    driver.receive([{"type": "Heartbeat", "messageId": driver.last_message_id()}])
     driver.disconnect(1.0)
     driver.recover()
     assert uuids(driver.receive(notification(2))) == ["u2"]
@@ -317,6 +321,30 @@ def test_the_newest_token_is_kept_in_whatever_order_they_come(sequences: list[in
     recovery.session_recovered(None, 180.0)
     recovery.connection_lost(0.0)
     assert recovery.request(1.0) == (str(max(sequences)) if sequences else None)
+
+
+def test_without_a_session_there_is_nothing_to_recover() -> None:
+    recovery = Recovery()
+    assert recovery.requested_at == -inf
+    assert recovery.is_requested is recovery.has_subscription is False
+    assert recovery.request(5.0) is None
+    assert (recovery.requested_at, recovery.is_requested) == (5.0, False)
+
+
+def test_a_session_can_be_recovered_with_its_last_token_once_it_has_a_subscription() -> None:
+    recovery = Recovery()
+    recovery.session_started(RecoveryToken("first", 1), 180.0)
+    assert recovery.has_subscription is False
+    recovery.update_token(RecoveryToken("second", 1))
+    recovery.connection_lost(10.0)
+    assert recovery.request(11.0) is None
+    recovery.has_subscription = True
+    assert (recovery.request(189.9), recovery.is_requested) == ("second", True)
+    assert (recovery.request(190.0), recovery.is_requested) == (None, False)
+    recovery.forget_token()
+    assert recovery.request(11.0) is None
+    recovery.session_recovered(RecoveryToken("third", 0), 20.0)
+    assert (recovery.request(29.9), recovery.request(30.0)) == ("third", None)
 
 
 def test_a_replay_before_connection_details_is_a_gap() -> None:
