@@ -1,3 +1,4 @@
+from math import inf
 from typing import Any
 
 import pytest
@@ -218,3 +219,45 @@ def test_a_group_that_is_absent_has_the_default() -> None:
     assert limits.get("LIGHT", fallback) == GroupLimits(5)
     assert limits.get("Heavy", fallback) is fallback
     assert limits.get("Heavy") is None
+
+
+def test_the_last_possible_name_makes_a_group_and_later_ones_share_that_without_a_name() -> None:
+    limits = RateLimits()
+    groups = [limits.group("a", f"G{number}") for number in range(MAX_GROUPS + 2)]
+    assert [group.name for group in groups[-4:]] == ["G62", "G63", None, None]
+    assert groups[-1] is groups[-2]
+    assert groups[-1] is limits.group("b", "")
+    assert [*limits.snapshot(0.0)] == [f"G{number}" for number in range(MAX_GROUPS)]
+    assert limits.group("c", "G0") is groups[0]
+
+
+def test_a_request_that_counted_in_another_group_is_no_probe_of_that() -> None:
+    limits = RateLimits()
+    light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
+    limits.apply_429(0.0, heavy, {**LIGHT, "retry-after": "10"})
+    limits.complete(1.0, "a", light, light.take(0.0), {"x-rate-limit-group": "heavy"})
+    assert (light.in_flight, heavy.in_flight) == (0, 0)
+    heavy.take(20.0)
+    # The penalty may go on: one request at a time.
+    assert heavy.delay(20.0) == inf
+
+
+def test_a_429_of_all_groups_counts_once_in_each() -> None:
+    for in_part in (True, False):
+        limits = RateLimits()
+        light, heavy = limits.group("a", "Light"), limits.group("b", "Heavy")
+        if in_part:
+            limits.apply_429(0.0, light, {"retry-after": "10"})
+        else:
+            limits.complete(0.0, "a", light, light.take(0.0), {"retry-after": "10"}, refused=True)
+        assert (light.penalties, heavy.penalties) == (1, 1)
+
+
+def test_a_group_that_is_stated_as_expected_needs_no_memory() -> None:
+    limits = RateLimits()
+    other = limits.group("other", "Light")
+    limits.complete(0.0, "other", other, other.take(0.0), {"x-rate-limit-group": "heavy"})
+    for number in range(MAX_CALLS):
+        group = limits.group(f"call {number}", "Light")
+        limits.complete(0.0, f"call {number}", group, group.take(0.0), LIGHT)
+    assert limits.group("other", "Light") is limits.group("b", "Heavy")

@@ -107,3 +107,13 @@ def test_a_response_without_limits_has_none() -> None:
 def test_a_group_that_cannot_be_a_name_is_ignored(name: str) -> None:
     assert group_of({"x-rate-limit-group": name}) is None
     assert group_of({"x-rate-limit-group": name, "x-ratelimit-group": "heavy"}) == "Heavy"
+
+
+def test_the_smallest_limit_and_the_longest_window_are_read() -> None:
+    stated = {"x-rate-limit-limit": "1", "x-rate-limit-window": "3600"}
+    assert read_limits(stated) == StatedLimits(1, 3600.0, None)
+
+
+def test_the_second_spelling_counts_where_the_first_is_absent() -> None:
+    both = {"x-rate-limit-limit": "", "x-ratelimit-limit": "7", "x-ratelimit-remaining": "0"}
+    assert read_limits(both) == StatedLimits(7, None, 0)

@@ -171,3 +171,12 @@ def test_a_plan_for_any_number_of_pages_takes_few_steps(pages: int) -> None:
 
     assert route(1000, pages, heavy=wait).pages == 0
     assert len(asked) < 5000
+
+
+def test_a_route_that_takes_two_seconds_longer_is_similar() -> None:
+    # 34 batches take 0.3 s, and a page, which uses less of the limits, a second and its wait.
+    def route(page_wait: float) -> RoutePlan:
+        return plan_route(1000, 1, lambda _: page_wait, lambda _: 0.0, concurrency=34)
+
+    assert route(1.3) == RoutePlan(pages=1, first_pages=1, batches=0, seconds=2.3)
+    assert route(1.4) == RoutePlan(pages=0, first_pages=0, batches=34, seconds=0.3)

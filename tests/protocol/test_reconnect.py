@@ -2,6 +2,7 @@
 
 import pytest
 
+from aiopresence.protocol.reconnect import ReconnectPolicy
 from tests.support.session_driver import SessionDriver, details, error, response, subscribing
 
 
@@ -107,3 +108,11 @@ def test_every_wait_has_a_reason() -> None:
     assert reason == "gateway error CMN-301"
     # A request in the penalty, which lasts for a window of a minute, would restart it.
     assert driver.session.reconnect.delay(0.0) == 61.0
+
+
+def test_a_wait_longer_than_the_least_one_is_a_backoff() -> None:
+    policy = ReconnectPolicy()
+    policy.record_failure()
+    policy.wait_at_least(7.5, "Retry-After")
+    assert policy.reason(7.5) == "Retry-After"
+    assert policy.reason(7.6) == "backoff, failures in a row: 1"

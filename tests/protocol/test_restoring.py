@@ -128,3 +128,18 @@ def test_a_change_without_others_has_none_of_their_groups() -> None:
     assert left == PresenceInfoRequest(ring_on_monitored_call=True)
     assert groups(left) == [("ring_on_monitored_call",)]
     assert without(change, []) == change
+
+
+def test_fields_and_do_not_disturb_go_back_in_one_request() -> None:
+    change = PresenceInfoRequest(user_status=BUSY, message="x", dnd_status=REFUSES)
+    before = presence(user_status=AVAILABLE, message="here", **dnd(TAKES, TAKES, True))
+    applied = presence(user_status=BUSY, message="x", **dnd(REFUSES, REFUSES, False))
+    assert restoring(before, applied, applied, change) == PresenceInfoRequest(
+        user_status=AVAILABLE, message="here", **dnd(TAKES, TAKES, True)
+    )
+
+
+def test_one_part_of_do_not_disturb_is_not_enough_for_the_whole() -> None:
+    change = PresenceInfoRequest(dnd_status=REFUSES)
+    for parts in ((None, None, True), (None, TAKES, None)):
+        assert unknown_fields(presence(**dnd(*parts)), change) == ["dnd_status"]

@@ -300,3 +300,8 @@ def test_a_request_is_no_login_unless_it_says_so() -> None:
     early = DecodeError("x")
     assert retry_delay(early, 2, write=False, chance=0.5) is None
     assert retry_delay(early, 2, write=False, chance=0.5, login=True) is not None
+
+
+def test_the_first_status_beyond_the_registered_ones_is_an_outage() -> None:
+    assert kind_of(ServerError(511)) is Kind.OTHER_5XX
+    assert kind_of(ServerError(512)) is Kind.OUTAGE

@@ -115,3 +115,19 @@ def test_without_a_beginning_all_texts_are_found() -> None:
     index.add("a", 2)
     drained(index)
     assert index.keys() == ["a", "\U0010ffffz"]
+
+
+def test_an_index_is_empty_until_it_is_sorted() -> None:
+    index = TextIndex()
+    index.add("a", 1)
+    assert (index.keys(), [*index.get("a")], [*index.starting("a")]) == ([], [], [])
+    drained(index)
+    assert (index.keys(), [*index.get("a")], [*index.starting("a")]) == (["a"], [1], [1])
+
+
+def test_the_pauses_of_an_index_are_a_slice_apart() -> None:
+    index = TextIndex()
+    for number in range(3 * ITEMS_PER_SLICE):
+        index.add(f"{number:06}", number)
+    # Three slices are sorted, merged, and indexed; the first text is a slice of its own.
+    assert drained(index) == 3 + 3 + 3
