@@ -5,6 +5,7 @@ In simulations, with a model of the server: test_rate_limits.py. Times are secon
 """
 
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,13 @@ from aiopresence.protocol.rate_limits import GroupWindow, Slot
 SPAN = 60.02
 
 
-def told(group: GroupWindow, now: float, slot: Slot | None = None, **stated: float) -> None:
+def told(group: GroupWindow, now: float, slot: Slot | None = None, **stated: Any) -> None:
     """Answer a request, with limits in the headers; one that is sent now unless a slot is given."""
     headers = {f"x-rate-limit-{name}": f"{value:g}" for name, value in stated.items()}
     group.complete(now, group.take(now) if slot is None else slot, headers)
 
 
-def answered(limit: int = 50, requests: int = 1, now: float = 0.0, **stated: float) -> GroupWindow:
+def answered(limit: int = 50, requests: int = 1, now: float = 0.0, **stated: Any) -> GroupWindow:
     group = GroupWindow(GroupLimits(limit))
     for _ in range(requests):
         told(group, now, **stated)

@@ -54,7 +54,9 @@ def test_the_waits_double_for_connections_that_are_cut_at_once(held: float) -> N
     for _ in range(4):
         driver.disconnect(held)
         waits.append(driver.session.reconnect.delay(1.0))
-        driver.receive([{"type": "Heartbeat", "messageId": driver.recover(1.0)}])
+        driver.connect(1.0)
+        driver.receive(details("Successful"))  # It may report a gap, which does not matter here.
+        driver.receive([{"type": "Heartbeat", "messageId": driver.last_message_id()}])
     assert waits == [1.0, 2.0, 4.0, 8.0]
 
 
