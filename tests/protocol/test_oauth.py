@@ -425,9 +425,9 @@ def test_a_code_verifier_has_43_to_128_characters(length: int) -> None:
 
 
 def test_a_login_page_of_another_server() -> None:
-    url = authorize_url("id", "https://app", server="https://login.example/x//", state="s")
+    url = authorize_url("id", "https://app", server="https://login.example/X//", state="s")
     assert url == (
-        "https://login.example/x/restapi/oauth/authorize"
+        "https://login.example/X/restapi/oauth/authorize"
         "?response_type=code&client_id=id&redirect_uri=https%3A%2F%2Fapp&state=s"
     )
 
