@@ -150,6 +150,7 @@ def test_a_path_is_in_the_api_and_can_be_sent_as_it_is(path: object, good: bool)
         (f"{SERVER}/restapi/v1.0/x?a=b%20c&d=", "/restapi/v1.0/x", (("a", "b c"), ("d", ""))),
         ("https://PLATFORM.example:443/restapi/v1.0/x", "/restapi/v1.0/x", ()),
         ("?page=3", REQUEST.path, (("page", "3"),)),
+        ("?a=\\b", REQUEST.path, (("a", "\\b"),)),
         ("x", "/restapi/v1.0/account/~/x", ()),
     ],
 )
@@ -430,6 +431,7 @@ def test_only_slashes_at_the_end_of_a_server_are_left_out() -> None:
         ("https://[/restapi/x", "the link is not a valid URL"),
         ("/restapi/x?a=\ud800", "the link is not a valid URL"),
         ("https://evil.example/restapi/x", "a link to another server is not followed"),
+        ("/\\evil.example/restapi/x", "a link to another server is not followed"),
         ("/other", "a link out of the API is not followed"),
     ],
 )
@@ -477,6 +479,7 @@ def test_the_error_of_a_gateway_says_that_nothing_was_sent() -> None:
         ("::1", False),
         ("[::1", False),
         ("[127.0.0.1]", False),
+        ("[::1x]", False),
         ("[]", False),
         ("", False),
     ],
