@@ -194,6 +194,20 @@ def test_every_part_of_a_frame_is_parsed() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", [None, True, 5.5, [], {}])
+def test_wrong_values_of_a_meta_object_are_absent(value: Any) -> None:
+    meta = {"type": "A", "messageId": value, "status": value, "wsc": value}
+    assert event_frames.parse(json.dumps([meta])) == [Frame("A", None, None, None, None)]
+    good = {"type": "A", "messageId": "m", "status": 5, **wsc(0, "x")}
+    assert event_frames.parse(json.dumps([good, 7, value])) == [
+        Frame("A", "m", 5, RecoveryToken("x", 0), 7),
+        Frame("A", "m", 5, RecoveryToken("x", 0), value, is_extra=True),
+    ]
+    assert event_frames.parse('[{"type":"A","messageId":5,"status":"5"}]') == [
+        Frame("A", None, None, None, None)
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
