@@ -292,11 +292,6 @@ def structure(value: Any, cls: type[T]) -> T:
 
 def structure_all(values: list[Any], cls: type[T]) -> list[T]:
     """Return parsed JSON values as models; DecodeError as `structure`, for the first wrong one."""
-    hook = _hook_for(cls)
-    try:
-        return [hook(value, cls) for value in values]
-    except Exception:  # noqa: S110 - Whatever it is, the slow path finds out where.
-        pass
     return [structure(value, cls) for value in values]
 
 
