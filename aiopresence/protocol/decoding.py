@@ -62,7 +62,7 @@ def _json_name(value: object) -> str:
 
 def camel(name: str) -> str:
     """Return the JSON name of a field: `startTime` for `start_time`, `from` for `from_`."""
-    first, *rest = name.rstrip("_").split("_")
+    first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
@@ -78,7 +78,7 @@ def _structure_list(value: object) -> list[Any]:
     return value
 
 
-def _structure_str(value: object, _: object) -> str:
+def _structure_str(value: object, _: object = None) -> str:
     return value if isinstance(value, str) else _raise_wrong_type("a string", value)
 
 
@@ -110,14 +110,14 @@ def _structure_datetime(value: Any, _: object) -> datetime:
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        _structure_str(value, str)
+        _structure_str(value)
         raise _WrongType("expected a date and time with a UTC offset")
     return moment
 
 
 def _structure_enum(value: object, cls: type[StrEnum]) -> StrEnum:
     try:
-        return cls(_structure_str(value, str))  # An OpenStrEnum has any.
+        return cls(_structure_str(value))  # An OpenStrEnum has any.
     except ValueError:
         raise _WrongType(f"expected one of {', '.join(cls)}") from None
 
@@ -156,22 +156,23 @@ def _make_converter(*, detailed: bool) -> Converter:
 
     def structure_tuple(cls: Any) -> Hook:
         """Return the hook for a tuple of any length, which JSON has as a list."""
-        as_list = GenericAlias(list, get_args(cls)[:1])
+        as_list = GenericAlias(list, get_args(cls)[0])
         build = converter.get_structure_hook(as_list)
         return lambda value, _: tuple(build(_structure_list(value), as_list))
 
-    converter.register_structure_hook(str, _structure_str)
-    converter.register_structure_hook(int, _structure_int)
-    converter.register_structure_hook(float, _structure_float)
-    converter.register_structure_hook(bool, _structure_bool)
-    converter.register_structure_hook(datetime, _structure_datetime)
-    # Registered for the base class: otherwise cattrs would use the hook of str for every StrEnum.
-    converter.register_structure_hook(StrEnum, _structure_enum)
+    # Each for the type that it returns. StrEnum is the base class of all enumerations: otherwise
+    # cattrs would use the hook of str for them.
+    converter.register_structure_hook(_structure_str)
+    converter.register_structure_hook(_structure_int)
+    converter.register_structure_hook(_structure_float)
+    converter.register_structure_hook(_structure_bool)
+    converter.register_structure_hook(_structure_datetime)
+    converter.register_structure_hook(_structure_enum)
     converter.register_structure_hook_func(lambda cls: cls == RecordId, _structure_id)
     converter.register_structure_hook_factory(_is_tuple, structure_tuple)
     converter.register_structure_hook_factory(attrs.has, structure_record)
     converter.register_unstructure_hook_factory(attrs.has, unstructure_record)
-    converter.register_unstructure_hook(float, _unstructure_float)
+    converter.register_unstructure_hook(_unstructure_float)
     return converter
 
 

@@ -680,6 +680,8 @@ def test_text_with_a_part_of_a_character_is_an_error() -> None:
 def test_text_with_too_many_objects_is_an_error(items: str) -> None:
     with pytest.raises(DecodeError, match="limit of 100,000 objects"):
         decoding.parse_text(f"[{items}0]")
+    with pytest.raises(DecodeError, match="limit of 100,000 objects"):
+        decoding.parse(f"[{items}0]".encode())
 
 
 def test_the_size_of_json_is_that_of_its_pieces() -> None:
