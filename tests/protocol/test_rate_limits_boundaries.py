@@ -48,6 +48,7 @@ def test_a_slot_is_free_at_the_end_of_its_span() -> None:
     filled.fill(0.0)
     assert filled.delay(SPAN - 0.5) == pytest.approx(0.5)
     assert filled.delay(SPAN) == 0.0
+    assert filled.snapshot(SPAN).remaining == 1
 
 
 @pytest.mark.parametrize(("window", "margin"), [(1.0, 0.001), (20.0, 0.02), (3000.0, 0.02)])

@@ -345,6 +345,13 @@ STORIES = {
     "more are in flight than are waited for": [
         *(ask("b"), answer("b", 10, limit=5, wants=4), Step("a", 100, [(2, 3)])),
     ],
+    "wants of two levels are one share": [
+        *(ask(), answer(limit=11, window=60_000), Step("b", wants=[(8, 9)])),
+        Step("a", wants=[(0, 3), (1, 9)]),
+    ],
+    "answer that leaves the window as the next call is made": [
+        *(ask(), answer(wait=10), ask(wait=1020), answer(wait=10, window=2000, wants=1)),
+    ],
     "slot is free in 1 ms": [
         *(ask(), answer(wait=10, wants=4), Step("a", 5, reports=[report()] * 4), ask(wait=1014)),
     ],
