@@ -108,16 +108,16 @@ def test_secrets_of_frames_are_not_repeated() -> None:
     driver = SessionDriver()
     driver.connect()
     meta, body = details()
-    driver.receive([meta | wsc(1, "canary-of-details"), body])
+    driver.receive([meta | wsc(1, "wsc-of-details"), body])
     driver.receive(response("m1"))
-    driver.receive([{"type": "Heartbeat", "messageId": "x", **wsc(2, "canary-of-heartbeat")}])
-    shown = "canary-of-details, canary-of-heartbeat"
+    driver.receive([{"type": "Heartbeat", "messageId": "x", **wsc(2, "wsc-of-heartbeat")}])
+    shown = "wsc-of-details, wsc-of-heartbeat"
     driver.disconnect(1.0)
     driver.connect(1.0)
     driver.receive(details("Failed"))
     with pytest.raises(PermissionDenied) as caught:
         driver.receive([{"type": "Error", "status": 403}, {"errorCode": "X", "message": shown}])
-    assert "canary" not in f"{caught.value} {caught.value.message}"
+    assert "wsc-of" not in f"{caught.value} {caught.value.message}"
 
 
 @pytest.mark.fault
