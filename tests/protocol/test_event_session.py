@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiopresence import PermissionDenied, SubscriptionInfo
-from aiopresence.models import SubscriptionStatus
+from aiopresence.models import DisabledFilterInfo, SubscriptionStatus
 from aiopresence.protocol.event_outputs import Gap, Subscribed
 from aiopresence.protocol.event_state import State
 from tests.support.session_driver import (
@@ -104,20 +104,17 @@ def test_a_failure_to_connect_may_name_the_next_wait_and_its_reason() -> None:
     assert (reconnect.delay(0.0), reconnect.reason(7.0)) == (7.0, "the server asks for it")
 
 
-def test_secrets_of_frames_are_not_repeated() -> None:
-    driver = SessionDriver()
+def test_tokens_of_frames_are_not_repeated() -> None:
+    driver = SessionDriver(ACCOUNT, EXTENSION)
     driver.connect()
     meta, body = details()
-    driver.receive([meta | wsc(1, "wsc-of-details"), body])
-    driver.receive(response("m1"))
-    driver.receive([{"type": "Heartbeat", "messageId": "x", **wsc(2, "wsc-of-heartbeat")}])
-    shown = "wsc-of-details, wsc-of-heartbeat"
-    driver.disconnect(1.0)
-    driver.connect(1.0)
-    driver.receive(details("Failed"))
-    with pytest.raises(PermissionDenied) as caught:
-        driver.receive([{"type": "Error", "status": 403}, {"errorCode": "X", "message": shown}])
-    assert "wsc-of" not in f"{caught.value} {caught.value.message}"
+    driver.receive([meta | wsc(1, "first-token"), body])
+    driver.receive([{"type": "Heartbeat", "messageId": "x", **wsc(2, "second-token")}])
+    repeated = [{"filter": EXTENSION, "reason": "first-token", "message": "second-token"}]
+    [subscribed] = driver.receive(response("m1", disabledFilters=repeated))
+    assert isinstance(subscribed, Subscribed)
+    assert subscribed.info.disabled_filters == (DisabledFilterInfo(EXTENSION, "***", "***"),)
+    assert driver.new_diagnostics() == [f"event filter {EXTENSION} is disabled: *** ***"]
 
 
 @pytest.mark.fault
