@@ -229,6 +229,9 @@ def test_the_last_possible_name_makes_a_group_and_later_ones_share_that_without_
     assert groups[-1] is limits.group("b", "")
     assert [*limits.snapshot(0.0)] == [f"G{number}" for number in range(MAX_GROUPS)]
     assert limits.group("c", "G0") is groups[0]
+    # What shares it may count in any group.
+    limits.apply_429(0.0, groups[0], {**LIGHT, "retry-after": "30"})
+    assert limits.delay(groups[-1], 0.0) == 31.0
 
 
 def test_a_request_that_counted_in_another_group_is_no_probe_of_that() -> None:

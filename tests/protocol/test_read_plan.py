@@ -140,6 +140,8 @@ def test_the_route_that_is_complete_first(
 
 def test_pages_that_are_allowed_at_once_come_before_the_first_batch() -> None:
     assert route(11_000, 11).first_pages == 10
+    # Without batches there is nothing that the other pages could be read at the same time as.
+    assert route(12_000, 12).first_pages == 12
     plan = route(900, 9, heavy=limited(2, 2), light=limited(10, 10))
     assert (plan.pages, plan.first_pages, plan.batches) == (3, 2, 20)
     plan = route(900, 9, heavy=limited(2, 2), light=limited(12, 12))

@@ -90,7 +90,7 @@ def test_a_key_decides_the_order_of_many_items() -> None:
     def steps(count: int) -> Generator[None, None, list[int]]:
         return (yield from in_order(items[:count], key=lambda item: -item))
 
-    for count in (ITEMS_PER_SLICE // 2, ITEMS_PER_SLICE, len(items)):
+    for count in (ITEMS_PER_SLICE // 2, ITEMS_PER_SLICE, ITEMS_PER_SLICE + 1, len(items)):
         stepped, result = steps(count), None
         while result is None:
             try:
