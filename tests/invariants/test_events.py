@@ -132,15 +132,22 @@ class Events(RuleBasedStateMachine):
         away=st.sampled_from((0.0, *WAITS)),
         refusal=st.sampled_from(("", "", "", "", "failed", "absent", "error", "silence")),
         received=st.integers(0, 8),
+        again=st.booleans(),
     )
-    def interrupt(self, how: str, missed: int, away: float, refusal: str, received: int) -> None:
-        """Lose the connection, miss events, and connect again."""
+    def interrupt(
+        self, how: str, missed: int, away: float, refusal: str, received: int, again: bool
+    ) -> None:
+        """Lose the connection, miss events, and connect again, perhaps twice."""
         self.lose_connection(how)
         self.notify(IDS[0], missed)
         self.wait(away)
         if self.wire is None:
             self.connect(0, refusal)
             self.receive(received)
+        if again and self.wire is not None:
+            self.disconnect()
+            self.connect(0)
+            self.receive(100)
 
     def connect(self, took: float, refusal: str = "") -> None:
         query = self.session.connection_query(self.now, "t")
