@@ -137,6 +137,36 @@ def secrets_of(sandbox: Sandbox, directory: Path) -> set[str]:
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("path", ["/presence", "/oauth/token", "/ws"])
+async def test_no_secret_in_the_traceback_of_a_cancellation(path: str, turns: int) -> None:
+    async with Sandbox(limits=PLENTY) as sandbox:
+        rule = sandbox.faults.add(Hang(), path=path, times=None)
+
+        async def work() -> None:
+            async with Session(sandbox.grant, server=sandbox.url) as session:
+                if path == "/ws":
+                    async with session.board() as board:
+                        await board.wait_ready()
+                await session.read_user_presence_status()
+
+        task = asyncio.create_task(work())
+        while not rule.fired:
+            await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()  # While the session closes.
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        text = "".join(everything_about(caught.value))
+        secrets = secrets_of(sandbox, Path(__file__).parent)
+    assert sandbox.jwt in secrets
+    for secret in secrets:
+        assert not any(disguise in text for disguise in disguises(secret))
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("path", ["/presence", "/oauth/token"])
 async def test_no_secret_in_any_output(
     path: str,

@@ -136,6 +136,8 @@ class EventConnection:
             except PresenceError as error:
                 # Tracebacks may be shown with local variables, and the address is one.
                 failure = error.with_traceback(None)
+            except asyncio.CancelledError as error:
+                raise error.with_traceback(None)
             failure = self._token_failure(failure)
             if not self._tokens.policy.is_reused or self._tokens.policy.token is not None:
                 raise failure

@@ -198,10 +198,10 @@ class HttpClient:
                 if attempts.count
                 else _unsendable(error, client)
             )
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
-                raise
+                raise error.with_traceback(None)  # aiohttp's frames have the body of a login.
             # This task was not cancelled: the connection pool is closing.
             failure = ConnectionFailed(f"connection to {self._host} closed by this session")
         # Not inside the except: even as a silent __context__, aiohttp's error holds the headers.
