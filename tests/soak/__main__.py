@@ -17,7 +17,11 @@ from .run import Soak
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak",
+        description="Everything at once, in real time, with random faults. benchmarks/README.md"
+        " explains the table, and when a run fails.",
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: 60)")
     parser.add_argument("--seed", type=int, default=1, help="decides the faults (default: 1)")
     parser.add_argument("--json", type=Path, help="write the result to this file")
