@@ -21,4 +21,4 @@ def check_error(error: BaseException) -> None:
         assert len(error.body) <= 256
         assert error.retry_after is None or 0 <= error.retry_after < float("inf")
     if isinstance(error, DecodeError):
-        assert error.path.startswith("$")
+        assert error.path.startswith("$") or error.path == "Location"
