@@ -137,7 +137,7 @@ class EventConnection:
                 # Tracebacks may be shown with local variables, and the address is one.
                 failure = error.with_traceback(None)
             except asyncio.CancelledError as error:
-                raise error.with_traceback(None)
+                raise error.with_traceback(None)  # noqa: B904 - it is the same error
             failure = self._token_failure(failure)
             if not self._tokens.policy.is_reused or self._tokens.policy.token is not None:
                 raise failure

@@ -201,7 +201,8 @@ class HttpClient:
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
-                raise error.with_traceback(None)  # aiohttp's frames have the body of a login.
+                # Without aiohttp's frames, which have the body of a login.
+                raise error.with_traceback(None)  # noqa: B904 - it is the same error
             # This task was not cancelled: the connection pool is closing.
             failure = ConnectionFailed(f"connection to {self._host} closed by this session")
         # Not inside the except: even as a silent __context__, aiohttp's error holds the headers.
