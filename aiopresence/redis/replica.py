@@ -19,7 +19,7 @@ from math import inf
 
 from ..errors import RedisFailed
 from ..models import PresenceChange, Resync, ResyncReason
-from ..protocol.board_json import status_of
+from ..protocol.board_json import BoardStatus, status_of
 from ..protocol.board_replica import NEVER, BoardReplica, Version, parse_version
 from ..transport.clock import Clock, chance
 from .board_keys import READ_COUNT, BoardKeys, Look, parse_ms
@@ -209,6 +209,8 @@ class Reader:
         if is_complete:
             for change in self._replica.retain(present, self._now()):
                 self._on_change(change)
+        if not before.status:  # The follower has begun anew, and has not read everything yet.
+            self._replica.status = BoardStatus()
         await self._advance(before.last, before.status)
 
     async def _scan(self, fence: int) -> tuple[set[str], list[str]]:

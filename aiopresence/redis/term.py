@@ -97,6 +97,8 @@ class Term:
         # The ids to publish, and the errors that have been.
         self._changed: dict[str, _When] = {}
         self._errors: dict[str, PresenceError] = {}
+        # Records of before that Redis may lack, until this process has read them itself.
+        self._unread: set[str] = set()
         self._work = asyncio.Event()
         # What was sent and is not confirmed yet.
         self._pending: tuple[str | bytes | int, ...] | None = None
@@ -139,21 +141,29 @@ class Term:
         self._errors = dict(known.errors)
         if known.records:
             self._state.seed(known.records)
-        if begins_anew:
-            when = ChangeSource.BATCH, self._now()
-            self._changed = dict.fromkeys(known.records, when)
+        if not self._is_ready:  # Other readers may know newer ones: only what is read is published.
+            self._unread = {*known.records}
         self._feed = self._spec.new_feed(self._state, self._on_change, self._after_read)
         await self._feed.run()
 
     def _on_change(self, change: PresenceChange) -> None:
-        self._changed[change.id] = change.source, change.time
-        self._work.set()
+        if change.id not in self._unread:
+            self._changed[change.id] = change.source, change.time
+            self._work.set()
 
     def _after_read(self) -> None:
-        """Find the errors that have changed."""
-        errors, when = self._state.errors, (ChangeSource.BATCH, self._now())
+        """Find the errors that have changed, and the records that were read for the first time."""
+        state, when = self._state, (ChangeSource.BATCH, self._now())
+        errors, is_ready = state.errors, self._feed is not None and self._feed.ready.is_set()
+        read = [
+            id_
+            for id_ in self._unread
+            if is_ready or id_ not in state.records or not state.is_stale(id_)
+        ]
+        self._unread.difference_update(read)
+        self._changed |= dict.fromkeys(read, when)
         changed = [id_ for id_, error in errors.items() if self._errors.get(id_) is not error]
-        if self._feed is not None and self._feed.ready.is_set():
+        if is_ready:
             changed += [id_ for id_ in self._errors if id_ not in errors]
         for id_ in changed:
             self._changed.setdefault(id_, when)

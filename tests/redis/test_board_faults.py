@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis, RedisCluster as AsyncCluster
 
 from aiopresence import PresenceBoard
-from aiopresence.sandbox import Hang
+from aiopresence.sandbox import Answer, Hang
 from tests.support.boards import LEASE, Boards, Numbers, are_equal, eventually
 from tests.support.clock_shift import ClockShift
 from tests.support.redis_proxy import proxy
@@ -94,6 +94,23 @@ async def test_what_redis_has_lost_is_published_again(
         assert [change.id async for change in iterator] == [boards.sandbox.user_ids[4]]
     assert all(session.stats.resyncs == 1 for session in boards.sessions[:3])
     assert caplog.text.count("may have been lost: BoardLost") == 3
+
+
+@pytest.mark.fault
+async def test_what_redis_has_lost_is_not_published_before_it_is_read_again(
+    boards: Boards, server: RedisServer
+) -> None:
+    opened, states = await ready(boards)
+    failed = boards.sandbox.faults.add(Answer(503), path="/presence", times=None)
+    server.client.flushall()
+    # Other processes may know newer states than the one that follows now, and cannot read.
+    await eventually(lambda: failed.fired > 1)
+    assert server.client.keys("*:board:*")
+    assert server.client.keys("*:board:records") == []
+    boards.sandbox.faults.clear()
+    late = await boards.open(role="read")
+    await eventually(lambda: are_equal([*opened, late], states.now), 60)
+    assert not boards.backward
 
 
 async def test_scripts_that_redis_has_forgotten_are_sent_again(
