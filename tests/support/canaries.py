@@ -156,13 +156,13 @@ def register(secret: str) -> None:
 
 
 def see(place: str, text: str | bytes | None) -> None:
-    """Search a text at the end of the present test.
+    """Search a text at the end of the present test; ignore it in a program that runs no tests.
 
     Args:
         place: where it was shown, for the message.
         text: the text; bytes as a terminal would show them.
     """
-    if text:
+    if text and getattr(Redactor, "is_watched", False):
         shown = text if isinstance(text, str) else text.decode("utf-8", "replace")
         _watch.see(place, shown)
 
