@@ -31,7 +31,10 @@ def board_states(data: bytes) -> None:
             continue
         if choices.rarely():
             replica.advance(version, _status(choices))
-            replica.retain({*choices.several(IDS, 3)}, TIME)
+            present = {*choices.several(IDS, 3)}
+            replica.retain(present, TIME)
+            # What comes after a snapshot is newer; a removed extension begins anew.
+            newest = {id_: newest[id_] for id_ in newest.keys() & present}
             continue
         change = replica.apply(id_, version, _entry(choices), TIME)
         if change is not None:
