@@ -1,8 +1,7 @@
 """Search for inputs that break a target, guided by coverage: `python -m tests.fuzz --help`.
 
 libFuzzer, which atheris embeds, ends its process when it is done. So each run has a process of its
-own, and this one adds what was found to the corpus: only inputs that reach what smaller ones do not
-reach. An input that breaks a check, or takes too much time or memory, is saved in
+own, and this one replaces the corpus of the target by the inputs that reach the most, old and new. An input that breaks a check, or takes too much time or memory, is saved in
 `findings/`, and to run it again is `python -m tests.fuzz TARGET --input FILE`.
 """
 
@@ -41,13 +40,13 @@ def main() -> int:
     if options.libfuzzer:
         return _fuzz(options.target, options.libfuzzer)
     targets = _targets()
-    if options.target not in targets:
+    if options.target not in targets and not options.all:
         parser.error(f"the targets are {', '.join(targets)}")
     if options.input is not None:
         targets[options.target](options.input.read_bytes())
         return 0
     if find_spec("atheris") is None:
-        sys.stderr.write("fuzzing needs atheris: pip install 'aiopresence[fuzz]'\n")
+        sys.stderr.write("fuzzing needs atheris: pip install -e '.[fuzz]'\n")
         return 2
     names = targets if options.all else [options.target]
     return max(_search(name, options.seconds) for name in names)
@@ -55,7 +54,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.fuzz", description=__doc__)
-    parser.add_argument("target", nargs="?", default="multipart", help="what to call")
+    parser.add_argument("target", nargs="?", default="", help="what to call")
     parser.add_argument("--all", action="store_true", help="every target, one after the other")
     parser.add_argument("--seconds", type=int, default=600, help="how long to search, per target")
     parser.add_argument("--input", type=Path, help="run one saved input, without atheris")

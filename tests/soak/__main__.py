@@ -28,7 +28,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--write", action="store_true", help="write the table into benchmarks/README.md"
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not arguments.seconds > 0:
+        parser.error("--seconds must be more than 0")
+    return arguments
 
 
 def _print(text: str) -> None:
