@@ -1,8 +1,9 @@
 """Search for inputs that break a target, guided by coverage: `python -m tests.fuzz --help`.
 
 libFuzzer, which atheris embeds, ends its process when it is done. So each run has a process of its
-own, and this one replaces the corpus of the target by the inputs that reach the most, old and new. An input that breaks a check, or takes too much time or memory, is saved in
-`findings/`, and to run it again is `python -m tests.fuzz TARGET --input FILE`.
+own, and this one replaces the corpus of the target by the inputs that reach the most, old and new.
+An input that breaks a check, or takes too much time or memory, is saved in `findings/`, and to run
+it again is `python -m tests.fuzz TARGET --input FILE`.
 """
 
 import argparse

@@ -16,7 +16,7 @@ def test_without_atheris_the_command_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "atheris", None)
     monkeypatch.setattr(sys, "argv", ["fuzz", "multipart"])
     assert main() == 2
-    assert "pip install 'aiopresence[fuzz]'" in capsys.readouterr().err
+    assert "pip install -e '.[fuzz]'" in capsys.readouterr().err
 
 
 def test_a_saved_input_is_run_without_atheris(
