@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import pytest
 import yarl
@@ -489,18 +489,18 @@ def test_which_hosts_can_exist(host: str, good: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "host"),
+    ("netloc", "host"),
     [
-        ("https://a.example:443/x", "a.example"),
-        ("https://u:p@a.example", "a.example"),
-        ("https://[::1]:80", "[::1]"),
-        ("https://[::1]x:80", "[::1]x"),
-        ("https://u@v@a.example:", "a.example"),
-        ("https:/x", ""),
+        ("a.example:443", "a.example"),
+        ("u:p@a.example", "a.example"),
+        ("[::1]:80", "[::1]"),
+        ("[::1]x:80", "[::1]x"),  # which some versions of Python refuse to split
+        ("u@v@a.example:", "a.example"),
+        ("", ""),
     ],
 )
-def test_the_host_in_a_url(url: str, host: str) -> None:
-    assert host_of(urlsplit(url)) == host
+def test_the_host_in_a_url(netloc: str, host: str) -> None:
+    assert host_of(SplitResult("https", netloc, "/x", "", "")) == host
 
 
 @pytest.mark.parametrize(
