@@ -379,7 +379,10 @@ NO_OFFSET = "a time has no UTC offset: use a datetime with a tzinfo"
         (ActiveCallInfo(start_time=datetime(2026, 5, 4)), NO_OFFSET),  # noqa: DTZ001
         (GetPresenceInfo(message="\ud800"), f"{NO_JSON}.*surrogates.*"),
         (GetPresenceInfo(total_active_calls=2**70), f"{NO_JSON}.*64-bit.*"),
-        (PresenceEvent(body=deep(800)), "the record is nested too deeply for JSON"),
+        (  # orjson or Python refuses it first.
+            PresenceEvent(body=deep(800)),
+            f"(the record is nested too deeply for JSON|{NO_JSON}Recursion limit reached)",
+        ),
     ],
     ids=[
         "an infinite number",
