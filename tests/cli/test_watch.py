@@ -56,7 +56,7 @@ def restored(terminal: Terminal, before: list[Any]) -> bool:
 
 
 def test_watch_shows_the_board_and_reacts_to_keys_and_resizing(tmp_path: Path) -> None:
-    arguments = ("watch", "--sandbox", "60", "--rate", "20")
+    arguments = ("watch", "--sandbox", "60", "--rate", "5")
     with Terminal(*arguments, env=environment(tmp_path)) as terminal:
         before = mode(terminal)
         terminal.until(lambda t: "live" in t.text and re.search("^> 1", t.text, re.M) is not None)
@@ -250,7 +250,8 @@ async def test_watch_writes_json_lines_in_a_pipe(platform: Sandbox, tmp_path: Pa
     change = json.loads(await process.stdout.readline())
     process.send_signal(signal.SIGINT)
     out, err = await process.communicate()
-    assert (change["id"], change["source"]) == (id_, "event")
+    # An event within a second of the first read may be older than that, so it is read again.
+    assert (change["id"], change["source"] in ("event", "batch")) == (id_, True)
     assert change["old"]["userStatus"] == "Available"
     assert change["new"]["userStatus"] == "Offline"
     assert datetime.fromisoformat(change["time"]).tzinfo is not None
