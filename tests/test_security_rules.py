@@ -43,6 +43,7 @@ HARMLESS = {
     "live/snapshot.py: outcome.id not in state.unreadable",
     "protocol/event_session.py: error.error_code == INVALID_RECOVERY_TOKEN",
     "redis/term.py: id_ in state.rejected",
+    "redis/term.py: id_ not in state.records",
     "transport/aiohttp_errors.py: code in codes",
     "transport/authorized.py: request.path in CREDENTIAL_PATHS",
     "transport/requester.py: request.path in CREDENTIAL_PATHS",

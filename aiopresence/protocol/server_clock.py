@@ -85,7 +85,8 @@ class ServerClock:
         if self._offset is not None and self._offset > most:
             self._count = 1
             self._current = self._offset = response.stated - response.received_at
-        is_kept = timedelta() <= response.received_at - self._most_at < _KEPT
+        # The response may be an earlier one than the last that was observed.
+        is_kept = -_KEPT < response.received_at - self._most_at < _KEPT
         if self._most is None or most < self._most or not is_kept:
             self._most, self._most_at = most, response.received_at
 

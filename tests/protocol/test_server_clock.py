@@ -139,3 +139,11 @@ def test_a_time_out_of_range_is_unknown() -> None:
     clock = ServerClock()
     clock.observe(datetime.max.replace(tzinfo=UTC), NOW)
     assert clock.earliest(NOW + HOUR) is None
+
+
+def test_an_earlier_response_that_is_observed_later_does_not_widen_the_bounds() -> None:
+    # Details of a connection have fractions of a second, unlike the Date of the token before them.
+    clock = ServerClock()
+    clock.observe_response(response(NOW + seconds(1.001), 1.0, 1.002))
+    clock.observe_response(response(NOW, 0.5, 0.9))
+    assert clock.latest(NOW) == NOW + seconds(0.001)
