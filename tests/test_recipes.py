@@ -108,7 +108,10 @@ class TestWhoCanTakeACall:
             assert await answer(board, "who?") == "nobody"
             sandbox.set_presence(ids[1], dnd_status="TakeAllCalls")
             await board.wait_for(ids[1], lambda known: known.dnd_status == "TakeAllCalls")
-            assert await answer(board, "who?") == number(sandbox, ids[1])
+            async with asyncio.timeout(30):
+                # An event within the same millisecond may be older than the first read.
+                while await answer(board, "who?") != number(sandbox, ids[1]):
+                    await asyncio.sleep(0.01)
             sandbox.gateway.without_details(times=None)
             sandbox.gateway.close()
             while board.is_live:
