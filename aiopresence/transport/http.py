@@ -170,7 +170,7 @@ class HttpClient:
         exchange: Exchange,
     ) -> Response:
         client = self._ready(*self._target)
-        failure: Exception
+        failure: BaseException
         attempts = Attempts()
         try:
             async with client.request(
@@ -199,12 +199,10 @@ class HttpClient:
                 else _unsendable(error, client)
             )
         except asyncio.CancelledError as error:
+            failure = error.with_traceback(None)  # aiohttp's frames have the body of a login.
             task = asyncio.current_task()
-            if task is None or task.cancelling():
-                # Without aiohttp's frames, which have the body of a login.
-                raise error.with_traceback(None)  # noqa: B904 - it is the same error
-            # This task was not cancelled: the connection pool is closing.
-            failure = ConnectionFailed(f"connection to {self._host} closed by this session")
+            if task is not None and not task.cancelling():  # The connection pool is closing.
+                failure = ConnectionFailed(f"connection to {self._host} closed by this session")
         # Not inside the except: even as a silent __context__, aiohttp's error holds the headers.
         raise failure
 
