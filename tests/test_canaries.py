@@ -129,6 +129,8 @@ def test_nothing_is_left_of_the_tests_before(caplog):
 """
 
 
+# Its summary has the beginning of the secret where lines are not cut, as on a CI server.
+@pytest.mark.shows_secrets("the summary of the tests that fail")
 def test_a_secret_fails_the_test_that_shows_it_in_each_place(tmp_path: Path) -> None:
     (tmp_path / "test_leaks.py").write_text(LEAKS)
     root = Path(__file__).parent.parent

@@ -20,14 +20,15 @@
 --   and no more has passed since the last call of a process than its own monotonic clock shows,
 --   and a tolerance because one call may take longer than the other. Each span includes that.
 --   What is taken out is lost: adding it later would make the time between two records too long.
--- * Lost data. If the record is gone although the caller knew it, or the server is another one (its
---   replication may have lost the last second), the window counts as full for one span. A record
---   that nobody knew starts with a probe. Without permission for INFO only the first rule is left.
+-- * Lost data. If the record is gone although the caller or the owner's record knew it, if it cannot
+--   be read, or if the server is another one (its replication may have lost the last second), the
+--   window counts as full for one span. A record that nobody knew starts with a probe. Another
+--   server is not noticed without permission for INFO.
 -- * Seats (outage="share"). Each process has a seat, worth floor(limit / seats). That of a process
 --   silent for LEASE is withheld: it may be sending on its own. It is forgotten after FORGET.
 --
--- All state is two values, so that nothing is evicted in part: KEYS[1] clock and block of the
--- owner, KEYS[2] the group. ARGV[1] the call as JSON, ARGV[2] the channel. Times are in ms.
+-- All state is two values: KEYS[1] clock and block of the owner, and until when each group's record
+-- matters; KEYS[2] the group. ARGV[1] the call as JSON, ARGV[2] the channel. Times are in ms.
 -- `limits_rules.lua` comes before this file in the same script.
 
 local function end_leases()
@@ -200,14 +201,24 @@ local function assume()
   end
 end
 
+-- Return until when the record of the group matters, though there is none; 0 if nobody knew it.
+local function missing()
+  for key, time in pairs(o.groups) do
+    if time <= now then o.groups[key] = nil end
+  end
+  return max(is_unreadable and now or 0, o.groups[KEYS[2]] or 0)
+end
+
 local function decide(raw, run)
   o = o or {offset = 0, last = 0, shut = 0, blocks = 0}
+  o.groups = o.groups or {}
   tick(raw, not g or g.epoch == a.epoch)
   local lost = a.epoch ~= '' and (not g or g.epoch ~= a.epoch)
   if not g then
-    g = new_group(lost)
+    local time = missing()
+    g = new_group(lost or time > 0)
     g.blocked = o.shut
-    g.full = lost and now or 0
+    g.full = g.lost and max(now, time - span()) or 0
   elseif lost and not g.lost then -- a process that knew nothing came first
     g.lost, g.full = true, now
   elseif run ~= '' and g.run ~= run then
@@ -253,6 +264,7 @@ local function decide(raw, run)
     back = come_back(times, free, keep, want, share, used, owed)
   end
   p.want, p.by = want, now + max(back, 0) + GRACE
+  o.groups[KEYS[2]] = max(now + span() + (#g.infl > 0 and LEASE or 0), opens())
   local step = max(1, ceil(#times / SHOWN))
   local shown = {}
   for i = step, #times, step do shown[#shown + 1] = times[i] end
@@ -262,10 +274,13 @@ local function decide(raw, run)
     max(0, g.blocked - now), (g.limit_stated and 1 or 0) + (g.window_stated and 2 or 0)}
 end
 
+-- Return the value of a key, and whether there is one that cannot be read.
 local function load(key)
   local text = redis.pcall('GET', key)
+  if not text then return nil, false end
   local ok, value = pcall(cmsgpack.unpack, type(text) == 'string' and text or '')
-  return ok and type(value) == 'table' and value or nil
+  if ok and type(value) == 'table' then return value, false end
+  return nil, true
 end
 
 local function save(key, value)
@@ -296,8 +311,10 @@ local function check(reply)
   for _, slot in ipairs(g.infl) do assert(g.procs[slot[2]]) end
 end
 
-local function attempt()
-  publish = {}
+local function attempt(uses_owner, uses_group)
+  publish, a.granted, o, g = {}, 0, nil, nil
+  if uses_owner then o = load(KEYS[1]) end
+  if uses_group then g, is_unreadable = load(KEYS[2]) end
   local reply = decide(raw, run)
   if reply then check(reply) end
   return reply
@@ -306,12 +323,16 @@ end
 a = cjson.decode(ARGV[1])
 a = {pid = a[1], seq = a[2], epoch = a[3], at = a[4], most = a[5], next = a[6],
   held = a[7], reports = a[8], wants = a[9], limit = a[10], window = a[11], stated = a[12],
-  penalty = a[13], seats = a[14], name = a[15], bye = a[16], granted = 0}
-o, g = load(KEYS[1]), load(KEYS[2])
-local ok, reply = pcall(attempt)
-if not ok then -- a value that this script has not written
-  o, g, a.granted = nil, nil, 0
-  reply = attempt()
+  penalty = a[13], seats = a[14], name = a[15], bye = a[16]}
+local ok, reply = pcall(attempt, true, true)
+if not ok then -- one of the values was not written by this script
+  is_unreadable = true
+  ok, reply = pcall(attempt, true, false)
+end
+if not ok then ok, reply = pcall(attempt, false, true) end
+if not ok then
+  is_unreadable = true
+  reply = attempt(false, false)
 end
 if not reply then return '' end
 save(KEYS[1], o)

@@ -9,6 +9,7 @@ local COMPLETE, REJECT, ABANDON, RELEASE, BLOCK = 1, 2, 3, 4, 5
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 
 local g, o, a, now, publish -- group, owner, arguments of the call, time, messages
+local is_unreadable -- the group's value
 
 local function margin() return max(20, min(250, ceil(g.window / 240))) end
 

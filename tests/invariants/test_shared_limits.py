@@ -1,7 +1,9 @@
 """Over Redis, no window has more requests than the limit, whatever fails.
 
-There is one exception: when Redis has lost everything, and the first process that asks it does not
-know that, its first request is a probe, which may be one too many.
+There is one exception: when Redis has lost everything, or its clock was set ahead, and the first
+process that asks it is new and does not know that, its first request is a probe, which may be one
+too many; so may be the next one if its answer is lost. The record of one group may be lost without
+that.
 
 The machine is RingCentral, which counts what arrives in each window, and processes that share its
 limit: the side of each, with the twin of `limits.lua` in place of Redis. Nothing here waits.
@@ -63,7 +65,7 @@ class SharedLimits(RuleBasedStateMachine):
     def start(self, offsets: tuple[float, ...]) -> None:
         self.now, self.number = 1000.0, itertools.count()
         self.events: list[tuple[float, int, Callable[[], None]]] = []
-        self.redis, self.run_id, self.clock_offset = Twin(), 1, 0.0
+        self.redis, self.run_id, self.clock_offset, self.is_ahead = Twin(), 1, 0.0, False
         self.saved: list[tuple[float, Twin]] = []
         self.is_down, self.replies_lost, self.is_repeating, self.latency = False, 0, False, 0.001
         self.arrivals: list[float] = []
@@ -133,7 +135,9 @@ class SharedLimits(RuleBasedStateMachine):
         if not self.is_down:
             self.saved = [each for each in self.saved if each[0] > self.now - 5.0]
             self.saved.append((self.now, deepcopy(self.redis)))
-            self.probes += not self.redis.groups and not values[2]
+            is_known = values[2] or self.redis.owner or self.redis.groups or self.redis.unreadable
+            self.probes += not is_known or (self.is_ahead and values[3] < 0)
+            self.is_ahead = False
             raw = EPOCH + int((self.now + self.clock_offset) * 1000)
             replied = self.redis.run(raw, f"run{self.run_id}", values)
             if self.is_repeating:
@@ -174,6 +178,7 @@ class SharedLimits(RuleBasedStateMachine):
         refused = used >= LIMIT or self.now < self.penalty_until
         if refused:
             self.refused, self.penalty_until = self.refused + 1, self.now + WINDOW
+            self.probes += self.is_unanswered
             headers["retry-after"] = f"{WINDOW}"
         else:
             self.arrivals.append(self.now)
@@ -216,11 +221,21 @@ class SharedLimits(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from((0.2, -0.2, 3600.0, -3600.0, 90.0)))
     def set_clock_of_redis(self, seconds: float) -> None:
         self.clock_offset += seconds
+        self.is_ahead |= seconds > 0
 
     @rule(restarts=st.booleans())
     def lose_data(self, restarts: bool) -> None:
         self.redis.flush()
         self.run_id += restarts
+
+    @rule(what=st.sampled_from(("group", "unreadable group", "owner")))
+    def lose_one_value(self, what: str) -> None:
+        if what == "owner" and self.redis.groups and not self.redis.unreadable:
+            self.redis.owner = None
+        elif what == "group" and self.redis.owner and not self.redis.unreadable:
+            self.redis.groups.pop("group", None)
+        elif self.redis.groups:
+            self.redis.unreadable.add("group")
 
     @rule()
     def fail_over(self) -> None:

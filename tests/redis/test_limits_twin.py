@@ -28,7 +28,12 @@ for of_redis, of_the_test in (
     TEXT = TEXT.replace(of_redis, of_the_test)
 NAMES = ("a", "b", "c")
 START = 1_700_000_000_000
-FAULTS = ("flush", "owner", "server", "lost", "lost", "late", "bye", "ahead", "back", "new")
+FAULTS = (
+    *("flush", "owner", "group", "unreadable", "server", "lost", "lost", "late", "bye", "ahead"),
+    *("back", "new"),
+)
+# Values of a key that the script has not written; the last one is one of a list.
+UNREADABLE = (b"", b"{}", b"\xff\x00nan", b"\x81\xa1x\x01", None)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +68,15 @@ class OnRedis:
     def flush(self) -> None:
         self.client.flushall()
 
-    def forget_owner(self) -> None:
-        self.client.delete("owner")
+    def forget(self, key: str) -> None:
+        self.client.delete(key)
+
+    def spoil(self, key: str, value: bytes | None) -> None:
+        self.client.delete(key)
+        if value is None:
+            self.client.rpush(key, "x")
+        else:
+            self.client.set(key, value)
 
 
 @attrs.define
@@ -197,7 +209,7 @@ def replies(client: redis.Redis, steps: Iterable[Step]) -> list[list[Any] | None
     """Return the replies of the script, after a comparison with those of its twin."""
     script, twin, replies = OnRedis(client), Twin(), []
     clients = defaultdict[tuple[str, str], Client](Client)
-    now, jumped, server = START, 0, 1
+    now, jumped, server, unreadable = START, 0, 1, 0
     for step in steps:
         now += step.wait
         jumped += {"ahead": 3_600_000, "back": -3_600_000}.get(step.fault, 0)
@@ -206,8 +218,20 @@ def replies(client: redis.Redis, steps: Iterable[Step]) -> list[list[Any] | None
             script.flush()
             twin.flush()
         if step.fault == "owner":
-            script.forget_owner()
+            script.forget("owner")
             twin.owner = None
+        if step.fault == "group":
+            script.forget(step.group)
+            twin.groups.pop(step.group, None)
+            twin.unreadable.discard(step.group)
+        if step.fault == "unreadable":
+            unreadable += 1
+            value = UNREADABLE[unreadable % len(UNREADABLE)]
+            script.spoil(step.group, value)
+            twin.unreadable.add(step.group)
+            if unreadable % 2:
+                script.spoil("owner", value)
+                twin.owner = None
         key = (step.who, step.group)
         if step.fault == "new":
             clients[key] = Client(calls=clients[key].calls, reports=clients[key].reports)
@@ -272,6 +296,25 @@ STORIES = {
         *(Step(who) for who in NAMES),
         *(Step("d", 10, fault="flush"), Step("a", 50), Step("b", 60), ask("c", 900), ask("c", 300)),
     ],
+    "one group is lost, and a new process comes first": [
+        *(ask(), answer(wait=10, limit=5, window=1000, wants=1), ask("b", 20, fault="group")),
+        *(ask("b", 1018), ask("b", 1), ask("b", 1)),
+    ],
+    "one group is lost after its time": [
+        *(ask(), Step("a", 10, fault="bye"), ask(wait=10, group="other")),
+        ask("b", 5020, fault="group"),
+    ],
+    "one group is lost in a penalty": [
+        *(ask(), answer(wait=10, kind=2, retry=5000), ask("b", 20, fault="group"), ask("b", 6000)),
+    ],
+    **{
+        f"one group is unreadable, {count}": [
+            *(ask(), answer(wait=10, limit=5, window=1000, wants=1)),
+            *(ask("b", 20, fault="unreadable") for _ in range(count)),
+            *(ask("c", 1020), ask("c", 1)),
+        ]
+        for count in range(1, 6)
+    },
     "one group blocks all": [
         *(ask(), ask(group="other"), ask(group="more")),
         Step("a", 10, reports=[report(kind=2, retry=20_000)], group="other"),
@@ -363,3 +406,41 @@ def test_script_and_twin_decide_alike_in_rare_cases(
     scripted: RedisServer, steps: list[Step]
 ) -> None:
     assert len(replies(scripted.client, steps)) == len(steps)
+
+
+# What the record of a group has, and for how many ms its loss matters, with a span of 1,020 ms.
+MATTERS = {
+    "an answer": ([ask(), answer(limit=5, window=1000)], 1020),
+    "a request in flight, whose process may be gone": ([ask()], 5000 + 1020),
+    "a penalty": ([ask(), answer(kind=2, retry=9000, limit=5, window=1000)], 9000 + 1000),
+}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("what", MATTERS)
+def test_a_new_process_waits_while_the_lost_record_of_one_group_matters(
+    scripted: RedisServer, what: str
+) -> None:
+    before, matters = MATTERS[what]
+
+    def granted(*steps: Step) -> list[int]:
+        values = replies(scripted.client, [*before, *steps])[-1]
+        assert values is not None
+        return [*values[11]]
+
+    assert granted(ask("b", matters, fault="group")) == [1]
+    assert granted(ask("b", matters - 1, fault="group")) == [0]
+    # The record that takes its place knows when.
+    assert granted(ask("b", 1, fault="group"), ask("b", max(matters - 2, 1019))) == [0]
+    assert granted(ask("b", 1, fault="group"), ask("b", max(matters - 1, 1020))) == [1]
+
+
+@pytest.mark.fault
+def test_a_new_process_waits_for_one_window_if_the_record_cannot_be_read(
+    scripted: RedisServer,
+) -> None:
+    for number in range(2 * len(UNREADABLE)):  # every second time that of the owner, too
+        steps = [Step("a", fault="unreadable")] * number
+        late = [ask("b", 9000, fault="unreadable"), ask("b", 1019), ask("b", 1)]
+        values = replies(scripted.client, [*steps, *late])
+        assert [each[11] for each in values[-3:] if each] == [[0], [0], [1]]

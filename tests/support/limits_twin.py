@@ -37,12 +37,16 @@ class Seat:
 
 @attrs.define
 class Owner:
-    """What all groups of an owner share: the clock, and the end of a block of all groups."""
+    """What all groups of an owner share: the clock, and the end of a block of all groups.
+
+    `groups` has the time until which the record of each group matters.
+    """
 
     offset: int = 0
     last: int = 0
     blocked: int = 0
     blocks: int = 0
+    groups: dict[str, int] = attrs.field(factory=dict)
 
 
 @attrs.define
@@ -135,18 +139,22 @@ class Twin:
     def __init__(self) -> None:
         self.owner: Owner | None = None
         self.groups: dict[str, Group] = {}
+        self.unreadable: set[str] = set()
         self.published: str | None = None
 
     def flush(self) -> None:
         self.owner, self.groups = None, {}
+        self.unreadable.clear()
 
     def run(self, raw: int, run: str, values: list[Any], name: str = "group") -> list[Any] | None:
         """Decide about a call at a time of Redis's clock; None if the call is too late."""
-        step = Step(self.owner or Owner(), self.groups.get(name), Call(*values))
+        group = None if name in self.unreadable else self.groups.get(name)
+        step = Step(self.owner or Owner(), group, Call(*values), name, name in self.unreadable)
         reply = step.decide(raw, run)
         self.published = None
         if reply is not None:
             self.owner, self.groups[name] = step.o, step.g
+            self.unreadable.discard(name)
             self.published = step.message(name)
         return reply
 
@@ -156,8 +164,11 @@ class Step:
 
     g: Group
 
-    def __init__(self, owner: Owner, group: Group | None, call: Call) -> None:
+    def __init__(
+        self, owner: Owner, group: Group | None, call: Call, name: str, is_unreadable: bool
+    ) -> None:
         self.o, self.a, self.now = owner, call, 0
+        self.name, self.is_unreadable = name, is_unreadable
         self.known = group
         self.granted = 0
         self.wake = self.stop = self.stop_all = False
@@ -177,11 +188,12 @@ class Step:
             return None
         self.tick(raw)
         lost = a.epoch != "" and (known is None or known.epoch != a.epoch)
+        missing = 0 if known else self.missing()
         self.g = g = known or Group(
-            f"{a.process}:{a.number}", a.limit, a.window, o.blocked, o.blocks, lost
+            f"{a.process}:{a.number}", a.limit, a.window, o.blocked, o.blocks, lost or missing > 0
         )
         if known is None:
-            g.full = self.now if lost else 0
+            g.full = max(self.now, missing - g.span) if g.lost else 0
         elif lost and not g.lost:
             g.lost, g.full = True, self.now
         elif run and g.run != run:
@@ -203,6 +215,11 @@ class Step:
         if g.guess and self.now >= g.guess[1]:
             g.limit, g.guess = g.guess[0], None
         return self.answer(process, agreed)
+
+    def missing(self) -> int:
+        o, now = self.o, self.now
+        o.groups = {name: time for name, time in o.groups.items() if time > now}
+        return max(now if self.is_unreadable else 0, o.groups.get(self.name, 0))
 
     def last_number(self, known: Group | None) -> int:
         process = known.processes.get(self.a.process) if known else None
@@ -235,6 +252,8 @@ class Step:
         elif want:
             back = self.come_back(times, free, keep, want, share, used, owed)
         process.want, process.want_until = want, now + max(back, 0) + GRACE
+        lease = LEASE if g.in_flight else 0
+        self.o.groups[self.name] = max(now + g.span + lease, g.opens)
         step = max(1, ceil(len(times) / SHOWN))
         prompt = g.probing or g.alone or g.capped or now < g.shared
         blocked = max(0, g.opens - now)
