@@ -208,6 +208,10 @@ def update_unified_presence(
     return _write("PATCH", path, UnifiedPresence, UpdateUnifiedPresence, body)
 
 
+# CONNECT asks for a tunnel; a response to TRACE repeats the access token.
+_REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
+
+
 def custom_request(
     method: str,
     path: str,
@@ -221,8 +225,9 @@ def custom_request(
     """
     if not is_path(path):
         raise UsageError("path must begin with /restapi/, percent-encoded and without a query")
-    if not (isinstance(method, str) and method.isascii() and method.isalpha()):
-        raise UsageError("method must be an HTTP method, such as GET")
+    is_word = isinstance(method, str) and method.isascii() and method.isalpha()
+    if not is_word or method.upper() in _REFUSED_METHODS:
+        raise UsageError("method must be an HTTP method, such as GET; not CONNECT or TRACE")
     query = _query({} if params is None else params)
     body = None if json is None else decoding.dump(json)
     headers = {} if json is None else {"content-type": JSON}

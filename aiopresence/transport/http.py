@@ -92,7 +92,9 @@ class HttpClient:
     def check_open(self) -> None:
         """Raise UsageError unless requests can be sent."""
         if self._client is None:
-            raise UsageError("the session is not open: use it inside `async with session:`")
+            raise UsageError(
+                "the session is not open, or was closed: use it inside `async with session:`"
+            )
         if self._client.closed:
             raise UsageError("the aiohttp session given as http= is closed")
 

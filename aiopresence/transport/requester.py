@@ -103,7 +103,9 @@ class Requester:
     def check_open(self) -> None:
         """Raise UsageError unless it is open on the running event loop."""
         if self._loop is None:
-            raise UsageError("the session is not open: use it inside `async with session:`")
+            raise UsageError(
+                "the session is not open, or was closed: use it inside `async with session:`"
+            )
         if self._loop is not asyncio.get_running_loop():
             raise UsageError(
                 "the session is open on another event loop: use one session for each event loop"

@@ -278,9 +278,12 @@ def test_all_that_is_sent(call: Callable[[], Request[Any]], expected: Request[An
             lambda: endpoints.custom_request("GET", "/x"),
             "path must begin with /restapi/, percent-encoded and without a query",
         ),
-        (
-            lambda: endpoints.custom_request("G T", A),
-            "method must be an HTTP method, such as GET",
+        *(
+            (
+                lambda method=method: endpoints.custom_request(method, A),
+                "method must be an HTTP method, such as GET; not CONNECT or TRACE",
+            )
+            for method in ("G T", "", "GÉT", "connect", "TRACE", None)
         ),
         (
             lambda: endpoints.custom_request("GET", A, {"a": 1.5}),  # type: ignore[dict-item]
