@@ -148,7 +148,7 @@ def drive(
 ) -> list[Ran]:
     """Run commands in a process, in a terminal or with pipes."""
     every = calls(sandbox, only, few)
-    limited = {"LC_ALL": "C", "PYTHONIOENCODING": coding} if coding else {}
+    limited = {"PYTHONIOENCODING": coding} if coding else {}
     more = environment(home, **credentials(sandbox), **limited)
     command = [sys.executable, str(SUPPORT / "hostile_driver.py"), str(speed), json.dumps(every)]
     if where == "terminal":

@@ -98,8 +98,10 @@ def become(job: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(job["environment"])
     time.tzset()
+    coding = os.environ.get("PYTHONIOENCODING")
     for stream in (sys.stdin, sys.stdout):
-        stream.reconfigure(line_buffering=stream.isatty())  # type: ignore[union-attr]
+        stream.reconfigure(encoding=coding, line_buffering=stream.isatty())  # type: ignore[union-attr]
+    sys.stderr.reconfigure(encoding=coding, errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def run(arguments: list[str]) -> None:

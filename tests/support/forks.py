@@ -22,7 +22,7 @@ from .terminal import COMMAND, take_terminal
 
 ROOT = Path(__file__).parents[2]
 # The names of variables that change how Python starts, and what aiohttp does when it is imported,
-# begin with these.
+# begin with these. A fork follows PYTHONIOENCODING.
 _START = ("PYTHON", "LANG", "LC_", "SSL_CERT")
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -86,7 +86,11 @@ class ForkServer:
 
 
 def _start_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_START)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(_START) and name != "PYTHONIOENCODING"
+    }
 
 
 @contextmanager
