@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import sys
@@ -43,6 +44,18 @@ def pytest_configure(config: pytest.Config) -> None:
     uses_uvloop, is_eager = config.getoption("uvloop"), config.getoption("eager_tasks")
     if uses_uvloop or is_eager:
         config.pluginmanager.register(LoopFactories(uses_uvloop, is_eager))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` starts: for a third of the time a test waits."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was collected out of garbage collections, each of which would take 0.3 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

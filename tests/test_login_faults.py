@@ -31,7 +31,7 @@ from tests.support.virtual import run, virtual_sandbox, virtual_session
 TOKEN, PRESENCE = "/oauth/token", "/presence"
 LOGIN_ERRORS = (ServerError, ConnectionFailed, Timeout, RateLimited, DecodeError)
 STATUSES = ("Available", "Busy", "Offline")
-SCHEDULES, REFUSING = 50, 10
+SCHEDULES, REFUSING = 20, 5
 
 
 class Line:

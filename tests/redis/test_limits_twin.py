@@ -10,7 +10,7 @@ import attrs
 import orjson
 import pytest
 import redis
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from aiopresence.redis.limit_calls import read_reply
 from aiopresence.redis.login_limits import SCRIPT
@@ -249,7 +249,6 @@ def replies(client: redis.Redis, steps: Iterable[Step]) -> list[list[Any] | None
     return replies
 
 
-@settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32), seats=st.sampled_from([0, 0, 3]))
 def test_script_and_twin_decide_alike(scripted: RedisServer, seed: int, seats: int) -> None:
     steps = random_steps(Random(seed), 150, seats)  # noqa: S311 - no secret

@@ -35,13 +35,20 @@ TESTS = """
 """
 
 
+def run_in_a_process(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    """Run pytest without the other plugins that are installed, which take most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_subprocess("-p", "pytest_asyncio.plugin", *options)
+
+
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_the_fixtures_work(pytester: pytest.Pytester, mode: str) -> None:
     pytester.makeconftest('pytest_plugins = ["aiopresence.sandbox.plugin"]')
     text = TESTS if mode == "strict" else TESTS.replace("@pytest.mark.asyncio", "")
     pytester.makepyfile(text)
     options = (f"asyncio_mode={mode}", "asyncio_default_fixture_loop_scope=function")
-    result = pytester.runpytest_subprocess("-W", "error", "-o", options[0], "-o", options[1])
+    result = run_in_a_process(pytester, "-W", "error", "-o", options[0], "-o", options[1])
     result.assert_outcomes(passed=3)
 
 
@@ -127,11 +134,11 @@ def test_the_error_in_a_synchronous_test_names_the_other_fixture(pytester: pytes
 
 def test_the_fixtures_exist_only_if_the_plugin_is_loaded(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(presence_sandbox): pass")
-    pytester.runpytest_subprocess().assert_outcomes(errors=1)
+    run_in_a_process(pytester).assert_outcomes(errors=1)
     pytester.makepyfile(
         "def test_it(presence_sandbox_options): assert presence_sandbox_options == {}"
     )
-    result = pytester.runpytest_subprocess("-p", "aiopresence.sandbox.plugin")
+    result = run_in_a_process(pytester, "-p", "aiopresence.sandbox.plugin")
     result.assert_outcomes(passed=1)
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     assert "pytest11" not in project
