@@ -8,8 +8,8 @@ How the fastest route is found and followed:
    are then, `plan_route` decides how many of them to read and what to leave to batches.
 3. Pages that the limits allow at once are read first. While others wait for the limits, batches
    are sent for ids that no page has had yet, also while the first page waits, unless the account is
-   known to be read sooner without them. A batch is put together only when the limits allow it,
-   because its ids may be on a page that comes before that. They are taken from the end, because ids
+   known to be read sooner without them. A batch is put together only when it is its turn, because
+   its ids may be on a page that comes before that. They are taken from the end, because ids
    are often passed in the order of the account, whose last pages are not to be read. If that is
    wrong, some ids are read twice, more are left than was expected, and it is planned again.
 4. A plan without further pages may be made with limits that the server has not stated yet. When the
@@ -298,12 +298,16 @@ class RoutedRead:
             yield ("~",)
 
     async def _wait_for_batch(self) -> None:
-        """Wait until the limits allow a batch: ids that wait for it may be on the next page."""
+        """Wait as long as the limits delay a batch: ids that wait for it may be on the next page.
+
+        Then it takes its place in the queue, even if another request has been sent instead. If it
+        waited until the limits allow it at once, requests that never stop could keep it waiting.
+        """
         readers = self._readers
         wait = readers.batch_reader.forecast(self._options)
         for _ in range(TURNS_TO_QUEUE):
             await asyncio.sleep(0)
-        while not self._pages_ended.is_set() and (seconds := wait(1)) > 0:
+        if not self._pages_ended.is_set() and (seconds := wait(1)) > 0:
             if seconds > SIMILAR_SECONDS:
                 self._batches_wait.set()
             await readers.clock.wait(self._pages_ended, seconds)

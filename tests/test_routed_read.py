@@ -252,6 +252,31 @@ async def test_batches_do_not_wait_for_a_page_that_waits() -> None:
 
 
 @virtual
+async def test_a_read_ends_though_other_calls_always_wait_for_the_same_limits() -> None:
+    limits = {"Light": 6, "Medium": 6, "Heavy": 2, "Auth": 5}
+    async with (
+        virtual_sandbox(50, limits=limits, window=1.0) as sandbox,
+        virtual_session(sandbox) as session,
+    ):
+
+        async def read_for_ever() -> None:
+            while True:
+                await session.read_user_presence_status("~")
+                await asyncio.sleep(0.03)
+
+        others = [asyncio.create_task(read_for_ever()) for _ in range(6)]
+        for _ in range(10):
+            ids = spread(sandbox, 50)
+            async with asyncio.timeout(5):
+                result = await session.read_user_presence_statuses(ids, route="fastest")
+            check(sandbox, ids, result)
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        assert sandbox.counters.rate_limited == 0
+
+
+@virtual
 async def test_ids_whose_batch_waits_for_the_limits_are_taken_from_pages_that_come_first() -> None:
     limits = {**PLAN, "Light": 5, "Heavy": 20}
     async with (
