@@ -26,6 +26,8 @@ class Recovery:
         self.is_requested = False
         self.has_subscription = False
         self._token: RecoveryToken | None = None
+        # Whether there was an unreadable frame since the token: a recovery would replay it.
+        self._is_frame_lost = False
         self._timeout = 0.0
         self._disconnected_at = inf
 
@@ -40,7 +42,17 @@ class Recovery:
     def update_token(self, token: RecoveryToken | None) -> None:
         """Keep a token if it is newer: they may arrive in any order."""
         if token and (self._token is None or token.sequence >= self._token.sequence):
-            self._token = token
+            self._token, self._is_frame_lost = token, False
+
+    def frame_lost(self) -> None:
+        """Record a frame that could not be read."""
+        self._is_frame_lost = True
+
+    def notification_received(self, token: RecoveryToken | None) -> None:
+        """Keep the token of a notification; without a newer one nothing lost may be replayed."""
+        self.update_token(token)
+        if self._is_frame_lost:
+            self.forget_token()
 
     def forget_token(self) -> None:
         """Do not recover the session: the next connection makes a new one."""
@@ -49,11 +61,12 @@ class Recovery:
     def session_started(self, token: RecoveryToken | None, timeout: float) -> None:
         """Record a new session, which has no subscription yet."""
         self._token, self._timeout = token, timeout
-        self.has_subscription = False
+        self.has_subscription = self._is_frame_lost = False
 
     def session_recovered(self, token: RecoveryToken | None, timeout: float) -> None:
         """Record that the lost session was recovered; without a new token the old one is kept."""
         self._token, self._timeout = token or self._token, timeout
+        self._is_frame_lost = False  # It is replayed now.
 
     def connection_lost(self, disconnected_at: float) -> None:
         """Record when the connection ended."""

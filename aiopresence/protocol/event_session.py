@@ -14,7 +14,7 @@ disconnect, and continues it on a connection whose address carries the session's
   instead of them, may have been refused because of the token. The token is not sent again: the
   next connection makes a new session, and a gap is reported.
 - The same goes for what broke a connection, such as too many unreadable frames: a recovery would
-  replay it.
+  replay it. A single one may be replayed, and be readable then, but not after later notifications.
 - After a recovery the session is complete once the heartbeat that was sent after ConnectionDetails
   is echoed; without an echo in time a gap is reported. So is one if the connection is lost again
   before a second heartbeat, which is sent some seconds later, is echoed. See `event_gaps`.
@@ -273,16 +273,17 @@ class EventSession:
             event = event_parsing.parse(frame.body)
         except DecodeError as error:
             return self._on_unreadable(error.reason)
-        self._recovery.update_token(frame.wsc)
+        self._recovery.notification_received(frame.wsc)
         is_new, gap = self._gaps.receive(now, event)
         return [event, *gap] if is_new else [*gap]
 
     def _on_unreadable(self, reason: str) -> list[SessionOutput]:
         self._connection.unreadable += 1
         self.diagnostics.add(f"unreadable frame, events may be missing: {reason}")
+        self._recovery.frame_lost()
         if self._connection.unreadable > MAX_UNREADABLE:
             self.close("too many unreadable frames")
-        if self.state is not State.LIVE:
+        if self._connection.live_since == inf:
             return []
         since = self._previously_received_at
         return [*self._gaps.report_gap(since, ResyncReason.UNREADABLE)]

@@ -13,6 +13,7 @@ from aiopresence.protocol.event_recovery import Recovery
 from tests.support.session_driver import (
     INCOMPLETE,
     LOST,
+    UNREADABLE,
     SessionDriver,
     details,
     error,
@@ -308,6 +309,43 @@ def test_what_broke_a_connection_is_not_replayed() -> None:
     assert "wsc" not in driver.connect(1.0)
     driver.receive(details())
     assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, lost_at)]
+
+
+def test_an_unreadable_notification_is_not_replayed_after_a_later_one() -> None:
+    driver = SessionDriver().go_live()
+    assert gaps(driver.receive("garbage")) == [Gap(UNREADABLE, driver.now)]
+    driver.receive(notification(2))
+    lost_at = driver.now
+    driver.disconnect(1.0)
+    assert "wsc" not in driver.connect(1.0)
+    driver.receive(details())
+    assert gaps(driver.receive(response(driver.last_message_id()))) == [Gap(LOST, lost_at)]
+
+
+def test_a_session_is_recovered_with_a_token_from_after_an_unreadable_frame() -> None:
+    driver = SessionDriver().go_live()
+    driver.receive("garbage")
+    driver.receive(notification(2, **wsc(2)))
+    driver.disconnect(1.0)
+    assert driver.connect(1.0)["wsc"] == "t.2"
+
+
+def test_an_unreadable_notification_that_was_replayed_prevents_no_further_recovery() -> None:
+    driver = SessionDriver().go_live()
+    driver.receive("garbage")
+    driver.disconnect(1.0)
+    driver.recover()
+    assert uuids(driver.receive(notification(1))) == ["u1"]
+    driver.disconnect(1.0)
+    assert driver.connect(1.0)["wsc"] == "t.1"
+
+
+def test_an_unreadable_frame_is_a_gap_after_there_is_a_reason_to_close() -> None:
+    driver = SessionDriver().go_live()
+    driver.session.close("cannot send")
+    assert driver.receive("garbage") == [Gap(UNREADABLE, driver.now)]
+    # With its token the session is recovered without a replay of the garbage.
+    assert uuids(driver.receive(notification(2, **wsc(2)))) == ["u2"]
 
 
 @pytest.mark.fault

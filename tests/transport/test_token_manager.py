@@ -32,7 +32,7 @@ from tests.support.clocks import SkippingClock
 from tests.support.logins import TOKEN, many, statuses
 from tests.support.sessions import PLENTY, Session
 from tests.support.virtual import virtual, virtual_sandbox, virtual_session
-from tests.support.waiting import fired
+from tests.support.waiting import cpu_limit, fired
 
 
 class LateForever:
@@ -753,24 +753,25 @@ async def test_a_session_that_closes_while_it_revokes_a_late_login(
     assert [task for task in asyncio.all_tasks() if "AuthorizedSender" in repr(task)] == []
 
 
-async def test_calls_that_begin_while_another_session_closes_log_in_themselves(
-    sandbox: Sandbox,
-) -> None:
-    hang = sandbox.faults.add(Hang(), path="/oauth/token")
-
-    async def call(session: Session, steps: int) -> None:
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        await session.read_user_presence_status()
-
+@virtual
+async def test_calls_that_begin_while_another_session_closes_log_in_themselves() -> None:
     async with (
-        Session(sandbox.grant, server=sandbox.url) as other,
-        Session(sandbox.grant, server=sandbox.url) as closing,
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox) as other,
+        virtual_session(sandbox) as closing,
     ):
+        hang = sandbox.faults.add(Hang(), path=TOKEN)
+
+        async def call(steps: int) -> None:
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await other.read_user_presence_status()
+
         waiting = asyncio.create_task(closing.read_user_presence_status())
         await fired(hang)
         end = asyncio.create_task(closing.close())
         # Some run right after the login was cancelled, in the same turn of the event loop.
-        await asyncio.gather(*(call(other, steps) for steps in range(30)), end)
+        with cpu_limit(5.0):
+            await asyncio.gather(*(call(steps) for steps in range(30)), end)
         with pytest.raises((PresenceError, UsageError)):
             await waiting
