@@ -1,7 +1,11 @@
 """Recognize events that arrive after a later event about the same extension."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
+
+# Events are delayed by less than this; they are replayed for some three minutes. If the time of an
+# event is even earlier, a clock was set, and the time says nothing. A guess.
+_LONGEST_DELAY = timedelta(minutes=10)
 
 
 class Order(Enum):
@@ -17,7 +21,8 @@ class EventOrder:
     """The number and time of the last event about each extension.
 
     Notifications have a `sequence`, whose scope is hardly documented. It seems to count the
-    notifications about one extension, and to begin anew now and then.
+    notifications about one extension, and to begin anew now and then. So an event is older if its
+    number is lower or its time is earlier: the one before may have a new low number.
     """
 
     def __init__(self) -> None:
@@ -36,8 +41,11 @@ class EventOrder:
         """
         last_sequence, last_timestamp = self._last.get(id_, (None, None))
         order = Order.IN_ORDER
+        overtaken_by = last_timestamp - timestamp if timestamp and last_timestamp else timedelta()
+        if timedelta() < overtaken_by < _LONGEST_DELAY:
+            return Order.OLDER
         if sequence is not None and last_sequence is not None and sequence < last_sequence:
-            if not (timestamp and last_timestamp and timestamp > last_timestamp):
+            if overtaken_by >= timedelta():
                 return Order.OLDER
             order = Order.RESTARTED
         if id_ not in self._last and len(self._last) >= capacity:

@@ -18,20 +18,40 @@ def at(seconds: float | None) -> datetime | None:
     ("sequence", "seconds", "expected"),
     [
         (9, 0.0, Order.IN_ORDER),
-        (10, -1.0, Order.IN_ORDER),
+        (10, 1.0, Order.IN_ORDER),
+        (10, None, Order.IN_ORDER),
+        (10, -0.001, Order.OLDER),
+        (10, -599.0, Order.OLDER),
+        (10, -600.0, Order.IN_ORDER),
         (None, None, Order.IN_ORDER),
+        (None, -1.0, Order.OLDER),
         (8, 0.0, Order.OLDER),
         (8, None, Order.OLDER),
         (8, 1.0, Order.RESTARTED),
     ],
 )
-def test_the_number_decides_and_the_time_tells_whether_numbers_began_anew(
+def test_an_event_is_older_by_its_number_or_its_time_unless_the_numbers_began_anew(
     sequence: int | None, seconds: float | None, expected: Order
 ) -> None:
     order = EventOrder()
     order.record("1", 9, NOW, capacity=5)
     assert order.record("1", sequence, at(seconds), capacity=5) is expected
     assert order.record("2", 1, NOW, capacity=5) is Order.IN_ORDER
+
+
+def test_what_was_overtaken_by_an_event_with_a_new_low_number_is_older() -> None:
+    order = EventOrder()
+    order.record("1", 1, at(3.0), capacity=5)
+    assert order.record("1", 11, at(1.0), capacity=5) is Order.OLDER
+    assert order.record("1", 12, at(2.0), capacity=5) is Order.OLDER
+    assert order.record("1", 2, at(4.0), capacity=5) is Order.IN_ORDER
+
+
+def test_a_time_far_in_the_future_does_not_make_all_later_events_older() -> None:
+    order = EventOrder()
+    order.record("1", 1, datetime.max.replace(tzinfo=UTC), capacity=5)
+    assert order.record("1", 2, NOW, capacity=5) is Order.IN_ORDER
+    assert order.record("1", 3, at(1.0), capacity=5) is Order.IN_ORDER
 
 
 def test_an_event_without_a_number_leaves_the_last_number_in_place() -> None:

@@ -45,7 +45,8 @@ def test_an_event_replaces_its_fields_and_leaves_the_others() -> None:
         "1", before, after, ChangeSource.EVENT, NOW + timedelta(seconds=3)
     )
     assert state.records == {"1": after}
-    assert apply(state, notice("1", 8, telephonyStatus="Ringing"), notice("1", 9)) == []
+    again = notice("1", 8, at=4.0, telephonyStatus="Ringing")
+    assert apply(state, again, notice("1", 9, at=5.0)) == []
     assert state.is_settled
 
 
