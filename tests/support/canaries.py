@@ -81,12 +81,12 @@ class Watch:
 
     Attributes:
         secrets: the secrets without a marker.
-        texts: what was shown, and where.
+        texts: what was shown, each text once, and where first.
         found: what was found.
     """
 
     secrets: set[str] = attrs.field(factory=set)
-    texts: list[tuple[str, str]] = attrs.field(factory=list)
+    texts: dict[str, str] = attrs.field(factory=dict)
     found: list[str] = attrs.field(factory=list)
     _size: int = 0
 
@@ -97,19 +97,21 @@ class Watch:
 
     def see(self, place: str, text: str) -> None:
         """Keep a text that was shown."""
-        self.texts.append((place, text))
+        if text in self.texts:
+            return
+        self.texts[text] = place
         self._size += len(text)
         if self._size > _MAX_KEPT:
             self.search()
 
     def search(self) -> None:
         """Search what was kept, and forget it."""
-        texts, self.texts, self._size = self.texts, [], 0
-        whole = "\n".join([text for _, text in texts])
+        texts, self.texts, self._size = self.texts, {}, 0
+        whole = "\n".join(texts)
         for secret in (*MARKERS, *self.secrets):
             for form, name in forms(secret).items():
                 if form in whole:
-                    places = sorted({place for place, text in texts if form in text})
+                    places = sorted({place for text, place in texts.items() if form in text})
                     self.found.append(f"{secret[:14]}… {name} in {', '.join(places)}")
 
     def see_error(self, place: str, error: BaseException) -> None:
@@ -261,7 +263,7 @@ def pytest_warning_recorded(warning_message: Any) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Begin a test: forget the secrets of the last one."""
-    _watch.secrets, _watch.texts, _watch.found = set(), [], []
+    _watch.secrets, _watch.texts, _watch.found = set(), {}, []
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
