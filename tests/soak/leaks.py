@@ -1,6 +1,7 @@
 """What a process has open, and which activity has created each task."""
 
 import asyncio
+import ctypes
 import gc
 import os
 import threading
@@ -14,6 +15,7 @@ from weakref import WeakKeyDictionary
 _activity: ContextVar[str] = ContextVar("activity", default="")
 _SELF = Path("/proc/self")
 _PAGE = os.sysconf("SC_PAGE_SIZE") / 1e6
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
 
 
 class Tasks:
@@ -75,7 +77,13 @@ def resources(folder: Path) -> dict[str, int]:
 
 
 def memory() -> float:
-    """Return the memory of the process in megabytes; 0 where it is not known."""
+    """Return the memory of the process in megabytes; 0 where it is not known.
+
+    What malloc keeps free is given back to the system before: it is no leak, and takes long to be
+    used again when blocks of many sizes come and go.
+    """
+    if _malloc_trim is not None:
+        _malloc_trim(0)
     try:
         return int((_SELF / "statm").read_text().split()[1]) * _PAGE
     except OSError:

@@ -232,8 +232,9 @@ def _tidy(made: Scene) -> None:
             account.server.requests.clear()
             account.server.faults.clear()
             account.server.gateway.clear()
-            # The log keeps 10,000 frames, which takes half an hour and 10 MB to fill.
+            # Each log keeps 10,000 entries, which takes half an hour and 10 MB to fill.
             account.server.gateway._faults.frames.clear()
+            account.server.webhooks.deliveries.clear()
 
 
 @contextmanager
