@@ -2,8 +2,10 @@
 
 In full, for two processes with three sessions that share a token store:
 
-- There is at most one request to the token endpoint on its way.
+- There is at most one request to the token endpoint on its way, and none while the store has a new
+  token that was not rejected.
 - No call is sent with a token after a response has said that it is not valid.
+- A cancelled call ends neither the login of the others nor the others.
 - When the token endpoint works, every call succeeds or says why it could not; none waits forever.
 
 The server's side is asserted on the requests that it has received.
@@ -31,11 +33,15 @@ from aiopresence import (
 )
 from aiopresence.sandbox import Answer, Delay, Exchange, Fault, Hang, Received, Reset
 from aiopresence.sandbox.responses import Response
+from aiopresence.transport.clock import Clock
 from tests.support.private_loop import PrivateLoop, stories
-from tests.support.virtual import virtual_sandbox, virtual_session
+from tests.support.virtual import virtual_sandbox
 
 TOKEN, CALL = "/oauth/token", "/presence"
+# The endpoint issues the last token again.
+AGAIN = Delay(0.001)
 LOGIN_FAULTS: dict[str, Fault] = {
+    "again": AGAIN,
     "lost": Reset(after_handling=True),
     "reset": Reset(),
     "busy": Answer.error(503, "CMN-211", headers={"Retry-After": "2"}),
@@ -45,6 +51,29 @@ LOGIN_FAULTS: dict[str, Fault] = {
     "no answer": Hang(),
     "no token": Answer(200, b"{}", {"Content-Type": "application/json"}),
 }
+
+
+class OtherProcess(PresenceSession):
+    """A session that shares nothing but the store with those of another clock."""
+
+    _clock = Clock()
+
+
+class SharedStore(MemoryTokenStore):
+    """What is behind the stores of all processes.
+
+    Attributes:
+        latest: the access token that was last saved.
+        saved_at: when.
+    """
+
+    latest: str | None = None
+    saved_at = -inf
+
+    async def save(self, key: str, token: dict[str, Any] | None) -> None:
+        self.latest = None if token is None else token["access_token"]
+        self.saved_at = asyncio.get_running_loop().time()
+        await super().save(key, token)
 
 
 class ProcessStore:
@@ -85,9 +114,14 @@ class Endpoint:
     Attributes:
         faults: by the part of a path: the faults of the next requests.
         problems: what must not happen.
+
+    Args:
+        store: where the tokens are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: SharedStore) -> None:
+        self._store = store
+        self._last_login: Response | None = None
         self.faults: dict[str, deque[Fault]] = {TOKEN: deque(), CALL: deque()}
         self.problems: list[str] = []
         self._issued: list[str] = []
@@ -100,14 +134,22 @@ class Endpoint:
         received = exchange.received
         if received.token is not None:
             self._check(received, received.token)
+        elif received.arrival < self._store.saved_at + 10.0 and not self._is_latest_rejected():
+            self.problems.append("a login although the store has a new token")
         faults = next((f for path, f in self.faults.items() if path in received.path), None)
         if faults:
-            response = await faults.popleft().apply(exchange)
+            fault = faults.popleft()
+            response = await fault.apply(exchange)
+            if fault is AGAIN and self._last_login is not None:
+                response = self._last_login
         else:
             response = exchange.real()
         if response is not None:
             self._note(received, response)
         return response
+
+    def _is_latest_rejected(self) -> bool:
+        return any(token == self._store.latest for _, token in self._rejected_at)
 
     def _check(self, received: Received, token: str) -> None:
         process = _is_second(received)
@@ -124,8 +166,10 @@ class Endpoint:
             self._rejected_at.setdefault((_is_second(received), received.token), now)
         if received.path.endswith(TOKEN) and response.status == 200:
             token = json.loads(response.body).get("access_token")
-            if token is not None and token not in self._issued:
-                self._issued.append(token)
+            if token is not None:
+                self._last_login = response
+                if token not in self._issued:
+                    self._issued.append(token)
 
 
 def _is_second(received: Received) -> bool:
@@ -134,10 +178,10 @@ def _is_second(received: Received) -> bool:
 
 
 class Logins(SessionHooks):
-    """Counts the token requests on their way, and the most at a time."""
+    """Counts the token requests on their way, the most at a time, and those that were cancelled."""
 
     def __init__(self) -> None:
-        self.now = self.most = 0
+        self.now = self.most = self.cancelled = 0
 
     def on_request(self, request: RequestSent) -> None:
         self.now += request.path.endswith(TOKEN)
@@ -145,6 +189,8 @@ class Logins(SessionHooks):
 
     def on_response(self, request: RequestFinished) -> None:
         self.now -= request.path.endswith(TOKEN)
+        is_cancelled = isinstance(request.error, asyncio.CancelledError)
+        self.cancelled += is_cancelled and request.path.endswith(TOKEN)
 
 
 class Tokens(RuleBasedStateMachine):
@@ -155,19 +201,27 @@ class Tokens(RuleBasedStateMachine):
         self.loop = PrivateLoop(seed)
         self.sandbox = virtual_sandbox(5, token_lifetime=lifetime, latency=0.01)
         self.loop.run(self.sandbox.start())
-        self.endpoint, self.logins = Endpoint(), Logins()
+        shared = SharedStore()
+        self.endpoint, self.logins = Endpoint(shared), Logins()
         self.sandbox.faults.add(self.endpoint, times=None)
-        shared = MemoryTokenStore()
         self.stores = [ProcessStore(shared), ProcessStore(shared)]
         self.sessions: list[PresenceSession] = []
-        for store in (self.stores[0], self.stores[0], self.stores[1]):
-            session = virtual_session(
-                self.sandbox, token_store=store, timeout=20.0, hooks=self.logins
+        options = {"timeout": 20.0, "concurrency": 2, "hooks": self.logins}
+        for number in range(3):
+            process, store = (OtherProcess, 1) if number == 2 else (PresenceSession, 0)
+            session = process(
+                self.sandbox.grant,
+                server=self.sandbox.url,
+                token_store=self.stores[store],
+                **options,
             )
             self.loop.run(session.__aenter__())
             self.sessions.append(session)
         self.is_open = [True] * 3
         self.calls: list[asyncio.Task[Any]] = []
+        self.cancelled: set[asyncio.Task[Any]] = set()
+        # The logins that were cancelled because a session was closed.
+        self.ended_logins = 0
 
     @rule(number=st.integers(0, 2), times=st.integers(1, 3))
     def call(self, number: int, times: int) -> None:
@@ -215,14 +269,38 @@ class Tokens(RuleBasedStateMachine):
     def cancel(self, number: int, step: int) -> None:
         """Cancel a call, which may be the one that logs in for all."""
         task = self.calls[number % len(self.calls)]
+        self.cancelled.add(task)
         self.loop.cancel_at(task, step)
         self.loop.pass_time()
         task.cancel()
 
+    @rule(
+        before=st.sampled_from(["nothing", "expire", "reject"]),
+        seconds=st.sampled_from([0.00113, 0.0053, 0.0121]),
+        then=st.sampled_from(["nothing", "cancel", "close"]),
+        number=st.integers(0, 2),
+    )
+    def call_together(self, before: str, seconds: float, then: str, number: int) -> None:
+        """Call in all sessions, and end one of the calls or sessions soon after."""
+        if before == "expire":
+            self.expire()
+        elif before == "reject":
+            self.reject(2)
+        first = len(self.calls)
+        for each in range(3):
+            self.call(each, 1)
+        self.loop.pass_time(seconds)
+        if then == "cancel" and len(self.calls) > first:
+            self.cancel(first + number % (len(self.calls) - first), 0)
+        elif then == "close":
+            self.close(number)
+
     @rule(number=st.integers(0, 2))
     def close(self, number: int) -> None:
         if self.is_open[number]:
+            before = self.logins.cancelled
             self.loop.run(self.sessions[number].close())
+            self.ended_logins += self.logins.cancelled - before
             self.is_open[number] = False
 
     @rule(number=st.integers(0, 2))
@@ -236,6 +314,7 @@ class Tokens(RuleBasedStateMachine):
         if hasattr(self, "endpoint"):
             assert not self.endpoint.problems
             assert self.logins.most <= 1, "two token requests were on their way"
+            assert self.logins.cancelled == self.ended_logins, "a call has ended a login"
 
     def teardown(self) -> None:
         if not hasattr(self, "loop"):
@@ -250,6 +329,7 @@ class Tokens(RuleBasedStateMachine):
         self.loop.pass_time(86_400.0)
         for task in self.calls:
             assert task.done(), "a call waits forever"
+            assert task in self.cancelled or not task.cancelled()
             if not task.cancelled() and (error := task.exception()) is not None:
                 assert isinstance(error, PresenceError | UsageError)
         for number, session in enumerate(self.sessions):
@@ -265,4 +345,4 @@ class Tokens(RuleBasedStateMachine):
 
 
 TestTokens: Any = Tokens.TestCase
-TestTokens.settings = stories(share=0.2, steps=20)
+TestTokens.settings = stories(share=1.0, steps=20)
