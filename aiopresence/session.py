@@ -7,6 +7,7 @@ many ids or a whole account into requests (see `presence_api`); `live` follows p
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from ssl import SSLContext
@@ -188,13 +189,15 @@ class PresenceSession(PresenceApi):
         if not self._requester.is_open:
             return
         self._requester.check_open()
-        tasks = [*self._live_tasks]
-        for task in tasks:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._end_live_tasks)  # Those that have begun meanwhile.
+            stack.push_async_callback(self._requester.close)
+            await self._end_live_tasks()
+
+    async def _end_live_tasks(self) -> None:
+        for task in (tasks := [*self._live_tasks]):
             task.cancel()
-        try:
-            await asyncio.gather(*tasks, return_exceptions=True)
-        finally:
-            await self._requester.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def revoke(self) -> None:
         """Revoke all tokens of the login at RingCentral, and delete them from the token store.

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from aiopresence import (
 )
 from aiopresence.sandbox import Answer, Hang, Sandbox
 from tests.support.sessions import Session
+from tests.support.virtual import virtual, virtual_sandbox, virtual_session
 from tests.support.waiting import fired
 
 
@@ -407,3 +409,22 @@ async def test_closing_during_a_login_closes_the_connections_even_when_it_is_can
     with pytest.raises(UsageError):
         await reading
     assert client.closed
+
+
+@virtual
+async def test_a_board_that_is_entered_while_its_session_closes_ends_with_it() -> None:
+    entered = 0
+    for steps in range(8):
+        async with virtual_sandbox() as sandbox:
+            session = virtual_session(sandbox)
+            await session.__aenter__()
+            await session.read_user_presence_status()
+            closing = asyncio.create_task(session.close())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            with suppress(UsageError):
+                await session.board().__aenter__()
+                entered += 1
+            await closing
+            assert [task for task in asyncio.all_tasks() if "PresenceBoard" in repr(task)] == []
+    assert entered > 1

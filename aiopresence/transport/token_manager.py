@@ -199,6 +199,7 @@ class TokenManager:
         while True:
             renewal = self._renewal
             if renewal is None or renewal.task.done():  # Its callback may not have run yet.
+                sender.check_open()
                 renewal = self._start_renewal(sender)
             try:
                 return await asyncio.shield(renewal.task)

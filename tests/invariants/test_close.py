@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from aiopresence import FileTokenStore, PresenceError, PresenceSession, UsageError
+from aiopresence.protocol.oauth import store_key
 from aiopresence.sandbox import Answer, Delay, Fault, Hang, Reset, Sandbox
 from aiopresence.webhooks import WebhookReceiver
 from tests.support.operations import OPERATIONS, Operation
@@ -35,6 +36,10 @@ FAULTS: dict[str, Fault] = {
     "reset": Reset(),
 }
 PATHS = ("/presence", "/oauth/token", "/oauth/wstoken", "/directory", "/subscription", "")
+# Parts of the names of the tasks of a session itself, not of its callers.
+OWN = ("EventConnection", "PresenceBoard", "TokenManager", "AuthorizedSender")
+# What is under way until its session is closed.
+KEPT = ("board", "events", "poll", "temporary", "subscribe")
 SHARED = sorted(name for name, operation in OPERATIONS.items() if operation.is_shared)
 
 
@@ -79,9 +84,11 @@ class Close(RuleBasedStateMachine):
         self.loop.run(self.receive())
         path = Path(self.directory.name, "tokens.json")
         store = FileTokenStore(path) if has_file else None
+        self.other_store = FileTokenStore(path) if has_file else None
         self.session = virtual_session(self.sandbox, token_store=store, concurrency=3)
         self.is_open = False
         self.tasks: list[asyncio.Task[Any]] = []
+        self.others: list[asyncio.Task[None]] = []
         self.ended = 0
         self.open()
 
@@ -100,31 +107,54 @@ class Close(RuleBasedStateMachine):
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         self.tasks.append(self.loop.start(work))
 
-    @rule(name=st.sampled_from(SHARED))
-    def call(self, name: str) -> None:
-        operation: Operation = OPERATIONS[name]
-        self.start(operation.run(self.session, self.sandbox))
-
-    @rule(name=st.sampled_from(["board", "events", "poll", "temporary"]))
-    def keep(self, name: str) -> None:
-        self.start(keep_open(name, self.session, self.sandbox))
-
-    @rule()
-    def subscribe_by_webhook(self) -> None:
-        self.start(self.subscribe())
-
     @rule(
-        name=st.sampled_from([*FAULTS]),
+        name=st.sampled_from([*SHARED, *KEPT * 6]),
+        fault=st.sampled_from([None, *FAULTS]),
         path=st.sampled_from(PATHS),
-        times=st.integers(1, 3),
-        skip=st.integers(0, 3),
+        skip=st.sampled_from([0, 0, 1, 3]),
+        is_expired=st.booleans(),
+        seconds=st.sampled_from([0.0, 0.001, 0.5, 3.0]),
+        is_closed=st.sampled_from([True, True, False]),
     )
-    def fail(self, name: str, path: str, times: int, skip: int) -> None:
-        self.sandbox.faults.add(FAULTS[name], path=path, times=times, skip=skip)
+    def work(
+        self,
+        name: str,
+        fault: str | None,
+        path: str,
+        skip: int,
+        is_expired: bool,
+        seconds: float,
+        is_closed: bool,
+    ) -> None:
+        """Begin something, which may fail, and maybe close the session soon after."""
+        if is_expired:
+            self.sandbox.expire_tokens()
+        if fault is not None:
+            self.sandbox.faults.add(FAULTS[fault], path=path, times=2, skip=skip)
+        if name == "subscribe":
+            self.start(self.subscribe())
+        elif name in KEPT:
+            self.start(keep_open(name, self.session, self.sandbox))
+        else:
+            operation: Operation = OPERATIONS[name]
+            self.start(operation.run(self.session, self.sandbox))
+        if seconds:
+            self.loop.pass_time(seconds)
+        if is_closed:
+            self.close()
+            self.open()
 
-    @rule()
-    def expire(self) -> None:
-        self.sandbox.expire_tokens()
+    @rule(seconds=st.sampled_from([1.0, 30.0]))
+    def log_in_elsewhere(self, seconds: float) -> None:
+        """Let another process hold the lock of the token store."""
+
+        async def hold(store: FileTokenStore) -> None:
+            key = store_key(self.sandbox.url, self.sandbox.grant)
+            async with store.lock(key):
+                await asyncio.sleep(seconds)
+
+        if self.other_store is not None:
+            self.others.append(self.loop.start(hold(self.other_store)))
 
     @rule(seconds=st.sampled_from([0.001, 0.5, 1.5, 3.0, 61.0]))
     def wait(self, seconds: float) -> None:
@@ -138,23 +168,38 @@ class Close(RuleBasedStateMachine):
 
         self.loop.run(some())
 
-    @rule()
     def open(self) -> None:
         if not self.is_open:
             self.loop.run(self.session.__aenter__())
             self.is_open = True
 
-    @rule(step=st.integers(0, 15), again=st.none() | st.integers(1, 3))
-    def cancel_open(self, step: int, again: int | None) -> None:
-        if not self.is_open:
-            self.is_open = self.is_cancelled(self.session.__aenter__(), step, again) is False
-            if not self.is_open:
-                self.loop.run(self.session.close())
+    @rule(
+        how=st.sampled_from(["cancel open", "cancel close", "close during open", "close twice"]),
+        step=st.sampled_from([0, 1, 2, 3, 4, 6, 9, 14, 25]),
+        again=st.none() | st.integers(1, 3),
+    )
+    def end(self, how: str, step: int, again: int | None) -> None:
+        """Open and close the session in an unusual way."""
+        {
+            "cancel open": lambda: self.cancel_open(step, again),
+            "cancel close": lambda: self.cancel_close(step, again),
+            "close during open": self.close_during_open,
+            "close twice": self.close_twice_at_once,
+        }[how]()
+        self.open()
 
-    @rule(step=st.integers(0, 25), again=st.none() | st.integers(1, 3))
+    def cancel_open(self, step: int, again: int | None) -> None:
+        self.close()
+        if self.is_cancelled(self.session.__aenter__(), step, again):
+            self.close()
+        else:
+            self.is_open = True
+
     def cancel_close(self, step: int, again: int | None) -> None:
         self.is_cancelled(self.session.close(), step, again)
-        self.close()
+        if again is not None:
+            self.loop.run(self.session.close())
+        self.closed()
 
     def is_cancelled(self, work: Coroutine[Any, Any, Any], step: int, again: int | None) -> bool:
         task = self.loop.start(work)
@@ -163,38 +208,34 @@ class Close(RuleBasedStateMachine):
         assert task.done()
         return task.cancelled()
 
-    @rule()
     def close_during_open(self) -> None:
-        if not self.is_open:
-            opening = self.loop.start(self.session.__aenter__())
-            self.loop.run(self.session.close())
-            self.loop.pass_time()
-            assert opening.done()
-            self.is_open = opening.exception() is None
-            self.close()
+        self.close()
+        opening = self.loop.start(self.session.__aenter__())
+        self.loop.run(self.session.close())
+        self.loop.pass_time()
+        assert opening.done()
+        self.close()
 
-    @rule()
     def close_twice_at_once(self) -> None:
         others = [self.loop.start(self.session.close()) for _ in range(2)]
         self.close()
         assert [other.exception() for other in others] == [None, None]
 
-    @rule()
     def close(self) -> None:
         self.loop.run(self.session.close())
-        self.is_open = False
-        self.loop.pass_time()
-        self.check()
+        self.closed()
 
-    def check(self) -> None:
+    def closed(self) -> None:
         """Check that all that was under way ends, as it should, and leaves nothing."""
-        for _ in range(20):  # A temporary change tries to undo; an operation may sleep.
-            if all(task.done() for task in self.tasks):
-                break
-            self.loop.pass_time(2.0)
+        self.is_open = False
+        assert [task for task in self.loop.tasks if any(own in repr(task) for own in OWN)] == []
+        self.loop.pass_time(2.0)  # An operation may sleep.
         for task in self.tasks:
-            if not task.done() and "keep_open" in repr(task):
-                task.cancel()  # It sleeps in a block, or in a board, that has ended.
+            if not task.done():
+                # It sleeps in a block, or in a board, that has ended; or is checked now and then.
+                assert any(name in repr(task) for name in ("keep_open", "Close.subscribe")), task
+                if "keep_open" in repr(task):
+                    task.cancel()
         self.loop.pass_time(3600.0)  # A webhook subscription is checked every few minutes.
         for task in self.tasks:
             assert task.done(), task
@@ -221,4 +262,4 @@ class Close(RuleBasedStateMachine):
 
 
 TestClose: Any = Close.TestCase
-TestClose.settings = stories(share=0.25, steps=14)
+TestClose.settings = stories(share=0.6, steps=14)

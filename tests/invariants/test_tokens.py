@@ -206,7 +206,7 @@ class Tokens(RuleBasedStateMachine):
         self.sandbox.faults.add(self.endpoint, times=None)
         self.stores = [ProcessStore(shared), ProcessStore(shared)]
         self.sessions: list[PresenceSession] = []
-        options = {"timeout": 20.0, "concurrency": 2, "hooks": self.logins}
+        options: dict[str, Any] = {"timeout": 20.0, "concurrency": 2, "hooks": self.logins}
         for number in range(3):
             process, store = (OtherProcess, 1) if number == 2 else (PresenceSession, 0)
             session = process(

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 Items = list[Any]
-_FOREIGN = {"uri": "x", "extension": {"id": "12345", "uri": "x"}, "message": "of nobody here"}
+FOREIGN = "12345"
+"""The id of an extension that nobody has asked for."""
+_RECORD = {"uri": "x", "extension": {"id": FOREIGN, "uri": "x"}, "message": "of nobody here"}
 
 
 def _drop(items: Items, place: int) -> Items:
@@ -28,12 +30,12 @@ def _swap(items: Items, place: int) -> Items:
 
 
 def _foreign(items: Items, place: int) -> Items:
-    items[place] = json.dumps(_FOREIGN).encode()
+    items[place] = json.dumps(_RECORD).encode()
     return items
 
 
 def _add_foreign(items: Items, place: int) -> Items:
-    return [*items[:place], json.dumps(_FOREIGN).encode(), *items[place:]]
+    return [*items[:place], json.dumps(_RECORD).encode(), *items[place:]]
 
 
 def _repeat(items: Items, place: int) -> Items:

@@ -775,3 +775,28 @@ async def test_calls_that_begin_while_another_session_closes_log_in_themselves()
             await asyncio.gather(*(call(steps) for steps in range(30)), end)
         with pytest.raises((PresenceError, UsageError)):
             await waiting
+
+
+@virtual
+async def test_no_login_is_started_through_a_session_that_closes() -> None:
+    class Busy(MemoryTokenStore):
+        """The lock is held by another process."""
+
+        @asynccontextmanager
+        async def lock(self, key: str) -> AsyncIterator[None]:
+            await asyncio.sleep(60.0)
+            yield
+
+    async with (
+        virtual_sandbox() as sandbox,
+        virtual_session(sandbox, token_store=Busy()) as session,
+    ):
+        calls = [asyncio.create_task(session.read_user_presence_status())]
+        await asyncio.sleep(1.0)
+        closing = asyncio.create_task(session.close())
+        while not closing.done():
+            calls.append(asyncio.create_task(session.read_user_presence_status()))
+            await asyncio.sleep(0)
+        assert [task for task in asyncio.all_tasks() if "TokenManager" in repr(task)] == []
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(each) for each in results} == {UsageError}
