@@ -128,7 +128,8 @@ async def in_bursts(
                 async for item in items:
                     await arrived.put((item,))
         except (Exception, asyncio.CancelledError) as error:
-            if reader.cancelling():
+            task = asyncio.current_task()  # An eager task may fail before `reader` is set.
+            if task is None or task.cancelling():
                 raise
             end = error  # Raised below, also if it is a cancellation within the source.
         await arrived.put(end)

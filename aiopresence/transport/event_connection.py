@@ -232,6 +232,7 @@ class EventConnection:
                 await self._receive_keepalive(websocket, message)
             else:
                 return websocket.close_code in _INVALID_FRAME
+            del message  # A cancellation from here on would show it to whoever sees the traceback.
             if session.outgoing or session.close_reason or session.diagnostics:
                 self._wake.set()
             received += 1
