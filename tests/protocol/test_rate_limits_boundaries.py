@@ -209,3 +209,35 @@ def test_a_penalty_lasts_for_the_rounded_time_but_no_longer_than_a_day(
     group = answered()
     group.start_penalty(0.0, seconds)
     assert (group.blocked_until, group.penalties) == (wait, 1)
+
+
+def test_one_request_of_others_makes_the_group_a_shared_one() -> None:
+    alone, shared = answered(limit=8, remaining=7), answered(limit=8, remaining=6)
+    for group in (alone, shared):
+        group.take(0.0)
+    assert alone.delay(0.0) == 0.0
+    assert shared.delay(0.0) == inf  # One at a time, until it is known what is left.
+
+
+def test_more_requests_of_others_are_counted_once() -> None:
+    group = answered(limit=50, remaining=48)
+    assert group.snapshot(0.0).remaining == 48
+    told(group, 0.0, remaining=44)  # Two of this session, four of others.
+    assert group.snapshot(0.0).remaining == 44
+
+
+def test_a_response_to_a_request_before_the_last_penalty_does_not_end_it() -> None:
+    group = answered(limit=50)
+    group.start_penalty(0.0, 1.0)
+    between = group.take(10.0)
+    group.start_penalty(11.0, 1.0)
+    assert group.penalties == 2
+    told(group, 20.0, between)
+    group.take(20.0)
+    assert group.delay(20.0) == inf  # Still one at a time.
+
+
+def test_a_window_that_was_stated_is_not_replaced_by_a_preset() -> None:
+    group = answered(limit=1, window=30)
+    group.use_preset(GroupLimits(1, 3000.0))
+    assert group.window == 30.0
