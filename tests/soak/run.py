@@ -1,6 +1,7 @@
 """One run: faults at their times, and after each round a quiet time to become current in."""
 
 import asyncio
+import logging
 import random
 import tempfile
 import time
@@ -32,6 +33,8 @@ _SLOWNESS, _MOST = 3.0, 60.0
 # What the memory may grow by between the second and the last third of a run, in megabytes.
 _GROWTH = 10.0
 _PROGRESS, _SILENT = 10.0, 3.0
+# How long the recovery may take after a wait before a connection for events, in seconds.
+_RECOVERY = 15.0
 # How long the last faults may take at the end of a run.
 _LAST_FAULTS = 15.0
 NO_REDIS = "redis-server is not installed: the part with Redis was skipped."
@@ -71,6 +74,27 @@ class Machine:
         return is_over
 
 
+class Reconnects(logging.Handler):
+    """Knows from the log until when clients wait before they connect again for events.
+
+    After failures in a row these waits double, up to two minutes, which is no defect.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._until = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look at a record."""
+        if record.msg.startswith("reconnecting in ") and isinstance(record.args, tuple):
+            seconds = float(str(record.args[0]))
+            self._until = max(self._until, time.monotonic() + seconds + _RECOVERY)
+
+    def are_over(self) -> bool:
+        """Return whether all are over, and what was missed may have been recovered."""
+        return time.monotonic() > self._until
+
+
 class Soak:
     """A run.
 
@@ -88,6 +112,7 @@ class Soak:
         self._seed = seed
         self._progress = progress
         self._machine = Machine()
+        self._reconnects = Reconnects()
         self._injected: set[asyncio.Task[Any]] = set()
         self.interrupted = asyncio.Event()
         self.tallies = Tallies()
@@ -96,6 +121,7 @@ class Soak:
         """Run, clean up, and return what has happened."""
         with _temporary() as folder:
             await _warm_up()
+            logging.getLogger("aiopresence").addHandler(self._reconnects)
             asyncio.get_running_loop().set_exception_handler(self._complain)
             watch = asyncio.create_task(self._machine.watch())
             before = leaks.resources(folder)
@@ -107,6 +133,7 @@ class Soak:
                 await self._stop(made)
                 lines.cancel()
                 tasks = made.tasks
+            logging.getLogger("aiopresence").removeHandler(self._reconnects)
             watch.cancel()
             await asyncio.gather(watch, lines, return_exceptions=True)
             await self._check_leaks(tasks, before, folder)
@@ -160,7 +187,9 @@ class Soak:
         await asyncio.sleep(_SILENT)
         quiet = Quiet(made)
         is_over = self._machine.deadline(BOUND)
-        while not quiet.is_settled() and not is_over() and not self.interrupted.is_set():
+        while not (quiet.is_settled() or self.interrupted.is_set()):
+            if is_over() and self._reconnects.are_over():
+                break
             await asyncio.sleep(0.2)
         if not self.interrupted.is_set():
             quiet.count()
