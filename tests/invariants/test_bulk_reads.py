@@ -238,4 +238,4 @@ class BulkReads(RuleBasedStateMachine):
 
 
 TestBulkReads: Any = BulkReads.TestCase
-TestBulkReads.settings = stories(share=0.15, steps=12)
+TestBulkReads.settings = stories(share=0.4, steps=12)

@@ -41,7 +41,7 @@ class World:
 
     def __init__(self) -> None:
         self.loop = PrivateLoop()
-        self.sandbox = virtual_sandbox(60)
+        self.sandbox = virtual_sandbox(60, latency=0.01)
         self.loop.run(self.sandbox.start())
         self.session = virtual_session(self.sandbox, concurrency=2)
         self.loop.run(self.session.__aenter__())

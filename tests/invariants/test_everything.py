@@ -47,9 +47,15 @@ class Everything(RuleBasedStateMachine):
         limits=st.sampled_from([None, {"Light": 6, "Medium": 5, "Heavy": 3, "Auth": 5}]),
         hrefs=st.booleans(),
         lifetime=st.sampled_from([3600.0, 300.0]),
+        refresh=st.sampled_from([None, 1800.0]),
     )
     def begin(
-        self, seed: int | None, limits: dict[str, int] | None, hrefs: bool, lifetime: float
+        self,
+        seed: int | None,
+        limits: dict[str, int] | None,
+        hrefs: bool,
+        lifetime: float,
+        refresh: float | None,
     ) -> None:
         self.loop = PrivateLoop(seed)
         options = {} if limits is None else {"limits": limits}
@@ -63,7 +69,7 @@ class Everything(RuleBasedStateMachine):
         ]
         for session in self.sessions:
             self.loop.run(session.__aenter__())
-        self.board = self.sessions[0].board(refresh=1800.0)
+        self.board = self.sessions[0].board(refresh=refresh)
         self.loop.run(self.board.__aenter__())
         self.calls: list[asyncio.Task[Any]] = []
 
@@ -79,37 +85,78 @@ class Everything(RuleBasedStateMachine):
     def fail(self, name: str, path: str, times: int, skip: int) -> None:
         self.sandbox.faults.add(FAULTS[name], path=path, times=times, skip=skip)
 
-    @rule(kind=st.sampled_from(KINDS), place=st.integers(0, 40), times=st.integers(1, 3))
-    def mangle(self, kind: str, place: int, times: int) -> None:
+    @rule(
+        kind=st.sampled_from(KINDS),
+        place=st.integers(0, 40),
+        times=st.integers(1, 3),
+        number=st.integers(0, 1),
+        seed=st.integers(0, 99),
+    )
+    def read_mangled(self, kind: str, place: int, times: int, number: int, seed: int) -> None:
+        """Read while batch responses are wrong in one way."""
         self.sandbox.faults.add(
             Change(lambda body: mangled(body, kind, place) if body else body),
             times=times,
             when=lambda received: len(received.ids) > 1,
         )
+        self.read(number, seed, "batches")
+        self.loop.pass_time(2.0)
 
-    @rule(ended=st.sampled_from(["access", "refresh"]))
     def expire(self, ended: str) -> None:
         self.sandbox.expire_tokens()
         if ended == "refresh":
             self.sandbox.expire_refresh_tokens()
 
+    @rule(ended=st.sampled_from(["access", "refresh"]), number=st.integers(0, 1))
+    def read_when_well(self, ended: str, number: int) -> None:
+        """Let everything work again; then all ids have a record, also when tokens have ended."""
+        self.sandbox.faults.clear()
+        self.loop.pass_time(3600.0)
+        self.expire(ended)
+        self.loop.run(self.read_all(self.sessions[number]))
+
+    async def read_all(self, session: PresenceSession) -> None:
+        outcomes = await session.read_user_presence_statuses(self.sandbox.extension_ids)
+        assert [each.id for each in outcomes if each.value is None] == []
+
     @rule(group=st.sampled_from(["Light", "Heavy", "Auth"]), requests=st.integers(1, 10))
     def others_send(self, group: str, requests: int) -> None:
         self.sandbox_call("consume", group, requests)
 
-    @rule(place=st.integers(0, 30), status=st.sampled_from(["Available", "Busy", "Offline"]))
-    def change(self, place: int, status: str) -> None:
+    @rule(
+        kind=st.sampled_from(["close", "cut", "silence", "duplicate", "nothing"]),
+        recovers=st.booleans(),
+        places=st.sets(st.integers(0, 30), min_size=1, max_size=3),
+        status=st.sampled_from(["Available", "Busy", "Offline"]),
+        seconds=st.sampled_from([0.001, 11.0]),
+    )
+    def change(
+        self, kind: str, recovers: bool, places: set[int], status: str, seconds: float
+    ) -> None:
+        """Change the presence of some, while their events may be lost."""
+        gateway = self.sandbox.gateway
+        if not recovers:
+            self.loop.call(gateway.fail_recovery)
+        if kind != "nothing":
+            self.loop.call(getattr(gateway, kind))
         users = self.sandbox.user_ids[8:]  # Not those that calls change.
-        self.sandbox_call("set_presence", users[place % len(users)], user_status=status)
+        for place in sorted(places):
+            self.sandbox_call("set_presence", users[place % len(users)], user_status=status)
+        self.loop.pass_time(seconds)
 
-    @rule(kind=st.sampled_from(["close", "cut", "silence", "duplicate", "fail_recovery"]))
-    def disturb_events(self, kind: str) -> None:
-        self.loop.call(getattr(self.sandbox.gateway, kind))
-
-    @rule(number=st.integers(0, 1), name=st.sampled_from(CALLS))
-    def call(self, number: int, name: str) -> None:
+    @rule(
+        number=st.integers(0, 1),
+        name=st.sampled_from(CALLS),
+        step=st.none() | st.integers(0, 30),
+        again=st.none() | st.integers(1, 3),
+    )
+    def call(self, number: int, name: str, step: int | None, again: int | None) -> None:
+        """Call, and maybe cancel it at a step."""
         work = OPERATIONS[name].run(self.sessions[number], self.sandbox)
         self.calls.append(self.loop.start(work))
+        if step is not None:
+            self.loop.cancel_at(self.calls[-1], step, again)
+            self.loop.pass_time()
 
     @rule(
         number=st.integers(0, 1),
@@ -168,10 +215,11 @@ class Everything(RuleBasedStateMachine):
                 assert isinstance(error, PresenceError | UsageError), repr(error)
         self.check_board()
         self.loop.run(self.board.close())
+        self.loop.pass_time(61.0)
+        limits = self.loop.call(lambda: self.sessions[0].limits)
+        assert [each for each in limits.values() if each.remaining != each.limit] == []
         for session in self.sessions:
-            ids = self.sandbox.extension_ids
-            outcomes = self.loop.run(session.read_user_presence_statuses(ids))
-            assert [each.id for each in outcomes if each.value is None] == []
+            self.loop.run(self.read_all(session))
             self.loop.run(session.close())
         self.loop.run(self.sandbox.close())
         self.loop.pass_time()
@@ -194,4 +242,4 @@ class Everything(RuleBasedStateMachine):
 
 
 TestEverything: Any = Everything.TestCase
-TestEverything.settings = stories(share=0.12, steps=12)
+TestEverything.settings = stories(share=0.16, steps=12)
