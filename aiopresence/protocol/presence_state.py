@@ -292,12 +292,7 @@ class PresenceState:
         return merged
 
     def end_read(self, read: PendingRead, *, complete: bool) -> None:
-        """End a read.
-
-        Args:
-            read: which one.
-            complete: whether it was read to its end.
-        """
+        """End a read; `complete` is whether it was read to its end."""
         self._reads.remove(read)
         if read.is_full:
             for id_ in read.changed:
@@ -326,10 +321,11 @@ class PresenceState:
             if self.includes(id_) and self._is_in_order(id_, event.timestamp, body.sequence):
                 return self._merge_event(id_, event, body, time)
         elif event_parsing.is_presence_event(event):
-            self._mark_undecoded(body.get("extensionId") if isinstance(body, Mapping) else None)
+            extension_id = body.get("extensionId") if isinstance(body, Mapping) else None
+            self._mark_undecoded(extension_id, event.timestamp)
         return None
 
-    def _mark_undecoded(self, extension_id: object) -> None:
+    def _mark_undecoded(self, extension_id: object, timestamp: datetime | None) -> None:
         """Mark stale the extension whose event could not be decoded; all if that is unknown."""
         try:
             id_ = parse_id(extension_id, "extensionId")
@@ -337,6 +333,7 @@ class PresenceState:
             self.mark_stale()
         else:
             if self.includes(id_):
+                self._is_in_order(id_, timestamp, None)  # An earlier one may still arrive.
                 self.mark_stale([id_])
 
     def _is_in_order(self, id_: str, timestamp: datetime | None, sequence: int | None) -> bool:

@@ -214,6 +214,31 @@ class Boards(RuleBasedStateMachine):
         self.nothing_is_older_than_what_was_shown()
         self.receive(received_later)
 
+    @rule(
+        id_=st.sampled_from(IDS),
+        fields=st.sets(st.sampled_from(FIELDS[:3]), min_size=1),
+        spoilt=st.booleans(),
+        seconds=st.sampled_from(WAITS[:5]),
+        took=st.sampled_from(TIMES),
+    )
+    def read_during_delay(
+        self, id_: str, fields: set[str], spoilt: bool, seconds: float, took: float
+    ) -> None:
+        """Read while an event is late; the one after it has come, but may be unreadable."""
+        self.change_often(id_, fields, 2)
+        self.overtake()
+        if spoilt:
+            self.spoil()
+        else:
+            self.receive(1)
+        self.begin_read(scheduled=False)
+        if self.reads:
+            self.answer(-1, 2, took)
+            self.now += seconds
+            self.receive(2)
+            self.merge(-1)
+            self.nothing_is_older_than_what_was_shown()
+
     @precondition(lambda self: len(self.reads) < 2)
     @rule(scheduled=st.booleans())
     def begin_read(self, scheduled: bool) -> None:

@@ -198,3 +198,16 @@ def test_an_error_is_kept_until_the_next_result() -> None:
     assert (state.errors, [*state.unreadable]) == ({"1": error}, ["1"])
     merge_read(state, state.begin_read(["1"]), "1", record("1"))
     assert (state.errors, state.unreadable, state.rejected) == ({}, {}, set())
+
+
+def test_what_was_overtaken_by_an_event_that_cannot_be_decoded_is_not_merged_into_a_read() -> None:
+    state, read_at = state_of("1", userStatus="Available"), LATER + timedelta(seconds=1)
+    undecoded = event({"extensionId": "1", "activeCalls": 7}, at=60.0)
+    assert state.apply(undecoded, LATER) is None
+    read = state.begin_read(["1"])
+    assert state.apply(notice("1", 1, at=59.9, userStatus="Busy"), LATER) is None
+    offline = record("1", userStatus="Offline")
+    state.merge_read(read, "1", offline, ChangeSource.BATCH, read_at)
+    state.end_read(read, complete=True)
+    assert state.records["1"] == offline
+    assert [*state.stale] == ["1"]
