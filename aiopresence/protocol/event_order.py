@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-# Events are delayed by less than this; they are replayed for some three minutes. If the time of an
-# event is even earlier, a clock was set, and the time says nothing. A guess.
-_LONGEST_DELAY = timedelta(minutes=10)
+# Events are delayed by less than this. If the time of one is even earlier, a clock was set, and the
+# time says nothing. A guess.
+_LONGEST_DELAY = timedelta(days=1)
 
 
 class Order(Enum):

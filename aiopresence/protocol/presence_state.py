@@ -256,6 +256,8 @@ class PresenceState:
         for each in self._reads:
             if each is not read and (each.is_full or id_ in each.pending):
                 each.overtaken.add(id_)
+                if id_ not in self.records:  # It was not known when a read of all began.
+                    each.pending[id_] = None
         if isinstance(result, GetPresenceInfo):
             self.errors.pop(id_, None)
             self.rejected.discard(id_)
@@ -351,7 +353,7 @@ class PresenceState:
         is_uncertain = changes_visibility(known, fields)
         if self._detailed:
             is_uncertain |= merge_calls(fields, known, known_calls(id_, known, self._reads), body)
-        if known is not None and self._times.may_include(id_, timestamp, body.sequence):
+        if known is not None and self._times.may_include(id_, timestamp, body.sequence, time):
             doubtful = body.sequence, self._times.pop_doubtful(id_, body.sequence) | fields
             if self._is_being_read(id_):
                 self.mark_stale([id_])

@@ -44,21 +44,22 @@ class ReadTimes:
         self.doubtful.pop(id_, None)
         self._current[hash(id_) % _PARTS][id_] = time
 
-    def may_include(self, id_: str, timestamp: datetime | None, sequence: int | None) -> bool:
+    def may_include(
+        self, id_: str, timestamp: datetime | None, sequence: int | None, now: datetime
+    ) -> bool:
         """Return whether the last read of an extension may be newer than an event.
 
         Args:
             id_: the extension.
             timestamp: the server's time in the event, if it has one.
             sequence: the number of the event, if it has one. One with neither is taken for older.
+            now: the local time of arrival. A read before the remembered ones may be newer, too.
         """
         part = hash(id_) % _PARTS
         time = self._current[part].get(id_) or self._previous[part].get(id_)
-        if time is None:
-            return False
         if timestamp is None:
-            return sequence is None
-        read_at = self.clock.latest(time)
+            return time is not None and sequence is None
+        read_at = self.clock.latest(time or now - _REMEMBERED)
         return read_at is not None and timestamp < read_at - _ROUNDING
 
     def pop_doubtful(self, id_: str, sequence: int | None) -> dict[str, Any]:

@@ -211,3 +211,17 @@ def test_what_was_overtaken_by_an_event_that_cannot_be_decoded_is_not_merged_int
     state.end_read(read, complete=True)
     assert state.records["1"] == offline
     assert [*state.stale] == ["1"]
+
+
+def test_an_extension_that_another_read_brings_is_stale_until_a_later_read_of_all_has_it() -> None:
+    state = PresenceState(None)
+    first = state.begin_read()
+    state.mark_stale()
+    second = state.begin_read()
+    merge_read(state, first, "1", record("1"))
+    state.end_read(first, complete=True)
+    assert state.is_stale("1")
+    merge_read(state, second, "1", record("1"))
+    assert not state.is_stale("1")
+    state.end_read(second, complete=True)
+    assert state.is_settled

@@ -25,34 +25,34 @@ def read_at_ten() -> ReadTimes:
 
 def test_times_are_compared_by_the_clock_of_the_server() -> None:
     times = read_at_ten()
-    assert times.may_include("1", at(9) + SKEW, 1)
-    assert not times.may_include("1", at(11) + SKEW, 1)
+    assert times.may_include("1", at(9) + SKEW, 1, at(10))
+    assert not times.may_include("1", at(11) + SKEW, 1, at(10))
 
 
 def test_an_event_of_the_microsecond_of_a_read_is_newer() -> None:
     times = read_at_ten()
-    assert not times.may_include("1", at(10) + SKEW, 1)
+    assert not times.may_include("1", at(10) + SKEW, 1, at(10))
     rounding = timedelta(microseconds=10)
-    assert not times.may_include("1", at(10) + SKEW - rounding, 1)
-    assert times.may_include("1", at(10) + SKEW - rounding - timedelta.resolution, 1)
+    assert not times.may_include("1", at(10) + SKEW - rounding, 1, at(10))
+    assert times.may_include("1", at(10) + SKEW - rounding - timedelta.resolution, 1, at(10))
 
 
 def test_while_the_clock_is_not_known_exactly_a_read_may_include_what_seems_later() -> None:
     times = ReadTimes()
     times.clock.observe_response(ResponseTime(NOW + SKEW, at(0), at(0.5)))
     times.record("1", at(10))
-    assert times.may_include("1", at(10.9) + SKEW, 1)
-    assert not times.may_include("1", at(11) + SKEW, 1)
+    assert times.may_include("1", at(10.9) + SKEW, 1, at(10))
+    assert not times.may_include("1", at(11) + SKEW, 1, at(10))
 
 
 def test_no_event_is_older_than_a_read_that_never_was() -> None:
-    assert not read_at_ten().may_include("2", at(9) + SKEW, 1)
-    assert not ReadTimes().may_include("2", at(9), 1)
+    assert not read_at_ten().may_include("2", at(9) + SKEW, 1, at(10))
+    assert not ReadTimes().may_include("2", at(9), 1, at(10))
 
 
 @pytest.mark.parametrize("sequence", [1, None])
 def test_an_event_without_time_and_number_is_taken_for_older(sequence: int | None) -> None:
-    assert read_at_ten().may_include("1", None, sequence) is (sequence is None)
+    assert read_at_ten().may_include("1", None, sequence, at(10)) is (sequence is None)
 
 
 def test_an_event_was_delayed_if_it_is_much_older_than_a_read() -> None:
@@ -67,19 +67,26 @@ def test_a_read_is_remembered_for_ten_minutes_and_not_much_longer() -> None:
     times = read_at_ten()
     for seconds in (10, 609.9, 610, 1209.9):
         times.record("2", at(seconds))
-        assert times.may_include("1", at(9) + SKEW, 1)
+        assert times.may_include("1", at(9) + SKEW, 1, at(10))
     times.record("2", at(1210))
-    assert not times.may_include("1", at(9) + SKEW, 1)
-    assert times.may_include("2", at(9) + SKEW, 1)
+    assert not times.may_include("1", at(9) + SKEW, 1, at(10))
+    assert times.may_include("2", at(9) + SKEW, 1, at(10))
+
+
+def test_a_read_that_is_forgotten_may_include_an_event_of_ten_minutes_ago() -> None:
+    times = read_at_ten()
+    assert times.may_include("2", at(9.9) + SKEW, 1, at(610))
+    assert not times.may_include("2", at(10) + SKEW, 1, at(610))
+    assert not times.may_include("2", None, None, at(610))
 
 
 def test_a_clock_that_was_set_back_begins_another_period() -> None:
     times = read_at_ten()
     times.record("2", at(5))
     times.record("3", at(5))
-    assert times.may_include("1", at(9) + SKEW, 1)
+    assert times.may_include("1", at(9) + SKEW, 1, at(10))
     times.record("3", at(4))
-    assert not times.may_include("1", at(9) + SKEW, 1)
+    assert not times.may_include("1", at(9) + SKEW, 1, at(10))
 
 
 def test_extensions_of_one_response_are_all_remembered() -> None:
@@ -87,7 +94,7 @@ def test_extensions_of_one_response_are_all_remembered() -> None:
     times.clock.observe(NOW, NOW)
     for id_ in "123":
         times.record(id_, at(10))
-    assert all(times.may_include(id_, at(9), 1) for id_ in "123")
+    assert all(times.may_include(id_, at(9), 1, at(10)) for id_ in "123")
 
 
 def test_a_read_forgets_the_doubtful_events_of_its_extension() -> None:
