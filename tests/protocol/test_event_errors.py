@@ -7,6 +7,7 @@ import pytest
 from aiopresence import ApiError, InvalidRequest, NotFound, PermissionDenied
 from aiopresence.protocol.event_errors import error_from_frame
 from aiopresence.protocol.event_frames import Frame
+from aiopresence.redaction import Redactor
 from tests.support.session_driver import (
     ACCOUNT,
     SessionDriver,
@@ -216,3 +217,12 @@ def test_an_error_has_its_status_and_its_code_as_an_excerpt(
         "retry_after": None,
         "body": code or "",
     }
+
+
+def test_a_secret_that_an_error_frame_repeats_is_not_shown() -> None:
+    redactor = Redactor()
+    redactor.add("the-secret-of-this-test")
+    body = {"errorCode": "CMN-101", "message": "no: the-secret-of-this-test"}
+    frame = Frame("Error", None, 400, None, body)
+    assert "the-secret" in str(error_from_frame(frame))
+    assert "the-secret" not in str(error_from_frame(frame, redactor))
