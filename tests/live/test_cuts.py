@@ -174,9 +174,7 @@ def test_waits_for_single_use_tokens_of_the_gateway_are_logged(
     with caplog.at_level(logging.WARNING):
         run(story)
     ours = [each for each in caplog.records if each.name == "aiopresence"]
-    assert {each.getMessage().partition(": ")[2] for each in ours} == {
-        "rate limit of group Auth"
-    }
+    assert {each.getMessage().partition(": ")[2] for each in ours} == {"rate limit of group Auth"}
 
 
 def test_connections_opened_together_do_not_ping_together() -> None:

@@ -76,3 +76,18 @@ def test_after_clear_any_number_is_in_order() -> None:
     order.record("1", 9, NOW, capacity=5)
     order.clear()
     assert order.record("1", 1, NOW, capacity=5) is Order.IN_ORDER
+
+
+def test_an_event_about_a_remembered_extension_forgets_no_others() -> None:
+    order = EventOrder()
+    order.record("1", 9, None, capacity=2)
+    order.record("2", 5, None, capacity=2)
+    order.record("2", 6, None, capacity=2)
+    assert order.record("1", 8, None, capacity=2) is Order.OLDER
+
+
+def test_an_event_without_number_and_time_leaves_both_in_place() -> None:
+    order = EventOrder()
+    order.record("1", 9, None, capacity=5)
+    order.record("1", None, None, capacity=5)
+    assert order.record("1", 8, None, capacity=5) is Order.OLDER
