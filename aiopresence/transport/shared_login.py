@@ -14,6 +14,7 @@ import attrs
 
 from ..grants import AccessToken, Grant
 from ..protocol import oauth
+from ..protocol.login_hold import RejectedTokens
 from .clock import Clock
 from .fixed_token import FixedToken
 from .rate_limiter import RateLimiter, RemoteLimits
@@ -55,6 +56,8 @@ class SharedLogin:
     # sessions without.
     _tokens: dict[int, Tokens] = attrs.field(factory=dict, repr=False)
     _users: Counter[Tokens] = attrs.field(factory=Counter, repr=False)
+    # Kept here because a store may still have such a token when a session is opened again.
+    _rejected: RejectedTokens = attrs.field(factory=RejectedTokens, repr=False)
     # By the id of the rate limiter.
     _remote: dict[int, _RemoteState] = attrs.field(factory=dict, repr=False)
     _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, repr=False)
@@ -96,7 +99,8 @@ class SharedLogin:
         name = 0 if store is None else id(store)
         tokens = self._tokens.get(name)
         if tokens is None:
-            tokens = self._tokens[name] = _new_tokens(server, grant, store, clock)
+            tokens = _new_tokens(server, grant, store, clock, self._rejected)
+            self._tokens[name] = tokens
         self._users[tokens] += 1
         return tokens
 
@@ -113,12 +117,16 @@ class SharedLogin:
 
 
 def _new_tokens(
-    server: str, grant: AccessToken | Grant, store: TokenStore | None, clock: Clock
+    server: str,
+    grant: AccessToken | Grant,
+    store: TokenStore | None,
+    clock: Clock,
+    rejected: RejectedTokens,
 ) -> Tokens:
     if isinstance(grant, AccessToken):
         return FixedToken(grant.access_token)
     key = oauth.store_key(server, grant)
-    return TokenManager(grant, key, MemoryTokenStore() if store is None else store, clock)
+    return TokenManager(grant, key, MemoryTokenStore() if store is None else store, clock, rejected)
 
 
 # By server, login and clock: times of another clock cannot be compared.

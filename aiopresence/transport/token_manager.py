@@ -68,18 +68,21 @@ class TokenManager:
         key: the name of this login in the store.
         store: where tokens are kept.
         clock: the source of time.
+        rejected: the tokens that the server has rejected, also of this login in other stores.
     """
 
     is_renewable = True
 
-    def __init__(self, grant: Grant, key: str, store: TokenStore, clock: Clock) -> None:
+    def __init__(
+        self, grant: Grant, key: str, store: TokenStore, clock: Clock, rejected: RejectedTokens
+    ) -> None:
         self._grant = grant
         self._key = key
         self._store = store
         self._clock = clock
         self._token: oauth.Token | None = None
         self._issued_at = -inf
-        self._rejected = RejectedTokens()
+        self._rejected = rejected
         self._hold = LoginHold()
         self._renewal: _Renewal | None = None
         self._revocations: dict[asyncio.Task[None], LoginSender] = {}

@@ -800,3 +800,20 @@ async def test_no_login_is_started_through_a_session_that_closes() -> None:
         assert [task for task in asyncio.all_tasks() if "TokenManager" in repr(task)] == []
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(each) for each in results} == {UsageError}
+
+
+@virtual
+async def test_a_token_in_the_store_that_was_rejected_is_not_sent_by_the_next_session() -> None:
+    store = MemoryTokenStore()
+    async with virtual_sandbox() as sandbox:
+        async with virtual_session(sandbox, token_store=store) as session:
+            await session.read_user_presence_status()
+            sandbox.expire_tokens()
+            hang = sandbox.faults.add(Hang(), path=TOKEN)
+            reading = asyncio.create_task(session.read_user_presence_status())
+            await fired(hang)
+        async with virtual_session(sandbox, token_store=store) as session:
+            await session.read_user_presence_status()
+        assert statuses(sandbox).count(401) == 1
+        with pytest.raises((PresenceError, UsageError)):
+            await reading
