@@ -241,3 +241,10 @@ def test_a_window_that_was_stated_is_not_replaced_by_a_preset() -> None:
     group = answered(limit=1, window=30)
     group.use_preset(GroupLimits(1, 3000.0))
     assert group.window == 30.0
+
+
+def test_the_wait_for_a_slot_that_is_in_flight_is_at_least_its_span() -> None:
+    group = answered(limit=3, remaining=1)  # One of this session, one of others, one is free.
+    group.take(10.0)
+    waits = [group.forecast(10.0, ahead) for ahead in range(3)]
+    assert waits == pytest.approx([SPAN - 10.0, SPAN - 10.0, SPAN])
