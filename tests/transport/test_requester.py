@@ -134,7 +134,8 @@ async def test_presets_hold_until_the_answers_say_otherwise(clock: SkippingClock
         Session(sandbox.grant, server=sandbox.url, clock=clock, limits=limits) as session,
     ):
         await asyncio.gather(*(session.read_user_presence_status() for _ in range(14)))
-        assert 59.0 < clock.skipped < 62.0
+        # Two windows if responses came while the clock skipped the first one.
+        assert 59.0 < clock.skipped < 122.0
         await session.read_account_presence()
         assert session.limits["Heavy"].blocked_for > 290.0
 
