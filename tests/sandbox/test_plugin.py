@@ -39,7 +39,8 @@ def run_in_a_process(pytester: pytest.Pytester, *options: str) -> pytest.RunResu
     """Run pytest without the other plugins that are installed, which take most of the time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        return pytester.runpytest_subprocess("-p", "pytest_asyncio.plugin", *options)
+        plugin = ("-p", "pytest_asyncio.plugin")
+        return pytester.runpytest_subprocess(*plugin, *options, *WITHOUT_ASSERT)
 
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
@@ -52,6 +53,8 @@ def test_the_fixtures_work(pytester: pytest.Pytester, mode: str) -> None:
     result.assert_outcomes(passed=3)
 
 
+# With `-O`, pytest warns that assertions outside of tests are left out.
+WITHOUT_ASSERT = ("-W", "ignore::pytest.PytestConfigWarning")
 SCOPES = ["function", "class", "module", "package", "session"]
 
 
@@ -60,7 +63,7 @@ def run(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     pytester.makepyfile(text)
     # In this process, which is faster. The plugin is imported already, so pytest cannot rewrite it.
-    warnings = ("-W", "error", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+    warnings = ("-W", "error", "-W", "ignore::pytest.PytestAssertRewriteWarning", *WITHOUT_ASSERT)
     in_order = ("-p", "no:randomly")
     return pytester.runpytest_inprocess(*warnings, *in_order, *options)
 
