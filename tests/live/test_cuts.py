@@ -105,7 +105,8 @@ def test_a_board_disconnected_every_15_seconds_never_waits_longer(
 
     with caplog.at_level(logging.WARNING):
         run(story)
-    messages = [each.getMessage() for each in caplog.records]
+    # In its debug mode, asyncio warns of slow tasks.
+    messages = [each.getMessage() for each in caplog.records if each.name == "aiopresence"]
     # The gaps themselves are logged; no wait is long enough to be.
     assert [each for each in messages if "may have been lost" not in each] == []
     assert bool(messages) is not recovers
