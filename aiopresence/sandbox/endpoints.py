@@ -134,6 +134,7 @@ def read_unified(context: RequestContext) -> Response:
     """GET …/extension/{ids}/unified-presence: one record, or a 207 array for several."""
 
     def read(extension_id: str) -> Body:
+        """Return the record of one extension."""
         return representations.unified(context.account, context.extension(extension_id))
 
     return read_each(context, "unified-presence", read, "application/json")
